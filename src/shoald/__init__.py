@@ -1,0 +1,1 @@
+"""The Shoal server: files in, passages out; vectors in, clusters out."""

@@ -1,0 +1,17 @@
+"""The tables, one module per family; importing this package makes `metadata` complete."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+from shoald.adapters.postgres.tables import clusters, jobs, rag  # noqa: E402, F401 - they add their tables to `metadata`

@@ -1,0 +1,3 @@
+"""Tables of namespaces, collections, documents and their vectors, clusters and their runs."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of projects, documents, segment and chunk sets, indexes and their builds."""
+
+from __future__ import annotations

@@ -1,0 +1,29 @@
+"""The repositories of a unit of work, one module per noun."""
+
+from __future__ import annotations
+
+from shoald.application.ports.repositories.chunk_sets import ChunkSetRepository
+from shoald.application.ports.repositories.cluster_runs import ClusterRunRepository
+from shoald.application.ports.repositories.clusters import ClusterRepository
+from shoald.application.ports.repositories.collections import CollectionRepository
+from shoald.application.ports.repositories.documents import DocumentRepository
+from shoald.application.ports.repositories.index_builds import IndexBuildRepository
+from shoald.application.ports.repositories.indexes import IndexRepository
+from shoald.application.ports.repositories.jobs import JobRepository
+from shoald.application.ports.repositories.namespaces import NamespaceRepository
+from shoald.application.ports.repositories.projects import ProjectRepository
+from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
+
+__all__ = [
+    "ChunkSetRepository",
+    "ClusterRepository",
+    "ClusterRunRepository",
+    "CollectionRepository",
+    "DocumentRepository",
+    "IndexBuildRepository",
+    "IndexRepository",
+    "JobRepository",
+    "NamespaceRepository",
+    "ProjectRepository",
+    "SegmentSetRepository",
+]

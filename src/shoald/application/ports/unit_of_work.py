@@ -1,0 +1,59 @@
+"""One transaction over all repositories."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from shoald.application.ports.repositories import (
+        ClusterRepository,
+        ClusterRunRepository,
+        CollectionRepository,
+        ChunkSetRepository,
+        DocumentRepository,
+        IndexBuildRepository,
+        IndexRepository,
+        JobRepository,
+        NamespaceRepository,
+        ProjectRepository,
+        SegmentSetRepository,
+    )
+
+
+class UnitOfWork(Protocol):
+    """`with open_unit_of_work() as uow: …; uow.commit()`; leaving without commit rolls everything back."""
+
+    namespaces: NamespaceRepository
+    projects: ProjectRepository
+    documents: DocumentRepository
+    segment_sets: SegmentSetRepository
+    chunk_sets: ChunkSetRepository
+    indexes: IndexRepository
+    index_builds: IndexBuildRepository
+    collections: CollectionRepository
+    clusters: ClusterRepository
+    cluster_runs: ClusterRunRepository
+    jobs: JobRepository
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed."""
+        ...
+
+    def commit(self) -> None:
+        """Make everything since `with` true at once."""
+        ...
+
+
+class OpenUnitOfWork(Protocol):
+    """Opens units of work; what use cases hold."""
+
+    def __call__(self) -> UnitOfWork:
+        """Return a new one, not yet begun."""
+        ...

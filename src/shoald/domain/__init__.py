@@ -1,0 +1,1 @@
+"""Records, rules and numerics: no I/O, no clock, no environment."""

@@ -1,0 +1,49 @@
+"""A cluster definition and its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shoald.domain.json_types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What to cluster and how. `definition` is the validated request with defaults, in the create shape of the document."""
+
+    cluster_id: str
+    namespace_id: str
+    cluster_name: str
+    description: str | None
+    cluster_type: str
+    collection_ids: tuple[str, ...]
+    definition: JsonObject
+    metadata: JsonObject
+    last_run_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRun:
+    """One execution of a cluster definition, and where its artifacts lie.
+
+    `effective` records what was really done: parameters, versions, seeds, the snapshot's hash, the index builds read, warnings.
+    `metrics` are the documented quality metrics; `artifacts` maps an artifact's name to {uri, sha256, bytes, rows}.
+    """
+
+    run_id: str
+    cluster_id: str
+    namespace_id: str
+    job_id: str
+    status: str
+    mode: str
+    num_clusters: int
+    num_points: int
+    metrics: JsonObject
+    effective: JsonObject
+    artifacts: JsonObject
+    error_message: str | None
+    created_at: datetime
+    completed_at: datetime | None

@@ -1,0 +1,42 @@
+"""A document and its versions: what was uploaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shoald.domain.json_types import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One uploaded file; `filename` is for display only and is never part of a storage key."""
+
+    document_id: str
+    project_id: str
+    filename: str
+    mime: str
+    storage_uri: str
+    metadata: JsonObject
+    is_deleted: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentVersion:
+    """One state of a document's bytes; `content_hash` is their SHA-256 in lower-case hex, `artifact_uri` where they lie."""
+
+    version_id: str
+    document_id: str
+    content_hash: str
+    parser_params: JsonObject
+    params: JsonObject
+    input_refs: JsonObject
+    artifact_uri: str | None
+    producer_type: str
+    producer_version: str
+    status: str
+    is_active: bool
+    is_deleted: bool
+    created_at: datetime

@@ -1,0 +1,1 @@
+"""Heals jobs: reconciler and outbox relay; may run any number of times."""

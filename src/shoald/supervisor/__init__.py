@@ -1,0 +1,1 @@
+"""Keeps the parts of one machine's installation alive."""

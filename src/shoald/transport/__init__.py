@@ -1,0 +1,1 @@
+"""gRPC in and out; the only importer of the generated contract."""
