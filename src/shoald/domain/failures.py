@@ -1,6 +1,7 @@
 """Everything that can go wrong and is foreseen: one class per documented code, none of which knows a status.
 
-The docstring of a class is its default message. `transport/failure_table.py` gives each class its gRPC status, HTTP status
+The docstring of a class is its default message. `transport/failure_table.py` gives each class its gRPC status, HTTP
+status
 and body; a test walks all subclasses and finds each in that table.
 """
 
@@ -149,9 +150,6 @@ class Broken(Failure):
     code = "internal_error"
 
 
-# --- RAG API: not found -------------------------------------------------------------------------------------------------
-
-
 class ProjectNotFound(NotFound):
     """Project not found."""
 
@@ -210,9 +208,6 @@ class JobNotFound(NotFound):
     """Job not found."""
 
     code = "job_not_found"
-
-
-# --- RAG API: requests that cannot be done --------------------------------------------------------------------------------
 
 
 class UnsupportedLoader(BadRequest):
@@ -305,9 +300,6 @@ class StorageFull(Unavailable):
     code = "storage_full"
 
 
-# --- clusters API -----------------------------------------------------------------------------------------------------------
-
-
 class NamespaceNotFound(NotFound):
     """Namespace not found."""
 
@@ -354,9 +346,6 @@ class FileLinkNotFound(NotFound):
     """This link is unknown or has expired."""
 
     code = "file_link_not_found"
-
-
-# --- jobs: what a worker meets --------------------------------------------------------------------------------------------
 
 
 class IdempotencyConflict(Conflict):

@@ -15,6 +15,7 @@ class DocumentLoader(Protocol):
     def load(self, path: str, *, filename: str, loader_type: str, loader_params: JsonObject) -> Iterator[SetItem]:
         """Yield the segments of the file at `path` in document order, with fresh item ids, in flat memory.
 
-        Raises `UnsupportedLoader`, or `InvalidLoaderParams` with the reason (bad parameter, unreadable file, a limit passed).
+        Raises `UnsupportedLoader`, or `InvalidLoaderParams` with the reason (bad parameter, unreadable
+        file, a limit passed).
         """
         ...

@@ -46,5 +46,7 @@ class Embedders(Protocol):
     """Finds an embedder by the documented `embedding_provider` and `embedding_model_name`."""
 
     def get(self, provider: str, model_name: str | None) -> Embedder:
-        """Return it, loaded or to be loaded at first use; raises `InvalidIndexConfig` for an unknown provider, listing the known."""
+        """Return it, loaded or to be loaded at first use; raises `InvalidIndexConfig` for an unknown provider,
+        listing the known.
+        """
         ...

@@ -18,11 +18,15 @@ class JobContext(Protocol):
         ...
 
     def progress(self, stage: str, fraction: float, message: str = "") -> None:
-        """Say how far the whole job is (0 to 1); cheap, stored at most a few times a second. Also checks, as `check` does."""
+        """Say how far the whole job is (0 to 1); cheap, stored at most a few times a second. Also checks, as `check`
+        does.
+        """
         ...
 
     def check(self) -> None:
-        """Raise `JobCanceled`, `JobFenced` or `DeadlineExceeded` when the attempt must stop; call it between blocks of work."""
+        """Raise `JobCanceled`, `JobFenced` or `DeadlineExceeded` when the attempt must stop; call it between blocks
+        of work.
+        """
         ...
 
     def complete(self, uow: UnitOfWork, result: JsonObject, *, with_errors: bool = False) -> None:
@@ -37,11 +41,15 @@ class JobHandler(Protocol):
     """The code of one job type."""
 
     def run(self, context: JobContext) -> None:
-        """Do the work, publish through `context.complete`. A `Failure` that cannot pass by itself ends the job as FAILED with
-        its code and message; `Unavailable` and unforeseen errors are retried."""
+        """Do the work, publish through `context.complete`. A `Failure` that cannot pass by itself ends the
+        job as FAILED with
+        its code and message; `Unavailable` and unforeseen errors are retried.
+        """
         ...
 
     def follow(self, uow: UnitOfWork, job: Job) -> None:
-        """Move the job's domain rows (build, run) along inside each transaction that changes what users see of the state:
-        first claim, FAILED, CANCELED. Never called for completion, which `run` publishes itself. Must be cheap."""
+        """Move the job's domain rows (build, run) along inside each transaction that changes what users see
+        of the state:
+        first claim, FAILED, CANCELED. Never called for completion, which `run` publishes itself. Must be cheap.
+        """
         ...

@@ -25,7 +25,8 @@ class ObjectWriter(Protocol):
         ...
 
     def publish(self, key: str | None = None) -> StoredObject:
-        """Make the object visible, whole, under `key` (None: `blobs/<first two hex digits>/<sha256>`), and return what it is.
+        """Make the object visible, whole, under `key` (None: `blobs/<first two hex digits>/<sha256>`), and
+        return what it is.
 
         An object that is already there under that key is left as it is: keys are immutable.
         """

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from shoald.application.ports.repositories import (
+        ChunkSetRepository,
         ClusterRepository,
         ClusterRunRepository,
         CollectionRepository,
-        ChunkSetRepository,
         DocumentRepository,
         IndexBuildRepository,
         IndexRepository,

@@ -21,7 +21,9 @@ class VectorHit:
 
 
 class VectorIndex(Protocol):
-    """Builds and searches; every build has storage of its own, named by the server. Scores are cosines on every provider."""
+    """Builds and searches; every build has storage of its own, named by the server. Scores are cosines on every
+    provider.
+    """
 
     def build(
         self,
@@ -36,8 +38,10 @@ class VectorIndex(Protocol):
         """Store (n, d) float32 unit rows; row i is position i and item `ids[i]`.
 
         Returns the manifest: what a later `search` or `drop` needs and users may see (provider, vectors, dimension,
-        collection_name or faiss object with size and SHA-256). Nothing of it is used before the caller has published the
-        manifest, and a build that dies leaves only what `drop` or the garbage collector removes. `progress` takes 0 to 1.
+        collection_name or faiss object with size and SHA-256). Nothing of it is used before the caller has
+        published the
+        manifest, and a build that dies leaves only what `drop` or the garbage collector removes. `progress`
+        takes 0 to 1.
         """
         ...
 

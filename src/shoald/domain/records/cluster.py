@@ -10,7 +10,9 @@ from shoald.domain.json_types import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What to cluster and how. `definition` is the validated request with defaults, in the create shape of the document."""
+    """What to cluster and how. `definition` is the validated request with defaults, in the create shape of the
+    document.
+    """
 
     cluster_id: str
     namespace_id: str
@@ -29,7 +31,8 @@ class Cluster:
 class ClusterRun:
     """One execution of a cluster definition, and where its artifacts lie.
 
-    `effective` records what was really done: parameters, versions, seeds, the snapshot's hash, the index builds read, warnings.
+    `effective` records what was really done: parameters, versions, seeds, the snapshot's hash, the index builds
+    read, warnings.
     `metrics` are the documented quality metrics; `artifacts` maps an artifact's name to {uri, sha256, bytes, rows}.
     """
 

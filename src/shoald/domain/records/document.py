@@ -25,7 +25,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentVersion:
-    """One state of a document's bytes; `content_hash` is their SHA-256 in lower-case hex, `artifact_uri` where they lie."""
+    """One state of a document's bytes; `content_hash` is their SHA-256 in lower-case hex, `artifact_uri` where they
+    lie.
+    """
 
     version_id: str
     document_id: str

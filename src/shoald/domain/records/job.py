@@ -22,7 +22,8 @@ class Progress:
 class Job:
     """One accepted piece of work.
 
-    `attempt` is the fencing token: 0 before the first claim, then raised by one at each claim and never reset. `failures`
+    `attempt` is the fencing token: 0 before the first claim, then raised by one at each claim and never reset.
+    `failures`
     counts the attempts that crashed, erred or lost their lease. `listed` says whether the RAG job lists show it.
     """
 

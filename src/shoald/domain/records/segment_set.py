@@ -31,7 +31,8 @@ class SegmentSet:
 class SetItem:
     """One item of a segment set or of a chunk set; (set id, item id) is its key, since a clone keeps item ids.
 
-    `position` counts from 0. `level` is a heading's depth, `path` the titles above, `parent_id` an item of the same set.
+    `position` counts from 0. `level` is a heading's depth, `path` the titles above, `parent_id` an item of the
+    same set.
     """
 
     item_id: str
