@@ -1,0 +1,108 @@
+"""Takes files through the documented calls, upload, segments, join, chunks, index, build, with progress at each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shoald.cli.progress import Report
+from shoald.cli.rest_client import RestClient, RestError
+
+_PARALLEL_UPLOADS = 4
+_POLL_SECONDS = 0.25
+_CONTENT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain", ".md": "text/markdown"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How files become searchable: loader per file suffix, chunking, and the index's provider and configuration."""
+
+    loader_params: Mapping[str, Any] = field(default_factory=dict)
+    chunk_strategy: str = "recursive"
+    chunker_params: Mapping[str, Any] = field(default_factory=dict)
+    provider: str = "qdrant"
+    index_config: Mapping[str, Any] = field(default_factory=lambda: {"embedding_provider": "local"})
+
+
+def upload_and_segment(
+    client: RestClient, project_id: str, files: Sequence[Path], recipe: Recipe, report: Report
+) -> list[str]:
+    """Upload every file and cut it into segments, a few at a time; return the segment set ids in the files' order."""
+    done = 0
+    ids: dict[Path, str] = {}
+    with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
+        running = {pool.submit(_one_file, client, project_id, file, recipe): file for file in files}
+        for finished in as_completed(running):
+            ids[running[finished]] = finished.result()
+            done += 1
+            report(done / len(files), f"{done} of {len(files)} files")
+    return [ids[file] for file in files]
+
+
+def _one_file(client: RestClient, project_id: str, file: Path, recipe: Recipe) -> str:
+    content_type = _CONTENT_TYPES.get(file.suffix, "application/octet-stream")
+    answer = client.upload(f"/api/v1/projects/{project_id}/documents", file, content_type=content_type)
+    version_id = answer["document_version"]["version_id"]
+    made = client.post_and_count(
+        f"/api/v1/document_versions/{version_id}/segments", _segments_body(file, recipe), set_key="segment_set"
+    )
+    return str(made["segment_set_version_id"])
+
+
+def _segments_body(file: Path, recipe: Recipe) -> dict[str, Any]:
+    if file.suffix in {".json", ".csv"}:
+        return {"loader_type": file.suffix[1:], "loader_params": dict(recipe.loader_params)}
+    # Plain text needs no loader: the text itself is the one segment.
+    return {"loader_type": "json", "source_text": file.read_text(encoding="utf-8", errors="replace")}
+
+
+def join_and_chunk(
+    client: RestClient, project_id: str, segment_set_ids: Sequence[str], recipe: Recipe
+) -> dict[str, Any]:
+    """Join the segment sets into one and chunk it; return the chunk set without its items."""
+    joined = client.post_and_count(
+        f"/api/v1/projects/{project_id}/segment_sets/join",
+        {"segment_set_ids": list(segment_set_ids)},
+        set_key="segment_set",
+    )
+    return client.post_and_count(
+        f"/api/v1/segment_sets/{joined['segment_set_version_id']}/chunk",
+        {"strategy": recipe.chunk_strategy, "chunker_params": dict(recipe.chunker_params)},
+        set_key="chunk_set",
+    )
+
+
+def build_index(client: RestClient, index_id: str, chunk_set_id: str, report: Report) -> dict[str, Any]:
+    """Build an index over a chunk set as a job and wait for it; return the finished build."""
+    started = client.post(
+        f"/api/v1/indexes/{index_id}/builds", {"chunk_set_version_id": chunk_set_id, "execution_mode": "async"}
+    )
+    job = wait_for(lambda: client.get(f"/api/v1/jobs/{started['job_id']}"), _job_progress, report)
+    if job["status"] != "succeeded":
+        raise RestError(f"the build failed: {job['error_message']}")
+    build: dict[str, Any] = client.get(f"/api/v1/index_builds/{started['build']['build_id']}")
+    return build
+
+
+def wait_for(
+    poll: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], tuple[bool, float, str]], report: Report
+) -> dict[str, Any]:
+    """Ask again and again until `read` says that it has ended; `read` gives (ended, share done, words)."""
+    while True:
+        answer = poll()
+        ended, fraction, words = read(answer)
+        report(fraction, words)
+        if ended:
+            return answer
+        time.sleep(_POLL_SECONDS)
+
+
+def _job_progress(job: dict[str, Any]) -> tuple[bool, float, str]:
+    if job["status"] in {"succeeded", "failed"}:
+        return True, 1.0, ""
+    progress = job["result"].get("progress") or {}
+    return False, float(progress.get("fraction", 0)), str(progress.get("message") or progress.get("stage") or "queued")

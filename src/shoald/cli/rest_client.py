@@ -1,0 +1,102 @@
+"""Calls a running Shoal over JSON, as any user would; what comes back are plain dicts and lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+
+class RestError(Exception):
+    """The server answered with an error, or did not answer; the message is fit to be shown."""
+
+
+class RestClient:
+    """One keep-alive connection pool to a base URL such as `http://127.0.0.1:8000`; safe to share between threads."""
+
+    def __init__(self, base_url: str, *, namespace: str | None = None, timeout_seconds: float = 600.0) -> None:
+        headers = {"x-namespace": namespace} if namespace else {}
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout_seconds, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the JSON of a GET."""
+        return self._json("GET", path, params=params)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Return the JSON of a POST."""
+        return self._json("POST", path, json={} if body is None else body)
+
+    def delete(self, path: str) -> Any:
+        """Return the JSON of a DELETE."""
+        return self._json("DELETE", path)
+
+    def upload(self, path: str, file: Path, *, content_type: str) -> Any:
+        """Send one file as the multipart field `file`, read as it is sent, and return the answer's JSON."""
+        with file.open("rb") as content:
+            return self._json("POST", path, files={"file": (file.name, content, content_type)})
+
+    def post_and_count(self, path: str, body: Any, *, set_key: str) -> dict[str, Any]:
+        """POST a call that answers with a set and all its items; return the set only.
+
+        The answer is read through but its items are not kept: a set of 100,000 items would fill the memory of a client
+        that only wants the id. Falls back to parsing the whole when the set does not come first.
+        """
+        with self._http.stream("POST", path, json=body) as response:
+            if response.is_error:
+                response.read()
+                raise RestError(_describe("POST", path, response))
+            return _leading_object(response.iter_text(), set_key)
+
+    def _json(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise RestError(f"{method} {path}: {error}") from error
+        if response.is_error:
+            raise RestError(_describe(method, path, response))
+        return response.json()
+
+
+def _describe(method: str, path: str, response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except json.JSONDecodeError:
+        body = response.text[:200]
+    detail = body.get("detail", body.get("error", body)) if isinstance(body, dict) else body
+    message = detail.get("message", detail) if isinstance(detail, dict) else detail
+    return f"{method} {path}: {response.status_code}: {message}"
+
+
+def _leading_object(pieces: Iterator[str], key: str) -> dict[str, Any]:
+    """Read `{"<key>": {…}, "items": […` up to the end of its first value, then let the rest pass.
+
+    >>> _leading_object(iter(['{"segment_set": {"a"', ': 1}, "items": [1', ", 2]}"]), "segment_set")
+    {'a': 1}
+    """
+    decoder, read, found = json.JSONDecoder(), "", None
+    prefix = f'"{key}":'
+    for piece in pieces:
+        if found is not None:
+            continue
+        read += piece
+        start = read.find(prefix)
+        if start < 0:
+            continue
+        value_at = start + len(prefix)
+        value_at += len(read[value_at:]) - len(read[value_at:].lstrip())
+        try:
+            found, _ = decoder.raw_decode(read, value_at)
+        except json.JSONDecodeError:
+            continue
+    if not isinstance(found, dict):
+        raise RestError(f"the answer holds no {key}")
+    return found
