@@ -1,0 +1,1 @@
+"""Measurements beside named peers; none of them is a test."""
