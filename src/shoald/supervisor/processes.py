@@ -19,7 +19,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork: nothing may
 _POLL_SECONDS = 0.02
 
 
-class PartFailed(RuntimeError):
+class PartStartError(RuntimeError):
     """A part did not start; the message says which, why, and where its log is."""
 
 
@@ -42,13 +42,15 @@ class RunningPart:
         return self.process.poll() is None
 
     def wait_ready(self) -> None:
-        """Return when the part answers; raises `PartFailed` when it ends or its time is over."""
+        """Return when the part answers; raises `PartStartError` when it ends or its time is over."""
         deadline = time.monotonic() + self.part.ready_seconds
         while not self.part.is_ready():
             if not self.is_alive():
-                raise PartFailed(f"{self.part.name} ended with status {self.process.returncode}\n{log_tail(self.log)}")
+                raise PartStartError(
+                    f"{self.part.name} ended with status {self.process.returncode}\n{log_tail(self.log)}"
+                )
             if time.monotonic() > deadline:
-                raise PartFailed(
+                raise PartStartError(
                     f"{self.part.name} did not answer within {self.part.ready_seconds:.0f} s\n{log_tail(self.log)}"
                 )
             time.sleep(_POLL_SECONDS)

@@ -41,10 +41,9 @@ def migrate(database_url: str, *, revision: str = "head", wait_seconds: float = 
     An advisory lock makes concurrent calls queue up; the later ones find nothing to do.
     """
     engine = sqlalchemy.create_engine(alchemy_url(database_url), poolclass=sqlalchemy.NullPool)
-    with _connect(engine, wait_seconds) as connection:
-        with connection.begin():
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            alembic.command.upgrade(configuration(connection), revision)
+    with _connect(engine, wait_seconds) as connection, connection.begin():
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        alembic.command.upgrade(configuration(connection), revision)
     engine.dispose()
 
 

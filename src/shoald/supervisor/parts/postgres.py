@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from shoald.supervisor.binaries import postgres_program
 from shoald.supervisor.part import Part
-from shoald.supervisor.processes import PartFailed
+from shoald.supervisor.processes import PartStartError
 
 ROLE = "shoal"
 _NOBODY = 65534
@@ -76,7 +76,7 @@ class PostgresServer:
     def _check_version(self, found: str) -> None:
         ours = _major_version()
         if found != ours:
-            raise PartFailed(
+            raise PartStartError(
                 f"{self.data} was made by PostgreSQL {found}, and this Shoal brings PostgreSQL {ours}. Dump it with the"
                 " Shoal that made it (pg_dump), start this one on an empty data directory, and restore there."
             )
@@ -105,7 +105,7 @@ class PostgresServer:
         command += [f"--pwfile={password_file}", "--no-sync", "--no-instructions"]
         done = subprocess.run(command, check=False, user=user, capture_output=True, text=True)
         if done.returncode != 0:
-            raise PartFailed(f"initdb failed in {data}:\n{done.stderr.strip()}")
+            raise PartStartError(f"initdb failed in {data}:\n{done.stderr.strip()}")
 
 
 @lru_cache(maxsize=1)
