@@ -1,0 +1,135 @@
+"""The environment, read once, as one frozen object; everything below gets plain values from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+_GIB = 1024 * _MIB
+
+
+class Settings(BaseSettings):
+    """Every setting of every process. `SHOAL_` and the upper-case name is the environment variable.
+
+    Descriptions become the table in the README, in this order (`shoal settings --markdown`).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", frozen=True, extra="ignore")
+
+    # where things are
+    data_dir: Path = Field(default=Path(".shoal"), description="Folder of this installation: caches, snapshots, logs.")
+    database_url: str = Field(
+        default="postgresql://shoal@127.0.0.1:5432/shoal", description="PostgreSQL, as a libpq URI."
+    )
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis or Valkey, 7.2 or newer.")
+    qdrant_url: str | None = Field(
+        default=None, description="Qdrant's gRPC address, `http://host:6334`; unset: the provider `qdrant` is refused."
+    )
+    qdrant_api_key: SecretStr | None = Field(default=None, description="Key for that Qdrant.")
+    objects: str = Field(
+        default="",
+        description="Home of files and artifacts: a folder or `s3://bucket/prefix`; empty: `<data_dir>/objects`.",
+    )
+    s3_endpoint_url: str | None = Field(
+        default=None, description="Endpoint of an S3-compatible store other than Amazon's."
+    )
+    s3_region: str = Field(default="us-east-1", description="Region of the bucket.")
+    s3_access_key_id: str | None = Field(default=None, description="Access key; unset: the standard AWS variables.")
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="Its secret.")
+
+    # where the server listens
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address the server listens on; another than loopback needs keys or `SHOAL_ALLOW_OPEN`.",
+    )
+    allow_open: bool = Field(
+        default=False,
+        description="Listen beyond loopback without keys, because something in front decides who may call.",
+    )
+    unary_port: int = Field(default=50051, ge=0, le=65535, description="Port for short calls; Envoy connects to it.")
+    stream_port: int = Field(
+        default=50052, ge=0, le=65535, description="Port for streams and for calls that may wait for a job."
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port for Prometheus, all processes together; unset: none."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000", description="Base URL under which callers reach Shoal; download links use it."
+    )
+
+    # how much at a time
+    unary_threads: int = Field(default=16, ge=1, description="Threads for short calls in one server process.")
+    stream_threads: int = Field(default=32, ge=2, description="Threads for streams and waiting calls, one each.")
+    streams_per_caller: int = Field(default=16, ge=1, description="Streams and waiting calls that one caller may hold.")
+    max_concurrent_calls: int = Field(
+        default=200, ge=1, description="Calls that one server process takes at once; more get RESOURCE_EXHAUSTED."
+    )
+    database_pool_size: int = Field(default=24, ge=1, description="Connections of one process to PostgreSQL, at most.")
+    statement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time of one database statement on behalf of a call."
+    )
+    drain_seconds: float = Field(
+        default=20.0, ge=0, description="Time that running calls get to finish when a server stops."
+    )
+
+    # limits of a request
+    max_json_bytes: int = Field(default=32 * _MIB, ge=_KIB, description="Largest JSON body, in bytes.")
+    max_upload_bytes: int = Field(default=4 * _GIB, ge=1, description="Largest uploaded file, in bytes.")
+    max_message_bytes: int = Field(default=64 * _MIB, ge=_MIB, description="Largest gRPC message, in bytes.")
+
+    # jobs
+    worker_slots: int = Field(default=1, ge=1, description="Jobs that one worker runs at a time, a process each.")
+    worker_queues: str = Field(
+        default="default", description="Queues that a worker serves, by comma, first ones first."
+    )
+    lease_seconds: float = Field(
+        default=30.0, gt=0, description="How long a silent worker keeps its job before another gets it."
+    )
+    heartbeat_seconds: float = Field(default=10.0, gt=0, description="How often a worker renews its lease.")
+    job_max_failures: int = Field(default=3, ge=1, description="Crashes and passing errors before a job is given up.")
+    reconcile_seconds: float = Field(
+        default=2.0, gt=0, description="How often the scheduler looks for what went astray."
+    )
+
+    # embedding
+    embedding_threads: int = Field(
+        default=0, ge=0, description="Threads of the local embedding model in a worker; 0: as many as cores."
+    )
+    openai_base_url: str = Field(
+        default="https://api.openai.com/v1", description="An OpenAI-compatible endpoint, for the provider `openai`."
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    openai_embedding_model: str = Field(
+        default="text-embedding-3-small", description="Its model where a request names none."
+    )
+
+    # identity and secrets
+    default_namespace: str = Field(default="default", description="Namespace of callers who name none.")
+    signing_secret: SecretStr | None = Field(
+        default=None,
+        description="Signs download links and cursors, the same in every process; unset: kept in a file in `data_dir`.",
+    )
+
+    # what it says
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="Form of log lines.")
+
+    @property
+    def objects_location(self) -> str:
+        """The folder or bucket of the object store."""
+        return self.objects or str(self.data_dir / "objects")
+
+    @property
+    def objects_folder(self) -> Path:
+        """The folder, when it is one."""
+        return Path(self.objects_location.removeprefix("file://"))
+
+
+def read_settings() -> Settings:
+    """Read the environment."""
+    return Settings()
