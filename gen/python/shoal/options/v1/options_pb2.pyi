@@ -13,9 +13,12 @@ DESCRIPTOR: _descriptor.FileDescriptor
 OMIT_UNSET_FIELD_NUMBER: _builtins.int
 BARE_ARRAY_FIELD_NUMBER: _builtins.int
 MAY_WAIT_FIELD_NUMBER: _builtins.int
+JSON_MESSAGE_FIELD_NUMBER: _builtins.int
 omit_unset: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """Leaves the key out of the JSON when the field is unset, where the document shows no `null`."""
 bare_array: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.bool]
 """Prints the message's one repeated field as a bare JSON array."""
 may_wait: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
 """Says that the call may wait for a job, so that it is served beside the streams and cannot starve short calls."""
+json_message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
+"""Names the message whose JSON a stream of HttpBody carries, for answers that have no bound."""

@@ -33,3 +33,10 @@ export declare const bare_array: GenExtension<MessageOptions, boolean>;
  */
 export declare const may_wait: GenExtension<MethodOptions, boolean>;
 
+/**
+ * Names the message whose JSON a stream of HttpBody carries, for answers that have no bound.
+ *
+ * @generated from extension: optional string json_message = 50104;
+ */
+export declare const json_message: GenExtension<MethodOptions, string>;
+

@@ -11,7 +11,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file shoal/options/v1/options.proto.
  */
 export const file_shoal_options_v1_options = /*@__PURE__*/
-  fileDesc("Ch5zaG9hbC9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEHNob2FsLm9wdGlvbnMudjE6QQoKb21pdF91bnNldBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYtYcDIAEoCFIJb21pdFVuc2V0iAEBOkMKCmJhcmVfYXJyYXkSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYtocDIAEoCFIJYmFyZUFycmF5iAEBOj4KCG1heV93YWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYt4cDIAEoCFIHbWF5V2FpdIgBAWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5zaG9hbC9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEHNob2FsLm9wdGlvbnMudjE6QQoKb21pdF91bnNldBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYtYcDIAEoCFIJb21pdFVuc2V0iAEBOkMKCmJhcmVfYXJyYXkSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYtocDIAEoCFIJYmFyZUFycmF5iAEBOj4KCG1heV93YWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYt4cDIAEoCFIHbWF5V2FpdIgBATpGCgxqc29uX21lc3NhZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi4hwMgASgJUgtqc29uTWVzc2FnZYgBAWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Leaves the key out of the JSON when the field is unset, where the document shows no `null`.
@@ -36,4 +36,12 @@ export const bare_array = /*@__PURE__*/
  */
 export const may_wait = /*@__PURE__*/
   extDesc(file_shoal_options_v1_options, 2);
+
+/**
+ * Names the message whose JSON a stream of HttpBody carries, for answers that have no bound.
+ *
+ * @generated from extension: optional string json_message = 50104;
+ */
+export const json_message = /*@__PURE__*/
+  extDesc(file_shoal_options_v1_options, 3);
 
