@@ -1,0 +1,92 @@
+"""Reads `chunker_params` as the document means them; whatever it cannot read is named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from shoald.domain.failures import InvalidChunkerParams
+from shoald.domain.json_types import JsonObject
+
+DEFAULT_CHUNK_SIZE = 4000
+DEFAULT_CHUNK_OVERLAP = 200
+
+
+def refuse(name: str, value: Any, reason: str) -> InvalidChunkerParams:
+    """Return the failure for one parameter."""
+    return InvalidChunkerParams(f"chunker_params.{name} {reason}", detail={"parameter": name, "value": value})
+
+
+def check_names(params: JsonObject, known: Collection[str]) -> None:
+    """Refuse a parameter that the strategy does not have: a typing error would else go unnoticed."""
+    for name, value in params.items():
+        if name not in known:
+            raise refuse(name, value, f"does not apply here; known are {', '.join(sorted(known))}")
+
+
+def integer(params: JsonObject, name: str, default: int, *, at_least: int) -> int:
+    """Return a whole number; `5`, `5.0` and `"5"` are the same, null and absent are the default.
+
+    >>> integer({"chunk_size": "800"}, "chunk_size", 4000, at_least=1)
+    800
+    """
+    value = params.get(name)
+    if value is None:
+        return default
+    number = _whole(value)
+    if number is None:
+        raise refuse(name, value, "must be a whole number")
+    if number < at_least:
+        raise refuse(name, value, f"must be at least {at_least}")
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and len(value) <= 20:  # noqa: PLR2004 - more digits than any size has
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return None
+
+
+def size_and_overlap(params: JsonObject) -> tuple[int, int]:
+    """Return `chunk_size` and `chunk_overlap`; the overlap must be less than the size.
+
+    Where the default overlap would not be, an overlap that was not given is the same part of the size as it is
+    by default: a twentieth.
+    """
+    size = integer(params, "chunk_size", DEFAULT_CHUNK_SIZE, at_least=1)
+    default = DEFAULT_CHUNK_OVERLAP if size > DEFAULT_CHUNK_OVERLAP else size // 20
+    overlap = integer(params, "chunk_overlap", default, at_least=0)
+    if overlap >= size:
+        raise refuse("chunk_overlap", params.get("chunk_overlap"), f"must be less than chunk_size ({size})")
+    return size, overlap
+
+
+def text(params: JsonObject, name: str) -> str | None:
+    """Return a text; null, absent and empty are None."""
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise refuse(name, value, "must be a text")
+    return value
+
+
+def texts(params: JsonObject, name: str, *, at_most: int) -> tuple[str, ...]:
+    """Return a list of texts; null and absent are the empty one."""
+    value = params.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise refuse(name, value, "must be a list of texts")
+    if len(value) > at_most:
+        raise refuse(name, len(value), f"must have at most {at_most} entries")
+    return tuple(value)
