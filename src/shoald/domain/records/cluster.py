@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
@@ -33,7 +33,10 @@ class ClusterRun:
 
     `effective` records what was really done: parameters, versions, seeds, the snapshot's hash, the index builds
     read, warnings.
-    `metrics` are the documented quality metrics; `artifacts` maps an artifact's name to {uri, sha256, bytes, rows}.
+    `metrics` are the documented quality metrics; `artifacts` maps an artifact's name to {key, sha256, bytes, rows}.
+    `centroids` describe the groups without their vectors, in the shape of the document; lists of runs leave them out.
+    `overrides` are what the call that started it changed of the definition. `revisions` maps each collection to its
+    revision when the run read it.
     """
 
     run_id: str
@@ -50,3 +53,8 @@ class ClusterRun:
     error_message: str | None
     created_at: datetime
     completed_at: datetime | None
+    started_at: datetime | None = None
+    error_code: str | None = None
+    centroids: tuple[JsonObject, ...] = ()
+    overrides: JsonObject = field(default_factory=dict)
+    revisions: JsonObject = field(default_factory=dict)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
 
 from shoald.domain.json_types import JsonObject
 
@@ -33,7 +37,10 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """Documents of one namespace that are clustered together; `index_id` is set on those that an index made."""
+    """Documents of one namespace that are clustered together; `index_id` is set on those that an index made.
+
+    `revision` is raised by every write to its documents; `index_build_id` is the build whose chunks they are.
+    """
 
     collection_id: str
     namespace_id: str
@@ -45,6 +52,12 @@ class Collection:
     document_count: int
     created_at: datetime
     updated_at: datetime
+    index_build_id: str | None = None
+    revision: int = 0
+
+    def vector(self, name: str) -> VectorConfig | None:
+        """Return the vector of that name, or None."""
+        return next((config for config in self.vector_configs if config.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +69,24 @@ class CollectionDocument:
     payload: JsonObject
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VectorColumn:
+    """One named vector of some documents of a batch: row `i` of `values` belongs to document `rows[i]`.
+
+    `values` is (m, d) float32, C-contiguous; `rows` None means that there is one for every document, in order.
+    """
+
+    name: str
+    values: npt.NDArray[np.float32]
+    rows: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DocumentBatch:
+    """Some documents with their vectors, as they are stored in bulk; `payloads` are JSON objects, one a document."""
+
+    ids: Sequence[str]
+    payloads: Sequence[JsonObject]
+    vectors: Sequence[VectorColumn]

@@ -2,8 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
+
+from shoald.application.listing import Selection
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import ClusterRun
 
 
 class ClusterRunRepository(Protocol):
     """Stored cluster runs."""
+
+    def add(self, run: ClusterRun) -> None:
+        """Store a pending run."""
+        ...
+
+    def get(self, run_id: str) -> ClusterRun | None:
+        """Return a run of any cluster."""
+        ...
+
+    def get_many(self, run_ids: Sequence[str]) -> dict[str, ClusterRun]:
+        """Return runs by id, without their centroids."""
+        ...
+
+    def latest(self, cluster_id: str) -> ClusterRun | None:
+        """Return the newest run of a cluster, whatever its state."""
+        ...
+
+    def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
+        """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
+        ...
+
+    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return runs without their centroids, newest first unless sorted."""
+        ...
+
+    def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return all runs that meet the condition, without their centroids and without limits."""
+        ...
+
+    def move(
+        self, run_id: str, status: str, at: datetime, *, error_code: str | None = None, error_message: str | None = None
+    ) -> None:
+        """Set the state of a run that has not ended: `processing` notes its start, the others their end."""
+        ...
+
+    def publish(self, run: ClusterRun) -> None:
+        """Store what a run found: state, figures, centroids, artifacts, times."""
+        ...
+
+    def naming_artifact(self, keys: Sequence[str]) -> set[str]:
+        """Return those object keys that some run still names."""
+        ...
+
+    def record_inputs(self, run_id: str, revisions: JsonObject) -> None:
+        """Note the revisions of the collections that a run reads."""
+        ...
