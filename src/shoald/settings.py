@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     )
 
     # what it says
+    ready_file: Path | None = Field(
+        default=None, description="A file that a process writes when it is ready for work, for whoever supervises it."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["json", "console"] = Field(default="json", description="Form of log lines.")
 

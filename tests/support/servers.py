@@ -13,7 +13,8 @@ from shoald.adapters.postgres.migrating import migrate
 from shoald.supervisor.part import Part
 from shoald.supervisor.parts.postgres import PostgresServer
 from shoald.supervisor.parts.valkey import ValkeyServer
-from shoald.supervisor.processes import RunningPart, free_port, start_part
+from shoald.supervisor.ports import free_port
+from shoald.supervisor.processes import RunningPart, start_part
 
 # tests lose nothing when the machine loses power
 _HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}

@@ -7,23 +7,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
-def nothing_to_prepare() -> None:
-    """Prepare a part that needs no preparation."""
+def nothing_to_do() -> None:
+    """Do nothing, for parts that need no preparation and no farewell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One process of an installation.
 
-    `is_ready` asks the running process itself and answers at once. `prepare` runs before every start.
-    `death_signal` is what the kernel sends the process when its supervisor dies.
+    `after` names the parts that must be ready before it starts, and that stop after it. `is_ready` asks the running
+    process itself and answers at once; a part that `ends` is a step instead, done when it exits with 0. `prepare`
+    runs before every start, `before_stop` before the stop signal. The kernel sends `death_signal` when the
+    supervisor dies.
     """
 
     name: str
     command: tuple[str, ...]
-    address: str
-    is_ready: Callable[[], bool]
-    prepare: Callable[[], None] = nothing_to_prepare
+    address: str = ""
+    after: tuple[str, ...] = ()
+    ends: bool = False
+    is_ready: Callable[[], bool] = field(default=lambda: True)
+    prepare: Callable[[], None] = nothing_to_do
+    before_stop: Callable[[], None] = nothing_to_do
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM

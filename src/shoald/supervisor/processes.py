@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -60,6 +59,11 @@ class RunningPart:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(self.part.stop_signal)
 
+    def kill(self) -> None:
+        """End the process at once."""
+        self.process.kill()
+        self.process.wait()
+
     def stop(self) -> None:
         """End the process: politely first, by SIGKILL when its time is over."""
         if self.is_alive():
@@ -67,8 +71,7 @@ class RunningPart:
         try:
             self.process.wait(self.part.stop_seconds)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
 
 
 def _tie_to_parent(parent: int, death_signal: int) -> None:
@@ -113,21 +116,3 @@ def log_tail(log: Path, lines: int = 12) -> str:
     except OSError:
         return f"(no log at {log})"
     return "\n".join([f"the end of {log}:", *(f"  {line}" for line in last)])
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def is_port_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether a server could listen on the port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is no obstacle
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True

@@ -1,0 +1,117 @@
+"""`shoal up`: everything on this machine, in the foreground or left running."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shoald.supervisor.installation import AlreadyRunningError, Installation, UnusableFolderError
+
+DataOption = Annotated[Path, typer.Option("--data", help="Data directory of this installation.")]
+_POLL_SECONDS = 0.05
+_DETACHED_SECONDS = 600.0
+
+
+def up(
+    data: DataOption = Path(".shoal"),
+    port: Annotated[int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.")] = 8000,
+    workers: Annotated[int | None, typer.Option(help="Jobs at a time.", min=1)] = None,
+    servers: Annotated[int | None, typer.Option(help="Server processes.", min=1)] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when everything is ready and leave it running.")
+    ] = False,
+) -> None:
+    """Start everything that Shoal needs on this machine and keep it alive until Ctrl-C or `shoal down`."""
+    installation = Installation(data)
+    try:
+        installation.prepare()
+    except UnusableFolderError as error:
+        _fail(str(error))
+    if installation.supervisor_pid() is not None:
+        _say_it_runs(installation)
+    elif detach:
+        _detach(installation, port=port, workers=workers, servers=servers)
+    else:
+        _run(installation, port=port, workers=workers, servers=servers)
+
+
+def _fail(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _say_it_runs(installation: Installation) -> None:
+    state = installation.state()
+    where = f" on {state.http}" if state else ""
+    typer.echo(f"Shoal runs already{where} (data: {installation.data}, process {installation.supervisor_pid()})")
+
+
+def _run(installation: Installation, *, port: int, workers: int | None, servers: int | None) -> None:
+    from shoald.supervisor.binaries import MissingBinaryError
+    from shoald.supervisor.plan import Size, parts_of, usual_size
+    from shoald.supervisor.ports import NoFreePortError, first_free_port
+    from shoald.supervisor.supervisor import Supervisor
+
+    usual = usual_size()
+    size = Size(servers=servers or usual.servers, worker_slots=workers or usual.worker_slots)
+    try:
+        installation.lock()
+        installation.end_leftovers()
+        chosen = first_free_port(port)
+        parts = parts_of(installation, chosen, size)
+    except AlreadyRunningError:
+        _say_it_runs(installation)
+        return
+    except (NoFreePortError, MissingBinaryError) as error:
+        _fail(str(error))
+    if chosen != port:
+        typer.echo(f"port {port} is taken, so Shoal listens on {chosen}")
+    supervisor = Supervisor(installation, parts, http=f"http://127.0.0.1:{chosen}", report=_report)
+    raise typer.Exit(supervisor.run())
+
+
+def _report(line: str) -> None:
+    print(line, flush=True)
+
+
+def _detach(installation: Installation, *, port: int, workers: int | None, servers: int | None) -> None:
+    words = ["up", "--data", str(installation.data), "--port", str(port)]
+    words += ["--workers", str(workers)] if workers else []
+    words += ["--servers", str(servers)] if servers else []
+    log = installation.logs / "supervisor.log"
+    with log.open("ab") as output:
+        start = output.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "shoald", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    _wait(installation, process, log, start)
+
+
+def _wait(installation: Installation, process: subprocess.Popen[bytes], log: Path, start: int) -> None:
+    deadline = time.monotonic() + _DETACHED_SECONDS
+    while time.monotonic() < deadline:
+        state = installation.state()
+        if state and state.pid == process.pid and state.state == "ready":
+            typer.echo(f"Shoal listens on {state.http} (data: {installation.data}; stop it with `shoal down`)")
+            return
+        if process.poll() is not None:
+            _fail(_since(log, start) or f"the supervisor ended with status {process.returncode}")
+        time.sleep(_POLL_SECONDS)
+    _fail(f"Shoal is not ready after {_DETACHED_SECONDS:.0f} s; see {log}")
+
+
+def _since(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        file.seek(start)
+        return file.read().decode(errors="replace").strip()
