@@ -9,10 +9,12 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
+
+if TYPE_CHECKING:
+    from shoald.domain.filters import Condition
 
 DEFAULT_LIMIT = 10
 _SEAL_BYTES = 16

@@ -10,7 +10,7 @@ from shoald.domain.json_types import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkSet:
-    """One chunking of one segment set; its items are `SetItem`s."""
+    """One chunking of one segment set; its items are `SetItem`s, of `total_characters` together."""
 
     chunk_set_version_id: str
     project_id: str
@@ -25,3 +25,4 @@ class ChunkSet:
     is_deleted: bool
     created_at: datetime
     total_items: int
+    total_characters: int

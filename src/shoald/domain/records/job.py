@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
@@ -25,6 +25,9 @@ class Job:
     `attempt` is the fencing token: 0 before the first claim, then raised by one at each claim and never reset.
     `failures`
     counts the attempts that crashed, erred or lost their lease. `listed` says whether the RAG job lists show it.
+    `error_detail` is what a failure said beside its message. `request_id` and `trace_parent` come from the call that
+    asked for the job, so that the logs and traces of server and worker share them.
+    `estimated_seconds` is known only in the call that accepts the job.
     """
 
     job_id: str
@@ -44,3 +47,9 @@ class Job:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    error_detail: JsonObject = field(default_factory=dict)
+    queue: str = ""
+    dispatch_no: int = 0
+    request_id: str | None = None
+    trace_parent: str | None = None
+    estimated_seconds: float | None = None

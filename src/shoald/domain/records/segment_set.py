@@ -10,7 +10,10 @@ from shoald.domain.json_types import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSet:
-    """One segmentation; `document_version_id` is None for a set that joins several."""
+    """One segmentation; `document_version_id` is None for a set that joins several.
+
+    `total_characters` is the length of all texts together, for estimates.
+    """
 
     segment_set_version_id: str
     project_id: str
@@ -25,6 +28,7 @@ class SegmentSet:
     is_deleted: bool
     created_at: datetime
     total_items: int
+    total_characters: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,36 @@
-"""What the use cases ask of stored documents."""
+"""What the use cases ask of stored documents and their versions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from shoald.domain.records.document import Document, DocumentVersion
 
 
 class DocumentRepository(Protocol):
-    """Stored documents."""
+    """Stored documents and versions; reads see what is not deleted, in projects of the namespace."""
+
+    def add(self, document: Document, version: DocumentVersion) -> None:
+        """Store a new document with its first version."""
+        ...
+
+    def get(self, document_id: str, *, namespace_id: str) -> Document | None:
+        """Return a document that is not deleted."""
+        ...
+
+    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[Document]:
+        """Return the documents of a project that are not deleted, newest first, ties by id."""
+        ...
+
+    def get_version(self, version_id: str, *, namespace_id: str) -> tuple[DocumentVersion, Document] | None:
+        """Return a version that is not deleted, with its document, which may be deleted."""
+        ...
+
+    def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
+        """Return the versions of a document that are not deleted, newest first, ties by id."""
+        ...
+
+    def lock_version(self, version_id: str) -> None:
+        """Keep others from changing which segment set of the version is active until the transaction ends."""
+        ...

@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
+
+from shoald.domain.records.index import IndexBuild
 
 
 class IndexBuildRepository(Protocol):
-    """Stored index builds."""
+    """Stored builds; reads see what is not deleted, in projects of the namespace."""
+
+    def add(self, build: IndexBuild) -> None:
+        """Store a new build."""
+        ...
+
+    def get(self, build_id: str, *, namespace_id: str) -> IndexBuild | None:
+        """Return a build whose index is not deleted either."""
+        ...
+
+    def list(self, index_id: str, *, offset: int, limit: int) -> Sequence[IndexBuild]:
+        """Return the builds of an index, newest first, ties by id."""
+        ...
+
+    def set_status(self, build_id: str, status: str, *, at: datetime) -> None:
+        """Move a build that has not succeeded to another status."""
+        ...
+
+    def publish(self, build: IndexBuild) -> None:
+        """Store the end of a build that succeeded, and make it the active one of its index.
+
+        The caller holds the index's lock.
+        """
+        ...

@@ -2,8 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.segment_set import SegmentSet, SetItem
 
-class SegmentSetRepository(Protocol):
-    """Stored segment sets."""
+
+class SetItemRepository(Protocol):
+    """The items of stored sets: written once, in order, then immutable."""
+
+    def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
+        """Append items in bulk; may be called several times within the transaction that adds the set."""
+        ...
+
+    def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
+        """Return up to `limit` items from position `start` on, by position."""
+        ...
+
+    def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
+        """Return the items at these positions, by position."""
+        ...
+
+    def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
+        """Return (item id, content) of up to `limit` items from position `start` on, by position."""
+        ...
+
+
+class SegmentSetRepository(SetItemRepository, Protocol):
+    """Stored segment sets; reads see what is not deleted, in projects of the namespace."""
+
+    def add(self, segment_set: SegmentSet) -> None:
+        """Store a new set, before its items."""
+        ...
+
+    def finish(self, segment_set: SegmentSet) -> None:
+        """Store the totals of a set whose items are written, and make it the active one of its scope.
+
+        The scope is the document version, or the project for a joined set; the caller holds its lock.
+        """
+        ...
+
+    def get(self, set_id: str, *, namespace_id: str) -> SegmentSet | None:
+        """Return a set."""
+        ...
+
+    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[SegmentSet]:
+        """Return the sets of a project, newest first, ties by id."""
+        ...
+
+    def newest_active(self, project_id: str) -> SegmentSet | None:
+        """Return the newest active set of a project, joined or not."""
+        ...
+
+    def active_of_documents(self, project_id: str) -> Sequence[SegmentSet]:
+        """Return the active set of the active version of each document that is not deleted, oldest document first."""
+        ...
+
+    def join_items(self, target_id: str, source: SegmentSet, *, first_position: int, metadata: JsonObject) -> None:
+        """Copy the items of a set behind those of another, with `metadata` laid over theirs.
+
+        Item ids, and the parents that name them, are made anew from the two ids: the same in every join of that set.
+        """
+        ...
+
+    def batches(self, segment_set: SegmentSet) -> Iterator[Sequence[SetItem]]:
+        """Yield the items by position in batches of a few megabytes, within the transaction."""
+        ...
