@@ -17,6 +17,7 @@ from shoald.settings import Settings
 
 if TYPE_CHECKING:
     from shoald.application.file_links import FileLinks
+    from shoald.adapters.embedders.configured import ConfiguredEmbedders
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
 
@@ -52,6 +53,22 @@ class Adapters:
             secret_access_key=secret.get_secret_value() if secret else None,
         )
         return S3ObjectStore(place, self.settings.data_dir / "cache" / "objects")
+
+    @cached_property
+    def embedders(self) -> ConfiguredEmbedders:
+        """Everyone who turns texts into vectors; `embedders.warm()` loads the bundled model."""
+        from shoald.adapters.embedders.configured import ConfiguredEmbedders
+        from shoald.adapters.embedders.openai import OpenAIEndpoint
+
+        key = self.settings.openai_api_key
+        endpoint = OpenAIEndpoint(
+            base_url=self.settings.openai_base_url, api_key=key.get_secret_value() if key else None
+        )
+        return ConfiguredEmbedders(
+            threads=self.settings.embedding_threads,
+            endpoint=endpoint,
+            openai_model=self.settings.openai_embedding_model,
+        )
 
     @cached_property
     def signing_secret(self) -> bytes:

@@ -33,7 +33,8 @@ class Embedder(Protocol):
         """Return (len(texts), dimension) float32, rows of unit length.
 
         `progress` is called with the number of texts done, at least once a second; what it raises ends the call.
-        Raises `EmbeddingFailed`, or `MissingDependency` naming the setting, when the provider cannot be used.
+        Raises `MissingDependency` naming the setting when the provider cannot be used, `EmbeddingFailed` when it
+        refuses or answers nonsense, `Unavailable` when it does not answer or limits us.
         """
         ...
 

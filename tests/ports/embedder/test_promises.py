@@ -1,0 +1,100 @@
+"""What every embedder promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from shoald.adapters.embedders.local import LocalEmbedder
+from shoald.adapters.embedders.mock import MockEmbedder
+from shoald.adapters.embedders.openai import OpenAIEmbedder, OpenAIEndpoint
+from shoald.application.ports.embedder import Embedder
+from shoald.domain.failures import JobCanceled
+from support.fakes.openai_server import openai_server
+
+_TEXTS = [
+    "How to bake bread",
+    "Baking bread at home",
+    "Stars and planets in space",
+    "",
+    "漢字 ünïcödé \0 🙂",
+    "x " * 900,
+]
+
+
+@pytest.fixture(scope="module")
+def local() -> LocalEmbedder:
+    return LocalEmbedder(threads=2)
+
+
+@pytest.fixture(params=["mock", "local", "openai"])
+def embedder(request: pytest.FixtureRequest, local: LocalEmbedder) -> Iterator[Embedder]:
+    if request.param == "mock":
+        yield MockEmbedder()
+    elif request.param == "local":
+        yield local
+    else:
+        with openai_server() as server:
+            yield OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url, api_key="k"), "m")
+
+
+def test_rows_are_unit_float32_of_the_dimension_it_says(embedder: Embedder) -> None:
+    vectors = embedder.embed_passages(_TEXTS)
+    assert vectors.shape == (len(_TEXTS), embedder.info.dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert embedder.embed_query("x").shape == (embedder.info.dimension,)
+
+
+def test_no_texts_give_no_rows(embedder: Embedder) -> None:
+    assert embedder.embed_passages([]).shape == (0, embedder.info.dimension)
+
+
+def test_a_text_has_one_vector_whatever_stands_beside_it(embedder: Embedder) -> None:
+    together = embedder.embed_passages(_TEXTS * 2)
+    np.testing.assert_array_equal(together[: len(_TEXTS)], together[len(_TEXTS) :])
+    np.testing.assert_array_equal(together[1], embedder.embed_passages([_TEXTS[1]])[0])
+    np.testing.assert_array_equal(together[1], embedder.embed_query(_TEXTS[1]))
+
+
+def test_like_texts_are_nearer_than_unlike(embedder: Embedder) -> None:
+    bread, baking, space = embedder.embed_passages(_TEXTS[:3])
+    assert bread @ baking > bread @ space + 0.1
+
+
+def test_progress_ends_at_all_and_may_stop_the_work(embedder: Embedder) -> None:
+    seen: list[int] = []
+    embedder.embed_passages(["text"] * 30, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 30
+
+    def stop(_done: int) -> None:
+        raise JobCanceled
+
+    with pytest.raises(JobCanceled):
+        embedder.embed_passages(["text"] * 30, progress=stop)
+
+
+@pytest.mark.parametrize("kind", ["mock.MockEmbedder", "local.LocalEmbedder"])
+def test_another_process_makes_the_same_vectors(kind: str) -> None:
+    module, name = kind.split(".")
+    code = (
+        f"from shoald.adapters.embedders.{module} import {name}; import sys; "
+        f"sys.stdout.buffer.write({name}().embed_query('The same text').tobytes())"
+    )
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env={"PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    )
+    assert first.stdout == second.stdout
+    assert len(first.stdout) in {256 * 4, 384 * 4}
+
+
+def test_the_mocks_components_are_never_negative_and_pinned() -> None:
+    vectors = MockEmbedder().embed_passages(_TEXTS)
+    assert vectors.min() >= 0
+    assert np.flatnonzero(vectors[0] > 0.3).tolist() == [18, 126, 153, 194, 195]
