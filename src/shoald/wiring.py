@@ -16,8 +16,8 @@ from shoald.adapters.system_clock import SystemClock
 from shoald.settings import Settings
 
 if TYPE_CHECKING:
-    from shoald.application.file_links import FileLinks
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.application.file_links import FileLinks
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
 
@@ -64,11 +64,13 @@ class Adapters:
         endpoint = OpenAIEndpoint(
             base_url=self.settings.openai_base_url, api_key=key.get_secret_value() if key else None
         )
-        return ConfiguredEmbedders(
+        embedders = ConfiguredEmbedders(
             threads=self.settings.embedding_threads,
             endpoint=endpoint,
             openai_model=self.settings.openai_embedding_model,
         )
+        self.on_close.callback(embedders.close)
+        return embedders
 
     @cached_property
     def signing_secret(self) -> bytes:

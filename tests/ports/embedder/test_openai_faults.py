@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -22,11 +23,12 @@ def server() -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture
-def embedder(server: OpenAIServer) -> OpenAIEmbedder:
+def embedder(server: OpenAIServer) -> Iterator[OpenAIEmbedder]:
     endpoint = OpenAIEndpoint(
         base_url=server.base_url, api_key="a-key", timeout_seconds=0.3, first_wait=0.01, longest_wait=0.05
     )
-    return OpenAIEmbedder(endpoint, "some-model")
+    with closing(OpenAIEmbedder(endpoint, "some-model")) as made:
+        yield made
 
 
 def test_texts_keep_their_order_and_the_request_is_what_endpoints_know(
@@ -77,8 +79,8 @@ def test_what_does_not_pass_is_unavailable_after_four_tries(
 
 def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
     nobody = OpenAIEndpoint(base_url="http://127.0.0.1:1/v1", api_key="k", first_wait=0.01)
-    with pytest.raises(Unavailable):
-        OpenAIEmbedder(nobody, "m").embed_query("text")
+    with closing(OpenAIEmbedder(nobody, "m")) as alone, pytest.raises(Unavailable):
+        alone.embed_query("text")
 
 
 def test_a_missing_key_names_the_setting_and_asks_nobody(server: OpenAIServer) -> None:
@@ -145,9 +147,10 @@ def test_a_model_that_changes_its_dimension_is_refused(server: OpenAIServer, emb
 
 
 def test_models_of_the_same_name_at_two_addresses_have_two_versions(server: OpenAIServer) -> None:
-    here = OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url, api_key="k"), "m").info
-    there = OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url + "/", api_key="k"), "m").info
-    assert here == there
+    endpoints = (OpenAIEndpoint(base_url=server.base_url + end, api_key="k") for end in ("", "/"))
+    with closing(OpenAIEmbedder(next(endpoints), "m")) as one, closing(OpenAIEmbedder(next(endpoints), "m")) as two:
+        here = one.info
+        assert here == two.info
     assert (here.name, here.dimension) == ("openai.m", 256)
     assert here.version != "1"
 

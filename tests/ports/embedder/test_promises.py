@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -38,8 +39,11 @@ def embedder(request: pytest.FixtureRequest, local: LocalEmbedder) -> Iterator[E
     elif request.param == "local":
         yield local
     else:
-        with openai_server() as server:
-            yield OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url, api_key="k"), "m")
+        with (
+            openai_server() as server,
+            closing(OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url, api_key="k"), "m")) as remote,
+        ):
+            yield remote
 
 
 def test_rows_are_unit_float32_of_the_dimension_it_says(embedder: Embedder) -> None:

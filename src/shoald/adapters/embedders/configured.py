@@ -43,6 +43,12 @@ class ConfiguredEmbedders:
         """Load the bundled model now, so that the first query need not."""
         self._local.warm()
 
+    def close(self) -> None:
+        """Close the connections to endpoints."""
+        with self._lock:
+            for embedder in self._remote.values():
+                embedder.close()
+
     def _openai(self, model_name: str) -> OpenAIEmbedder:
         with self._lock:
             return self._remote.setdefault(model_name, OpenAIEmbedder(self._endpoint, model_name))

@@ -78,6 +78,13 @@ class OpenAIEmbedder:
         vector: npt.NDArray[np.float32] = self._ask([text])[0]
         return vector
 
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def _ask(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         # Endpoints refuse an empty text; a blank is as little.
         answer = self._with_tries([text or " " for text in texts])
