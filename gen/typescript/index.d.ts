@@ -1,8 +1,12 @@
 import type { Client, Transport } from "@connectrpc/connect";
 import type { GrpcTransportOptions } from "@connectrpc/connect-node";
+import type { ArtifactService as clustersArtifact } from "./shoal/clusters/v1/artifact_service_pb.js";
+import type { ClusterService as clustersCluster } from "./shoal/clusters/v1/cluster_service_pb.js";
 import type { CollectionDocumentService as clustersCollectionDocument } from "./shoal/clusters/v1/collection_document_service_pb.js";
 import type { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
+import type { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
+import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
 import type { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
 import type { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
@@ -10,12 +14,17 @@ import type { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import type { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
 import type { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
 import type { SegmentSetService as ragSegmentSet } from "./shoal/rag/v1/segment_set_service_pb.js";
+import type { ServiceInfoService as ragServiceInfo } from "./shoal/rag/v1/service_info_service_pb.js";
 
 /** One client for every service. */
 export interface Shoal {
+  clustersArtifact: Client<typeof clustersArtifact>;
+  clustersCluster: Client<typeof clustersCluster>;
   clustersCollectionDocument: Client<typeof clustersCollectionDocument>;
   clustersCollection: Client<typeof clustersCollection>;
+  clustersExecution: Client<typeof clustersExecution>;
   clustersNamespace: Client<typeof clustersNamespace>;
+  clustersTask: Client<typeof clustersTask>;
   ragChunkSet: Client<typeof ragChunkSet>;
   ragDocument: Client<typeof ragDocument>;
   ragIndex: Client<typeof ragIndex>;
@@ -23,6 +32,7 @@ export interface Shoal {
   ragProject: Client<typeof ragProject>;
   ragRetrieval: Client<typeof ragRetrieval>;
   ragSegmentSet: Client<typeof ragSegmentSet>;
+  ragServiceInfo: Client<typeof ragServiceInfo>;
 }
 
 /** Makes a client of every service over one transport. */

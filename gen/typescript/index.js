@@ -1,9 +1,13 @@
 // Connects to Shoal over gRPC: `const shoal = connect("http://127.0.0.1:8000")`.
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ArtifactService as clustersArtifact } from "./shoal/clusters/v1/artifact_service_pb.js";
+import { ClusterService as clustersCluster } from "./shoal/clusters/v1/cluster_service_pb.js";
 import { CollectionDocumentService as clustersCollectionDocument } from "./shoal/clusters/v1/collection_document_service_pb.js";
 import { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
+import { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
+import { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
 import { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
 import { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
@@ -11,13 +15,18 @@ import { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
 import { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
 import { SegmentSetService as ragSegmentSet } from "./shoal/rag/v1/segment_set_service_pb.js";
+import { ServiceInfoService as ragServiceInfo } from "./shoal/rag/v1/service_info_service_pb.js";
 
 // Makes a client of every service over one transport.
 export function clients(transport) {
   return {
+    clustersArtifact: createClient(clustersArtifact, transport),
+    clustersCluster: createClient(clustersCluster, transport),
     clustersCollectionDocument: createClient(clustersCollectionDocument, transport),
     clustersCollection: createClient(clustersCollection, transport),
+    clustersExecution: createClient(clustersExecution, transport),
     clustersNamespace: createClient(clustersNamespace, transport),
+    clustersTask: createClient(clustersTask, transport),
     ragChunkSet: createClient(ragChunkSet, transport),
     ragDocument: createClient(ragDocument, transport),
     ragIndex: createClient(ragIndex, transport),
@@ -25,6 +34,7 @@ export function clients(transport) {
     ragProject: createClient(ragProject, transport),
     ragRetrieval: createClient(ragRetrieval, transport),
     ragSegmentSet: createClient(ragSegmentSet, transport),
+    ragServiceInfo: createClient(ragServiceInfo, transport),
   };
 }
 
