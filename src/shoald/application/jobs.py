@@ -1,0 +1,256 @@
+"""Accepts jobs inside their use case's transaction, sends them to workers or runs them here, and tells how they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shoald.application.job_attempts import JobRunner
+from shoald.application.job_dispatch import JobDispatch
+from shoald.application.job_moves import JobMoves
+from shoald.application.ports.repositories.jobs import JobFilter, NewJob
+from shoald.application.ports.tracing import Tracing
+from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.domain.failures import DeadlineExceeded, Failure, IdempotencyConflict, InvalidFields, JobCanceled, JobFailed, JobNotFound
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.job_states import TERMINAL
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.job import Job
+from shoald.domain.vocabulary import JobState, JobType
+
+if TYPE_CHECKING:
+    from shoald.application.access import Caller
+
+SHORT_QUEUE = "short"
+HEAVY_QUEUE = "heavy"
+QUEUES = (SHORT_QUEUE, HEAVY_QUEUE)
+_HEAVY = frozenset({JobType.INDEX_BUILD, JobType.CLUSTER_RUN})
+
+INLINE_SECONDS = 0.2
+_FIRST_POLL_SECONDS = 0.02
+_LONGEST_POLL_SECONDS = 0.25
+WATCH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """What a use case wants done.
+
+    `estimated_seconds` under 0.2 lets `finish` run the job in the calling process. `limit_seconds` counts from the
+    first start. `fingerprint` is what the caller asked for, without ids made by the server: the same idempotency key
+    with another fingerprint is refused.
+    """
+
+    job_type: str
+    payload: JsonObject
+    caller: Caller
+    project_id: str | None = None
+    idempotency_key: str | None = None
+    fingerprint: JsonObject | None = None
+    listed: bool = False
+    estimated_seconds: float | None = None
+    limit_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobNews:
+    """A job as it is now; a watch that starts with `token` tells only what comes after."""
+
+    job: Job
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """The jobs of this installation, as its use cases see them."""
+
+    moves: JobMoves
+    dispatcher: JobDispatch
+    runner: JobRunner
+    tracing: Tracing
+    max_failures: int = 3
+
+    def accept(self, uow: UnitOfWork, request: JobRequest) -> Job:
+        """Store a job in the caller's transaction, beside its domain rows; it exists once that is committed.
+
+        With an idempotency key, ask `accepted_before` first.
+        """
+        marks = self.tracing.current()
+        new = NewJob(
+            job_id=new_uuid(),
+            namespace_id=request.caller.namespace_id,
+            project_id=request.project_id,
+            job_type=request.job_type,
+            queue=HEAVY_QUEUE if request.job_type in _HEAVY else SHORT_QUEUE,
+            listed=request.listed,
+            payload=request.payload,
+            max_failures=self.max_failures,
+            limit_seconds=request.limit_seconds,
+            idempotency_key=request.idempotency_key,
+            request_hash=_request_hash(request),
+            request_id=marks.request_id,
+            trace_parent=marks.trace_parent,
+        )
+        return replace(uow.jobs.add(new), estimated_seconds=request.estimated_seconds)
+
+    def accepted_before(self, uow: UnitOfWork, request: JobRequest) -> Job | None:
+        """Return the job that the same idempotency key made before; raises `IdempotencyConflict` when that was
+        another request.
+        """
+        if request.idempotency_key is None:
+            return None
+        known = uow.jobs.accepted_under(request.caller.namespace_id, request.idempotency_key)
+        if known is None:
+            return None
+        job_id, request_hash = known
+        if request_hash != _request_hash(request):
+            raise IdempotencyConflict
+        return uow.jobs.get(job_id)
+
+    def dispatch(self, job: Job) -> None:
+        """Send a committed job on its way; never raises, since the scheduler does it too."""
+        self.dispatcher.offer(job)
+
+    def finish(self, job: Job, deadline: float | None = None, *, is_wanted: Callable[[], bool] | None = None) -> Job:
+        """See a committed job to its end and return it: here when it is short, else by a worker.
+
+        Waits at most `deadline` seconds and while `is_wanted`; raises `DeadlineExceeded` then, and the job goes on.
+        A job that failed raises the failure that it met.
+        """
+        until = None if deadline is None else time.monotonic() + deadline
+        is_short = job.estimated_seconds is not None and job.estimated_seconds < INLINE_SECONDS
+        if not (is_short and self.runner.run(job.job_id, dispatch=True)):
+            self.dispatch(job)
+        return self._result_of(self._await_end(job.job_id, until, is_wanted or (lambda: True)))
+
+    def _await_end(self, job_id: str, until: float | None, is_wanted: Callable[[], bool]) -> Job:
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            job = self._read(job_id)
+            if job.state in TERMINAL:
+                return job
+            if (until is not None and time.monotonic() + pause > until) or not is_wanted():
+                message = f"job {job_id} goes on, but was not done before this call's deadline"
+                raise DeadlineExceeded(message, detail={"job_id": job_id})
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
+
+    def _read(self, job_id: str) -> Job:
+        with self.moves.open_unit_of_work() as uow:
+            job = uow.jobs.get(job_id)
+        if job is None:
+            raise JobNotFound
+        return job
+
+    def _result_of(self, job: Job) -> Job:
+        if job.state is JobState.FAILED:
+            raise failure_of(job)
+        if job.state is JobState.CANCELED:
+            raise JobCanceled
+        return job
+
+    def get(self, caller: Caller, job_id: str, *, project_id: str | None = None) -> Job:
+        """Return a job of the caller's namespace (and project)."""
+        job = self._read(job_id)
+        if job.namespace_id != caller.namespace_id or (project_id is not None and job.project_id != project_id):
+            raise JobNotFound
+        return job
+
+    def list(  # noqa: PLR0913 - the filters of both documented lists
+        self,
+        caller: Caller,
+        *,
+        project_id: str | None = None,
+        job_types: Sequence[str] = (),
+        states: Sequence[str] = (),
+        listed_only: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> tuple[list[Job], int]:
+        """Return a page of the caller's jobs, newest first, and how many there are in all."""
+        wanted = JobFilter(
+            namespace_id=caller.namespace_id,
+            project_id=project_id,
+            job_types=job_types,
+            states=states,
+            listed_only=listed_only,
+        )
+        with self.moves.open_unit_of_work() as uow:
+            return uow.jobs.find(wanted, limit=limit, offset=offset), uow.jobs.count(wanted)
+
+    def queue_position(self, job: Job) -> int | None:
+        """Return the place of a waiting job in its queue, from 1; None for one that does not wait."""
+        with self.moves.open_unit_of_work() as uow:
+            return uow.jobs.position(job.job_id) or None
+
+    def cancel(self, caller: Caller, job_id: str) -> Job:
+        """Ask for a job's end: a waiting one has ended on return, a running one within two seconds, an ended one stays
+        as it is.
+        """
+        self.get(caller, job_id)
+        self.moves.cancel(job_id)
+        return self._read(job_id)
+
+    def watch(
+        self,
+        caller: Caller,
+        job_id: str,
+        *,
+        token: str | None = None,
+        seconds: float = WATCH_SECONDS,
+        is_wanted: Callable[[], bool] | None = None,
+    ) -> Iterator[JobNews]:
+        """Yield the job now and at each change until it has ended; after `seconds` the stream ends, to be continued
+        with the last token.
+        """
+        until = time.monotonic() + seconds
+        known = token
+        while True:
+            job = self.get(caller, job_id)
+            news = JobNews(job, _token(job))
+            if news.token != known:
+                known = news.token
+                yield news
+            if job.state in TERMINAL or time.monotonic() > until or (is_wanted is not None and not is_wanted()):
+                return
+            time.sleep(_LONGEST_POLL_SECONDS)
+
+
+def _request_hash(request: JobRequest) -> bytes:
+    asked = request.payload if request.fingerprint is None else request.fingerprint
+    text = json.dumps([request.job_type, request.project_id, dict(asked)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _token(job: Job) -> str:
+    """Name what a watcher sees: lease renewals change the row, but not this."""
+    seen = [job.state, job.attempt, job.cancel_requested, job.progress and (job.progress.stage, job.progress.fraction)]
+    return hashlib.sha256(json.dumps([*seen, job.progress and job.progress.message]).encode()).hexdigest()[:16]
+
+
+def failure_of(job: Job) -> Failure:
+    """Return the failure that a failed job met, as it would have been raised by a call that does the work itself."""
+    if job.error_code == InvalidFields.code:
+        return InvalidFields.field("body", message=job.error_message or "")
+    kind = _FAILURES.get(job.error_code or "", JobFailed)
+    failure = kind(job.error_message, detail=job.error_detail.get("detail"))
+    failure.hint = job.error_detail.get("hint")
+    return failure
+
+
+def _failures_by_code() -> dict[str, type[Failure]]:
+    """Return the failure class of each code that a message is enough to build."""
+    known: dict[str, type[Failure]] = {}
+    waiting: list[type[Failure]] = [Failure]
+    while waiting:
+        kind = waiting.pop()
+        known[kind.code] = kind
+        waiting.extend(kind.__subclasses__())
+    return known
+
+
+_FAILURES = _failures_by_code()
