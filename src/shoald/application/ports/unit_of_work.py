@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         JobRepository,
         NamespaceRepository,
         ProjectRepository,
+        RetrievalRunRepository,
         SegmentSetRepository,
     )
 
@@ -31,6 +32,7 @@ class UnitOfWork(Protocol):
     chunk_sets: ChunkSetRepository
     indexes: IndexRepository
     index_builds: IndexBuildRepository
+    retrieval_runs: RetrievalRunRepository
     collections: CollectionRepository
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository

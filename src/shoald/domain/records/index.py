@@ -27,7 +27,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexBuild:
-    """One build of an index over one chunk set, with storage of its own; `artifact_uri` names its manifest."""
+    """One build of an index over one chunk set, with storage of its own; `artifact_uri` names its manifest.
+
+    `manifest` is what the provider needs to search it (and the embedder that made it), `{}` before success.
+    """
 
     build_id: str
     index_id: str
@@ -36,6 +39,7 @@ class IndexBuild:
     params: JsonObject
     input_refs: JsonObject
     artifact_uri: str | None
+    manifest: JsonObject
     status: str
     producer_type: str
     producer_version: str

@@ -12,6 +12,7 @@ from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
+from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "JobRepository",
     "NamespaceRepository",
     "ProjectRepository",
+    "RetrievalRunRepository",
     "SegmentSetRepository",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from shoald.domain.json_types import JsonObject
@@ -64,8 +64,4 @@ class SegmentSetRepository(SetItemRepository, Protocol):
 
         Item ids, and the parents that name them, are made anew from the two ids: the same in every join of that set.
         """
-        ...
-
-    def batches(self, segment_set: SegmentSet) -> Iterator[Sequence[SetItem]]:
-        """Yield the items by position in batches of a few megabytes, within the transaction."""
         ...

@@ -1,0 +1,139 @@
+"""Documents and their versions as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from shoald.adapters.postgres.tables.rag import document_versions, documents, projects
+from shoald.domain.records.document import Document, DocumentVersion
+
+
+class PostgresDocuments:
+    """`DocumentRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, document: Document, version: DocumentVersion) -> None:
+        """Insert one row each."""
+        self._connection.execute(
+            insert(documents).values(
+                document_id=document.document_id,
+                project_id=document.project_id,
+                filename=document.filename,
+                mime=document.mime,
+                storage_uri=document.storage_uri,
+                metadata=document.metadata,
+                is_deleted=document.is_deleted,
+                created_at=document.created_at,
+                updated_at=document.updated_at,
+            )
+        )
+        self._connection.execute(insert(document_versions).values(**_version_values(version)))
+
+    def get(self, document_id: str, *, namespace_id: str) -> Document | None:
+        """Read a row that is not deleted."""
+        statement = (
+            select(documents)
+            .join(projects, projects.c.project_id == documents.c.project_id)
+            .where(documents.c.document_id == document_id, ~documents.c.is_deleted)
+            .where(projects.c.namespace_id == namespace_id)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return _document(row) if row else None
+
+    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[Document]:
+        """Read rows, newest first."""
+        statement = (
+            select(documents)
+            .where(documents.c.project_id == project_id, ~documents.c.is_deleted)
+            .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_document(row) for row in self._connection.execute(statement)]
+
+    def get_version(self, version_id: str, *, namespace_id: str) -> tuple[DocumentVersion, Document] | None:
+        """Read a version and its document."""
+        version = self._connection.execute(
+            select(document_versions).where(
+                document_versions.c.version_id == version_id, ~document_versions.c.is_deleted
+            )
+        ).one_or_none()
+        if version is None:
+            return None
+        document = self._connection.execute(
+            select(documents)
+            .join(projects, projects.c.project_id == documents.c.project_id)
+            .where(documents.c.document_id == version.document_id, projects.c.namespace_id == namespace_id)
+        ).one_or_none()
+        return (_version(version), _document(document)) if document else None
+
+    def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
+        """Read rows, newest first."""
+        statement = (
+            select(document_versions)
+            .where(document_versions.c.document_id == document_id, ~document_versions.c.is_deleted)
+            .order_by(document_versions.c.created_at.desc(), document_versions.c.version_id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_version(row) for row in self._connection.execute(statement)]
+
+    def lock_version(self, version_id: str) -> None:
+        """Lock a row; rows that refer to it can still be added."""
+        statement = select(document_versions.c.version_id).where(document_versions.c.version_id == version_id)
+        self._connection.execute(statement.with_for_update(key_share=True))
+
+
+def _version_values(version: DocumentVersion) -> dict[str, Any]:
+    return {
+        "version_id": version.version_id,
+        "document_id": version.document_id,
+        "content_hash": version.content_hash,
+        "parser_params": version.parser_params,
+        "params": version.params,
+        "input_refs": version.input_refs,
+        "artifact_uri": version.artifact_uri,
+        "producer_type": version.producer_type,
+        "producer_version": version.producer_version,
+        "status": version.status,
+        "is_active": version.is_active,
+        "is_deleted": version.is_deleted,
+        "created_at": version.created_at,
+    }
+
+
+def _document(row: Row[Any]) -> Document:
+    return Document(
+        document_id=row.document_id,
+        project_id=row.project_id,
+        filename=row.filename,
+        mime=row.mime,
+        storage_uri=row.storage_uri,
+        metadata=row.metadata,
+        is_deleted=row.is_deleted,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _version(row: Row[Any]) -> DocumentVersion:
+    return DocumentVersion(
+        version_id=row.version_id,
+        document_id=row.document_id,
+        content_hash=row.content_hash,
+        parser_params=row.parser_params,
+        params=row.params,
+        input_refs=row.input_refs,
+        artifact_uri=row.artifact_uri,
+        producer_type=row.producer_type,
+        producer_version=row.producer_version,
+        status=row.status,
+        is_active=row.is_active,
+        is_deleted=row.is_deleted,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,70 @@
+"""A libpq URI goes in, a pooled SQLAlchemy engine whose connections give up in time comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+import psycopg
+import sqlalchemy
+from sqlalchemy import Engine
+
+_CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseLimits:
+    """How many connections one process holds, and how long each thing may take.
+
+    `statement_seconds` bounds one statement, `lock_seconds` the wait for another's lock, `idle_seconds` a transaction
+    in which nothing happens, `checkout_seconds` the wait for a free connection. 0 means no bound.
+    """
+
+    pool_size: int = 8
+    statement_seconds: float = 60.0
+    lock_seconds: float = 10.0
+    idle_seconds: float = 120.0
+    checkout_seconds: float = 5.0
+
+
+def make_engine(database_url: str, limits: DatabaseLimits | None = None, *, application_name: str = "shoal") -> Engine:
+    """Return an engine that connects at first use; a connection that died is replaced before it is lent."""
+    limits = limits or DatabaseLimits()
+
+    def connect() -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            database_url,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name=application_name,
+            options=_session_options(limits),
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        pool_size=limits.pool_size,
+        max_overflow=0,
+        pool_timeout=limits.checkout_seconds,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        json_serializer=to_json_text,
+        json_deserializer=orjson.loads,
+    )
+
+
+def to_json_text(value: object) -> str:
+    """Return a JSON value as text for a jsonb column; mappings of any kind are objects."""
+    return orjson.dumps(value, default=dict).decode()
+
+
+def _session_options(limits: DatabaseLimits) -> str:
+    milliseconds = {
+        "statement_timeout": limits.statement_seconds,
+        "lock_timeout": limits.lock_seconds,
+        "idle_in_transaction_session_timeout": limits.idle_seconds,
+    }
+    settings = [f"-c {name}={round(seconds * 1000)}" for name, seconds in milliseconds.items()]
+    return " ".join([*settings, "-c TimeZone=UTC"])

@@ -1,0 +1,103 @@
+"""Index builds as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from shoald.adapters.postgres.tables.rag import index_builds, indexes, projects
+from shoald.domain.records.index import IndexBuild
+from shoald.domain.vocabulary import RunStatus
+
+
+class PostgresIndexBuilds:
+    """`IndexBuildRepository` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, build: IndexBuild) -> None:
+        """Insert a row."""
+        self._connection.execute(insert(index_builds).values(**_values(build)))
+
+    def get(self, build_id: str, *, namespace_id: str) -> IndexBuild | None:
+        """Read a row that is not deleted, of an index that is not."""
+        statement = (
+            select(index_builds)
+            .join(indexes, indexes.c.index_id == index_builds.c.index_id)
+            .join(projects, projects.c.project_id == index_builds.c.project_id)
+            .where(index_builds.c.build_id == build_id, ~index_builds.c.is_deleted, ~indexes.c.is_deleted)
+            .where(projects.c.namespace_id == namespace_id)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return _record(row) if row else None
+
+    def list(self, index_id: str, *, offset: int, limit: int) -> Sequence[IndexBuild]:
+        """Read rows, newest first."""
+        statement = (
+            select(index_builds)
+            .where(index_builds.c.index_id == index_id, ~index_builds.c.is_deleted)
+            .order_by(index_builds.c.created_at.desc(), index_builds.c.build_id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_record(row) for row in self._connection.execute(statement)]
+
+    def set_status(self, build_id: str, status: str, *, at: datetime) -> None:
+        """Update a row whose build has not succeeded."""
+        self._connection.execute(
+            update(index_builds)
+            .where(index_builds.c.build_id == build_id, index_builds.c.status != RunStatus.SUCCEEDED)
+            .values(status=status, updated_at=at)
+        )
+
+    def publish(self, build: IndexBuild) -> None:
+        """Move the active mark to a build and store its end."""
+        scope = index_builds.c.index_id == build.index_id
+        self._connection.execute(update(index_builds).where(scope, index_builds.c.is_active).values(is_active=False))
+        self._connection.execute(
+            update(index_builds).where(index_builds.c.build_id == build.build_id).values(**_values(build))
+        )
+
+
+def _values(build: IndexBuild) -> dict[str, Any]:
+    return {
+        "build_id": build.build_id,
+        "index_id": build.index_id,
+        "project_id": build.project_id,
+        "chunk_set_version_id": build.chunk_set_version_id,
+        "params": build.params,
+        "input_refs": build.input_refs,
+        "artifact_uri": build.artifact_uri,
+        "manifest": build.manifest,
+        "status": build.status,
+        "producer_type": build.producer_type,
+        "producer_version": build.producer_version,
+        "is_active": build.is_active,
+        "is_deleted": build.is_deleted,
+        "created_at": build.created_at,
+        "updated_at": build.updated_at,
+    }
+
+
+def _record(row: Row[Any]) -> IndexBuild:
+    return IndexBuild(
+        build_id=row.build_id,
+        index_id=row.index_id,
+        project_id=row.project_id,
+        chunk_set_version_id=row.chunk_set_version_id,
+        params=row.params,
+        input_refs=row.input_refs,
+        artifact_uri=row.artifact_uri,
+        manifest=row.manifest,
+        status=row.status,
+        producer_type=row.producer_type,
+        producer_version=row.producer_version,
+        is_active=row.is_active,
+        is_deleted=row.is_deleted,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,92 @@
+"""Items of segment and chunk sets: COPY in, ranges of positions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from sqlalchemy import Column, Connection, Row, Table, select
+
+from shoald.adapters.postgres.engine import to_json_text
+from shoald.domain.records.segment_set import SetItem
+
+_COLUMNS = "position, item_id, content, metadata, parent_id, level, path, type, original_format"
+
+
+class PostgresSetItems:
+    """`SetItemRepository` over one connection, for one of the two tables of items."""
+
+    def __init__(self, connection: Connection, table: Table, set_column: str) -> None:
+        self._connection = connection
+        self._table = table
+        self._set: Column[Any] = table.c[set_column]
+
+    def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
+        """Append rows by COPY."""
+        copying = f"COPY {self._table.name} ({self._set.name}, {_COLUMNS}) FROM STDIN"
+        with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying.encode()) as copy:
+            for item in items:
+                copy.write_row((set_id, *_row(item)))
+
+    def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
+        """Read a range of positions."""
+        statement = (
+            select(self._table)
+            .where(self._set == set_id, self._table.c.position >= start)
+            .order_by(self._table.c.position)
+            .limit(limit)
+        )
+        return [_record(row) for row in self._connection.execute(statement)]
+
+    def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
+        """Read single positions."""
+        statement = select(self._table).where(self._set == set_id, self._table.c.position.in_(positions))
+        return {row.position: _record(row) for row in self._connection.execute(statement)}
+
+    def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
+        """Read ids and texts of a range of positions."""
+        columns = self._table.c
+        statement = (
+            select(columns.item_id, columns.content)
+            .where(self._set == set_id, columns.position >= start)
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        return [(row.item_id, row.content) for row in self._connection.execute(statement)]
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
+    """Return psycopg's own connection, for COPY within the same transaction."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(type(driver))
+    return driver
+
+
+def _row(item: SetItem) -> tuple[object, ...]:
+    return (
+        item.position,
+        item.item_id,
+        item.content,
+        to_json_text(item.metadata),
+        item.parent_id,
+        item.level,
+        list(item.path),
+        item.type,
+        item.original_format,
+    )
+
+
+def _record(row: Row[Any]) -> SetItem:
+    return SetItem(
+        item_id=row.item_id,
+        position=row.position,
+        content=row.content,
+        metadata=row.metadata,
+        parent_id=row.parent_id,
+        level=row.level,
+        path=tuple(row.path),
+        type=row.type,
+        original_format=row.original_format,
+    )

@@ -1,0 +1,84 @@
+"""One transaction on one pooled connection; each repository is one attribute."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import psycopg
+import sqlalchemy.exc
+from sqlalchemy import Connection, Engine
+
+from shoald.adapters.postgres.chunk_sets import PostgresChunkSets
+from shoald.adapters.postgres.database_errors import failure_of
+from shoald.adapters.postgres.documents import PostgresDocuments
+from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
+from shoald.adapters.postgres.indexes import PostgresIndexes
+from shoald.adapters.postgres.jobs import PostgresJobRepository
+from shoald.adapters.postgres.projects import PostgresProjects
+from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
+from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
+
+
+class PostgresUnitOfWork:
+    """`UnitOfWork` over PostgreSQL. What the driver raises inside the block leaves it as a failure of the domain."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Self:
+        """Take a connection, begin, and hand it to the repositories."""
+        with translated():
+            self._connection = self._engine.connect()
+        self._attach(self._connection)
+        return self
+
+    def _attach(self, connection: Connection) -> None:
+        self.projects = PostgresProjects(connection)
+        self.documents = PostgresDocuments(connection)
+        self.segment_sets = PostgresSegmentSets(connection)
+        self.chunk_sets = PostgresChunkSets(connection)
+        self.indexes = PostgresIndexes(connection)
+        self.index_builds = PostgresIndexBuilds(connection)
+        self.jobs = PostgresJobRepository(connection)
+        self.retrieval_runs = PostgresRetrievalRuns(connection)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Roll back what was not committed, give the connection back, and translate what the driver raised."""
+        # a connection that broke cannot be rolled back; the pool replaces it
+        with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, psycopg.Error):
+            self._connection.close()
+        failure = failure_of(error) if error is not None else None
+        if failure is not None:
+            raise failure from error
+
+    def commit(self) -> None:
+        """Commit; what follows in the block is a new transaction."""
+        self._connection.commit()
+
+
+class PostgresUnitsOfWork:
+    """`OpenUnitOfWork`: opens units of work on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __call__(self) -> PostgresUnitOfWork:
+        """Return a new one, not yet begun."""
+        return PostgresUnitOfWork(self._engine)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Let what the driver raises inside the block leave it as a failure of the domain."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error) as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        raise failure from error
