@@ -63,8 +63,7 @@ class Supervisor:
         began = time.monotonic()
         self._show()
         while not self._stops_asked:
-            for watched in self._startable():
-                watched.start()
+            self._start_those_that_may()
             self._tick()
             if all(watched.is_up for watched in self._parts):
                 self._phase = "ready"
@@ -72,6 +71,13 @@ class Supervisor:
                 self._report(f"ready on {self._http} in {time.monotonic() - began:.1f} s")
                 return
             _nap(wake, _SHORT_NAP)
+
+    def _start_those_that_may(self) -> None:
+        startable = self._startable()
+        for watched in startable:
+            watched.start()
+        if startable:
+            self._show()
 
     def _startable(self) -> list[WatchedPart]:
         up = {watched.part.name for watched in self._parts if watched.is_up}

@@ -74,7 +74,7 @@ class PostgresServer:
             self._initialise()
 
     def _check_version(self, found: str) -> None:
-        ours = _major_version()
+        ours = major_version()
         if found != ours:
             raise PartStartError(
                 f"{self.data} was made by PostgreSQL {found}, and this Shoal brings PostgreSQL {ours}. Dump it with the"
@@ -109,7 +109,8 @@ class PostgresServer:
 
 
 @lru_cache(maxsize=1)
-def _major_version() -> str:
+def major_version() -> str:
+    """Return the major version of the PostgreSQL that the wheel brings."""
     command = [postgres_program("postgres"), "--version"]
     words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return words[-1].split(".")[0]

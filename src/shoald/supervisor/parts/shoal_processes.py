@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,38 +35,17 @@ def migrate_part(environment: Mapping[str, str], *, after: tuple[str, ...]) -> P
     return Part(name="migrate", command=command("migrate"), after=after, ends=True, environment=environment)
 
 
-def process_part(
-    name: str,
-    words: tuple[str, ...],
-    environment: Mapping[str, str],
-    *,
-    run: Path,
-    after: tuple[str, ...],
-    address: str = "",
-    stop_seconds: float = 25.0,
-) -> Part:
-    """Return a long-lived process of ours, which writes a file when it is ready."""
+def process_part(name: str, environment: Mapping[str, str], *, run: Path, after: tuple[str, ...]) -> Part:
+    """Return a long-lived process of ours, `name` without its number being the command.
+
+    It writes a file when it is ready.
+    """
     ready = ReadyFile(run / f"{name}.ready")
     return Part(
         name=name,
-        command=command(*words),
-        address=address,
+        command=command(name.rstrip("-0123456789")),
         after=after,
         is_ready=ready.is_there,
         prepare=ready.forget,
         environment={**environment, "SHOAL_READY_FILE": str(ready.path)},
-        stop_seconds=stop_seconds,
     )
-
-
-def answers(port: int) -> Callable[[], bool]:
-    """Return a check that a server takes connections on a port of this machine."""
-
-    def check() -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    return check
