@@ -63,10 +63,10 @@ def _segments_body(file: Path, recipe: Recipe) -> dict[str, Any]:
 def join_and_chunk(
     client: RestClient, project_id: str, segment_set_ids: Sequence[str], recipe: Recipe
 ) -> dict[str, Any]:
-    """Join the segment sets into one and chunk it; return the chunk set without its items."""
+    """Join the segment sets (none: the active set of every document), chunk the join; return the chunk set."""
     joined = client.post_and_count(
         f"/api/v1/projects/{project_id}/segment_sets/join",
-        {"segment_set_ids": list(segment_set_ids)},
+        {"segment_set_ids": list(segment_set_ids)} if segment_set_ids else {},
         set_key="segment_set",
     )
     return client.post_and_count(

@@ -1,0 +1,83 @@
+"""`shoal ingest`: files into a project, searchable at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment
+from shoald.cli.progress import progress
+from shoald.cli.rest_client import RestClient, RestError
+from shoald.supervisor.installation import Installation
+
+_SUFFIXES = {".json", ".csv", ".txt", ".md"}
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders whose files are taken.", exists=True)],
+    project: Annotated[str, typer.Option(help="Name of the project; made when there is none.")],
+    data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
+    url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+    provider: Annotated[str, typer.Option(help="Where the vectors are searched: qdrant or faiss.")] = "qdrant",
+    embedding_provider: Annotated[str, typer.Option(help="mock, local or openai.")] = "local",
+) -> None:
+    """Upload files, cut them into chunks, embed them and build the project's index `ingested` over all of them."""
+    files = sorted(_files(paths))
+    if not files:
+        typer.echo(f"no files to take; known endings: {', '.join(sorted(_SUFFIXES))}", err=True)
+        raise typer.Exit(1)
+    recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
+    try:
+        with RestClient(url or _running(data), namespace=namespace) as client:
+            build = _ingest(client, project, files, recipe)
+    except RestError as error:
+        typer.echo(f"Ingestion stopped: {error}", err=True)
+        raise typer.Exit(1) from error
+    print(f"project {build['project_id']}, index {build['index_id']}, build {build['build_id']}: ready to be searched")
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        else:
+            yield path
+
+
+def _running(data: Path) -> str:
+    state = Installation(data).state()
+    if state is None:
+        typer.echo(f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`, or give --url", err=True)
+        raise typer.Exit(1)
+    return state.http
+
+
+def _ingest(client: RestClient, project_name: str, files: list[Path], recipe: Recipe) -> dict[str, Any]:
+    project_id = _project(client, project_name)
+    with progress(f"Uploading and segmenting {len(files)} files") as report:
+        upload_and_segment(client, project_id, files, recipe, report)
+    with progress("Joining the sets and chunking"):
+        # No ids: the active set of every document, so that what was ingested before stays searchable.
+        chunk_set = join_and_chunk(client, project_id, [], recipe)
+    index_id = _index(client, project_id, recipe)
+    with progress(f"Embedding {chunk_set['total_items']} chunks and building the index") as report:
+        return build_index(client, index_id, chunk_set["chunk_set_version_id"], report)
+
+
+def _project(client: RestClient, name: str) -> str:
+    for project in client.get("/api/v1/projects"):
+        if project["name"] == name:
+            return str(project["project_id"])
+    return str(client.post("/api/v1/projects", {"name": name})["project_id"])
+
+
+def _index(client: RestClient, project_id: str, recipe: Recipe) -> str:
+    for index in client.get(f"/api/v1/projects/{project_id}/indexes"):
+        if (index["name"], index["provider"], index["config"]) == ("ingested", recipe.provider, recipe.index_config):
+            return str(index["index_id"])
+    body = {"name": "ingested", "provider": recipe.provider, "config": dict(recipe.index_config)}
+    return str(client.post(f"/api/v1/projects/{project_id}/indexes", body)["index_id"])
