@@ -1,4 +1,4 @@
-"""Pages of the clusters API: what a caller asks of a list goes in, one page and the sealed cursor of the next come out."""
+"""Pages of the clusters API: what a caller asks of a list goes in, a page and the cursor of the next come out."""
 
 from __future__ import annotations
 

@@ -12,11 +12,15 @@ import sqlalchemy.exc
 from sqlalchemy import Connection, Engine
 
 from shoald.adapters.postgres.chunk_sets import PostgresChunkSets
+from shoald.adapters.postgres.cluster_runs import PostgresClusterRuns
+from shoald.adapters.postgres.clusters import PostgresClusters
+from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.adapters.postgres.database_errors import failure_of
 from shoald.adapters.postgres.documents import PostgresDocuments
 from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
+from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
@@ -43,6 +47,10 @@ class PostgresUnitOfWork:
         self.indexes = PostgresIndexes(connection)
         self.index_builds = PostgresIndexBuilds(connection)
         self.jobs = PostgresJobRepository(connection)
+        self.namespaces = PostgresNamespaces(connection)
+        self.collections = PostgresCollections(connection)
+        self.clusters = PostgresClusters(connection)
+        self.cluster_runs = PostgresClusterRuns(connection)
         self.retrieval_runs = PostgresRetrievalRuns(connection)
 
     def __exit__(

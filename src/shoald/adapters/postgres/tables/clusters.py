@@ -26,8 +26,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.tables import metadata
 
-DEFAULT_NAMESPACE_ID = "ns_default"
-
 _EMPTY_OBJECT = text("'{}'::jsonb")
 _EMPTY_LIST = text("'[]'::jsonb")
 
@@ -157,8 +155,8 @@ event.listen(
     namespaces,
     "after_create",
     DDL(
-        "INSERT INTO namespaces (namespace_id, namespace_name, description, mode, created_at, updated_at) VALUES ("
-        f"'{DEFAULT_NAMESPACE_ID}', 'default', 'Where callers are who name no namespace.', 'managed', now(), now())"
+        "INSERT INTO namespaces (namespace_id, namespace_name, description, mode, created_at, updated_at)"
+        " VALUES ('ns_default', 'default', 'Where callers are who name none.', 'managed', now(), now())"
         " ON CONFLICT DO NOTHING"
     ),
 )

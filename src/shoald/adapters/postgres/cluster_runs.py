@@ -1,0 +1,139 @@
+"""Cluster runs in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.sql.expression import bindparam
+
+from shoald.adapters.postgres.lists import ListedTable
+from shoald.adapters.postgres.tables.clusters import cluster_runs
+from shoald.application.listing import Selection
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.vocabulary import ExecutionStatus
+
+_SORTABLE = ("run_id", "status", "num_clusters", "num_points", "created_at", "completed_at")
+_LISTED = ListedTable(
+    table=cluster_runs,
+    id=cluster_runs.c.run_id,
+    sortable={name: cluster_runs.c[name] for name in _SORTABLE},
+    searched=(cluster_runs.c.run_id, cluster_runs.c.error_message),
+)
+# the descriptions of the groups may be thousands; lists do without them
+_WITHOUT_CENTROIDS = [column for column in cluster_runs.c if column.name != "centroids"]
+_OPEN = (ExecutionStatus.PENDING, ExecutionStatus.PROCESSING)
+
+
+def _run(row: RowMapping) -> ClusterRun:
+    values: dict[str, Any] = {str(name): value for name, value in row.items()}
+    values["centroids"] = tuple(values.get("centroids", ()))
+    return ClusterRun(**values)
+
+
+def _values(run: ClusterRun) -> dict[str, Any]:
+    return {
+        "status": str(run.status),
+        "mode": run.mode,
+        "overrides": dict(run.overrides),
+        "num_clusters": run.num_clusters,
+        "num_points": run.num_points,
+        "metrics": dict(run.metrics),
+        "effective": dict(run.effective),
+        "revisions": dict(run.revisions),
+        "artifacts": dict(run.artifacts),
+        "centroids": [dict(centroid) for centroid in run.centroids],
+        "error_code": run.error_code,
+        "error_message": run.error_message,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "completed_at": run.completed_at,
+    }
+
+
+class PostgresClusterRuns:
+    """Cluster runs of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, run: ClusterRun) -> None:
+        """Store a pending run."""
+        ids = {
+            "run_id": run.run_id,
+            "cluster_id": run.cluster_id,
+            "namespace_id": run.namespace_id,
+            "job_id": run.job_id,
+        }
+        self._connection.execute(insert(cluster_runs).values({**ids, **_values(run)}))
+
+    def get(self, run_id: str) -> ClusterRun | None:
+        """Return a run of any cluster."""
+        row = self._connection.execute(select(cluster_runs).where(cluster_runs.c.run_id == run_id)).mappings().first()
+        return None if row is None else _run(row)
+
+    def get_many(self, run_ids: Sequence[str]) -> dict[str, ClusterRun]:
+        """Return runs by id, without their centroids."""
+        wanted = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.run_id.in_(run_ids))
+        return {row["run_id"]: _run(row) for row in self._connection.execute(wanted).mappings()}
+
+    def latest(self, cluster_id: str) -> ClusterRun | None:
+        """Return the newest run of a cluster, whatever its state."""
+        return self._newest(cluster_runs.c.cluster_id == cluster_id)
+
+    def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
+        """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
+        is_completed = cluster_runs.c.status == ExecutionStatus.COMPLETED.value
+        conditions = [cluster_runs.c.cluster_id == cluster_id, is_completed]
+        if before is not None:
+            conditions.append(cluster_runs.c.created_at < before)
+        return self._newest(*conditions)
+
+    def _newest(self, *conditions: Any) -> ClusterRun | None:
+        order = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
+        row = (
+            self._connection.execute(select(cluster_runs).where(*conditions).order_by(*order).limit(1))
+            .mappings()
+            .first()
+        )
+        return None if row is None else _run(row)
+
+    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return runs without their centroids, newest first unless sorted."""
+        statement = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(_LISTED.page(statement, selection)).mappings()]
+
+    def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return all runs that meet the condition, without their centroids and without limits."""
+        mine = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(mine.where(_LISTED.conditions(selection))).mappings()]
+
+    def move(
+        self, run_id: str, status: str, at: datetime, *, error_code: str | None = None, error_message: str | None = None
+    ) -> None:
+        """Set the state of a run that has not ended."""
+        values: dict[str, Any] = {"status": str(status), "error_code": error_code, "error_message": error_message}
+        values["started_at" if status == ExecutionStatus.PROCESSING else "completed_at"] = at
+        is_open = cluster_runs.c.status.in_([word.value for word in _OPEN])
+        self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run_id, is_open).values(values))
+
+    def publish(self, run: ClusterRun) -> None:
+        """Store what a run found."""
+        self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run)))
+
+    def naming_artifact(self, keys: Sequence[str]) -> set[str]:
+        """Return those object keys that some run still names."""
+        statement = text(
+            "SELECT DISTINCT artifact.value ->> 'key' FROM cluster_runs, jsonb_each(cluster_runs.artifacts) AS artifact"
+            " WHERE artifact.value ->> 'key' = ANY(:keys)"
+        ).bindparams(bindparam("keys", list(keys), type_=ARRAY(TEXT)))
+        return {row[0] for row in self._connection.execute(statement)}
+
+    def record_inputs(self, run_id: str, revisions: JsonObject) -> None:
+        """Note the revisions of the collections that a run reads."""
+        changed = update(cluster_runs).where(cluster_runs.c.run_id == run_id).values(revisions=dict(revisions))
+        self._connection.execute(changed)

@@ -1,0 +1,99 @@
+"""Cluster definitions in PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from shoald.adapters.postgres.lists import ListedTable
+from shoald.adapters.postgres.tables.clusters import clusters
+from shoald.application.listing import Selection
+from shoald.domain.failures import AlreadyExists
+from shoald.domain.records.cluster import Cluster
+
+_LISTED = ListedTable(
+    table=clusters,
+    id=clusters.c.cluster_id,
+    sortable={
+        name: clusters.c[name] for name in ("cluster_id", "cluster_name", "cluster_type", "created_at", "updated_at")
+    },
+    searched=(clusters.c.cluster_id, clusters.c.cluster_name, clusters.c.description),
+)
+
+
+def _cluster(row: Row[Any]) -> Cluster:
+    return Cluster(
+        cluster_id=row.cluster_id,
+        namespace_id=row.namespace_id,
+        cluster_name=row.cluster_name,
+        description=row.description,
+        cluster_type=row.cluster_type,
+        collection_ids=tuple(row.collection_ids),
+        definition=row.definition,
+        metadata=row.metadata,
+        last_run_id=row.last_run_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+class PostgresClusters:
+    """Cluster definitions of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, cluster: Cluster) -> None:
+        """Store a definition."""
+        values = {
+            "cluster_id": cluster.cluster_id,
+            "namespace_id": cluster.namespace_id,
+            "cluster_name": cluster.cluster_name,
+            "description": cluster.description,
+            "cluster_type": cluster.cluster_type,
+            "collection_ids": list(cluster.collection_ids),
+            "definition": dict(cluster.definition),
+            "metadata": dict(cluster.metadata),
+            "last_run_id": cluster.last_run_id,
+            "created_at": cluster.created_at,
+            "updated_at": cluster.updated_at,
+        }
+        try:
+            self._connection.execute(insert(clusters).values(values))
+        except IntegrityError as error:
+            message = f"There is a cluster {cluster.cluster_name!r} already."
+            raise AlreadyExists(message, detail={"cluster_name": cluster.cluster_name}) from error
+
+    def find(self, namespace_id: str, id_or_name: str) -> Cluster | None:
+        """Return the definition of the namespace with this id, else the one with this name."""
+        statement = (
+            select(clusters)
+            .where(clusters.c.namespace_id == namespace_id)
+            .where(or_(clusters.c.cluster_id == id_or_name, clusters.c.cluster_name == id_or_name))
+            .order_by((clusters.c.cluster_id == id_or_name).desc())
+            .limit(1)
+        )
+        row = self._connection.execute(statement).first()
+        return None if row is None else _cluster(row)
+
+    def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
+        """Return definitions, newest first unless sorted."""
+        statement = select(clusters).where(clusters.c.namespace_id == namespace_id)
+        return [_cluster(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
+
+    def all(self, namespace_id: str, selection: Selection) -> list[Cluster]:
+        """Return all that meet the condition, without limits."""
+        mine = select(clusters).where(clusters.c.namespace_id == namespace_id, _LISTED.conditions(selection))
+        return [_cluster(row) for row in self._connection.execute(mine)]
+
+    def set_last_run(self, cluster_id: str, run_id: str, at: datetime) -> None:
+        """Note the run that was started last."""
+        changed = update(clusters).where(clusters.c.cluster_id == cluster_id).values(last_run_id=run_id, updated_at=at)
+        self._connection.execute(changed)
+
+    def delete(self, cluster_id: str) -> None:
+        """Remove a definition with its runs."""
+        self._connection.execute(delete(clusters).where(clusters.c.cluster_id == cluster_id))

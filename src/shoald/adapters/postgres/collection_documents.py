@@ -1,0 +1,233 @@
+"""Documents of collections and their vectors in PostgreSQL: written by COPY, read by pages and by id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, delete, func, select, text, true
+from sqlalchemy import update as change
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
+from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids, vector_of
+from shoald.application.listing import Selection, SortKey
+from shoald.domain.failures import Unavailable
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import CollectionDocument, DocumentBatch
+
+if TYPE_CHECKING:
+    from shoald.domain.filters import Condition
+
+_DOCUMENTS, _VECTORS = "collection_documents", "document_vectors"
+_COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "created_at", "updated_at")}
+
+_MAKE_INCOMING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_documents (LIKE collection_documents) ON COMMIT DROP;
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_vectors (LIKE document_vectors) ON COMMIT DROP;
+TRUNCATE incoming_documents, incoming_vectors
+"""
+# a document that is stored again loses the vectors that it does not bring any more
+_MERGE_VECTORS = """
+DELETE FROM document_vectors AS old USING incoming_documents AS new
+WHERE old.collection_id = new.collection_id AND old.document_id = new.document_id;
+INSERT INTO document_vectors SELECT * FROM incoming_vectors
+"""
+_MERGE_DOCUMENTS = """
+WITH put AS (
+    INSERT INTO collection_documents SELECT * FROM incoming_documents
+    ON CONFLICT (collection_id, document_id) DO UPDATE SET payload = EXCLUDED.payload, updated_at = EXCLUDED.updated_at
+    RETURNING (xmax = 0) AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new) FROM put
+"""
+
+
+def _document(row: Row[Any]) -> CollectionDocument:
+    return CollectionDocument(
+        document_id=row.document_id,
+        collection_id=row.collection_id,
+        payload=row.payload,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _in(collection_id: str) -> ColumnElement[bool]:
+    return collection_documents.c.collection_id == collection_id
+
+
+def _conditions(collection_id: str, selection: Selection) -> ColumnElement[bool]:
+    parts = [_in(collection_id)]
+    if selection.condition is not None:
+        from shoald.adapters.postgres.filters import filter_clause
+
+        parts.append(filter_clause(selection.condition, collection_documents.c.payload))
+    if selection.search:
+        in_payload = cast(collection_documents.c.payload, Text).icontains(selection.search, autoescape=True)
+        parts.append(in_payload | collection_documents.c.document_id.icontains(selection.search, autoescape=True))
+    if selection.after is not None:
+        parts.append(collection_documents.c.document_id > selection.after)
+    return and_(*parts)
+
+
+def _sort_column(key: SortKey) -> ColumnElement[Any]:
+    """Return a column, or the value at a dotted path of the payload: numbers by size, text by its characters."""
+    if key.field in _COLUMNS:
+        return _COLUMNS[key.field]
+    value: ColumnElement[Any] = collection_documents.c.payload
+    for word in key.field.split("."):
+        value = value[word]
+    return value
+
+
+def _ordered(statement: Select[Any], selection: Selection) -> Select[Any]:
+    order: list[ColumnElement[Any]] = []
+    for key in selection.sort:
+        column = _sort_column(key)
+        order.append(column.desc().nulls_last() if key.descending else column.asc().nulls_last())
+    return statement.order_by(*order, collection_documents.c.document_id)
+
+
+class CollectionDocumentRows:
+    """The part of the repository of collections that deals with their documents."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put_documents(self, collection_id: str, batches: Iterable[DocumentBatch], *, at: datetime) -> int:
+        """Store documents in bulk; one that is there is replaced with all of its vectors."""
+        stored = added = 0
+        for batch in batches:
+            self._connection.execute(text(_MAKE_INCOMING))
+            self._copy(collection_id, batch, at, documents="incoming_documents", vectors="incoming_vectors")
+            self._connection.execute(text(_MERGE_VECTORS))
+            added += self._connection.execute(text(_MERGE_DOCUMENTS)).scalar_one()
+            stored += len(batch.ids)
+        self._note(collection_id, at, document_count=collections.c.document_count + added)
+        return stored
+
+    def replace_documents(
+        self, collection_id: str, batches: Iterable[DocumentBatch], *, at: datetime, index_build_id: str | None = None
+    ) -> int:
+        """Put these documents in the place of all that there are."""
+        self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
+        self._connection.execute(delete(collection_documents).where(_in(collection_id)))
+        stored = 0
+        for batch in batches:
+            self._copy(collection_id, batch, at, documents=_DOCUMENTS, vectors=_VECTORS)
+            stored += len(batch.ids)
+        self._note(collection_id, at, document_count=stored, index_build_id=index_build_id)
+        return stored
+
+    def _note(self, collection_id: str, at: datetime, **values: Any) -> None:
+        self._connection.execute(
+            change(collections)
+            .where(collections.c.collection_id == collection_id)
+            .values(revision=collections.c.revision + 1, updated_at=at, **values)
+        )
+
+    def _copy(self, collection_id: str, batch: DocumentBatch, at: datetime, *, documents: str, vectors: str) -> None:
+        driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+        columns = "(collection_id, document_id, payload, created_at, updated_at)"
+        with driver.cursor() as cursor, cursor.copy(f"COPY {documents} {columns} FROM STDIN") as copy:
+            for document_id, payload in zip(batch.ids, batch.payloads, strict=True):
+                body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+                copy.write_row((collection_id, document_id, body, at, at))
+        ids = encoded_ids(batch.ids)
+        columns = "(collection_id, vector_name, document_id, vector)"
+        for column in batch.vectors:
+            of_rows = ids if column.rows is None else ids[column.rows]
+            command = f"COPY {vectors} {columns} FROM STDIN (FORMAT binary)"
+            with driver.cursor() as cursor, cursor.copy(command) as copy:
+                for piece in copy_pieces((collection_id, column.name), of_rows, column.values):
+                    copy.write(piece)
+
+    def documents(self, collection_id: str, selection: Selection) -> list[CollectionDocument]:
+        """Return documents in the order of their ids unless sorted by other keys."""
+        statement = select(collection_documents).where(_conditions(collection_id, selection))
+        chosen = _ordered(statement, selection).limit(selection.limit).offset(selection.offset)
+        return [_document(row) for row in self._connection.execute(chosen)]
+
+    def count_documents(self, collection_id: str, selection: Selection) -> int:
+        """Count what `documents` would return without limits."""
+        counted = select(func.count()).select_from(collection_documents).where(_conditions(collection_id, selection))
+        return self._connection.execute(counted).scalar_one()
+
+    def document(self, collection_id: str, document_id: str) -> CollectionDocument | None:
+        """Return one document."""
+        is_it = _in(collection_id) & (collection_documents.c.document_id == document_id)
+        row = self._connection.execute(select(collection_documents).where(is_it)).first()
+        return None if row is None else _document(row)
+
+    def document_in_namespace(self, namespace_id: str, document_id: str) -> CollectionDocument | None:
+        """Return the newest document of that id in any collection of the namespace."""
+        mine = select(collections.c.collection_id).where(collections.c.namespace_id == namespace_id)
+        statement = (
+            select(collection_documents)
+            .where(collection_documents.c.collection_id.in_(mine), collection_documents.c.document_id == document_id)
+            .order_by(collection_documents.c.updated_at.desc(), collection_documents.c.collection_id)
+            .limit(1)
+        )
+        row = self._connection.execute(statement).first()
+        return None if row is None else _document(row)
+
+    def document_ids(self, collection_id: str, condition: Condition | None) -> npt.NDArray[np.bytes_]:
+        """Return the ids of the documents that meet the condition, ascending by their bytes."""
+        clause = true()
+        if condition is not None:
+            from shoald.adapters.postgres.filters import filter_clause
+
+            clause = filter_clause(condition, collection_documents.c.payload)
+        found = self._connection.scalars(
+            select(collection_documents.c.document_id)
+            .where(_in(collection_id), clause)
+            .order_by(collection_documents.c.document_id)
+        )
+        return encoded_ids(list(found))
+
+    def payloads(self, collection_id: str, document_ids: Sequence[str]) -> dict[str, JsonObject]:
+        """Return the payloads of these documents, by id."""
+        statement = select(collection_documents.c.document_id, collection_documents.c.payload).where(
+            _in(collection_id), collection_documents.c.document_id == func.any(list(document_ids))
+        )
+        return {row.document_id: row.payload for row in self._connection.execute(statement)}
+
+    def vectors(
+        self, collection_id: str, document_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+        """Return the vectors of a few documents, by document id and name."""
+        statement = select(document_vectors).where(
+            document_vectors.c.collection_id == collection_id,
+            document_vectors.c.document_id == func.any(list(document_ids)),
+        )
+        if names is not None:
+            statement = statement.where(document_vectors.c.vector_name.in_(names))
+        found: dict[str, dict[str, npt.NDArray[np.float32]]] = {one: {} for one in document_ids}
+        for row in self._connection.execute(statement):
+            found[row.document_id][row.vector_name] = vector_of(row.vector)
+        return found
+
+    def answered_under(self, namespace_id: str, key: str) -> tuple[bytes, JsonObject] | None:
+        """Return the request hash and the answer stored under an idempotency key."""
+        is_it = (upsert_keys.c.namespace_id == namespace_id) & (upsert_keys.c.key == key)
+        row = self._connection.execute(select(upsert_keys).where(is_it)).first()
+        return None if row is None else (row.request_hash, row.answer)
+
+    def keep_answer(self, namespace_id: str, key: str, request_hash: bytes, answer: JsonObject, at: datetime) -> None:
+        """Store an answer under an idempotency key."""
+        values = {
+            "namespace_id": namespace_id,
+            "key": key,
+            "request_hash": request_hash,
+            "answer": dict(answer),
+            "created_at": at,
+        }
+        stored = self._connection.execute(upsert(upsert_keys).values(values).on_conflict_do_nothing())
+        if stored.rowcount == 0:
+            raise Unavailable("Another call with this idempotency key is being answered; try again.")

@@ -1,0 +1,118 @@
+"""Collections in PostgreSQL; their documents come from `collection_documents.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
+from shoald.adapters.postgres.lists import ListedTable
+from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
+from shoald.adapters.postgres.tables.clusters import collections
+from shoald.application.listing import Selection
+from shoald.domain.failures import AlreadyExists
+from shoald.domain.records.collection import Collection, VectorConfig
+
+_SORTABLE = ("collection_id", "collection_name", "document_count", "created_at", "updated_at")
+_LISTED = ListedTable(
+    table=collections,
+    id=collections.c.collection_id,
+    sortable={name: collections.c[name] for name in _SORTABLE},
+    searched=(collections.c.collection_id, collections.c.collection_name, collections.c.description),
+)
+
+
+def _collection(row: Row[Any]) -> Collection:
+    return Collection(
+        collection_id=row.collection_id,
+        namespace_id=row.namespace_id,
+        collection_name=row.collection_name,
+        description=row.description,
+        index_id=row.index_id,
+        index_build_id=row.index_build_id,
+        vector_configs=read_vector_configs(row.vector_configs),
+        metadata=row.metadata,
+        revision=row.revision,
+        document_count=row.document_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+class PostgresCollections(CollectionDocumentRows):
+    """Collections of one transaction."""
+
+    def add(self, collection: Collection) -> None:
+        """Store an empty collection."""
+        values = {
+            "collection_id": collection.collection_id,
+            "namespace_id": collection.namespace_id,
+            "collection_name": collection.collection_name,
+            "description": collection.description,
+            "index_id": collection.index_id,
+            "vector_configs": stored_vector_configs(collection.vector_configs),
+            "metadata": dict(collection.metadata),
+            "created_at": collection.created_at,
+            "updated_at": collection.updated_at,
+        }
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(collections).values(values))
+        except IntegrityError as error:
+            message = f"There is a collection {collection.collection_name!r} already."
+            raise AlreadyExists(message, detail={"collection_name": collection.collection_name}) from error
+
+    def find(self, namespace_id: str, id_or_name: str) -> Collection | None:
+        """Return the collection of the namespace with this id, else the one with this name."""
+        statement = (
+            select(collections)
+            .where(collections.c.namespace_id == namespace_id)
+            .where(or_(collections.c.collection_id == id_or_name, collections.c.collection_name == id_or_name))
+            .order_by((collections.c.collection_id == id_or_name).desc())
+            .limit(1)
+        )
+        row = self._connection.execute(statement).first()
+        return None if row is None else _collection(row)
+
+    def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
+        """Return those of the namespace that there are, by id."""
+        wanted = select(collections).where(
+            collections.c.namespace_id == namespace_id, collections.c.collection_id.in_(collection_ids)
+        )
+        return [_collection(row) for row in self._connection.execute(wanted)]
+
+    def of_index(self, index_id: str) -> Collection | None:
+        """Return the collection that an index keeps."""
+        row = self._connection.execute(select(collections).where(collections.c.index_id == index_id)).first()
+        return None if row is None else _collection(row)
+
+    def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
+        """Return collections, newest first unless sorted."""
+        statement = select(collections).where(collections.c.namespace_id == namespace_id)
+        return [_collection(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
+
+    def count(self, namespace_id: str, selection: Selection) -> int:
+        """Count what `list` would return without limits."""
+        mine = collections.c.namespace_id == namespace_id
+        return self._connection.execute(_LISTED.count(mine, selection)).scalar_one()
+
+    def lock(self, collection_id: str) -> Collection | None:
+        """Return a collection and keep other writers away from it until the transaction ends."""
+        statement = select(collections).where(collections.c.collection_id == collection_id).with_for_update()
+        row = self._connection.execute(statement).first()
+        return None if row is None else _collection(row)
+
+    def delete(self, collection_id: str) -> None:
+        """Remove a collection with its documents."""
+        self._connection.execute(delete(collections).where(collections.c.collection_id == collection_id))
+
+    def set_vector_configs(self, collection_id: str, configs: Sequence[VectorConfig]) -> None:
+        """Say which named vectors the documents have."""
+        self._connection.execute(
+            update(collections)
+            .where(collections.c.collection_id == collection_id)
+            .values(vector_configs=stored_vector_configs(configs))
+        )
