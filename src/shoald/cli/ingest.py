@@ -76,8 +76,9 @@ def _project(client: RestClient, name: str) -> str:
 
 
 def _index(client: RestClient, project_id: str, recipe: Recipe) -> str:
+    wanted = ("ingested", recipe.provider, recipe.index_config["embedding_provider"])
     for index in client.get(f"/api/v1/projects/{project_id}/indexes"):
-        if (index["name"], index["provider"], index["config"]) == ("ingested", recipe.provider, recipe.index_config):
+        if (index["name"], index["provider"], index["config"].get("embedding_provider")) == wanted:
             return str(index["index_id"])
     body = {"name": "ingested", "provider": recipe.provider, "config": dict(recipe.index_config)}
     return str(client.post(f"/api/v1/projects/{project_id}/indexes", body)["index_id"])
