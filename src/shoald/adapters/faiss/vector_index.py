@@ -1,0 +1,150 @@
+"""Vector search by FAISS: a build writes one file to the object store, whoever searches maps it read-only."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.adapters.faiss.index_files import build_index, has_gpu, load_faiss, map_index, write_index
+from shoald.application.ports.object_store import ObjectStore
+from shoald.application.ports.vector_index import VectorHit
+from shoald.domain.failures import ArtifactNotFound, InvalidIndexConfig, MissingFaissArtifact
+from shoald.domain.json_types import JsonObject
+from shoald.domain.retrieval.nearest import Candidates, nearest
+
+_FILE = "index.faiss"
+
+
+@dataclass
+class _Opened:
+    """One mapped index; `searching` answers queries (a copy on the GPU, or the same), `mapped` gives rows back."""
+
+    mapped: Any
+    searching: Any
+    alone: threading.Lock | None
+    resources: Any = field(repr=False)
+
+
+class FaissVectorIndex:
+    """Builds and searches FAISS files; the config option `exact: true` compares all rows whatever their number."""
+
+    def __init__(self, objects: ObjectStore, *, use_gpu: bool = False, most_open: int = 16) -> None:
+        load_faiss()
+        self._objects = objects
+        self._gpu = use_gpu and has_gpu()
+        self._most_open = most_open
+        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._opening = threading.Lock()
+
+    def build(
+        self,
+        build_id: str,
+        ids: Sequence[str],
+        vectors: npt.NDArray[np.float32],
+        *,
+        attempt: int,
+        config: JsonObject,
+        progress: Callable[[float], None],
+    ) -> JsonObject:
+        """Write the index under a key of this attempt's own; it is found through the manifest only."""
+        if len(ids) != len(vectors):
+            raise ValueError("as many ids as vectors")
+        built = build_index(vectors, exact=_exact(config), gpu=self._gpu, progress=lambda part: progress(0.9 * part))
+        folder = f"builds/{build_id}/a{attempt}"
+        with self._objects.open_writer() as writer:
+            write_index(built.index, writer.write)
+            stored = writer.publish(f"{folder}/{_FILE}")
+        progress(1.0)
+        return {
+            "provider": "faiss",
+            "vectors": len(vectors),
+            "dimension": vectors.shape[1],
+            "metric": "cosine",
+            "kind": built.kind,
+            "probes": built.probes,
+            "measured_recall": round(built.recall, 4),
+            "backend": built.backend,
+            "faiss_local_dir": self._objects.uri(folder),
+            "object": {"key": stored.key, "sha256": stored.sha256, "bytes": stored.size},
+        }
+
+    def search(
+        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+    ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
+        """Search on the calling thread alone: a server answers many queries at once."""
+        if query.shape != (manifest["dimension"],):
+            raise InvalidIndexConfig(
+                f"The query has {query.size} dimensions, the index {manifest['dimension']}: was the embedder changed?"
+            )
+        n = int(manifest["vectors"])
+        if k < 1 or not n:
+            return [], np.empty((0, query.size), np.float32) if with_vectors else None
+        load_faiss().omp_set_num_threads(1)
+        opened = self._open(manifest)
+        row = np.ascontiguousarray(query, np.float32)[None, :]
+
+        def fetch(m: int) -> Candidates:
+            positions = _positions(opened, row, m)
+            return positions, opened.mapped.reconstruct_batch(positions)
+
+        positions, scores, rows = nearest(query, fetch, k=k, n=n)
+        hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
+        return hits, rows if with_vectors else None
+
+    def drop(self, manifest: JsonObject) -> None:
+        """Forget the file and remove it; who has it mapped may finish."""
+        with self._opening:
+            self._opened.pop(_name(manifest), None)
+        self._objects.delete(manifest["object"]["key"])
+
+    def _open(self, manifest: JsonObject) -> _Opened:
+        name = _name(manifest)
+        with self._opening:
+            known = self._opened.get(name)
+            if known is None:
+                known = self._opened[name] = self._read(manifest)
+                while len(self._opened) > self._most_open:
+                    self._opened.popitem(last=False)
+            self._opened.move_to_end(name)
+            return known
+
+    def _read(self, manifest: JsonObject) -> _Opened:
+        stored = manifest["object"]
+        try:
+            with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+                mapped = map_index(path, probes=int(manifest["probes"]))
+        except ArtifactNotFound as error:
+            raise MissingFaissArtifact(detail={"key": stored["key"]}) from error
+        if not self._gpu:
+            return _Opened(mapped, mapped, None, None)
+        faiss = load_faiss()
+        resources = faiss.StandardGpuResources()
+        return _Opened(mapped, faiss.index_cpu_to_gpu(resources, 0, mapped), threading.Lock(), resources)
+
+
+def _positions(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
+    """Return the m nearest, fewer when the lists that were looked into hold fewer; a GPU takes one search at a time."""
+    if opened.alone is None:
+        found = opened.searching.search(row, m)[1][0]
+    else:
+        with opened.alone:
+            found = opened.searching.search(row, m)[1][0]
+    kept: npt.NDArray[np.int64] = found[found >= 0]
+    return kept
+
+
+def _name(manifest: JsonObject) -> str:
+    return f"{manifest['object']['key']} {manifest['object']['sha256']}"
+
+
+def _exact(config: JsonObject) -> bool:
+    exact = config.get("exact", False)
+    if not isinstance(exact, bool):
+        raise InvalidIndexConfig("exact: true or false", detail={"field": "exact"})
+    return exact

@@ -1,0 +1,178 @@
+"""FAISS files: damaged ones are refused, killed builds leave nothing, many rows are searched through lists."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shoald.adapters.faiss import index_files
+from shoald.adapters.faiss.index_files import has_gpu
+from shoald.adapters.faiss.vector_index import FaissVectorIndex
+from shoald.adapters.object_store.local import LocalObjectStore
+from shoald.domain.failures import DataCorrupt, InvalidIndexConfig, MissingFaissArtifact, StorageFull
+from shoald.domain.json_types import JsonObject
+
+_BUILDER = """
+import sys
+from pathlib import Path
+import numpy as np
+from shoald.adapters.faiss.vector_index import FaissVectorIndex
+from shoald.adapters.object_store.local import LocalObjectStore
+index = FaissVectorIndex(LocalObjectStore(Path(sys.argv[1])))
+rows = np.eye(512, dtype=np.float32).repeat(8, axis=0)
+print("ready", flush=True)
+for number in range(10_000):
+    index.build(f"b{number}", ["x"] * len(rows), rows, attempt=1, config={}, progress=lambda part: None)
+"""
+
+
+def _rows(n: int, d: int) -> npt.NDArray[np.float32]:
+    chance = np.random.default_rng(5)
+    centres = chance.standard_normal((50, d))
+    rows = centres[chance.integers(0, 50, n)] + 0.7 * chance.standard_normal((n, d))
+    unit: npt.NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _build(index: FaissVectorIndex, n: int, d: int = 16, **config: object) -> JsonObject:
+    return index.build("b", ["x"] * n, _rows(n, d), attempt=1, config=config, progress=lambda _part: None)
+
+
+def _file(root: Path, manifest: JsonObject) -> Path:
+    return root / str(manifest["object"]["key"])
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_every_flipped_bit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lists: bool) -> None:
+    monkeypatch.setattr(index_files, "EXACT_UP_TO", 100 if lists else 10_000)
+    manifest = _build(FaissVectorIndex(LocalObjectStore(tmp_path)), 1_000)
+    assert manifest["kind"] == ("ivf" if lists else "flat")
+    path = _file(tmp_path, manifest)
+    good = path.read_bytes()
+    chance = random.Random(3)
+    for _ in range(30):
+        bad = bytearray(good)
+        bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+        path.write_bytes(bad)
+        with pytest.raises(DataCorrupt):
+            FaissVectorIndex(LocalObjectStore(tmp_path)).search(manifest, _rows(1, 16)[0], k=1)
+
+
+def test_a_file_that_is_cut_off_or_gone_is_named(tmp_path: Path) -> None:
+    manifest = _build(FaissVectorIndex(LocalObjectStore(tmp_path)), 100)
+    path = _file(tmp_path, manifest)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataCorrupt):
+        FaissVectorIndex(LocalObjectStore(tmp_path)).search(manifest, _rows(1, 16)[0], k=1)
+    path.unlink()
+    with pytest.raises(MissingFaissArtifact):
+        FaissVectorIndex(LocalObjectStore(tmp_path)).search(manifest, _rows(1, 16)[0], k=1)
+
+
+def test_bytes_that_are_no_index_are_refused_though_their_hash_is_right(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path)
+    manifest = dict(_build(FaissVectorIndex(store), 100))
+    other = store.put("builds/other", b"no index")
+    manifest["object"] = {"key": other.key, "sha256": other.sha256, "bytes": other.size}
+    with pytest.raises(DataCorrupt):
+        FaissVectorIndex(store).search(manifest, _rows(1, 16)[0], k=1)
+
+
+def test_many_rows_are_found_through_lists_with_the_recall_that_the_manifest_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    index = FaissVectorIndex(LocalObjectStore(tmp_path))
+    rows = _rows(5_000, 32)
+    manifest = index.build("b", ["x"] * 5_000, rows, attempt=1, config={}, progress=lambda _part: None)
+    assert manifest["kind"] == "ivf"
+    assert manifest["measured_recall"] >= 0.99
+    found = 0
+    for query in rows[:100]:
+        truth = set(np.argsort(-(rows @ query))[:10].tolist())
+        hits, vectors = index.search(manifest, query, k=10, with_vectors=True)
+        assert vectors is not None
+        np.testing.assert_array_equal(vectors, rows[[hit.position for hit in hits]])
+        found += len(truth & {hit.position for hit in hits})
+    assert found >= 970
+
+
+def test_exact_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_files, "EXACT_UP_TO", 10)
+    index = FaissVectorIndex(LocalObjectStore(tmp_path))
+    assert _build(index, 1_000, exact=True)["kind"] == "flat"
+    with pytest.raises(InvalidIndexConfig, match="exact"):
+        _build(index, 100, exact="yes")
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalObjectStore(tmp_path)
+    index = FaissVectorIndex(store)
+
+    def no_room(_self: object, _piece: bytes) -> None:
+        raise StorageFull
+
+    monkeypatch.setattr("shoald.adapters.object_store.spooling.Spool.write", no_room)
+    with pytest.raises(StorageFull):
+        _build(index, 1_000)
+    assert list(store.list("")) == []
+
+
+def test_only_so_many_indexes_stay_open(tmp_path: Path) -> None:
+    index = FaissVectorIndex(LocalObjectStore(tmp_path), most_open=2)
+    rows = _rows(10, 8)
+    manifests = [
+        index.build(f"b{n}", ["x"] * 10, rows, attempt=1, config={}, progress=lambda _part: None) for n in range(5)
+    ]
+    for manifest in manifests * 2:
+        assert index.search(manifest, rows[0], k=1)[0][0].position == 0
+    assert len(index._opened) == 2
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.nightly)])
+def test_a_killed_build_leaves_whole_files_only(tmp_path: Path, kills: int) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    store = LocalObjectStore(tmp_path)
+    whole = len(_whole_file())
+    for _ in range(kills):
+        child = subprocess.Popen([sys.executable, "-c", _BUILDER, str(tmp_path)], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(chance.uniform(0.02, 0.2))
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        sizes = [found.size for found in store.list("builds")]
+        assert sizes
+        assert set(sizes) == {whole}
+
+
+def _whole_file() -> bytes:
+    pieces: list[bytes] = []
+    rows = np.eye(512, dtype=np.float32).repeat(8, axis=0)
+    built = index_files.build_index(rows, exact=True, gpu=False, progress=lambda _part: None)
+    index_files.write_index(built.index, pieces.append)
+    return b"".join(pieces)
+
+
+@pytest.mark.gpu
+def test_a_gpu_builds_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_gpu()
+    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    rows = _rows(20_000, 64)
+    on_gpu = FaissVectorIndex(LocalObjectStore(tmp_path), use_gpu=True)
+    on_cpu = FaissVectorIndex(LocalObjectStore(tmp_path))
+    manifest = on_gpu.build("b", ["x"] * len(rows), rows, attempt=1, config={}, progress=lambda _part: None)
+    assert manifest["backend"] == "gpu"
+    for query in rows[:20]:
+        ours, theirs = (one.search(manifest, query, k=10)[0] for one in (on_gpu, on_cpu))
+        assert [hit.position for hit in ours] == [hit.position for hit in theirs]

@@ -1,0 +1,144 @@
+"""What every vector index promises, held against comparing all rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shoald.application.ports.vector_index import VectorIndex
+from shoald.domain.failures import InvalidIndexConfig, MissingFaissArtifact, Unavailable
+from shoald.domain.json_types import JsonObject
+
+Rows = npt.NDArray[np.float32]
+
+
+def unit_rows(n: int, d: int, seed: int = 0) -> Rows:
+    rows = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def build(index: VectorIndex, rows: Rows, *, attempt: int = 1, build_id: str | None = None) -> JsonObject:
+    ids = [str(uuid4()) for _ in rows]
+    return index.build(
+        build_id or str(uuid4()),
+        ids,
+        rows,
+        attempt=attempt,
+        config={},
+        progress=lambda part: None,  # noqa: ARG005
+    )
+
+
+def brute_force(rows: Rows, query: Rows, k: int) -> list[tuple[int, float]]:
+    scores = rows.astype(np.float64) @ query.astype(np.float64)
+    order = np.lexsort((np.arange(len(rows)), -scores.round(9)))[:k]
+    return [(int(position), float(scores[position])) for position in order]
+
+
+def assert_same(index: VectorIndex, manifest: JsonObject, rows: Rows, query: Rows, k: int) -> None:
+    hits, _ = index.search(manifest, query, k=k)
+    expected = brute_force(rows, query, k)
+    assert [hit.position for hit in hits] == [position for position, _ in expected]
+    np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 4), (2, 1), (300, 64), (2_500, 384)])
+def test_hits_are_those_of_brute_force(index: VectorIndex, n: int, d: int) -> None:
+    rows = unit_rows(n, d)
+    manifest = build(index, rows)
+    assert (manifest["vectors"], manifest["dimension"]) == (n, d)
+    for query in [*unit_rows(5, d, seed=1), rows[0], -rows[0]]:
+        assert_same(index, manifest, rows, query, 10)
+
+
+def test_more_than_there_are_gives_all(index: VectorIndex) -> None:
+    rows = unit_rows(7, 8)
+    assert_same(index, build(index, rows), rows, rows[3], 1000)
+
+
+def test_no_rows_give_no_hits(index: VectorIndex) -> None:
+    manifest = build(index, np.empty((0, 8), np.float32))
+    assert index.search(manifest, unit_rows(1, 8)[0], k=5) == ([], None)
+
+
+def test_equal_rows_come_in_their_order_however_many(index: VectorIndex) -> None:
+    rows = np.repeat(unit_rows(2, 16), 400, axis=0)
+    rows[::2] = rows[0]
+    manifest = build(index, rows)
+    assert_same(index, manifest, rows, rows[0], 20)
+    assert_same(index, manifest, rows, rows[-1], 20)
+
+
+def test_a_row_of_zeros_is_near_to_nothing(index: VectorIndex) -> None:
+    rows = unit_rows(5, 8)
+    rows[2] = 0
+    manifest = build(index, rows)
+    hits, _ = index.search(manifest, rows[0], k=5)
+    assert {hit.position: hit.score for hit in hits}[2] == 0
+    assert_same(index, manifest, rows, rows[0], 5)
+
+
+def test_vectors_come_with_their_hits(index: VectorIndex) -> None:
+    rows = unit_rows(50, 32)
+    hits, vectors = index.search(build(index, rows), rows[5], k=7, with_vectors=True)
+    assert vectors is not None
+    np.testing.assert_allclose(vectors, rows[[hit.position for hit in hits]], atol=1e-6)
+
+
+def test_a_query_of_another_dimension_is_refused(index: VectorIndex) -> None:
+    manifest = build(index, unit_rows(5, 8))
+    with pytest.raises(InvalidIndexConfig):
+        index.search(manifest, unit_rows(1, 9)[0], k=5)
+
+
+def test_builds_do_not_touch_each_other(index: VectorIndex) -> None:
+    one, two = unit_rows(20, 8, seed=1), unit_rows(30, 8, seed=2)
+    build_id = str(uuid4())
+    manifests = [build(index, rows, attempt=attempt, build_id=build_id) for attempt, rows in [(1, one), (2, two)]]
+    assert_same(index, manifests[0], one, one[0], 20)
+    assert_same(index, manifests[1], two, one[0], 20)
+    index.drop(manifests[0])
+    assert_same(index, manifests[1], two, one[0], 20)
+
+
+def test_a_dropped_build_is_gone_and_may_be_dropped_again(index: VectorIndex) -> None:
+    rows = unit_rows(5, 8)
+    manifest = build(index, rows)
+    index.search(manifest, rows[0], k=1)
+    index.drop(manifest)
+    index.drop(manifest)
+    with pytest.raises((MissingFaissArtifact, Unavailable)):
+        index.search(manifest, rows[0], k=1)
+
+
+def test_many_may_search_at_once(index: VectorIndex) -> None:
+    rows = unit_rows(500, 32)
+    manifests = [build(index, rows), build(index, rows[::-1].copy())]
+
+    def search(number: int) -> None:
+        order = rows if number % 2 == 0 else rows[::-1]
+        assert_same(index, manifests[number % 2], order, rows[number], 10)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(search, range(60)))
+
+
+def test_progress_rises_to_one(index: VectorIndex) -> None:
+    seen: list[float] = []
+    rows = unit_rows(3_000, 8)
+    index.build(str(uuid4()), ["x"] * len(rows), rows, attempt=1, config={}, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_what_progress_raises_ends_the_build(index: VectorIndex) -> None:
+    def stop(_part: float) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        index.build(str(uuid4()), ["x"] * 100, unit_rows(100, 8), attempt=1, config={}, progress=stop)
