@@ -3,8 +3,13 @@
 import sys
 
 import grpc
-from shoal.rag.v1 import project_service_pb2, project_service_pb2_grpc, retrieval_pb2, retrieval_service_pb2
-from shoal.rag.v1 import retrieval_service_pb2_grpc
+from shoal.rag.v1 import (
+    project_service_pb2,
+    project_service_pb2_grpc,
+    retrieval_pb2,
+    retrieval_service_pb2,
+    retrieval_service_pb2_grpc,
+)
 
 address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:8000"
 query = sys.argv[2] if len(sys.argv) > 2 else "parse a date"
