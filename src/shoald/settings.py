@@ -83,14 +83,29 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(default=64 * _MIB, ge=_MIB, description="Largest gRPC message, in bytes.")
 
     # jobs
-    worker_slots: int = Field(default=1, ge=1, description="Jobs that one worker runs at a time, a process each.")
-    worker_queues: str = Field(
-        default="default", description="Queues that a worker serves, by comma, first ones first."
+    worker_short_slots: int = Field(
+        default=1, ge=0, description="Segmenting, chunking and joining jobs that one worker runs at a time."
+    )
+    worker_heavy_slots: int = Field(
+        default=1, ge=0, description="Index builds and cluster runs that one worker runs at a time."
+    )
+    worker_memory_mib: int = Field(
+        default=0, ge=0, description="Memory that one job may use, in MiB; beyond it fails. 0: no limit."
+    )
+    worker_drain_seconds: float = Field(
+        default=20.0, ge=0, description="Time that running jobs get to finish when a worker stops; others start again."
     )
     lease_seconds: float = Field(
         default=30.0, gt=0, description="How long a silent worker keeps its job before another gets it."
     )
     heartbeat_seconds: float = Field(default=10.0, gt=0, description="How often a worker renews its lease.")
+    cancel_look_seconds: float = Field(
+        default=0.5, gt=0, description="How often a running job looks whether somebody canceled it."
+    )
+    redispatch_seconds: float = Field(
+        default=30.0, gt=0, description="How long a job may wait in Redis before the scheduler looks after it."
+    )
+    job_keep_days: float = Field(default=30.0, gt=0, description="Days after which an ended job is forgotten.")
     job_max_failures: int = Field(default=3, ge=1, description="Crashes and passing errors before a job is given up.")
     reconcile_seconds: float = Field(
         default=2.0, gt=0, description="How often the scheduler looks for what went astray."

@@ -7,19 +7,40 @@ imported where they are used, so that a worker's parent or the scheduler stays s
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shoald.adapters.system_clock import SystemClock
+from shoald.application.job_attempts import JobRunner, Terms, Unwatched
+from shoald.application.job_dispatch import JobDispatch
+from shoald.application.job_moves import JobMoves
+from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
+from shoald.application.jobs import HEAVY_QUEUE, QUEUES, SHORT_QUEUE, Jobs
+from shoald.application.ports.tracing import NoTracing
+from shoald.scheduler.rounds import Round, Scheduler
 from shoald.settings import Settings
+from shoald.worker.child import TellParent, WorkerChild
+from shoald.worker.parent import WorkerParent, WorkerPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
     from shoald.application.file_links import FileLinks
+    from shoald.application.job_attempts import AttemptWatch
     from shoald.application.ports.clock import Clock
+    from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.tracing import Tracing
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.worker.control import ControlLine
+
+_SWEEP_SECONDS = 60.0
 
 
 @dataclass
@@ -31,7 +52,68 @@ class Adapters:
 
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
+    job_handlers: dict[str, JobHandler] = field(default_factory=dict)
     on_close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @cached_property
+    def open_unit_of_work(self) -> OpenUnitOfWork:
+        """Transactions on PostgreSQL."""
+        from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
+        from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
+
+        limits = DatabaseLimits(
+            pool_size=self.settings.database_pool_size,
+            statement_seconds=self.settings.statement_timeout_seconds,
+        )
+        engine = make_engine(self.settings.database_url, limits)
+        self.on_close.callback(engine.dispose)
+        return PostgresUnitsOfWork(engine)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """The request id and trace of the call at hand."""
+        return NoTracing()
+
+    @cached_property
+    def job_moves(self) -> JobMoves:
+        """Steps of jobs; `job_handlers` is filled by `build_job_handlers`."""
+        return JobMoves(open_unit_of_work=self.open_unit_of_work, handlers=self.job_handlers)
+
+    @cached_property
+    def job_dispatch(self) -> JobDispatch:
+        """The way of jobs into the queue."""
+        from shoald.adapters.rq_queue.queue import RqJobQueue
+
+        queue = RqJobQueue(self.settings.redis_url)
+        self.on_close.callback(queue.close)
+        return JobDispatch(moves=self.job_moves, queue=queue)
+
+    def job_runner(self, worker: str, watch: AttemptWatch | None = None) -> JobRunner:
+        """What runs claimed jobs under this name."""
+        terms = Terms(
+            lease=timedelta(seconds=self.settings.lease_seconds),
+            renew_every=timedelta(seconds=self.settings.heartbeat_seconds),
+            look_every=timedelta(seconds=self.settings.cancel_look_seconds),
+        )
+        return JobRunner(
+            moves=self.job_moves,
+            tracing=self.tracing,
+            worker=worker,
+            terms=terms,
+            watch=watch or Unwatched(),
+            has_heartbeat=watch is not None,
+        )
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The jobs of this installation."""
+        return Jobs(
+            moves=self.job_moves,
+            dispatcher=self.job_dispatch,
+            runner=self.job_runner(f"server-{socket.gethostname()}-{os.getpid()}"),
+            tracing=self.tracing,
+            max_failures=self.settings.job_max_failures,
+        )
 
     @cached_property
     def objects(self) -> ObjectStore:
@@ -92,3 +174,68 @@ class Adapters:
     def close(self) -> None:
         """Close what was opened, last first."""
         self.on_close.close()
+
+
+def build_job_handlers(adapters: Adapters) -> None:
+    """Fill `adapters.job_handlers`: the code of each job type. Its imports stay light: heavy ones wait for `run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPlace:
+    """Where a worker's child stands: its queue, its name, and its line to the parent."""
+
+    queue: str
+    name: str
+    line: ControlLine
+
+
+def build_worker_parent(adapters: Adapters, child_command: Sequence[str], on_ready: Callable[[], None]) -> WorkerParent:
+    """Build what keeps the children of a worker alive."""
+    settings = adapters.settings
+    slots = {SHORT_QUEUE: settings.worker_short_slots, HEAVY_QUEUE: settings.worker_heavy_slots}
+    plan = WorkerPlan(
+        slots={queue: n for queue, n in slots.items() if n > 0},
+        child_command=child_command,
+        drain_seconds=settings.worker_drain_seconds,
+    )
+    return WorkerParent(plan=plan, moves=adapters.job_moves, dispatch=adapters.job_dispatch, on_ready=on_ready)
+
+
+def build_worker_child(adapters: Adapters, place: ChildPlace) -> WorkerChild:
+    """Build one slot of a worker."""
+    from shoald.adapters.rq_queue.deliveries import RqDeliveries
+
+    def warm() -> None:
+        if place.queue == HEAVY_QUEUE:
+            warm_heavy(adapters)
+
+    return WorkerChild(
+        line=place.line,
+        queue=place.queue,
+        runner=adapters.job_runner(place.name, TellParent(place.line)),
+        dispatch=adapters.job_dispatch,
+        deliveries=RqDeliveries(adapters.settings.redis_url, place.queue),
+        warm=warm,
+    )
+
+
+def warm_heavy(adapters: Adapters) -> None:
+    """Load what index builds and cluster runs need, so that the first of them does not wait for it."""
+
+
+def build_scheduler(adapters: Adapters) -> Scheduler:
+    """Build what heals jobs and sweeps up."""
+    settings = adapters.settings
+    moves, dispatch = adapters.job_moves, adapters.job_dispatch
+    reconciler = Reconciler(
+        moves=moves, dispatch=dispatch, redispatch_after=timedelta(seconds=settings.redispatch_seconds)
+    )
+    relay = OutboxRelay(moves=moves, tell=log_event)
+    sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
+    return Scheduler(
+        rounds=[
+            Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
+            Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
+            Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
+        ]
+    )

@@ -1,0 +1,42 @@
+"""One slot of a worker; started by `work`, never by hand."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Callable, Sequence
+
+from shoald.worker.child import die_with_parent, limit_memory
+from shoald.worker.control import ControlLine
+
+
+def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[object], None] | None = None) -> None:
+    """Become a child: first tie our life to the parent's, then load what jobs need. `add_handlers` is for tests."""
+    options = _parser().parse_args(arguments)
+    die_with_parent(options.parent)
+
+    from shoald.settings import read_settings
+    from shoald.wiring import Adapters, ChildPlace, build_job_handlers, build_worker_child
+
+    settings = read_settings()
+    limit_memory(settings.worker_memory_mib)
+    adapters = Adapters(settings)
+    build_job_handlers(adapters)
+    if add_handlers is not None:
+        add_handlers(adapters)
+    line = ControlLine(socket.socket(fileno=options.control))
+    build_worker_child(adapters, ChildPlace(options.queue, options.name, line)).run()
+    adapters.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queue", required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--control", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
