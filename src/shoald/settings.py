@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     Descriptions become the table in the README, in this order (`shoal settings --markdown`).
     """
 
-    model_config = SettingsConfigDict(env_prefix="SHOAL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     # where things are
     data_dir: Path = Field(default=Path(".shoal"), description="Folder of this installation: caches, snapshots, logs.")

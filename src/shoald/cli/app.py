@@ -20,6 +20,7 @@ COMMANDS = {
     "schedule": "shoald.cli.processes:schedule",
     "migrate": "shoald.cli.processes:migrate",
     "qdrant-owner": "shoald.cli.processes:qdrant_owner",
+    "health": "shoald.cli.processes:health",
     "ingest": "shoald.cli.ingest:ingest",
     "demo": "shoald.cli.demo:demo",
     "settings": "shoald.cli.settings_table:settings",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ _DETACHED_SECONDS = 600.0
 def up(
     data: DataOption = Path(".shoal"),
     port: Annotated[int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.")] = 8000,
-    workers: Annotated[int | None, typer.Option(help="Jobs at a time.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Index builds and cluster runs at a time.", min=1)] = None,
     servers: Annotated[int | None, typer.Option(help="Server processes.", min=1)] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when everything is ready and leave it running.")
@@ -54,12 +55,12 @@ def _say_it_runs(installation: Installation) -> None:
 
 def _run(installation: Installation, *, port: int, workers: int | None, servers: int | None) -> None:
     from shoald.supervisor.binaries import MissingBinaryError
-    from shoald.supervisor.plan import Size, parts_of, usual_size
+    from shoald.supervisor.plan import parts_of, usual_size
     from shoald.supervisor.ports import NoFreePortError, first_free_port
     from shoald.supervisor.supervisor import Supervisor
 
     usual = usual_size()
-    size = Size(servers=servers or usual.servers, worker_slots=workers or usual.worker_slots)
+    size = replace(usual, servers=servers or usual.servers, heavy_slots=workers or usual.heavy_slots)
     try:
         installation.lock()
         installation.end_leftovers()

@@ -12,27 +12,38 @@ from shoald.supervisor.parts.postgres import PostgresServer
 from shoald.supervisor.parts.shoal_processes import migrate_part, process_part
 from shoald.supervisor.parts.valkey import ValkeyServer
 
+_POOL_OF_A_SERVER = 24
+_POOL_OF_A_WORKER = 4
+_SPARE_CONNECTIONS = 20  # migrations, benchmarks, a person with psql
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How many processes share the work."""
+    """How many processes share the work: servers, and slots for short and for heavy jobs."""
 
     servers: int
-    worker_slots: int
+    short_slots: int
+    heavy_slots: int
+
+    @property
+    def connections(self) -> int:
+        """Connections to PostgreSQL that all of them may hold at once, and some to spare."""
+        processes = 2 + self.short_slots + self.heavy_slots  # the worker's parent and the scheduler hold some too
+        return self.servers * _POOL_OF_A_SERVER + processes * _POOL_OF_A_WORKER + _SPARE_CONNECTIONS
 
 
 def usual_size() -> Size:
-    """Return what suits this machine: a server process per four cores, two jobs at a time or half the cores."""
+    """Return what suits this machine: per four cores a server process and two heavy jobs, at least one of each."""
     cores = len(os.sched_getaffinity(0))
-    return Size(servers=max(1, min(4, cores // 4)), worker_slots=max(2, min(8, cores // 2)))
+    return Size(servers=max(1, min(4, cores // 4)), short_slots=1, heavy_slots=max(1, min(8, cores // 2)))
 
 
-def _postgres(installation: Installation) -> PostgresServer:
+def _postgres(installation: Installation, connections: int = 100) -> PostgresServer:
     return PostgresServer(
         data=installation.data / "postgres",
         port=installation.port("postgres"),
         password=installation.secret("postgres"),
-        settings={"max_connections": "200", "shared_buffers": "128MB", "max_wal_size": "2GB"},
+        settings={"max_connections": str(connections), "shared_buffers": "128MB", "max_wal_size": "2GB"},
     )
 
 
@@ -48,6 +59,7 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
         "SHOAL_DATA_DIR": str(installation.data),
         "SHOAL_DATABASE_URL": _postgres(installation).url(),
         "SHOAL_REDIS_URL": _valkey(installation).url,
+        "SHOAL_QDRANT_URL": f"http://127.0.0.1:{installation.port('qdrant-owner')}",
         "SHOAL_SIGNING_SECRET": installation.secret("signing"),
         "SHOAL_PUBLIC_URL": http,
     }
@@ -56,31 +68,45 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
 def parts_of(installation: Installation, http_port: int, size: Size) -> list[Part]:
     """Return the parts of an installation; what needs what is said by `after`."""
     http = f"http://127.0.0.1:{http_port}"
-    settings = {
-        **environment(installation, http),
-        "SHOAL_QDRANT_URL": f"http://127.0.0.1:{installation.port('qdrant-owner')}",
-        "SHOAL_WORKER_SLOTS": str(size.worker_slots),
-    }
-    stores = [_postgres(installation).part(), _valkey(installation).part()]
-    owner = _process("qdrant-owner", settings, installation, after=())
-    owner = replace(owner, address=settings["SHOAL_QDRANT_URL"].removeprefix("http://"))
-    migrate = migrate_part(settings, after=("postgres",))
+    settings = environment(installation, http)
     needed = ("valkey", "migrate", "qdrant-owner")
-    servers = [_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)]
-    workers = [
-        _process("work", settings, installation, after=needed),
-        _process("schedule", settings, installation, after=needed),
+    return [
+        _postgres(installation, size.connections).part(),
+        _valkey(installation).part(),
+        _qdrant_owner(installation, settings),
+        migrate_part(settings, after=("postgres",)),
+        *(_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)),
+        _worker(size, settings, installation, after=needed),
+        _scheduler(settings, installation, after=needed),
     ]
-    return [*stores, owner, migrate, *servers, *workers]
 
 
-def _process(name: str, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
-    return process_part(name, settings, run=installation.run, after=after)
+def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
+    owner = process_part("qdrant-owner", settings, run=installation.run, after=())
+    return replace(owner, address=settings["SHOAL_QDRANT_URL"].removeprefix("http://"))
 
 
 def _server(number: int, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
     name = f"serve-{number}"
     unary, stream = installation.port(f"{name}-unary"), installation.port(f"{name}-stream")
-    ports = {"SHOAL_UNARY_PORT": str(unary), "SHOAL_STREAM_PORT": str(stream)}
-    part = _process(name, {**settings, **ports}, installation, after=after)
+    own = {
+        "SHOAL_UNARY_PORT": str(unary),
+        "SHOAL_STREAM_PORT": str(stream),
+        "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_SERVER),
+    }
+    part = process_part(name, {**settings, **own}, run=installation.run, after=after)
     return replace(part, address=f"127.0.0.1:{unary},{stream}")
+
+
+def _worker(size: Size, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
+    own = {
+        "SHOAL_WORKER_SHORT_SLOTS": str(size.short_slots),
+        "SHOAL_WORKER_HEAVY_SLOTS": str(size.heavy_slots),
+        "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER),
+    }
+    return process_part("work", {**settings, **own}, run=installation.run, after=after)
+
+
+def _scheduler(settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
+    own = {"SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER)}
+    return process_part("schedule", {**settings, **own}, run=installation.run, after=after)

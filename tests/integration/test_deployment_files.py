@@ -1,0 +1,149 @@
+"""The Dockerfile and the compose files, as far as they can be checked without Docker."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from shoald.cli.app import COMMANDS
+from shoald.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "tests" / "support" / "schemas" / "compose-spec.json"
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """YAML with compose's tag that clears what an earlier file said."""
+
+
+class Reset(list[Any]):
+    """A value that clears the one below it."""
+
+
+def reset(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> Reset:
+    return Reset(loader.construct_sequence(node))
+
+
+ComposeLoader.add_constructor("!reset", reset)
+
+
+def load(name: str) -> dict[str, Any]:
+    loaded = yaml.load((ROOT / name).read_text(), ComposeLoader)  # noqa: S506 - a safe loader with one more tag
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def merged(below: Any, above: Any) -> Any:
+    if isinstance(above, Reset):
+        return list(above)
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: merged(below.get(key), value) for key, value in above.items()}
+    if isinstance(below, list) and isinstance(above, list):
+        return below + above
+    return above
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return load("docker-compose.yml")
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.local-noports.yml"])
+def test_the_file_keeps_to_the_compose_specification(name: str) -> None:
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(load(name))
+
+
+def test_the_schema_would_find_a_mistake(compose: dict[str, Any]) -> None:
+    broken = merged(compose, {"services": {"serve": {"comand": ["serve"]}}})
+    with pytest.raises(jsonschema.ValidationError, match="comand"):
+        jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(broken)
+
+
+def test_every_image_is_pinned_to_a_release(compose: dict[str, Any]) -> None:
+    images = [service["image"] for service in compose["services"].values() if "build" not in service]
+    assert len(images) == 4
+    for image in images:
+        assert re.search(r":v?\d+\.\d+\.\d+", image), image
+
+
+def test_our_processes_are_commands_that_exist(compose: dict[str, Any]) -> None:
+    ours = {name: service["command"] for name, service in compose["services"].items() if "build" in service}
+    assert ours == {name: [name] for name in ("migrate", "serve", "work", "schedule")}
+    assert set(ours) <= set(COMMANDS)
+
+
+def test_every_variable_given_to_our_processes_is_a_setting(compose: dict[str, Any]) -> None:
+    known = {f"SHOAL_{name.upper()}" for name in Settings.model_fields}
+    for service in compose["services"].values():
+        if "build" in service:
+            assert set(service["environment"]) <= known
+
+
+def test_no_process_of_ours_has_rights_it_does_not_need(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        if "build" in service:
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+            assert not service.get("privileged")
+
+
+def test_everything_waits_for_what_it_needs(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name, service in services.items():
+        for needed, how in service.get("depends_on", {}).items():
+            assert needed in services, f"{name} needs {needed}"
+            if how["condition"] == "service_healthy":
+                assert services[needed]["healthcheck"]["test"], f"{needed} has no health check"
+
+
+def test_ports_open_on_loopback_only_and_the_override_leaves_just_ours(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert all("127.0.0.1:" in port for port in ports)
+    assert len(ports) == 5
+    without = merged(compose, load("docker-compose.local-noports.yml"))
+    left = {name: service["ports"] for name, service in without["services"].items() if service.get("ports")}
+    assert list(left) == ["envoy"]
+    assert left["envoy"][0].endswith(":8000")
+
+
+def instructions() -> list[list[str]]:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    return [shlex.split(line, posix=False) for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_image_is_built_in_two_stages_from_locked_packages_and_runs_as_nobody_special() -> None:
+    found = instructions()
+    bases = [line[1] for line in found if line[0] == "FROM"]
+    assert len(bases) == 2
+    assert all(re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base) for base in bases)
+    installs = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "pip install" in line]
+    assert all("--require-hashes" in line or "--no-index" in line for line in installs)
+    user = next(line[1] for line in found if line[0] == "USER")
+    assert user.split(":")[0] not in {"0", "root"}
+    assert ["ENTRYPOINT", '["shoal"]'] in found
+
+
+def test_the_image_copies_only_what_exists_and_what_docker_is_allowed_to_see() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for line in instructions():
+        if line[0] == "COPY" and not line[1].startswith("--from"):
+            for source in line[1:-1]:
+                assert (ROOT / source).exists(), source
+                assert "!" + source.split("/")[0] in ignored, source
+
+
+def test_the_wheel_holds_what_the_image_copies_for_it() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    for folder in ("envoy", "gen/envoy", "gen/openapi", "gen/python/shoal"):
+        assert f'"{folder}"' in text
+        assert (ROOT / folder).is_dir()
