@@ -31,9 +31,11 @@ down: ## Stop what the demo started
 
 gen: setup ## Generate gen/ from proto/
 	@$(PY) tools/generate.py
+	@$(PY) tools/readme.py
 
 gen-check: setup ## Fail when gen/ differs from what proto/ gives
 	@$(PY) tools/generate.py --check
+	@$(PY) tools/readme.py --check
 
 lint: setup ## Format check, ruff, buf
 	@.venv/bin/ruff format --check --quiet .

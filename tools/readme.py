@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from shoald.cli.settings_table import markdown
+from shoald.cli.settings_table import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -17,7 +17,7 @@ def render(text: str) -> str:
     """Return the README with every marked block made anew."""
     text = re.sub(r"(<!-- example: (\S+) -->\n).*?(<!-- /example -->)", _example, text, flags=re.DOTALL)
     return re.sub(
-        r"(<!-- settings -->\n).*?(<!-- /settings -->)", lambda m: f"{m[1]}{markdown()}\n{m[2]}", text, flags=re.DOTALL
+        r"(<!-- settings -->\n).*?(<!-- /settings -->)", lambda m: f"{m[1]}{markdown_table()}\n{m[2]}", text, flags=re.DOTALL
     )
 
 
