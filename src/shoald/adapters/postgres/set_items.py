@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy import Column, Connection, Row, Table, select
+from sqlalchemy import Column, Connection, Integer, Row, Table, any_, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.engine import to_json_text
 from shoald.domain.records.segment_set import SetItem
@@ -41,7 +42,7 @@ class PostgresSetItems:
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
         """Read single positions."""
-        statement = select(self._table).where(self._set == set_id, self._table.c.position.in_(positions))
+        statement = select(self._table).where(self._set == set_id, self._table.c.position == any_(cast(list(positions), ARRAY(Integer))))
         return {row.position: _record(row) for row in self._connection.execute(statement)}
 
     def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
@@ -58,6 +59,8 @@ class PostgresSetItems:
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
     """Return psycopg's own connection, for COPY within the same transaction."""
+    if not connection.in_transaction():
+        connection.begin()  # SQLAlchemy commits only what it knows to have begun
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError(type(driver))

@@ -17,6 +17,7 @@ from shoald.adapters.postgres.clusters import PostgresClusters
 from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.adapters.postgres.database_errors import failure_of
 from shoald.adapters.postgres.documents import PostgresDocuments
+from shoald.adapters.postgres.embeddings import PostgresEmbeddings
 from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
@@ -45,6 +46,7 @@ class PostgresUnitOfWork:
         self.segment_sets = PostgresSegmentSets(connection)
         self.chunk_sets = PostgresChunkSets(connection)
         self.indexes = PostgresIndexes(connection)
+        self.embeddings = PostgresEmbeddings(connection)
         self.index_builds = PostgresIndexBuilds(connection)
         self.jobs = PostgresJobRepository(connection)
         self.namespaces = PostgresNamespaces(connection)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ClusterRunRepository,
         CollectionRepository,
         DocumentRepository,
+        EmbeddingRepository,
         IndexBuildRepository,
         IndexRepository,
         JobRepository,
@@ -32,6 +33,7 @@ class UnitOfWork(Protocol):
     chunk_sets: ChunkSetRepository
     indexes: IndexRepository
     index_builds: IndexBuildRepository
+    embeddings: EmbeddingRepository
     retrieval_runs: RetrievalRunRepository
     collections: CollectionRepository
     clusters: ClusterRepository

@@ -14,4 +14,5 @@ metadata = MetaData(
     }
 )
 
-from shoald.adapters.postgres.tables import clusters, jobs, rag  # noqa: E402, F401 - they add their tables to `metadata`
+# These add their tables to `metadata`.
+from shoald.adapters.postgres.tables import clusters, jobs, rag, vectors  # noqa: E402, F401

@@ -7,6 +7,7 @@ from shoald.application.ports.repositories.cluster_runs import ClusterRunReposit
 from shoald.application.ports.repositories.clusters import ClusterRepository
 from shoald.application.ports.repositories.collections import CollectionRepository
 from shoald.application.ports.repositories.documents import DocumentRepository
+from shoald.application.ports.repositories.embeddings import EmbeddingRepository
 from shoald.application.ports.repositories.index_builds import IndexBuildRepository
 from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
@@ -21,6 +22,7 @@ __all__ = [
     "ClusterRunRepository",
     "CollectionRepository",
     "DocumentRepository",
+    "EmbeddingRepository",
     "IndexBuildRepository",
     "IndexRepository",
     "JobRepository",

@@ -1,0 +1,122 @@
+"""Turns texts into a matrix of vectors, asking the embedder only for texts whose vectors are not stored yet."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.ports.embedder import Embedder
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
+
+_WINDOW = 4096
+_WRITTEN_TOGETHER = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """(n, d) float32 unit rows in the order of the texts; `reused` of them had been embedded before."""
+
+    vectors: npt.NDArray[np.float32]
+    reused: int
+
+
+class EmbedTexts:
+    """Embeds by content: equal texts are embedded once, whoever holds them.
+
+    New vectors are committed every few hundred texts, so work that is killed goes on where it was. Memory beyond the
+    matrix is that of a few thousand texts.
+    """
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork) -> None:
+        self._open_unit_of_work = open_unit_of_work
+
+    def embed(
+        self,
+        embedder: Embedder,
+        texts: Iterable[str],
+        *,
+        count: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> Embedded:
+        """Return the vectors of `count` texts.
+
+        `progress` takes the number of texts done, at least once a second while the embedder works; what it raises ends
+        the call, with everything done so far kept. Raises what the embedder raises.
+        """
+        matrix = np.empty((count, embedder.info.dimension), np.float32)
+        reused = start = 0
+        remaining = iter(texts)
+        while window := list(itertools.islice(remaining, _WINDOW)):
+            rows = matrix[start : start + len(window)]
+            if len(rows) != len(window):
+                raise ValueError("more texts than were announced")
+            reused += self._fill(embedder, window, rows, _Reports(progress, start))
+            start += len(window)
+        if start != count:
+            raise ValueError("fewer texts than were announced")
+        return Embedded(matrix, reused)
+
+    def _fill(self, embedder: Embedder, texts: Sequence[str], rows: npt.NDArray[np.float32], reports: _Reports) -> int:
+        """Fill the rows of one window; returns how many needed no embedding."""
+        name = cache_name(embedder)
+        hashes = [content_hash(text) for text in texts]
+        with self._open_unit_of_work() as uow:
+            places, vectors = uow.embeddings.known(name, hashes, dimension=rows.shape[1])
+        rows[places] = vectors
+        unknown = _places_by_hash(hashes, known=set(places.tolist()))
+        reused = len(texts) - sum(map(len, unknown.values()))
+        done = reused
+        reports.done(done)
+        for batch in _batches(list(unknown.items()), _WRITTEN_TOGETHER):
+            fresh = embedder.embed_passages([texts[same[0]] for _, same in batch], progress=reports.after(done))
+            with self._open_unit_of_work() as uow:
+                uow.embeddings.add(name, [digest for digest, _ in batch], fresh)
+                uow.commit()
+            for vector, (_, same) in zip(fresh, batch, strict=True):
+                rows[same] = vector
+                done += len(same)
+            reports.done(done)
+        return reused
+
+
+def content_hash(text: str) -> bytes:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def cache_name(embedder: Embedder) -> str:
+    """Return what an embedder's vectors are stored under; another version has other vectors."""
+    return f"{embedder.info.name}@{embedder.info.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reports:
+    """Tells the caller's `progress` the number of texts done, of which `before` stood in earlier windows."""
+
+    progress: Callable[[int], None] | None
+    before: int
+
+    def done(self, count: int) -> None:
+        if self.progress:
+            self.progress(self.before + count)
+
+    def after(self, count: int) -> Callable[[int], None]:
+        return lambda more: self.done(count + more)
+
+
+def _places_by_hash(hashes: Sequence[bytes], *, known: set[int]) -> dict[bytes, list[int]]:
+    """Return the places of each hash that has no vector, in order of first appearance."""
+    places: dict[bytes, list[int]] = {}
+    for place, digest in enumerate(hashes):
+        if place not in known:
+            places.setdefault(digest, []).append(place)
+    return places
+
+
+def _batches(items: Sequence[tuple[bytes, list[int]]], size: int) -> Iterable[Sequence[tuple[bytes, list[int]]]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

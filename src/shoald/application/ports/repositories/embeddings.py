@@ -1,0 +1,23 @@
+"""What the use cases ask of stored embeddings: the vectors of texts that were embedded before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class EmbeddingRepository(Protocol):
+    """Vectors by embedder and by hash of the text; a cache, which may be emptied at any time."""
+
+    def known(
+        self, embedder: str, hashes: Sequence[bytes], *, dimension: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return which of the hashes have vectors, as places in `hashes`, and their (m, dimension) vectors."""
+        ...
+
+    def add(self, embedder: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
+        """Store the vectors of hashes, each of which is there once; those already stored are left as they are."""
+        ...
