@@ -10,6 +10,7 @@ import pytest
 from shoald.supervisor.parts.postgres import PostgresServer
 from support import servers
 from support.servers import DatabaseMaker
+from support.stack import Stack, running_stack
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,3 +66,10 @@ def data_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shoal_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole running installation for the session, shared by golden and acceptance tests: use your own namespace."""
+    with running_stack(tmp_path_factory.mktemp("shoal") / "data") as stack:
+        yield stack

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from shoald.settings import read_settings
+from shoald.supervisor.envoy_config import EnvoyForm, descriptor_file
 from shoald.supervisor.installation import Installation
 from shoald.supervisor.part import Part
+from shoald.supervisor.parts.envoy import EnvoyServer
 from shoald.supervisor.parts.postgres import PostgresServer
 from shoald.supervisor.parts.shoal_processes import migrate_part, process_part
 from shoald.supervisor.parts.valkey import ValkeyServer
@@ -67,18 +70,33 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
 
 def parts_of(installation: Installation, http_port: int, size: Size) -> list[Part]:
     """Return the parts of an installation; what needs what is said by `after`."""
-    http = f"http://127.0.0.1:{http_port}"
-    settings = environment(installation, http)
+    settings = environment(installation, f"http://127.0.0.1:{http_port}")
     needed = ("valkey", "migrate", "qdrant-owner")
-    return [
+    servers = [_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)]
+    parts = [
         _postgres(installation, size.connections).part(),
         _valkey(installation).part(),
         _qdrant_owner(installation, settings),
         migrate_part(settings, after=("postgres",)),
-        *(_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)),
+        *servers,
         _worker(size, settings, installation, after=needed),
         _scheduler(settings, installation, after=needed),
+        _envoy(http_port, servers, installation),
     ]
+    return _those_that_exist(parts)
+
+
+def _those_that_exist(parts: list[Part]) -> list[Part]:  # TODO(#3): goes when every process has landed
+    import importlib.util
+
+    missing = {
+        part.name
+        for part in parts
+        if "shoald" in part.command
+        and not importlib.util.find_spec("shoald.entrypoints." + part.command[-1].replace("-", "_"))
+    }
+    left = [part for part in parts if part.name not in missing]
+    return [replace(part, after=tuple(name for name in part.after if name not in missing)) for part in left]
 
 
 def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
@@ -110,3 +128,20 @@ def _worker(size: Size, settings: Mapping[str, str], installation: Installation,
 def _scheduler(settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
     own = {"SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER)}
     return process_part("schedule", {**settings, **own}, run=installation.run, after=after)
+
+
+def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) -> Part:
+    limits = read_settings()  # the user's own environment; the limits of a request are the same for all processes
+    form = EnvoyForm(
+        listen=f"127.0.0.1:{http_port}",
+        admin=f"127.0.0.1:{installation.port('envoy-admin')}",
+        unary=tuple(f"127.0.0.1:{server.environment['SHOAL_UNARY_PORT']}" for server in servers),
+        streams=tuple(f"127.0.0.1:{server.environment['SHOAL_STREAM_PORT']}" for server in servers),
+        descriptors=str(descriptor_file()),
+        max_json_bytes=limits.max_json_bytes,
+        max_message_bytes=limits.max_message_bytes,
+        max_upload_bytes=limits.max_upload_bytes,
+        otlp_endpoint=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    envoy = EnvoyServer(form=form, run=installation.run, drain_seconds=limits.drain_seconds)
+    return envoy.part(after=tuple(server.name for server in servers))
