@@ -148,6 +148,7 @@ class Generation:
     def envoy(self, files: descriptor_pb2.FileDescriptorSet) -> None:
         """Make the descriptor set that Envoy loads."""
         sys.path[:0] = [str(self.out / "python")]
+        from tools.envoy_routes import write_routes
         from tools.envoy_twin import twin
 
         out = self.out / "envoy"
@@ -155,6 +156,7 @@ class Generation:
         # read again, now that the options' extensions are known
         again = descriptor_pb2.FileDescriptorSet.FromString(files.SerializeToString())
         (out / "shoal.binpb").write_bytes(twin(again).SerializeToString(deterministic=True))
+        write_routes(Contract(again), out)
 
     def openapi(self, contract: Contract) -> None:
         """Make the OpenAPI documents of both families and of both together."""

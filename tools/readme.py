@@ -17,7 +17,10 @@ def render(text: str) -> str:
     """Return the README with every marked block made anew."""
     text = re.sub(r"(<!-- example: (\S+) -->\n).*?(<!-- /example -->)", _example, text, flags=re.DOTALL)
     return re.sub(
-        r"(<!-- settings -->\n).*?(<!-- /settings -->)", lambda m: f"{m[1]}{markdown_table()}\n{m[2]}", text, flags=re.DOTALL
+        r"(<!-- settings -->\n).*?(<!-- /settings -->)",
+        lambda m: f"{m[1]}{markdown_table()}\n{m[2]}",
+        text,
+        flags=re.DOTALL,
     )
 
 

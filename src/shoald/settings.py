@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         default=20.0, ge=0, description="Time that running calls get to finish when a server stops."
     )
 
+    drain_notice_seconds: float = Field(
+        default=1.5, ge=0, description="Time for load balancers to hear that a server stops, before it refuses calls."
+    )
+
     # limits of a request
     max_json_bytes: int = Field(default=32 * _MIB, ge=_KIB, description="Largest JSON body, in bytes.")
     max_upload_bytes: int = Field(default=4 * _GIB, ge=1, description="Largest uploaded file, in bytes.")

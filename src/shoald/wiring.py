@@ -21,7 +21,6 @@ from shoald.application.job_dispatch import JobDispatch
 from shoald.application.job_moves import JobMoves
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import HEAVY_QUEUE, QUEUES, SHORT_QUEUE, Jobs
-from shoald.application.ports.tracing import NoTracing
 from shoald.scheduler.rounds import Round, Scheduler
 from shoald.settings import Settings
 from shoald.worker.child import TellParent, WorkerChild
@@ -72,7 +71,9 @@ class Adapters:
     @cached_property
     def tracing(self) -> Tracing:
         """The request id and trace of the call at hand."""
-        return NoTracing()
+        from shoald.adapters.telemetry.traces import OpenTelemetryTracing
+
+        return OpenTelemetryTracing()
 
     @cached_property
     def job_moves(self) -> JobMoves:

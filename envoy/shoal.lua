@@ -1,0 +1,166 @@
+-- Gives JSON callers the documented bodies. It stands first among the filters, so it sees requests first and answers last.
+
+-- Headers that are of gRPC, or between the server and this file.
+local INTERNAL = {
+  "x-error-body", "x-http-status", "x-unwrap", "x-null-body", "x-local-reply", "grpc-status", "grpc-message",
+  "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding",
+}
+
+-- Error words of both families for a status that came without a body of ours: the server's library answered, not our code.
+local WORDS = {
+  [400] = { "bad_request", "BadRequestError" },
+  [401] = { "unauthenticated", "UnauthorizedError" },
+  [403] = { "permission_denied", "ForbiddenError" },
+  [404] = { "not_found", "NotFoundError" },
+  [429] = { "too_many_requests", "TooManyRequestsError" },
+  [499] = { "canceled", "BadRequestError" },
+  [501] = { "unsupported", "NotEnabledError" },
+  [503] = { "unavailable", "ServiceUnavailableError" },
+  [504] = { "deadline_exceeded", "TimeoutError" },
+}
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function text(value)
+  local escaped = value:gsub('[%z\1-\31"\\]', function(c)
+    return ESCAPES[c] or string.format("\\u%04x", c:byte())
+  end)
+  return '"' .. escaped .. '"'
+end
+
+-- The envelope of a family; `message` is JSON text already.
+local function envelope(family, status, code, kind, message)
+  if family == "rag" then
+    return '{"detail":{"code":' .. text(code) .. ',"message":' .. message .. ',"detail":{},"hint":null}}'
+  end
+  return '{"success":false,"status":' .. status .. ',"error":{"message":' .. message .. ',"type":' .. text(kind)
+    .. ',"code":' .. text(code) .. ',"details":{}}}'
+end
+
+-- The transcoder's form of a status, `{"code":8,"message":"…","details":[]}`, in the family's envelope; nil for anything else.
+local function reshaped(family, status, body)
+  local message = body:match('^%s*{"code":%s*%d+,"message":("[^\n]*"),"details":')
+  if not message then return nil end
+  local words = WORDS[status]
+  if not words then return envelope(family, status, "internal_error", "InternalServerError", '"An internal error occurred."') end
+  if message == '""' then message = text(words[1]) end
+  return envelope(family, status, words[1], words[2], message)
+end
+
+-- `strategy.sources[1].k` becomes `"strategy","sources",1,"k"`.
+local function location(path)
+  local parts = {}
+  for name, index in path:gmatch("([^%.%[%]]+)%[?(%d*)%]?") do
+    parts[#parts + 1] = text(name)
+    if index ~= "" then parts[#parts + 1] = index end
+  end
+  return table.concat(parts, ",")
+end
+
+-- Types of the documented list, by what the transcoder wanted.
+local WANTED = {
+  TYPE_INT32 = { "int_parsing", "Input should be a valid integer, unable to parse string as an integer" },
+  TYPE_UINT32 = { "int_parsing", "Input should be a valid integer, unable to parse string as an integer" },
+  TYPE_INT64 = { "int_parsing", "Input should be a valid integer, unable to parse string as an integer" },
+  TYPE_DOUBLE = { "float_parsing", "Input should be a valid number, unable to parse string as a number" },
+  TYPE_FLOAT = { "float_parsing", "Input should be a valid number, unable to parse string as a number" },
+  TYPE_BOOL = { "bool_parsing", "Input should be a valid boolean, unable to interpret input" },
+  TYPE_STRING = { "string_type", "Input should be a valid string" },
+}
+
+local function wrong_value(place, path, value, wanted)
+  local kind, message
+  if wanted == "object" then
+    kind, message = "model_attributes_type", "Input should be a valid dictionary"
+  else
+    local known = WANTED[wanted] or { "value_error", "Value error, this value does not fit" }
+    kind, message = known[1], known[2]
+    if kind == "int_parsing" and value:match("^%-?%d+%.%d+$") then
+      kind, message = "int_from_float", "Input should be a valid integer, got a number with a fractional part"
+    elseif kind == "int_parsing" and value:match("^%-?%d+$") then
+      kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
+    end
+  end
+  local loc = location(path)
+  if loc ~= "" then loc = "," .. loc end
+  return '{"type":' .. text(kind) .. ',"loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(message)
+    .. ',"input":' .. value .. "}", message
+end
+
+-- What the transcoder refuses, as an entry of the documented list.
+local function parse_problem(reason, place)
+  local path, value, wanted = reason:match("^([%w_%.%[%]]*): invalid value (.*) for type ([%w_%./]+)")
+  if path then
+    value = value:gsub("%s+$", "")
+    if not (value:match('^".*"$') or value:match("^%-?%d[%d%.eE+-]*$") or value == "true" or value == "false" or value == "null") then
+      value = text(value)
+    end
+    return wrong_value(place, path, value, wanted)
+  end
+  if reason:match("Root element must be a message") then
+    return wrong_value("body", "", "null", "object")
+  end
+  local first = reason:match("^[^\r\n]*") or reason
+  local entry = '{"type":"json_invalid","loc":["body",0],"msg":' .. text("JSON decode error: " .. first)
+    .. ',"input":{},"ctx":{"error":' .. text(first) .. "}}"
+  return entry, "JSON decode error: " .. first
+end
+
+local function problems_body(family, reason, method)
+  local place = (method == "GET" or method == "DELETE" or method == "HEAD") and "query" or "body"
+  local entry, message = parse_problem(reason, place)
+  if family == "rag" then return '{"detail":[' .. entry .. "]}" end
+  local kind = entry:match('^{"type":("[^"]*")')
+  local loc = entry:match('"loc":(%b[])')
+  return '{"success":false,"status":422,"error":{"message":' .. text(message) .. ',"type":"ValidationError","code":"validation_error"'
+    .. ',"details":{"validation_errors":[{"type":' .. kind .. ',"location":' .. loc .. ',"message":' .. text(message) .. "}]}},"
+    .. '"detail":[' .. entry .. "]}"
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  -- the transcoder sets these later, for JSON calls; a gRPC client that sends them must not look like one
+  headers:remove("x-envoy-original-path")
+  headers:remove("x-envoy-original-method")
+  local kind = headers:get("content-type") or ""
+  if kind:sub(1, 16) == "application/grpc" then return end
+  local path = headers:get(":path") or ""
+  local marks = handle:streamInfo():dynamicMetadata()
+  marks:set("shoal", "family", path:sub(1, 4) == "/v1/" and "clusters" or "rag")
+  marks:set("shoal", "method", headers:get(":method") or "")
+end
+
+local function answer(handle, headers, status, body)
+  headers:replace(":status", tostring(status))
+  headers:replace("content-type", "application/json")
+  handle:body(true):setBytes(body)
+end
+
+function envoy_on_response(handle)
+  local marks = handle:streamInfo():dynamicMetadata():get("shoal")
+  if not marks then return end -- a gRPC caller reads status and details itself
+  local headers = handle:headers()
+  local error_body, status = headers:get("x-error-body"), headers:get("x-http-status")
+  local unwrap, is_null, local_reply = headers:get("x-unwrap"), headers:get("x-null-body"), headers:get("x-local-reply")
+  local http_status = tonumber(headers:get(":status")) or 500
+  for _, name in ipairs(INTERNAL) do headers:remove(name) end -- before the first look at the body, which ends their life
+  if error_body then
+    answer(handle, headers, status, error_body)
+  elseif local_reply then
+    if not local_reply:find("transcod", 1, true) then return end
+    headers:replace(":status", "422")
+    headers:replace("content-type", "application/json")
+    local reason = handle:body(true)
+    reason:setBytes(problems_body(marks.family, tostring(reason:getBytes(0, reason:length())), marks.method))
+  elseif http_status >= 400 then
+    if http_status == 429 or http_status == 503 then headers:replace("retry-after", headers:get("retry-after") or "1") end
+    local body = handle:body(true)
+    local shaped = reshaped(marks.family, http_status, tostring(body:getBytes(0, body:length())))
+    if shaped then body:setBytes(shaped) end
+  elseif is_null then
+    handle:body(true):setBytes("null")
+  elseif unwrap then
+    local body = handle:body(true)
+    body:setBytes(body:getBytes(0, body:length()):sub(#unwrap + 5, -2))
+  end
+end
