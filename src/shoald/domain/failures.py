@@ -210,6 +210,12 @@ class JobNotFound(NotFound):
     code = "job_not_found"
 
 
+class ListTooLong(BadRequest):
+    """The list is too long for one answer."""
+
+    code = "list_too_long"
+
+
 class UnsupportedLoader(BadRequest):
     """Unsupported loader."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Text, any_, cast, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.tables.rag import document_versions, documents, projects
 from shoald.domain.records.document import Document, DocumentVersion
@@ -71,6 +72,15 @@ class PostgresDocuments:
             .where(documents.c.document_id == version.document_id, projects.c.namespace_id == namespace_id)
         ).one_or_none()
         return (_version(version), _document(document)) if document else None
+
+    def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
+        """Read the documents of many versions at once."""
+        statement = (
+            select(documents, document_versions.c.version_id)
+            .join(document_versions, document_versions.c.document_id == documents.c.document_id)
+            .where(document_versions.c.version_id == any_(cast(list(version_ids), ARRAY(Text))))
+        )
+        return {row.version_id: _document(row) for row in self._connection.execute(statement)}
 
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Read rows, newest first."""

@@ -27,6 +27,10 @@ class DocumentRepository(Protocol):
         """Return a version that is not deleted, with its document, which may be deleted."""
         ...
 
+    def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
+        """Return the documents of these versions, deleted ones included, by version id."""
+        ...
+
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Return the versions of a document that are not deleted, newest first, ties by id."""
         ...

@@ -1,0 +1,198 @@
+"""Chunk sets: a segment set goes in, verbatim pieces of its segments come out as a set, made by a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shoald.application import producers
+from shoald.application.jobs import JobRequest
+from shoald.application.projects import visible_project
+from shoald.application.segmenting import visible_segment_set
+from shoald.application.set_items import Totals, batch_size, item_batches
+from shoald.application.whole_lists import Listed, ListRange, read_list
+from shoald.domain.chunking import Chunker, chunker
+from shoald.domain.failures import ChunkSetNotFound, SegmentSetNotFound
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.segment_set import SegmentSet, SetItem
+from shoald.domain.vocabulary import JobType
+
+if TYPE_CHECKING:
+    from shoald.application.access import Caller
+    from shoald.application.jobs import Jobs
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.jobs import JobContext
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.waiting import Patience
+    from shoald.domain.records.job import Job
+
+# what a job that does nothing costs, and what one second cuts and stores
+_LEAST_SECONDS = 0.01
+_CHARACTERS_PER_SECOND = 5_000_000
+_SEGMENTS_PER_SECOND = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutting:
+    """How to cut: a documented strategy, in any case, with its parameters."""
+
+    strategy: str
+    params: JsonObject
+
+
+class Chunking:
+    """Makes chunk sets of segment sets, and reads them."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, jobs: Jobs) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._jobs = jobs
+
+    def create(self, caller: Caller, segment_set_id: str, how: Cutting, patience: Patience) -> ChunkSet:
+        """Cut a segment set and return the chunk set, which is then the active one of its project.
+
+        Raises `SegmentSetNotFound`, `UnsupportedChunkStrategy`, `InvalidChunkerParams`.
+        """
+        payload = {"segment_set_id": segment_set_id, "strategy": how.strategy, "chunker_params": dict(how.params)}
+        with self._open_unit_of_work() as uow:
+            segment_set = visible_segment_set(uow, caller, segment_set_id)
+            chunker(how.strategy, how.params)
+            job = self._jobs.accept(
+                uow,
+                JobRequest(
+                    job_type=JobType.CHUNK,
+                    payload=payload,
+                    caller=caller,
+                    project_id=segment_set.project_id,
+                    estimated_seconds=_estimate(segment_set),
+                ),
+            )
+            uow.commit()
+        job = patience.finish(self._jobs, job)
+        return self.get(caller, job.result["chunk_set_version_id"])
+
+    def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[ChunkSet]:
+        """Return the chunk sets of a project, newest first; raises `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            return read_list(lambda offset, limit: uow.chunk_sets.list(project_id, offset=offset, limit=limit), wanted)
+
+    def get(self, caller: Caller, set_id: str) -> ChunkSet:
+        """Return a chunk set; raises `ChunkSetNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return visible_chunk_set(uow, caller, set_id)
+
+    def items(self, chunk_set: ChunkSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
+        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte."""
+        return item_batches(
+            self._open_unit_of_work,
+            lambda uow: uow.chunk_sets,
+            chunk_set.chunk_set_version_id,
+            size=batch_size(chunk_set),
+            start=start,
+        )
+
+
+class ChunkHandler:
+    """`JobHandler` of chunk sets: reads, cuts and stores batch by batch in one transaction."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+
+    def run(self, context: JobContext) -> None:
+        """Cut the segment set that the payload names."""
+        job = context.job
+        cut = chunker(job.payload["strategy"], job.payload["chunker_params"])
+        with self._open_unit_of_work() as uow:
+            segment_set = uow.segment_sets.get(job.payload["segment_set_id"], namespace_id=job.namespace_id)
+            if segment_set is None:
+                raise SegmentSetNotFound(detail={"segment_set_version_id": job.payload["segment_set_id"]})
+            chunk_set = _new_set(job, segment_set, self._clock)
+            uow.chunk_sets.add(chunk_set)
+            totals = _write_chunks(uow, context, segment_set, chunk_set, cut)
+            context.check()
+            uow.projects.get_for_change(chunk_set.project_id, namespace_id=job.namespace_id)
+            uow.chunk_sets.finish(replace(chunk_set, total_items=totals.items, total_characters=totals.characters))
+            result = {"chunk_set_version_id": chunk_set.chunk_set_version_id, "total_items": totals.items}
+            context.complete(uow, result)
+            uow.commit()
+
+    def follow(self, uow: UnitOfWork, job: Job) -> None:
+        """Nothing is shown before the set is whole."""
+
+
+def _write_chunks(
+    uow: UnitOfWork, context: JobContext, segment_set: SegmentSet, chunk_set: ChunkSet, cut: Chunker
+) -> Totals:
+    """Read a batch, write its chunks, and so on: COPY and SELECT take turns on the transaction's one connection."""
+    totals = Totals()
+    size = batch_size(segment_set)
+    for start in range(0, segment_set.total_items, size):
+        segments = uow.segment_sets.items(segment_set.segment_set_version_id, start=start, limit=size)
+        chunks = chunks_of(segments, cut, first_position=totals.items)
+        uow.chunk_sets.write_items(chunk_set.chunk_set_version_id, totals.counted(chunks))
+        done = (start + len(segments)) / segment_set.total_items
+        context.progress("chunk", done, f"{totals.items} chunks of {start + len(segments)} segments")
+    return totals
+
+
+def chunks_of(segments: Sequence[SetItem], cut: Chunker, *, first_position: int) -> Iterator[SetItem]:
+    """Yield the chunks of some segments that are not blank.
+
+    A chunk keeps its segment's place (parent, level, path), kind and metadata, over which the documented keys are laid.
+    """
+    position = first_position
+    for segment in segments:
+        for chunk_index, (start, end) in enumerate(cut(segment.content)):
+            content = segment.content[start:end]
+            if not content.strip():
+                continue
+            where = {
+                "source_segment_item_id": segment.item_id,
+                "chunk_index": chunk_index,
+                "start": start,
+                "end": end,
+            }
+            yield replace(
+                segment,
+                item_id=new_uuid(),
+                position=position,
+                content=content,
+                metadata={**segment.metadata, **where},
+            )
+            position += 1
+
+
+def visible_chunk_set(uow: UnitOfWork, caller: Caller, set_id: str) -> ChunkSet:
+    """Return a chunk set of the caller's namespace; raises `ChunkSetNotFound`."""
+    chunk_set = uow.chunk_sets.get(set_id, namespace_id=caller.namespace_id)
+    if chunk_set is None:
+        raise ChunkSetNotFound(detail={"chunk_set_version_id": set_id})
+    return chunk_set
+
+
+def _estimate(segment_set: SegmentSet) -> float:
+    cutting = segment_set.total_characters / _CHARACTERS_PER_SECOND
+    return _LEAST_SECONDS + cutting + segment_set.total_items / _SEGMENTS_PER_SECOND
+
+
+def _new_set(job: Job, segment_set: SegmentSet, clock: Clock) -> ChunkSet:
+    return ChunkSet(
+        chunk_set_version_id=new_uuid(),
+        project_id=segment_set.project_id,
+        segment_set_version_id=segment_set.segment_set_version_id,
+        parent_chunk_set_version_id=None,
+        params={"strategy": job.payload["strategy"], "chunker_params": job.payload["chunker_params"]},
+        input_refs={"segment_set_version_id": segment_set.segment_set_version_id},
+        artifact_uri=None,
+        producer_type=producers.LIBRARY,
+        producer_version=producers.VERSION,
+        is_active=False,
+        is_deleted=False,
+        created_at=clock.now(),
+        total_items=0,
+        total_characters=0,
+    )

@@ -1,0 +1,159 @@
+"""Documents: a file's bytes go in piece by piece, the document and its version come out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shoald.application import producers
+from shoald.application.access import Caller
+from shoald.application.projects import visible_project
+from shoald.application.whole_lists import Listed, ListRange, read_list
+from shoald.domain.failures import DocumentNotFound, TooLarge
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.document import Document, DocumentVersion
+from shoald.domain.vocabulary import RunStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.object_store import ObjectStore, ObjectWriter, StoredObject
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+
+DEFAULT_MIME = "application/octet-stream"
+_DEFAULT_FILENAME = "upload"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileInfo:
+    """What an upload says of its file; `filename` is reduced to its last path component."""
+
+    filename: str
+    mime: str | None = None
+    parser_params: JsonObject | None = None
+
+
+class Upload:
+    """One file on its way in: `write` its pieces, then `finish`. Leaving it unfinished stores nothing."""
+
+    def __init__(self, writer: ObjectWriter, documents: Documents, project_id: str, most_bytes: int) -> None:
+        self._writer = writer
+        self._documents = documents
+        self._project_id = project_id
+        self._most_bytes = most_bytes
+        self._size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes; raises `TooLarge`, `StorageFull`."""
+        self._size += len(piece)
+        if self._size > self._most_bytes:
+            raise TooLarge(
+                f"The file has more than {self._most_bytes} bytes.", detail={"max_upload_bytes": self._most_bytes}
+            )
+        self._writer.write(piece)
+
+    def finish(self, info: FileInfo) -> tuple[Document, DocumentVersion]:
+        """Publish the bytes under their hash (equal bytes are stored once), and store document and version."""
+        return self._documents.store(self._project_id, self._writer.publish(), info)
+
+
+class Documents:
+    """Takes files in and reads what is known of them."""
+
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore, max_upload_bytes: int
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._objects = objects
+        self._max_upload_bytes = max_upload_bytes
+
+    @contextlib.contextmanager
+    def upload(self, caller: Caller, project_id: str) -> Iterator[Upload]:
+        """Start an upload into a project, in constant memory; raises `ProjectNotFound` before a byte is taken."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+        with self._objects.open_writer() as writer:
+            yield Upload(writer, self, project_id, self._max_upload_bytes)
+
+    def store(self, project_id: str, stored: StoredObject, info: FileInfo) -> tuple[Document, DocumentVersion]:
+        """Store a document whose bytes are published."""
+        uri = self._objects.uri(stored.key)
+        document = _document(project_id, stored, uri, info, self._clock.now())
+        version = _version(document, stored, info)
+        with self._open_unit_of_work() as uow:
+            uow.documents.add(document, version)
+            uow.commit()
+        return document, version
+
+    def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[Document]:
+        """Return the documents of a project, newest first; raises `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            return read_list(lambda offset, limit: uow.documents.list(project_id, offset=offset, limit=limit), wanted)
+
+    def get(self, caller: Caller, document_id: str) -> Document:
+        """Return a document; raises `DocumentNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return _visible(uow, caller, document_id)
+
+    def list_versions(self, caller: Caller, document_id: str, wanted: ListRange) -> Listed[DocumentVersion]:
+        """Return the versions of a document, newest first; raises `DocumentNotFound`."""
+        with self._open_unit_of_work() as uow:
+            _visible(uow, caller, document_id)
+            return read_list(
+                lambda offset, limit: uow.documents.list_versions(document_id, offset=offset, limit=limit), wanted
+            )
+
+
+def _visible(uow: UnitOfWork, caller: Caller, document_id: str) -> Document:
+    document = uow.documents.get(document_id, namespace_id=caller.namespace_id)
+    if document is None:
+        raise DocumentNotFound(detail={"document_id": document_id})
+    return document
+
+
+def display_name(filename: str) -> str:
+    r"""Return the last path component of a client's file name, which may have either kind of separator.
+
+    >>> display_name("../../etc/passwd"), display_name("C:\\Users\\me\\notes.txt"), display_name("a/..")
+    ('passwd', 'notes.txt', 'upload')
+    """
+    name = filename.replace("\\", "/").rpartition("/")[2].strip()
+    return name if name not in {"", ".", ".."} else _DEFAULT_FILENAME
+
+
+def _document(project_id: str, stored: StoredObject, uri: str, info: FileInfo, now: datetime) -> Document:
+    return Document(
+        document_id=new_uuid(),
+        project_id=project_id,
+        filename=display_name(info.filename),
+        mime=info.mime or DEFAULT_MIME,
+        storage_uri=uri,
+        metadata={"size": stored.size},
+        is_deleted=False,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _version(document: Document, stored: StoredObject, info: FileInfo) -> DocumentVersion:
+    return DocumentVersion(
+        version_id=new_uuid(),
+        document_id=document.document_id,
+        content_hash=stored.sha256,
+        parser_params=info.parser_params or {},
+        params={"source": "upload"},
+        input_refs={},
+        artifact_uri=document.storage_uri,
+        producer_type=producers.UPLOAD,
+        producer_version=producers.VERSION,
+        status=RunStatus.SUCCEEDED,
+        is_active=True,
+        is_deleted=False,
+        created_at=document.created_at,
+    )

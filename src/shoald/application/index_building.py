@@ -1,0 +1,371 @@
+"""Index builds: a chunk set goes in; its vectors, searchable, and the index's collection come out, by a job."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application import producers
+from shoald.application.chunking import visible_chunk_set
+from shoald.application.collections import INDEX_VECTOR, BuiltIndex, publish_index_collection
+from shoald.application.indexing import visible_index
+from shoald.application.jobs import JobRequest
+from shoald.application.set_items import batch_size, item_batches
+from shoald.application.whole_lists import Listed, ListRange, read_list
+from shoald.domain.failures import (
+    ChunkSetNotFound,
+    EmptyChunkSet,
+    Failure,
+    IndexBuildNotFound,
+    IndexNotFound,
+    InvalidIndexConfig,
+)
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.records.index import Index, IndexBuild
+from shoald.domain.records.segment_set import SetItem
+from shoald.domain.vocabulary import EmbeddingProvider, IndexStatus, JobState, JobType, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shoald.application.access import Caller
+    from shoald.application.embedding import EmbedTexts
+    from shoald.application.jobs import Jobs
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.embedder import Embedder, EmbedderInfo, Embedders
+    from shoald.application.ports.jobs import JobContext
+    from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.ports.vector_index import VectorIndexes
+    from shoald.application.waiting import Patience
+    from shoald.domain.records.job import Job
+
+# what a build costs besides its embeddings, and how many texts a second each provider embeds; an endpoint's pace is
+# not known, so its builds always go to a worker
+_LEAST_SECONDS = 0.05
+_TEXTS_PER_SECOND = {
+    EmbeddingProvider.MOCK: 5_000.0,
+    EmbeddingProvider.LOCAL: 150.0,
+    EmbeddingProvider.HUGGINGFACE: 150.0,
+}
+_SLOW_SECONDS = 60.0
+# shares of a build's progress
+_EMBEDDED, _INDEXED = 0.85, 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBuild:
+    """What to build; `is_async` returns at once with a job that the job lists show."""
+
+    chunk_set_version_id: str
+    params: JsonObject = field(default_factory=dict)
+    is_async: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedBuild:
+    """A build that has ended, or, with a job's id, one that was accepted."""
+
+    build: IndexBuild
+    job_id: str | None = None
+
+
+class IndexBuilding:
+    """Builds indexes and reads their builds."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._jobs = jobs
+
+    def create(self, caller: Caller, index_id: str, new: NewBuild, patience: Patience) -> AcceptedBuild:
+        """Build an index over a chunk set of its project.
+
+        Raises `IndexNotFound`, `ChunkSetNotFound`, and when it waits for the end what the build met: `EmptyChunkSet`,
+        `ProviderUnsupported`, `InvalidIndexConfig`, `MissingDependency`, `EmbeddingFailed`.
+        """
+        with self._open_unit_of_work() as uow:
+            index = visible_index(uow, caller, index_id)
+            chunk_set = visible_chunk_set(uow, caller, new.chunk_set_version_id)
+            if chunk_set.project_id != index.project_id:
+                raise ChunkSetNotFound(detail={"chunk_set_version_id": new.chunk_set_version_id})
+            build = _new_build(index, new, self._clock)
+            uow.index_builds.add(build)
+            job = self._jobs.accept(uow, _job_request(caller, index, chunk_set, build, is_listed=new.is_async))
+            uow.commit()
+        if new.is_async:
+            self._jobs.dispatch(job)
+            return AcceptedBuild(build=build, job_id=job.job_id)
+        patience.finish(self._jobs, job)
+        return AcceptedBuild(build=self.get(caller, build.build_id))
+
+    def list(self, caller: Caller, index_id: str, wanted: ListRange) -> Listed[IndexBuild]:
+        """Return the builds of an index, newest first; raises `IndexNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_index(uow, caller, index_id)
+            return read_list(lambda offset, limit: uow.index_builds.list(index_id, offset=offset, limit=limit), wanted)
+
+    def get(self, caller: Caller, build_id: str) -> IndexBuild:
+        """Return a build; raises `IndexBuildNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return visible_build(uow, caller, build_id)
+
+
+class IndexBuildHandler:
+    """`JobHandler` of index builds: embeds, stores, and publishes in one transaction."""
+
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        objects: ObjectStore,
+        embedders: Embedders,
+        embed_texts: EmbedTexts,
+        vector_indexes: VectorIndexes,
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._objects = objects
+        self._embedders = embedders
+        self._embed_texts = embed_texts
+        self._vector_indexes = vector_indexes
+
+    def run(self, context: JobContext) -> None:
+        """Build what the payload names; a failure leaves the build before it serving."""
+        job = context.job
+        with self._open_unit_of_work() as uow:
+            index, build, chunk_set = _parts_of(uow, job)
+        vector_index = self._vector_indexes.get(index.provider)
+        embedder = self._embedder(index)
+        if chunk_set.total_items == 0:
+            raise EmptyChunkSet(detail={"chunk_set_version_id": chunk_set.chunk_set_version_id})
+        ids, vectors = self._embedded(context, embedder, chunk_set)
+        stored = vector_index.build(
+            build.build_id,
+            ids,
+            vectors,
+            attempt=job.attempt,
+            config=index.config,
+            progress=lambda done: context.progress("index", _EMBEDDED + done * (_INDEXED - _EMBEDDED)),
+        )
+        try:
+            self._publish(
+                context,
+                _Result(
+                    index=index,
+                    build=build,
+                    chunk_set=chunk_set,
+                    embedder=embedder.info,
+                    vectors=vectors,
+                    stored=stored,
+                ),
+            )
+        except BaseException:
+            with contextlib.suppress(Failure):
+                vector_index.drop(stored)
+            raise
+
+    def follow(self, uow: UnitOfWork, job: Job) -> None:
+        """Show the build as its job is."""
+        status = RunStatus.FAILED if job.state in {JobState.FAILED, JobState.CANCELED} else RunStatus.RUNNING
+        uow.index_builds.set_status(job.payload["build_id"], status, at=self._clock.now())
+
+    def _embedder(self, index: Index) -> Embedder:
+        provider = index.config.get("embedding_provider") or EmbeddingProvider.MOCK
+        model_name = index.config.get("embedding_model_name")
+        for name, value in (("embedding_provider", provider), ("embedding_model_name", model_name)):
+            if value is not None and not isinstance(value, str):
+                raise InvalidIndexConfig(f"config.{name} must be text.", detail={"field": name})
+        return self._embedders.get(provider.lower(), model_name)
+
+    def _embedded(
+        self, context: JobContext, embedder: Embedder, chunk_set: ChunkSet
+    ) -> tuple[Sequence[str], npt.NDArray[np.float32]]:
+        total = chunk_set.total_items
+        ids: list[str] = []
+        embedded = self._embed_texts.embed(
+            embedder,
+            self._texts(chunk_set, ids),
+            count=total,
+            progress=lambda done: context.progress("embed", _EMBEDDED * done / total, f"{done} of {total} texts"),
+        )
+        return ids, embedded.vectors
+
+    def _texts(self, chunk_set: ChunkSet, ids: list[str]) -> Iterator[str]:
+        """Yield the texts of a set by position, and note the ids of their items."""
+        size = batch_size(chunk_set)
+        for start in range(0, chunk_set.total_items, size):
+            with self._open_unit_of_work() as uow:
+                texts = uow.chunk_sets.texts(chunk_set.chunk_set_version_id, start=start, limit=size)
+            for item_id, text in texts:
+                ids.append(item_id)
+                yield text
+
+    def _publish(self, context: JobContext, result: _Result) -> None:
+        context.progress("publish", _INDEXED)
+        manifest = result.manifest
+        key = f"index_builds/{result.build.build_id}/a{context.job.attempt}/manifest.json"
+        stored = self._objects.put(key, json.dumps(manifest, sort_keys=True).encode())
+        now = self._clock.now()
+        build = replace(
+            result.build,
+            status=RunStatus.SUCCEEDED,
+            is_active=True,
+            manifest=manifest,
+            input_refs={**result.build.input_refs, "embedder": manifest["embedder"]},
+            artifact_uri=self._objects.uri(stored.key),
+            updated_at=now,
+        )
+        with self._open_unit_of_work() as uow:
+            index = uow.indexes.get_for_change(build.index_id, namespace_id=context.job.namespace_id)
+            if index is None:
+                raise IndexNotFound(detail={"index_id": build.index_id})
+            uow.index_builds.publish(build)
+            collection = publish_index_collection(
+                uow, _built(index, result, context.job), self._documents(context, result), at=now
+            )
+            config = {**index.config, **_location(manifest), "collection_id": collection.collection_id}
+            uow.indexes.update(replace(index, config=config, status=IndexStatus.READY, updated_at=now))
+            context.complete(uow, _outcome(build))
+            uow.commit()
+
+    def _documents(self, context: JobContext, result: _Result) -> Iterator[DocumentBatch]:
+        """Yield the chunks as documents of the index's collection: their metadata, text and place, and their vectors.
+
+        They are read on a connection of their own, while the transaction's is busy storing.
+        """
+        set_id = result.chunk_set.chunk_set_version_id
+        for items in item_batches(
+            self._open_unit_of_work, lambda uow: uow.chunk_sets, set_id, size=batch_size(result.chunk_set)
+        ):
+            context.check()
+            rows = slice(items[0].position, items[-1].position + 1)
+            yield DocumentBatch(
+                ids=[item.item_id for item in items],
+                payloads=[_payload(item, set_id) for item in items],
+                vectors=[VectorColumn(name=INDEX_VECTOR, values=result.vectors[rows])],
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What a build made, before anybody sees it."""
+
+    index: Index
+    build: IndexBuild
+    chunk_set: ChunkSet
+    embedder: EmbedderInfo
+    vectors: npt.NDArray[np.float32]
+    stored: JsonObject
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What retrieval needs to search the build, and people to know what it is."""
+        config = self.index.config
+        return {
+            **self.stored,
+            "build_id": self.build.build_id,
+            "index_id": self.build.index_id,
+            "chunk_set_version_id": self.build.chunk_set_version_id,
+            "embedder": f"{self.embedder.name}@{self.embedder.version}",
+            "embedding_provider": (config.get("embedding_provider") or EmbeddingProvider.MOCK).lower(),
+            "embedding_model_name": config.get("embedding_model_name"),
+        }
+
+
+def visible_build(uow: UnitOfWork, caller: Caller, build_id: str) -> IndexBuild:
+    """Return a build of the caller's namespace; raises `IndexBuildNotFound`."""
+    build = uow.index_builds.get(build_id, namespace_id=caller.namespace_id)
+    if build is None:
+        raise IndexBuildNotFound(detail={"build_id": build_id})
+    return build
+
+
+def _parts_of(uow: UnitOfWork, job: Job) -> tuple[Index, IndexBuild, ChunkSet]:
+    build = uow.index_builds.get(job.payload["build_id"], namespace_id=job.namespace_id)
+    if build is None:
+        raise IndexBuildNotFound(detail={"build_id": job.payload["build_id"]})
+    index = uow.indexes.get(build.index_id, namespace_id=job.namespace_id)
+    if index is None:
+        raise IndexNotFound(detail={"index_id": build.index_id})
+    chunk_set = uow.chunk_sets.get(build.chunk_set_version_id, namespace_id=job.namespace_id)
+    if chunk_set is None:
+        raise ChunkSetNotFound(detail={"chunk_set_version_id": build.chunk_set_version_id})
+    return index, build, chunk_set
+
+
+def _new_build(index: Index, new: NewBuild, clock: Clock) -> IndexBuild:
+    now = clock.now()
+    return IndexBuild(
+        build_id=new_uuid(),
+        index_id=index.index_id,
+        project_id=index.project_id,
+        chunk_set_version_id=new.chunk_set_version_id,
+        params=new.params,
+        input_refs={"chunk_set_version_id": new.chunk_set_version_id},
+        artifact_uri=None,
+        manifest={},
+        status=RunStatus.QUEUED,
+        producer_type=producers.LIBRARY,
+        producer_version=producers.VERSION,
+        is_active=False,
+        is_deleted=False,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _job_request(
+    caller: Caller, index: Index, chunk_set: ChunkSet, build: IndexBuild, *, is_listed: bool
+) -> JobRequest:
+    pace = _TEXTS_PER_SECOND.get(str(index.config.get("embedding_provider") or EmbeddingProvider.MOCK))
+    return JobRequest(
+        job_type=JobType.INDEX_BUILD,
+        payload={"build_id": build.build_id, "index_id": build.index_id},
+        caller=caller,
+        project_id=index.project_id,
+        listed=is_listed,
+        estimated_seconds=_LEAST_SECONDS + chunk_set.total_items / pace if pace else _SLOW_SECONDS,
+    )
+
+
+def _built(index: Index, result: _Result, job: Job) -> BuiltIndex:
+    return BuiltIndex(
+        namespace_id=job.namespace_id,
+        index_id=index.index_id,
+        index_name=index.name,
+        build_id=result.build.build_id,
+        embedder=result.embedder.name,
+        embedder_version=result.embedder.version,
+        dimension=result.embedder.dimension,
+        metadata={"index_id": index.index_id, "project_id": index.project_id},
+    )
+
+
+def _payload(item: SetItem, set_id: str) -> JsonObject:
+    return {**item.metadata, "content": item.content, "position": item.position, "chunk_set_version_id": set_id}
+
+
+def _location(manifest: JsonObject) -> JsonObject:
+    """Return where the documented config keys say the vectors lie."""
+    documented = ("collection_name", "faiss_local_dir")
+    return {key: manifest[key] for key in documented if key in manifest}
+
+
+def _outcome(build: IndexBuild) -> JsonObject:
+    return {
+        "build_id": build.build_id,
+        "index_id": build.index_id,
+        "status": build.status,
+        "artifact_uri": build.artifact_uri,
+    }

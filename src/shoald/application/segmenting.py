@@ -1,0 +1,231 @@
+"""Segment sets: a document version goes in, its text comes out as a set of segments, made by a job."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from shoald.application import producers
+from shoald.application.jobs import JobRequest
+from shoald.application.projects import visible_project
+from shoald.application.set_items import Totals, batch_size, item_batches
+from shoald.application.whole_lists import Listed, ListRange, read_list
+from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.document import Document, DocumentVersion
+from shoald.domain.records.segment_set import SegmentSet, SetItem
+from shoald.domain.vocabulary import JobType, LoaderType, SegmentType
+
+if TYPE_CHECKING:
+    from shoald.application.access import Caller
+    from shoald.application.jobs import Jobs
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.document_loader import DocumentLoader
+    from shoald.application.ports.jobs import JobContext
+    from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.waiting import Patience
+    from shoald.domain.records.job import Job
+
+# what a loader's child process costs before the first byte, and what it reads in a second
+_CHILD_SECONDS = 0.15
+_BYTES_PER_SECOND = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """How to segment: by a loader with its params, or, when there is `source_text`, as that one segment."""
+
+    loader_type: str
+    loader_params: JsonObject
+    source_text: str | None = None
+
+
+class Segmenting:
+    """Makes segment sets of document versions, and reads them."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, objects: ObjectStore, jobs: Jobs) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._objects = objects
+        self._jobs = jobs
+
+    def create(self, caller: Caller, version_id: str, how: Segmentation, patience: Patience) -> SegmentSet:
+        """Segment a version and return the set, which is then the active one of its version.
+
+        Raises `DocumentVersionNotFound`, `DocumentNotFound`, `UnsupportedLoader`, `InvalidLoaderParams`.
+        """
+        with self._open_unit_of_work() as uow:
+            _, document = _visible_version(uow, caller, version_id)
+            payload = self._payload(version_id, how)
+            job = self._jobs.accept(uow, _job_request(caller, document, payload))
+            uow.commit()
+        job = patience.finish(self._jobs, job)
+        return self.get(caller, job.result["segment_set_version_id"])
+
+    def _payload(self, version_id: str, how: Segmentation) -> dict[str, Any]:
+        loader = how.loader_type.lower()
+        payload: dict[str, Any] = {
+            "version_id": version_id,
+            "loader_type": how.loader_type,
+            "loader_params": dict(how.loader_params),
+        }
+        if how.source_text:
+            # a job's payload is for reading, and a text may be large
+            payload["source_text_key"] = _put_text(self._objects, how.source_text)
+        elif loader not in set(LoaderType):
+            known = ", ".join(LoaderType)
+            raise UnsupportedLoader(
+                f"Unsupported loader: {how.loader_type}",
+                detail={"loader_type": how.loader_type},
+                hint=f"Known loaders: {known}.",
+            )
+        return payload
+
+    def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[SegmentSet]:
+        """Return the segment sets of a project, newest first; raises `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            return read_list(
+                lambda offset, limit: uow.segment_sets.list(project_id, offset=offset, limit=limit), wanted
+            )
+
+    def get(self, caller: Caller, set_id: str) -> SegmentSet:
+        """Return a segment set; raises `SegmentSetNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return visible_segment_set(uow, caller, set_id)
+
+    def items(self, segment_set: SegmentSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
+        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte."""
+        return item_batches(
+            self._open_unit_of_work,
+            lambda uow: uow.segment_sets,
+            segment_set.segment_set_version_id,
+            size=batch_size(segment_set),
+            start=start,
+        )
+
+
+class SegmentsHandler:
+    """`JobHandler` of segments: loads and stores in one transaction, so that a set is there whole or not at all."""
+
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore, loader: DocumentLoader
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._objects = objects
+        self._loader = loader
+
+    def run(self, context: JobContext) -> None:
+        """Segment the version that the payload names."""
+        job = context.job
+        with self._open_unit_of_work() as uow:
+            found = uow.documents.get_version(job.payload["version_id"], namespace_id=job.namespace_id)
+        if found is None or found[1].is_deleted:
+            raise DocumentVersionNotFound(detail={"version_id": job.payload["version_id"]})
+        version, document = found
+        with contextlib.closing(self._segments(job, version, document)) as segments:
+            self._store(context, _new_set(job, version, document, self._clock), segments)
+
+    def follow(self, uow: UnitOfWork, job: Job) -> None:
+        """Nothing is shown before the set is whole."""
+
+    def _store(self, context: JobContext, segment_set: SegmentSet, segments: Iterator[SetItem]) -> None:
+        totals = Totals(report=lambda count: context.progress("segments", 0.5, f"{count} segments"))
+        set_id = segment_set.segment_set_version_id
+        with self._open_unit_of_work() as uow:
+            uow.segment_sets.add(segment_set)
+            uow.segment_sets.write_items(set_id, totals.counted(segments))
+            context.check()
+            uow.documents.lock_version(str(segment_set.document_version_id))
+            uow.segment_sets.finish(replace(segment_set, total_items=totals.items, total_characters=totals.characters))
+            context.complete(uow, {"segment_set_version_id": set_id, "total_items": totals.items})
+            uow.commit()
+
+    def _segments(self, job: Job, version: DocumentVersion, document: Document) -> Generator[SetItem]:
+        if "source_text_key" in job.payload:
+            yield _source_text(self._objects.get(job.payload["source_text_key"]).decode())
+            return
+        key = self._objects.key_of(version.artifact_uri or document.storage_uri)
+        with self._objects.local_copy(key, version.content_hash) as path:
+            yield from self._loader.load(
+                path,
+                filename=document.filename,
+                loader_type=job.payload["loader_type"].lower(),
+                loader_params=job.payload["loader_params"],
+            )
+
+
+def visible_segment_set(uow: UnitOfWork, caller: Caller, set_id: str) -> SegmentSet:
+    """Return a segment set of the caller's namespace; raises `SegmentSetNotFound`."""
+    segment_set = uow.segment_sets.get(set_id, namespace_id=caller.namespace_id)
+    if segment_set is None:
+        raise SegmentSetNotFound(detail={"segment_set_version_id": set_id})
+    return segment_set
+
+
+def _visible_version(uow: UnitOfWork, caller: Caller, version_id: str) -> tuple[DocumentVersion, Document]:
+    found = uow.documents.get_version(version_id, namespace_id=caller.namespace_id)
+    if found is None:
+        raise DocumentVersionNotFound(detail={"version_id": version_id})
+    if found[1].is_deleted:
+        raise DocumentNotFound(detail={"document_id": found[1].document_id})
+    return found
+
+
+def _put_text(objects: ObjectStore, text: str) -> str:
+    with objects.open_writer() as writer:
+        writer.write(text.encode())
+        return writer.publish().key
+
+
+def _job_request(caller: Caller, document: Document, payload: JsonObject) -> JobRequest:
+    size = document.metadata.get("size", 0)
+    seconds = 0.01 if "source_text_key" in payload else _CHILD_SECONDS + size / _BYTES_PER_SECOND
+    return JobRequest(
+        job_type=JobType.SEGMENTS,
+        payload=payload,
+        caller=caller,
+        project_id=document.project_id,
+        estimated_seconds=seconds,
+    )
+
+
+def _new_set(job: Job, version: DocumentVersion, document: Document, clock: Clock) -> SegmentSet:
+    return SegmentSet(
+        segment_set_version_id=new_uuid(),
+        project_id=document.project_id,
+        document_version_id=version.version_id,
+        parent_segment_set_version_id=None,
+        params={
+            "loader_type": job.payload["loader_type"],
+            "loader_params": job.payload["loader_params"],
+            "source_text": "source_text_key" in job.payload,
+        },
+        input_refs={"document_version_id": version.version_id},
+        artifact_uri=None,
+        producer_type=producers.LIBRARY,
+        producer_version=producers.VERSION,
+        is_active=False,
+        is_deleted=False,
+        created_at=clock.now(),
+        total_items=0,
+        total_characters=0,
+    )
+
+
+def _source_text(text: str) -> SetItem:
+    return SetItem(
+        item_id=new_uuid(),
+        position=0,
+        content=text,
+        metadata={},
+        parent_id=None,
+        level=0,
+        path=(),
+        type=SegmentType.TEXT,
+        original_format="text",
+    )

@@ -1,0 +1,54 @@
+"""The items of a stored set, read in batches of a bounded size, and totals of items on their way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from shoald.application.ports.repositories.segment_sets import SetItemRepository
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.segment_set import SegmentSet, SetItem
+
+_BATCH_CHARACTERS = 1_000_000
+_MOST_ITEMS = 2_000
+_PROGRESS_ITEMS = 500
+
+FindItems = Callable[[UnitOfWork], SetItemRepository]
+
+
+def batch_size(stored: SegmentSet | ChunkSet) -> int:
+    """Return how many items of a set make about a megabyte of text."""
+    average = stored.total_characters // max(stored.total_items, 1) + 1
+    return max(1, min(_MOST_ITEMS, _BATCH_CHARACTERS // average))
+
+
+def item_batches(
+    open_unit_of_work: OpenUnitOfWork, find: FindItems, set_id: str, *, size: int, start: int = 0
+) -> Iterator[Sequence[SetItem]]:
+    """Yield the items of a set by position; no transaction is open between two batches, since sets never change."""
+    while True:
+        with open_unit_of_work() as uow:
+            items = find(uow).items(set_id, start=start, limit=size)
+        if items:
+            yield items
+        if len(items) < size:
+            return
+        start = items[-1].position + 1
+
+
+class Totals:
+    """Counts items and their characters while they pass."""
+
+    def __init__(self, *, report: Callable[[int], None] | None = None) -> None:
+        self.items = 0
+        self.characters = 0
+        self._report = report
+
+    def counted(self, items: Iterable[SetItem]) -> Iterator[SetItem]:
+        """Yield the items; `report` is called with the number so far, every few hundred items, and may raise."""
+        for item in items:
+            self.items += 1
+            self.characters += len(item.content)
+            if self._report is not None and self.items % _PROGRESS_ITEMS == 0:
+                self._report(self.items)
+            yield item
