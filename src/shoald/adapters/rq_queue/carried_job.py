@@ -50,7 +50,7 @@ class CarriedJob(Job):
 
     def restore(self, raw_data: Mapping[Any, Any]) -> Any:
         """Take the entry over, unless it wants more than to carry an id."""
-        names = {name.decode(errors="replace") if isinstance(name, bytes) else name for name in raw_data}
+        names = {_text(name) for name, value in raw_data.items() if value}
         unwanted = names.intersection(_UNWANTED)
         if unwanted:
             _refuse(self.id, ", ".join(sorted(unwanted)))
@@ -73,6 +73,10 @@ class CarriedJob(Job):
         if handle is None:
             _refuse(self.id, "no handler here")
         handle(self.args[0])
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else name
 
 
 def _refuse(job_id: str, why: str) -> NoReturn:

@@ -73,7 +73,8 @@ class RqDeliveries:
 
     def receive(self, handle: Callable[[str], None]) -> None:
         """Call `handle` for each id, until `stop`."""
-        logging.getLogger("rq").setLevel(logging.WARNING)
+        for name in ("rq.worker", "rq.job", "rq.queue"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         job_class = type("HandledJob", (CarriedJob,), {"handle": staticmethod(handle)})
         while not self._stopping.is_set():
             try:

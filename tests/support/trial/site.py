@@ -1,0 +1,289 @@
+"""A place of work for trial jobs: PostgreSQL and Valkey of its own, workers and schedulers as processes to kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from shoald.adapters.postgres.migrating import migrate
+from shoald.application.access import Caller
+from shoald.application.jobs import JobRequest
+from shoald.domain.job_states import EDGES, TERMINAL
+from shoald.domain.records.job import Job
+from shoald.settings import Settings
+from shoald.supervisor.parts.postgres import PostgresServer
+from shoald.supervisor.parts.valkey import ValkeyServer
+from shoald.supervisor.ports import free_port
+from shoald.supervisor.processes import PartStartError, RunningPart, start_part
+from shoald.wiring import Adapters
+from support.trial.handlers import TABLES, TRIAL, add_handlers
+from support.trial.process import COMMAND
+
+PASSWORD = "made-up"
+CALLER = Caller(namespace_id="ns_trial000000")
+# A killed server keeps what it committed; a machine that loses power is not what is tried here.
+_POSTGRES = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on", "max_connections": "100"}
+SHORT_TIMES = {
+    "SHOAL_LEASE_SECONDS": "3",
+    "SHOAL_HEARTBEAT_SECONDS": "1",
+    "SHOAL_CANCEL_LOOK_SECONDS": "0.3",
+    "SHOAL_RECONCILE_SECONDS": "0.5",
+    "SHOAL_REDISPATCH_SECONDS": "3",
+    "SHOAL_DATABASE_POOL_SIZE": "4",
+    "SHOAL_JOB_MAX_FAILURES": "3",
+}
+
+
+@dataclass
+class Process:
+    """A started worker or scheduler."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def children(self) -> list[int]:
+        """Return the process ids of its children."""
+        listing = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
+        try:
+            return [int(pid) for pid in listing.read_text().split()]
+        except OSError:
+            return []
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.popen.send_signal(number)
+
+    def stop(self) -> int:
+        """Ask it to stop and return its status; kill it when it does not."""
+        self.kill(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            self.popen.send_signal(signal.SIGCONT)
+        try:
+            return self.popen.wait(15)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            return self.popen.wait()
+
+
+@dataclass
+class Site:
+    """What a trial runs on."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, Process] = field(default_factory=dict)
+    accepted: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.postgres = PostgresServer(
+            data=self.folder / "postgres", port=free_port(), password=PASSWORD, settings=_POSTGRES
+        )
+        self.valkey = ValkeyServer(data=self.folder / "valkey", port=free_port(), password=PASSWORD)
+        self.parts: dict[str, RunningPart] = {}
+        self.start_server("postgres")
+        self.start_server("valkey")
+        with psycopg.connect(self.postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE shoal")
+        migrate(self.postgres.url())
+        self.execute(TABLES)
+        self.environment = {
+            **SHORT_TIMES,
+            "SHOAL_DATABASE_URL": self.postgres.url(),
+            "SHOAL_REDIS_URL": self.valkey.url,
+            "SHOAL_DATA_DIR": str(self.folder / "data"),
+            **self.environment,
+        }
+        self.adapters = self.make_adapters()
+
+    def make_adapters(self, **changed: str) -> Adapters:
+        """Return the outside of a server process on this site."""
+        names = {**self.environment, **changed}
+        values = {name.removeprefix("SHOAL_").lower(): value for name, value in names.items()}
+        adapters = Adapters(Settings(**values))  # type: ignore[arg-type]
+        add_handlers(adapters)
+        return adapters
+
+    # servers
+
+    def start_server(self, name: str) -> None:
+        """Start a server, again and again while what its predecessor left is still in the way."""
+        part = {"postgres": self.postgres.part, "valkey": self.valkey.part}[name]()
+        until = time.monotonic() + 20
+        while True:
+            started = start_part(part, self.folder / f"{name}.log")
+            try:
+                started.wait_ready()
+            except PartStartError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+                continue
+            self.parts[name] = started
+            return
+
+    def kill_server(self, name: str) -> None:
+        self.parts[name].kill()
+
+    # processes
+
+    def start(self, what: str, name: str | None = None, *, wait: bool = True, **environment: str) -> Process:
+        """Start a worker or a scheduler under a name; a worker is warm on return."""
+        name = name or what
+        log = self.folder / f"{name}.log"
+        ready = self.folder / f"{name}.ready"
+        ready.unlink(missing_ok=True)
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                (*COMMAND, what),
+                env={**os.environ, **self.environment, "SHOAL_READY_FILE": str(ready), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self.processes[name] = process = Process(name, popen, log)
+        if wait and what == "worker":
+            self.until(ready.exists, 30, f"{name} to be ready: {log.read_text()[-2000:]}")
+        return process
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.popen.wait()
+        self.adapters.close()
+        for part in self.parts.values():
+            part.stop()
+
+    # jobs
+
+    def submit(self, kind: str = "sleep", *, job_type: str = TRIAL, send: bool = True, **payload: Any) -> str:
+        """Accept a job and send it on its way; what is committed counts as accepted."""
+        limit = payload.pop("limit_seconds", None)
+        caller = payload.pop("caller", CALLER)
+        jobs = self.adapters.jobs
+        with self.adapters.open_unit_of_work() as uow:
+            request = JobRequest(
+                job_type=job_type, payload={"kind": kind, **payload}, caller=caller, limit_seconds=limit, listed=True
+            )
+            job = jobs.accept(uow, request)
+            uow.commit()
+        self.accepted.append(job.job_id)
+        if send:
+            jobs.dispatch(job)
+        return job.job_id
+
+    def job(self, job_id: str) -> Job:
+        return self.adapters.jobs._read(job_id)
+
+    def wait(self, job_ids: Iterable[str], seconds: float = 30) -> list[Job]:
+        """Return the jobs, ended."""
+        ids = list(job_ids)
+        self.until(lambda: not self._unended(ids), seconds, lambda: f"the end of {self._unended(ids)}")
+        return [self.job(job_id) for job_id in ids]
+
+    def _unended(self, ids: list[str]) -> list[Any]:
+        with contextlib.suppress(psycopg.Error):
+            return self.rows(
+                "SELECT job_id, state, attempt, failures, worker, error_message FROM jobs"
+                " WHERE job_id = ANY(%s) AND finished_at IS NULL",
+                ids,
+            )
+        return ["?"]
+
+    def wait_running(self, job_id: str, seconds: float = 15, attempt: int = 1) -> None:
+        """Wait until the body of an attempt has begun."""
+        statement = "SELECT 1 FROM trial_starts WHERE job_id = %s AND attempt = %s"
+        self.until(lambda: bool(self.rows(statement, job_id, attempt)), seconds, f"{job_id} to run")
+
+    def until(self, is_true: Any, seconds: float, what: Any) -> None:
+        end = time.monotonic() + seconds
+        while not is_true():
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
+            time.sleep(0.05)
+
+    # the database, looked at from outside
+
+    def execute(self, statement: str, *values: Any) -> None:
+        with psycopg.connect(self.postgres.url(), autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode(), values or None)
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        with psycopg.connect(self.postgres.url(), autocommit=True, connect_timeout=5) as connection:
+            return connection.execute(statement.encode(), values or None).fetchall()
+
+    def broken_invariants(self) -> dict[str, list[Any]]:
+        """Return every invariant that does not hold, with the rows that show it."""
+        found = {name: self.rows(statement) for name, statement in INVARIANTS.items()}
+        lost = set(self.accepted) - {row[0] for row in self.rows("SELECT job_id FROM jobs")}
+        found["I1 accepted jobs are there"] = sorted(lost)
+        steps = self.rows("SELECT DISTINCT from_state, to_state FROM job_events")
+        known = {(None if a is None else a.value, b.value) for a, b in EDGES}
+        found["I13 events are edges"] = [step for step in steps if step not in known]
+        return {name: rows for name, rows in found.items() if rows}
+
+
+_END = ", ".join(f"'{state.value}'" for state in sorted(TERMINAL))
+_DONE = "'COMPLETED', 'COMPLETED_WITH_ERRORS'"
+
+INVARIANTS = {
+    "I2 one terminal event each": f"""
+        SELECT job_id, state, count(event_no) FROM jobs LEFT JOIN job_events e USING (job_id)
+        WHERE state IN ({_END}) AND e.to_state IN ({_END}) GROUP BY 1, 2 HAVING count(event_no) <> 1
+        UNION ALL SELECT job_id, state, 0 FROM jobs WHERE state IN ({_END})
+        AND NOT EXISTS (SELECT 1 FROM job_events e WHERE e.job_id = jobs.job_id AND e.to_state = jobs.state)""",
+    "I3 a lease belongs to a running job": """
+        SELECT job_id FROM jobs
+        WHERE (lease_until IS NOT NULL AND worker IS NOT NULL) <> (state IN ('IN_PROGRESS', 'PROCESSING'))""",
+    "I4 finished_at belongs to an ended job": f"""
+        SELECT job_id FROM jobs WHERE (finished_at IS NOT NULL) <> (state IN ({_END}))""",
+    "I5 attempts are numbered without gaps": """
+        SELECT job_id, jobs.attempt, count(a.attempt) FROM jobs LEFT JOIN job_attempts a USING (job_id)
+        GROUP BY 1, 2 HAVING count(a.attempt) <> jobs.attempt""",
+    "I5 attempts grow over events": """
+        SELECT job_id FROM (SELECT job_id, attempt, lag(attempt) OVER (PARTITION BY job_id ORDER BY event_no) AS before
+        FROM job_events) e WHERE attempt < before""",
+    "I6 results are whole, and of the attempt that completed": f"""
+        SELECT job_id, state, attempt, n, of FROM jobs LEFT JOIN (SELECT job_id, count(*) AS n, min(attempt) AS of,
+        max(attempt) AS last FROM trial_results GROUP BY 1) r USING (job_id)
+        WHERE (state IN ({_DONE}) AND (n IS DISTINCT FROM 2 OR of <> attempt OR last <> attempt))
+        OR (state NOT IN ({_DONE}) AND n IS NOT NULL)""",
+    "I6 an ended attempt has an outcome": f"""
+        SELECT job_id, a.attempt FROM job_attempts a JOIN jobs USING (job_id)
+        WHERE a.outcome IS NULL AND (jobs.state IN ({_END}) OR a.attempt < jobs.attempt)""",
+    "I8 nothing runs without a lease": """
+        SELECT job_id, state, lease_until FROM jobs
+        WHERE state IN ('IN_PROGRESS', 'PROCESSING') AND lease_until < now() - interval '10 s'""",
+    "I8 nothing queued is forgotten": """
+        SELECT job_id FROM jobs WHERE state = 'QUEUED' AND dispatched_at < now() - interval '60 s'""",
+    "I9 one terminal outbox event each": f"""
+        SELECT job_id FROM jobs LEFT JOIN (SELECT * FROM outbox WHERE kind = 'job.ended') o USING (job_id)
+        WHERE state IN ({_END}) GROUP BY 1 HAVING count(o.event_no) <> 1""",
+    "I10 one job a key": """
+        SELECT job_id FROM idempotency_keys GROUP BY job_id HAVING count(*) > 1""",
+    "I11 a canceled job ends so": f"""
+        SELECT job_id FROM jobs WHERE cancel_requested AND state IN ({_END}) AND state <> 'CANCELED'""",
+    "I14 failures stay in bounds": "SELECT job_id FROM jobs WHERE failures > max_failures",
+    "domain rows follow ends once": """
+        SELECT job_id, state, count(*) FROM trial_follows WHERE state IN ('FAILED', 'CANCELED')
+        GROUP BY 1, 2 HAVING count(*) > 1""",
+}
+
+
+@contextlib.contextmanager
+def site(folder: Path, **environment: str) -> Iterator[Site]:
+    """Lend a site; everything on it is gone afterwards."""
+    made = Site(folder, environment=environment)
+    try:
+        yield made
+    finally:
+        made.close()
