@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.tracing import Tracing
+    from shoald.application.use_cases import UseCases
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.worker.control import ControlLine
 
@@ -175,6 +176,38 @@ class Adapters:
     def close(self) -> None:
         """Close what was opened, last first."""
         self.on_close.close()
+
+
+def build_application(adapters: Adapters) -> UseCases:
+    """Build what a server can do."""
+    from shoald.application.access import Access
+    from shoald.application.chunking import Chunking
+    from shoald.application.documents import Documents
+    from shoald.application.index_building import IndexBuilding
+    from shoald.application.indexing import Indexes
+    from shoald.application.joining import Joining
+    from shoald.application.projects import Projects
+    from shoald.application.segmenting import Segmenting
+    from shoald.application.use_cases import UseCases
+
+    build_job_handlers(adapters)
+    settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
+    return UseCases(
+        access=Access(open_unit_of_work=opens, default_namespace=settings.default_namespace),
+        jobs=jobs,
+        projects=Projects(open_unit_of_work=opens, clock=clock),
+        documents=Documents(
+            open_unit_of_work=opens,
+            clock=clock,
+            objects=adapters.objects,
+            max_upload_bytes=settings.max_upload_bytes,
+        ),
+        segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
+        chunking=Chunking(open_unit_of_work=opens, jobs=jobs),
+        joining=Joining(open_unit_of_work=opens, jobs=jobs),
+        indexes=Indexes(open_unit_of_work=opens, clock=clock),
+        index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+    )
 
 
 def build_job_handlers(adapters: Adapters) -> None:
