@@ -23,17 +23,61 @@ Everything is deterministic: the same vectors, parameters and seeds give the sam
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from shoald.application.ports.estimators import Estimators
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.centroids import Centroids
-from shoald.domain.clustering.parameters import AlgorithmParameters, PreprocessingStep
-from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Neighbours, Space, Step, no_step
+from shoald.domain.clustering.assignment import assign_by_cosine
+from shoald.domain.clustering.centroids import Centroids, group_centroids, nearest_members
+from shoald.domain.clustering.condensed_tree import condense, effective_hdbscan, flatten, selection_of
+from shoald.domain.clustering.fuzzy_graph import fuzzy_graph
+from shoald.domain.clustering.grouping import by_size
+from shoald.domain.clustering.input_vectors import checked_vectors
+from shoald.domain.clustering.kmeans import kmeans
+from shoald.domain.clustering.layout import LayoutParameters, layout
+from shoald.domain.clustering.neighbour_graph import neighbour_graph
+from shoald.domain.clustering.parameters import (
+    OWN_METRICS,
+    AlgorithmParameters,
+    HdbscanParameters,
+    KmeansParameters,
+    PreprocessingStep,
+    UmapParameters,
+    WhiteningParameters,
+)
+from shoald.domain.clustering.quality import quality_metrics
+from shoald.domain.clustering.spaces import (
+    Doubles,
+    Floats,
+    Grouping,
+    Integers,
+    Labels,
+    Neighbours,
+    Space,
+    Step,
+    no_step,
+)
+from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree
+from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
+from shoald.domain.clustering.whitening import whiten
+from shoald.domain.failures import InvalidVectors
+
+MAP_ROWS = 8
+"""Fewer rows than this have no neighbourhoods worth a layout."""
+MAP_NEIGHBOURS = 15
+MAP_DISTANCE = 0.1
+MAP_EPOCHS = 300
+REDUCTION_EPOCHS = 200
+FEW_DIMENSIONS = 30
+"""Up to here trees that cut space beat matrix products (measured at 10 and 256 dimensions, not between)."""
+LISTED = 16
+"""Neighbours listed for the spanning tree, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +95,40 @@ def input_space(vectors: npt.NDArray[Any], *, normalize: bool = True) -> Space:
     Raises `InvalidVectors` naming the first rows that hold NaN or infinity, or are zero (which has no direction), and
     `NotEnoughPoints` when there are none.
     """
-    raise NotImplementedError
+    return Space(checked_vectors(vectors, normalize=normalize))
 
 
 def preprocess(space: Space, steps: Sequence[PreprocessingStep], *, tools: ClusterTools, step: Step = no_step) -> Space:
-    """Apply the steps in order; with none, return the space itself. The result records what was done and its warnings."""
-    raise NotImplementedError
+    """Apply the steps in order; with none, return the space itself. The result says what was done, and its warnings."""
+    for at, one in enumerate(steps):
+        part = _part(step, at, len(steps))
+        if isinstance(one, WhiteningParameters):
+            space = _whitened(space, one, tools, part)
+        else:
+            space = _reduced(space, one, tools, part)
+    return space
 
 
 def neighbours(space: Space, k: int, metric: str, *, tools: ClusterTools, step: Step = no_step) -> Neighbours:
-    """Return the exact graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself."""
-    raise NotImplementedError
+    """Return the exact graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself.
+
+    Asking for the largest k first saves building twice.
+    """
+    metric = "cosine" if metric == "cosine" else "euclidean"
+    k = min(k, len(space))
+    key = f"{space.key}-{metric}"
+    known = tools.graphs.get(key)
+    if known is None or known.k < k:
+        known = neighbour_graph(space.vectors, k, metric, candidates=tools.estimators.candidates, step=step)
+        tools.graphs[key] = known
+    return known.nearest(k)
 
 
 def cluster(space: Space, parameters: AlgorithmParameters, *, tools: ClusterTools, step: Step = no_step) -> Grouping:
     """Group the rows of a space. Raises `NotEnoughPoints` when the algorithm cannot work on so few."""
-    raise NotImplementedError
+    if isinstance(parameters, KmeansParameters):
+        return _by_kmeans(space, parameters, tools, step)
+    return _by_density(space, parameters, tools, step)
 
 
 def centroids(space: Space, labels: Labels, *, tools: ClusterTools, kind: str = "mean") -> Centroids:
@@ -74,7 +136,7 @@ def centroids(space: Space, labels: Labels, *, tools: ClusterTools, kind: str = 
 
     `kind` is `mean`, `median` or `medoid`.
     """
-    raise NotImplementedError
+    return group_centroids(space.vectors, labels, kind, backend=tools.arrays)
 
 
 def quality(
@@ -89,21 +151,158 @@ def quality(
 
     `previous` are the metrics of the cluster's last completed run, which `should_recluster` compares with.
     """
-    raise NotImplementedError
+    return quality_metrics(space.vectors, labels, centres, backend=tools.arrays, previous=previous)
 
 
 def coordinates(space: Space, dimensions: int, *, tools: ClusterTools, seed: int = 42, step: Step = no_step) -> Floats:
-    """Return the (n, 2) or (n, 3) float32 map of a space, for looking at; neighbours stay near."""
-    raise NotImplementedError
+    """Return the (n, 2) or (n, 3) float32 map of a space, for looking at; neighbours stay near.
+
+    UMAP's layout of the cosine graph (15 neighbours, min_dist 0.1); fewer than MAP_ROWS rows are shown by their
+    principal components.
+    """
+    if len(space) < MAP_ROWS:
+        return principal_positions(space.vectors, dimensions, backend=tools.arrays)
+    shape = UmapParameters(
+        n_components=dimensions, n_neighbors=MAP_NEIGHBOURS, min_dist=MAP_DISTANCE, random_state=seed
+    )
+    return _own_layout(space, shape, MAP_EPOCHS, tools, step)
 
 
 def representatives(labels: Labels, centres: Centroids, *, count: int) -> list[Integers]:
     """Return, for each group, the rows nearest to its centroid, nearest first, at most `count`."""
-    raise NotImplementedError
+    return nearest_members(labels, centres.similarities, len(centres.sizes), count)
 
 
 def assign(
     vectors: npt.NDArray[Any], centres: Floats, *, threshold: float, tools: ClusterTools, step: Step = no_step
 ) -> tuple[Labels, Floats]:
-    """Give each vector the centroid with the largest cosine, or -1 when that is below the threshold; and that cosine."""
-    raise NotImplementedError
+    """Give each vector the centroid with the largest cosine, -1 when that is below the threshold; and that cosine.
+
+    Raises `InvalidVectors` as `input_space` does, and when the dimensions differ.
+    """
+    rows = checked_vectors(vectors, normalize=True)
+    if len(centres) and rows.shape[1] != centres.shape[1]:
+        raise InvalidVectors(f"the vectors have {rows.shape[1]} dimensions, the centroids {centres.shape[1]}")
+    return assign_by_cosine(rows, centres, threshold, backend=tools.arrays, step=step)
+
+
+def _part(step: Step, at: int, parts: int) -> Step:
+    """Return the progress of one part of several equal ones."""
+    return lambda done: step((at + done) / parts)
+
+
+def _whitened(space: Space, parameters: WhiteningParameters, tools: ClusterTools, step: Step) -> Space:
+    warnings = space.warnings
+    n, d = space.vectors.shape
+    if n <= d:
+        warnings += (
+            f"whitening {n} vectors of {d} dimensions: the covariance is known on {max(n - 1, 0)} of them only",
+        )
+    white = whiten(space.vectors, parameters.regularization, backend=tools.arrays, step=step)
+    done = {"method": parameters.method, **asdict(parameters)}
+    return Space(white, _chain(space, "whitening"), space.metric, (*space.steps, done), warnings)
+
+
+def _reduced(space: Space, parameters: UmapParameters, tools: ClusterTools, step: Step) -> Space:
+    n = len(space)
+    warnings = space.warnings
+    done: dict[str, Any] = {"method": parameters.method, **asdict(parameters)}
+    if n < MAP_ROWS:
+        warnings += (f"umap needs {MAP_ROWS} vectors; {n} were left as they are",)
+        return replace(space, steps=(*space.steps, {**done, "skipped": True}), warnings=warnings)
+    if parameters.n_neighbors > n:
+        warnings += (f"n_neighbors {parameters.n_neighbors} exceeds the {n} vectors: {n} were used",)
+        done["n_neighbors"] = n
+    if parameters.metric in OWN_METRICS:
+        epochs = REDUCTION_EPOCHS
+        reduced = _own_layout(space, parameters, epochs, tools, step)
+        done |= {"implementation": "shoal", "epochs": epochs}
+    else:
+        reduced = tools.estimators.umap(space.vectors, parameters, step)
+        done["implementation"] = "umap-learn"
+    return Space(reduced, _chain(space, "umap"), "euclidean", (*space.steps, done), warnings)
+
+
+def _chain(space: Space, name: str) -> str:
+    return name if space.name == "input" else f"{space.name}+{name}"
+
+
+def _own_layout(space: Space, shape: UmapParameters, epochs: int, tools: ClusterTools, step: Step) -> Floats:
+    graph = neighbours(space, shape.n_neighbors, shape.metric, tools=tools, step=lambda done: step(0.3 * done))
+    start = starting_positions(space.vectors, shape.n_components, seed=shape.random_state, backend=tools.arrays)
+    how = LayoutParameters(epochs=epochs, min_dist=shape.min_dist, seed=shape.random_state)
+    return layout(fuzzy_graph(graph), start, how, backend=tools.arrays, step=lambda done: step(0.3 + 0.7 * done))
+
+
+def _by_kmeans(space: Space, parameters: KmeansParameters, tools: ClusterTools, step: Step) -> Grouping:
+    seed = secrets.randbelow(2**32) if parameters.random_state is None else parameters.random_state
+    found = kmeans(space.vectors, parameters, seed, backend=tools.arrays, step=step)
+    labels, _ = by_size(found.labels)
+    grouping = int(labels.max()) + 1
+    warnings = []
+    if grouping < parameters.n_clusters:
+        warnings.append(f"only {grouping} of {parameters.n_clusters} clusters have members: too few vectors differ")
+    if not found.converged:
+        warnings.append(f"k-means did not converge in max_iter = {parameters.max_iter} iterations")
+    if parameters.algorithm == "elkan":
+        warnings.append("algorithm elkan gives what lloyd gives; lloyd was used, which is faster on such vectors")
+    notes = {
+        "inertia": found.inertia,
+        "iterations": found.iterations,
+        "converged": found.converged,
+        "restarts": parameters.n_init,
+        "restart_rows": found.sample_rows,
+    }
+    effective = {**asdict(parameters), "random_state": seed, "algorithm": "lloyd"}
+    ones = np.ones(len(labels), dtype=np.float32)
+    return Grouping(labels=labels, probabilities=ones, effective=effective, notes=notes, warnings=tuple(warnings))
+
+
+def _by_density(space: Space, given: HdbscanParameters, tools: ClusterTools, step: Step) -> Grouping:
+    n = len(space)
+    parameters = effective_hdbscan(given, n)
+    warnings = []
+    if n < parameters.min_cluster_size:
+        warnings.append(f"{n} vectors are fewer than min_cluster_size = {parameters.min_cluster_size}: all are noise")
+    edges, notes = _density_tree(space, parameters, tools, step)
+    flat = flatten(condense(edges, parameters.min_cluster_size), selection_of(parameters))
+    labels, old = by_size(flat.labels)
+    notes["persistence"] = [round(value, 6) for value in flat.persistence[old].tolist()]
+    step(1.0)
+    return Grouping(
+        labels=labels,
+        probabilities=flat.probabilities,
+        effective=asdict(parameters),
+        notes=notes,
+        warnings=(*warnings, *_advice(labels, space)),
+    )
+
+
+def _density_tree(
+    space: Space, parameters: HdbscanParameters, tools: ClusterTools, step: Step
+) -> tuple[Doubles, dict[str, Any]]:
+    """Return the spanning tree by whichever way is cheaper in so many dimensions, and say which."""
+    core = int(parameters.min_samples or 1)
+    n, d = space.vectors.shape
+    metric = parameters.metric
+    own = metric in OWN_METRICS
+    if n == 1:
+        return np.empty((0, 3)), {"spanning_tree": "none"}
+    if (metric != "cosine" and own and d <= FEW_DIMENSIONS) or not own:
+        edges = tools.estimators.spanning_tree(space.vectors, core, parameters.alpha, "euclidean" if own else metric)
+        return ordered_edges(edges), {"spanning_tree": "dual_tree"}
+    graph = neighbours(space, max(LISTED, core + 1), metric, tools=tools, step=lambda done: step(0.6 * done))
+    tree = spanning_tree(
+        space.vectors, graph, core, parameters.alpha, backend=tools.arrays, step=lambda done: step(0.6 + 0.4 * done)
+    )
+    return tree.edges, {"spanning_tree": "products", "rows_scanned": tree.scanned}
+
+
+def _advice(labels: Labels, space: Space) -> list[str]:
+    """Say what to try where density finds little in many dimensions."""
+    noise = float((labels < 0).mean())
+    if space.vectors.shape[1] <= FEW_DIMENSIONS or (noise <= 0.5 and labels.max(initial=-1) > 1):  # noqa: PLR2004
+        return []
+    return [
+        f"{labels.max(initial=-1) + 1} groups and {noise:.0%} noise: try a umap preprocessing step, or leaf selection"
+    ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
 Array = Any
 """An array of the backend: NumPy's or CuPy's. Types end where the backend begins; shapes stand in the docstrings."""
-
-Part = TypeVar("Part")
 
 
 class ArrayBackend(Protocol):
@@ -23,15 +21,14 @@ class ArrayBackend(Protocol):
     """The array API namespace (array-api-compat's)."""
 
     def send(self, values: npt.NDArray[Any]) -> Array:
-        """Bring a NumPy array to the device (no copy where it is there already)."""
+        """Bring a NumPy array to the device (no copy where it is there already).
+
+        Raises `Unsupported`, before data moves, when the device has no room for it.
+        """
         ...
 
     def fetch(self, values: Array) -> npt.NDArray[Any]:
         """Bring an array back as NumPy's."""
-        ...
-
-    def check_room(self, needed_bytes: int) -> None:
-        """Raise `Unsupported`, before data moves, when the device cannot hold that much."""
         ...
 
     def smallest(self, values: Array, k: int) -> Array:
@@ -42,10 +39,9 @@ class ArrayBackend(Protocol):
         """Add (n, d) rows by label into (count, d); labels lie in [0, count)."""
         ...
 
-    def sparse(self, indptr: Array, indices: Array, weights: Array, columns: int) -> Callable[[Array], Array]:
-        """Prepare a CSR matrix; the result multiplies it with a dense (columns, d) array."""
-        ...
+    def adder(self, bounds: Array) -> Callable[[Array], Array]:
+        """Prepare to add runs of rows: the result turns (m, d) into (len(bounds) - 1, d).
 
-    def in_parts(self, work: Callable[[Part], None], parts: Sequence[Part]) -> None:
-        """Call `work` for each part, in any order or at once; parts write to places of their own."""
+        Run i is the rows bounds[i] … bounds[i + 1] - 1 and may be empty.
+        """
         ...

@@ -24,6 +24,9 @@ HDBSCAN_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "i
 UMAP_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "canberra", "braycurtis", "correlation")
 
 
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What one parameter may be."""
@@ -62,7 +65,7 @@ class KmeansParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HdbscanParameters:
-    """HDBSCAN with the meaning that the `hdbscan` library gives each word: `min_samples` does not count the row itself."""
+    """HDBSCAN; words mean what the `hdbscan` library means by them: `min_samples` does not count the row itself."""
 
     method: ClassVar[str] = ClusteringMethod.HDBSCAN
     aliases: ClassVar[Mapping[str, str]] = {}
@@ -83,7 +86,7 @@ class HdbscanParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhiteningParameters:
-    """Soft ZCA whitening; `regularization` is a share of the mean variance."""
+    """Soft ZCA whitening; `regularization` is added to each eigenvalue of the covariance."""
 
     method: ClassVar[str] = PreprocessingMethod.WHITENING
     aliases: ClassVar[Mapping[str, str]] = {}
@@ -138,7 +141,7 @@ def parse_steps(
     steps: list[PreprocessingStep] = []
     warnings: list[str] = []
     for at, one in enumerate(given or ()):
-        word = one.get("method")
+        word = str(one.get("method"))
         if word == PreprocessingMethod.NONE:
             continue
         if word not in STEPS:
@@ -206,15 +209,12 @@ def _coerce(kind: type, value: Any) -> Any:
     if kind is str:
         return value if isinstance(value, str) else None
     if kind is bool:
-        return {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}.get(str(value).lower())
+        return BOOLEANS.get(str(value).lower())
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    if not math.isfinite(number):
-        return None
-    if kind is int:
-        return int(number) if number.is_integer() else None
-    return number
+    fits = number.is_integer() if kind is int else math.isfinite(number)
+    return kind(number) if fits else None

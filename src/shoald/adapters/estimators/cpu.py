@@ -1,0 +1,77 @@
+"""The estimators of the processor: FAISS for neighbours, the hdbscan library's trees, umap-learn for rare metrics."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
+from shoald.domain.clustering.parameters import UmapParameters
+from shoald.domain.clustering.spaces import Doubles, Floats, Step
+from shoald.domain.failures import Unsupported
+
+LEAF = 40
+"""Rows in a leaf of the trees, the library's own default."""
+
+
+class CpuEstimators:
+    """`Estimators` on the processor; without FAISS, the array backend proposes the neighbours."""
+
+    name = "cpu"
+
+    def __init__(self, *, arrays: ArrayBackend) -> None:
+        self._by_product = candidates_in_blocks(arrays)
+
+    def versions(self) -> dict[str, str]:
+        """Return what is installed of faiss, hdbscan and umap-learn."""
+        found = {}
+        for package in ("numpy", "scipy", "scikit-learn", "faiss-cpu", "hdbscan", "umap-learn"):
+            try:
+                found[package] = version(package)
+            except PackageNotFoundError:
+                continue
+        return found
+
+    def candidates(self, rows: Floats, vectors: Floats, k: int) -> npt.NDArray[np.int64]:
+        """Ask FAISS's exhaustive search, which selects while it multiplies."""
+        try:
+            import faiss
+        except ImportError:
+            return self._by_product(rows, vectors, k)
+        return np.asarray(faiss.knn(rows, vectors, k)[1], dtype=np.int64)
+
+    def spanning_tree(self, vectors: Floats, core: int, alpha: float, metric: str) -> Doubles:
+        """Run the library's dual-tree Borůvka, exact form, in this thread."""
+        from hdbscan._hdbscan_boruvka import BallTreeBoruvkaAlgorithm, KDTreeBoruvkaAlgorithm
+        from sklearn.neighbors import BallTree, KDTree
+
+        rows = vectors.astype(np.float64)
+        if metric in KDTree.valid_metrics:
+            tree, algorithm = KDTree(rows, metric=metric, leaf_size=LEAF), KDTreeBoruvkaAlgorithm
+        elif metric in BallTree.valid_metrics:
+            tree, algorithm = BallTree(rows, metric=metric, leaf_size=LEAF), BallTreeBoruvkaAlgorithm
+        else:
+            raise Unsupported(f"no spanning tree for the metric {metric!r}")
+        search = algorithm(tree, core, metric=metric, leaf_size=LEAF // 3, alpha=alpha, n_jobs=1)
+        return np.asarray(search.spanning_tree(), dtype=np.float64)
+
+    def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
+        """Run umap-learn, seeded and so in one thread; the first call of a process compiles for half a minute."""
+        import umap
+
+        step(0.0)
+        reducer = umap.UMAP(
+            n_components=parameters.n_components,
+            n_neighbors=min(parameters.n_neighbors, len(vectors) - 1),
+            min_dist=parameters.min_dist,
+            metric=parameters.metric,
+            random_state=parameters.random_state,
+            n_jobs=1,
+            init="pca" if parameters.n_components <= vectors.shape[1] else "random",
+        )
+        found = np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
+        step(1.0)
+        return found

@@ -1,0 +1,40 @@
+"""The estimators of a CUDA device: neighbours on the device, trees in few dimensions where they are best."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.adapters.estimators.cpu import CpuEstimators
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
+from shoald.domain.clustering.parameters import UmapParameters
+from shoald.domain.clustering.spaces import Doubles, Floats, Step
+
+
+class GpuEstimators:
+    """`Estimators` beside a CUDA array backend. The dual trees of few dimensions run on the processor."""
+
+    name = "gpu"
+
+    def __init__(self, *, arrays: ArrayBackend) -> None:
+        self._on_device = candidates_in_blocks(arrays)
+        self._trees = CpuEstimators(arrays=arrays)
+
+    def versions(self) -> dict[str, str]:
+        """Return the processor's libraries and CuPy's version."""
+        import cupy
+
+        return {**self._trees.versions(), "cupy": str(cupy.__version__)}
+
+    def candidates(self, rows: Floats, vectors: Floats, k: int) -> npt.NDArray[np.int64]:
+        """Multiply and select on the device, a block at a time."""
+        return self._on_device(rows, vectors, k)
+
+    def spanning_tree(self, vectors: Floats, core: int, alpha: float, metric: str) -> Doubles:
+        """Run the processor's dual trees."""
+        return self._trees.spanning_tree(vectors, core, alpha, metric)
+
+    def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
+        """Run umap-learn on the processor: it serves the metrics that nothing here has on the device."""
+        return self._trees.umap(vectors, parameters, step)

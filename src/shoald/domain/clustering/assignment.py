@@ -1,0 +1,55 @@
+"""Vectors and centroids in, the nearest centroid of each vector out: one matrix product in blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.neighbour_graph import unit_rows
+from shoald.domain.clustering.spaces import Floats, Integers, Labels, Step, no_step
+
+BLOCK_ENTRIES = 8_000_000
+
+
+def assign_by_cosine(
+    vectors: Floats, centroids: Floats, threshold: float, *, backend: ArrayBackend, step: Step = no_step
+) -> tuple[Labels, Floats]:
+    """Return, for each row, the centroid with the largest cosine, -1 where that is below the threshold; and max(0, it).
+
+    (n, d) and (k, d) float32; ties go to the smaller centroid; no centroids give -1 and 0. O(n k d).
+    """
+    n, k = len(vectors), len(centroids)
+    labels, similarities = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.float32)
+    if k == 0:
+        return labels, similarities
+    centres = backend.send(unit_rows(centroids).T)
+    block = max(256, BLOCK_ENTRIES // k)
+    for at in range(0, n, block):
+        cosines = backend.send(unit_rows(vectors[at : at + block])) @ centres
+        nearest = backend.fetch(backend.xp.argmax(cosines, axis=1))
+        largest = backend.fetch(backend.xp.max(cosines, axis=1))
+        labels[at : at + block] = np.where(largest >= threshold, nearest, -1)
+        similarities[at : at + block] = np.clip(largest, 0.0, 1.0)
+        step(min(1.0, (at + block) / n))
+    return labels, similarities
+
+
+def nearest_centres(vectors: Floats, centres: Floats, *, backend: ArrayBackend) -> tuple[Integers, Floats]:
+    """Return, for each row, the id of the centre at the smallest Euclidean distance, and that distance squared.
+
+    Float32 products; ties go to the smaller id. O(n k d).
+    """
+    xp = backend.xp
+    n, k = len(vectors), len(centres)
+    doubled, lengths = backend.send(2 * centres.T), backend.send(np.einsum("ij,ij->i", centres, centres))
+    ids, squares = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
+    block = max(256, BLOCK_ENTRIES // k)
+    for at in range(0, n, block):
+        rows = backend.send(vectors[at : at + block])
+        products = rows @ doubled
+        products -= lengths
+        nearest = xp.argmax(products, axis=1)
+        ids[at : at + block] = backend.fetch(nearest)
+        largest = xp.take_along_axis(products, nearest[:, None], axis=1)[:, 0]
+        squares[at : at + block] = backend.fetch(xp.sum(rows * rows, axis=1) - largest)
+    return ids, np.maximum(squares, 0)

@@ -1,0 +1,151 @@
+"""Vectors in, k centres and the rows nearest to each out.
+
+What costs is not one iteration but how many, on how many rows (facts: one Lloyd iteration is near the machine's
+matrix speed already). So the restarts run on a sample, seeded by greedy k-means++ in matrix products, and only the best
+of them is polished on all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoald.domain.clustering.array_backend import Array, ArrayBackend
+from shoald.domain.clustering.assignment import nearest_centres
+from shoald.domain.clustering.neighbour_graph import centred
+from shoald.domain.clustering.parameters import KmeansParameters
+from shoald.domain.clustering.spaces import Floats, Integers, Step, no_step
+from shoald.domain.failures import NotEnoughPoints
+
+SAMPLE_ROWS = 20_000
+ROWS_PER_CENTRE = 64
+RESTART_ITERATIONS = 15
+RESTART_SHARE = 0.5
+"""The restarts' share of the progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmeansResult:
+    """(n,) int64 labels in [0, k); the final sum of squared distances; how many iterations the polish took.
+
+    `sample_rows` is how many rows the restarts saw; `converged` is false when `max_iter` ended the polish.
+    """
+
+    labels: Integers
+    inertia: float
+    iterations: int
+    converged: bool
+    sample_rows: int
+
+
+def kmeans(
+    vectors: Floats, parameters: KmeansParameters, seed: int, *, backend: ArrayBackend, step: Step = no_step
+) -> KmeansResult:
+    """Group (n, d) float32 rows around `n_clusters` means.
+
+    The tolerance is, as in scikit-learn, a share of the mean variance of the columns. Raises `NotEnoughPoints` when
+    there are fewer rows than clusters. With fewer distinct rows than clusters some clusters stay empty.
+    O(n_init · sample · k · d + iterations · n · k · d).
+    """
+    n, k = len(vectors), parameters.n_clusters
+    if n < k:
+        raise NotEnoughPoints(f"k-means needs at least n_clusters = {k} vectors; there are {n}")
+    rows = centred(vectors)
+    tolerance = parameters.tol * float(rows.var(axis=0, dtype=np.float64).mean())
+    random = np.random.default_rng(seed)
+    size = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
+    sample = rows if size == n else rows[np.sort(random.choice(n, size, replace=False))]
+    best, lowest = sample[:k], np.inf
+    for restart in range(parameters.n_init):
+        seeds = _seeds(sample, k, parameters.init, random, backend)
+        lloyd = _Lloyd(sample, seeds, tolerance, backend)
+        lloyd.run(min(RESTART_ITERATIONS, parameters.max_iter))
+        if lloyd.inertia < lowest:
+            best, lowest = lloyd.centres, lloyd.inertia
+        step(RESTART_SHARE * (restart + 1) / parameters.n_init)
+    polish = _Lloyd(rows, best, tolerance, backend)
+    polish.run(parameters.max_iter, lambda done: step(RESTART_SHARE + (1 - RESTART_SHARE) * done))
+    return KmeansResult(
+        labels=polish.labels,
+        inertia=polish.inertia,
+        iterations=polish.iterations,
+        converged=polish.converged,
+        sample_rows=size,
+    )
+
+
+class _Lloyd:
+    """Lloyd's iteration from given centres."""
+
+    def __init__(self, rows: Floats, centres: Floats, tolerance: float, backend: ArrayBackend) -> None:
+        self.rows, self.centres, self.backend = rows, centres, backend
+        self.tolerance = tolerance
+        self.iterations, self.converged = 0, False
+        self.labels, squares = nearest_centres(rows, centres, backend=backend)
+        self.inertia = float(squares.sum(dtype=np.float64))
+        self.squares = squares
+
+    def run(self, iterations: int, step: Step = no_step) -> None:
+        """Iterate until the centres rest, the labels repeat, or the iterations are used up."""
+        for iteration in range(iterations):
+            moved = self._means()
+            shift = float(np.square(moved - self.centres, dtype=np.float64).sum())
+            before, self.centres = self.labels, moved
+            self.labels, self.squares = nearest_centres(self.rows, moved, backend=self.backend)
+            self.inertia = float(self.squares.sum(dtype=np.float64))
+            self.iterations += 1
+            step((iteration + 1) / iterations)
+            self.converged = shift <= self.tolerance or np.array_equal(before, self.labels)
+            if self.converged:
+                step(1.0)
+                return
+
+    def _means(self) -> Floats:
+        """Return the members' means; an empty cluster moves to the row furthest from its own centre."""
+        k = len(self.centres)
+        send, labels = self.backend.send, self.labels
+        sums = self.backend.fetch(self.backend.sum_by_label(send(self.rows), send(labels), k))
+        sizes = np.bincount(labels, minlength=k)
+        means = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], self.centres).astype(np.float32)
+        empty = np.flatnonzero(sizes == 0)
+        if len(empty):
+            furthest = np.argsort(-self.squares, kind="stable")[: len(empty)]
+            means[empty] = self.rows[furthest]
+        return np.asarray(means)
+
+
+def _seeds(rows: Floats, k: int, init: str, random: np.random.Generator, backend: ArrayBackend) -> Floats:
+    if init == "random":
+        return rows[np.sort(random.choice(len(rows), k, replace=False))]
+    if len(rows) > SAMPLE_ROWS:
+        rows = rows[np.sort(random.choice(len(rows), SAMPLE_ROWS, replace=False))]
+    return rows[_plus_plus(rows, k, random, backend)]
+
+
+def _plus_plus(rows: Floats, k: int, random: np.random.Generator, backend: ArrayBackend) -> Integers:
+    """Choose k rows, each the best of a few drawn by squared distance to those chosen (Arthur and Vassilvitskii 2007,
+    greedy as in their experiments). O(n k d log k) in matrix products.
+    """
+    n, xp = len(rows), backend.xp
+    tries = 2 + int(np.log(k))
+    device = backend.send(rows)
+    lengths = xp.sum(device * device, axis=1)
+    chosen = [int(random.integers(n))]
+    nearest = _squares(device, lengths, np.array(chosen), backend)[:, 0]
+    for _ in range(1, k):
+        weights = np.cumsum(backend.fetch(nearest), dtype=np.float64)
+        drawn = np.searchsorted(weights, random.random(tries) * weights[-1], side="right")
+        drawn = np.minimum(drawn, n - 1)
+        squares = xp.minimum(nearest[:, None], _squares(device, lengths, drawn, backend))
+        best = int(backend.fetch(xp.argmin(xp.sum(squares, axis=0))))
+        nearest = squares[:, best]
+        chosen.append(int(drawn[best]))
+    return np.array(chosen)
+
+
+def _squares(device: Array, lengths: Array, ids: Integers, backend: ArrayBackend) -> Array:
+    """Return (n, len(ids)) squared distances to some of the rows themselves."""
+    at = backend.send(ids)
+    squares = lengths[:, None] + lengths[at][None, :] - 2 * (device @ device[at, :].T)
+    return backend.xp.maximum(squares, 0)

@@ -1,0 +1,104 @@
+"""Vectors in, the exact nearest neighbours of every row out: float32 products propose, float64 decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.domain.clustering.array_backend import Array, ArrayBackend
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
+
+Candidates = Callable[[Floats, Floats, int], npt.NDArray[np.int64]]
+"""(rows, vectors, k) to the ids of the k vectors nearest to each row, as float32 squared distances see it."""
+
+SPARE = 8
+"""So many candidates more than asked for: float32 cannot tell the order of near-equal distances."""
+
+BLOCK_OPERATIONS = 2.5e10
+"""Work between two calls of `step`: about half a second on two cores."""
+
+
+def unit_rows(vectors: Floats) -> Floats:
+    """Return (n, d) float32 with rows of length 1, computed in float64; zero rows stay zero. O(n d)."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return np.ascontiguousarray(vectors * scale[:, None].astype(np.float64), dtype=np.float32)
+
+
+def neighbour_graph(
+    vectors: Floats, k: int, metric: str, *, candidates: Candidates, step: Step = no_step
+) -> Neighbours:
+    """Return the k nearest rows of every row, itself first.
+
+    `vectors` (n, d) float32, finite; 1 <= k, more than n gives n. `metric` is `euclidean` (`l2`) or `cosine`, which is
+    half the squared Euclidean distance of the unit rows. Exact up to float64 rounding for neighbours whose float32
+    distances are told apart within SPARE places. O(n² d) time in matrix products, O(n k) memory.
+    """
+    rows = unit_rows(vectors) if metric == "cosine" else centred(vectors)
+    n, d = rows.shape
+    k = min(k, n)
+    ids = np.empty((n, k), dtype=np.int32)
+    distances = np.empty((n, k), dtype=np.float64)
+    block = int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d))))
+    for at in range(0, n, block):
+        here = np.arange(at, min(at + block, n))
+        proposed = candidates(rows[here], rows, min(n, k + SPARE))
+        ids[here], distances[here] = _nearest(rows, here, proposed, k)
+        step(min(at + block, n) / n)
+    if metric == "cosine":
+        distances = np.square(distances) / 2
+    return Neighbours(ids, distances, "cosine" if metric == "cosine" else "euclidean")
+
+
+def centred(vectors: Floats) -> Floats:
+    """Return the rows less their mean: distances stay, and float32 products lose less of them."""
+    return np.ascontiguousarray(vectors - vectors.mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def candidates_in_blocks(backend: ArrayBackend) -> Candidates:
+    """Propose neighbours by one matrix product a block and the backend's own selection.
+
+    The vectors of the last call stay on the device, since blocks of one graph follow one another.
+    """
+    held: list[tuple[Floats, Array, Array]] = []
+
+    def propose(rows: Floats, vectors: Floats, k: int) -> npt.NDArray[np.int64]:
+        if not held or held[0][0] is not vectors:
+            device = backend.send(vectors)
+            held[:] = [(vectors, device, backend.xp.sum(device * device, axis=1)[None, :])]
+        _, right, squares = held[0]
+        products = squares - 2 * (backend.send(rows) @ right.T)
+        return backend.fetch(backend.smallest(products, k)).astype(np.int64)
+
+    return propose
+
+
+def pair_distances(vectors: Floats, left: Integers, right: Integers) -> Doubles:
+    """Return the float64 Euclidean distances of listed pairs; `left` and `right` broadcast to the result's shape."""
+    gap = vectors[left].astype(np.float64) - vectors[right]
+    return np.asarray(np.sqrt(np.einsum("...j,...j->...", gap, gap)))
+
+
+def _nearest(rows: Floats, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles]:
+    """Measure the proposed neighbours in float64 and keep the k nearest, the row first, ties by smaller id."""
+    ids = np.empty((len(here), k), dtype=np.int64)
+    distances = np.empty((len(here), k), dtype=np.float64)
+    stride = max(1, 4_000_000 // (proposed.shape[1] * rows.shape[1]))
+    for at in range(0, len(here), stride):
+        part = slice(at, at + stride)
+        measured = pair_distances(rows, here[part, None], proposed[part])
+        ids[part], distances[part] = _ordered(here[part], proposed[part], measured, k)
+    return ids, distances
+
+
+def _ordered(here: Integers, proposed: Integers, measured: Doubles, k: int) -> tuple[Integers, Doubles]:
+    """Order proposed neighbours by (is the row itself, distance, id); a row missing among its own is put back."""
+    missing = ~(proposed == here[:, None]).any(axis=1)
+    last = measured.argmax(axis=1)
+    proposed[missing, last[missing]] = here[missing]
+    measured[missing, last[missing]] = 0.0
+    key = np.where(proposed == here[:, None], -1.0, measured)
+    order = np.lexsort((proposed, key), axis=1)[:, :k]
+    return np.take_along_axis(proposed, order, axis=1), np.take_along_axis(measured, order, axis=1)

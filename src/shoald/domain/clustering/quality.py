@@ -1,0 +1,161 @@
+"""Labels and unit vectors in, the documented quality metrics out. Noise counts only in `noise_ratio`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.centroids import Centroids
+from shoald.domain.clustering.neighbour_graph import unit_rows
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels
+
+BLOCK_ENTRIES = 8_000_000
+TWO = 2
+"""Groups that a comparison between groups needs."""
+COINCIDENT = 1e-12
+DOMINANT = 0.95
+"""A group with this share of the clustered rows leaves the others no meaning."""
+TOO_MUCH_NOISE = 0.5
+WORSE = {"silhouette_score": 0.1, "mean_cosine_to_centroid": 0.05}
+"""How far a metric may fall below the last run's before reclustering is advised."""
+MORE_NOISE = 0.15
+
+
+def quality_metrics(
+    vectors: Floats,
+    labels: Labels,
+    centres: Centroids,
+    *,
+    backend: ArrayBackend,
+    previous: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the metrics of the guide by their documented names; what is not defined for such groups is None.
+
+    `vectors` (n, d) float32 are the run's input (they are made unit rows here), never a layout. `silhouette_score` is
+    exact and by cosine distance; `davies_bouldin_index` and `calinski_harabasz_score` are Euclidean between unit rows,
+    as scikit-learn defines them; `cluster_size_entropy` is divided by log k, and 0 for fewer than two groups;
+    `should_recluster` follows `recluster_advised`. O(n k d).
+    """
+    inside = labels >= 0
+    rows, named = unit_rows(vectors[inside]), labels[inside].astype(np.int64)
+    sizes = centres.sizes
+    k, n = len(sizes), len(rows)
+    cosines = centres.similarities[inside]
+    found: dict[str, Any] = {
+        "num_clusters": k,
+        "silhouette_score": None,
+        "davies_bouldin_index": None,
+        "calinski_harabasz_score": None,
+        "mean_cosine_to_centroid": float(cosines.mean()) if n else None,
+        "min_cosine_to_centroid": float(cosines.min()) if n else None,
+        "noise_ratio": 1 - n / len(labels) if len(labels) else 0.0,
+        "avg_cluster_size": n / k if k else 0.0,
+        "cluster_size_entropy": size_entropy(sizes),
+    }
+    if TWO <= k < n:
+        means = _means(rows, named, k, backend)
+        found["silhouette_score"] = float(cosine_silhouettes(rows, named, sizes, means, backend=backend).mean())
+        found["davies_bouldin_index"], found["calinski_harabasz_score"] = _spreads(rows, named, sizes, means)
+    found["degenerate"], found["degenerate_detail"] = degeneracy(sizes, len(labels))
+    found["should_recluster"] = float(recluster_advised(found, previous))
+    return found
+
+
+def cosine_silhouettes(
+    rows: Floats, labels: Integers, sizes: Integers, means: Doubles, *, backend: ArrayBackend
+) -> Doubles:
+    """Return the exact silhouette of each unit row by cosine distance; 0 for the only member of a group.
+
+    The cosine is linear, so a row's summed distance to a group is its size less the product with the group's sum: one
+    matrix product replaces all pairs. O(n k d) time, O(n) memory.
+    """
+    xp = backend.xp
+    k = len(sizes)
+    scores = np.empty(len(rows))
+    device = backend.send(np.ascontiguousarray(means.T, dtype=np.float32))
+    block = max(256, BLOCK_ENTRIES // k)
+    for at in range(0, len(rows), block):
+        own, size = labels[at : at + block], sizes[labels[at : at + block]]
+        apart = 1 - backend.send(rows[at : at + block]) @ device
+        column = backend.send(own)[:, None]
+        within = backend.fetch(xp.take_along_axis(apart, column, axis=1))[:, 0].astype(np.float64)
+        within *= size / np.maximum(size - 1, 1)
+        others = xp.where(backend.send(np.arange(k))[None, :] == column, xp.inf, apart)
+        between = backend.fetch(xp.min(others, axis=1)).astype(np.float64)
+        larger = np.maximum(np.maximum(within, between), COINCIDENT)
+        scores[at : at + block] = np.where(size > 1, (between - within) / larger, 0.0)
+    return scores
+
+
+def size_entropy(sizes: Integers) -> float:
+    """Return the entropy of the group sizes as a share of the largest possible, 0 for fewer than two groups.
+
+    >>> size_entropy(np.array([5, 5])), size_entropy(np.array([7]))
+    (1.0, 0.0)
+    """
+    if len(sizes) < TWO:
+        return 0.0
+    share = sizes / sizes.sum()
+    return float(min(1.0, -(share * np.log(share)).sum() / np.log(len(sizes))))
+
+
+def degeneracy(sizes: Integers, rows: int) -> tuple[str | bool, str | None]:
+    """Name what makes a grouping useless, or False: `all_noise`, `single_cluster`, `all_singletons`, or
+    `dominant_cluster` (one group holds DOMINANT of what is clustered).
+    """
+    if len(sizes) == 0:
+        return "all_noise", f"none of the {rows} points is in a group"
+    if len(sizes) == 1:
+        return "single_cluster", "all clustered points are in one group"
+    if sizes.max() == 1:
+        return "all_singletons", "every group has one member"
+    if sizes.max() >= DOMINANT * sizes.sum():
+        return "dominant_cluster", f"one group holds {sizes.max() / sizes.sum():.0%} of the clustered points"
+    return False, None
+
+
+def recluster_advised(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> bool:
+    """Say whether the groups should be made anew, perhaps with other parameters.
+
+    So it is when the grouping is degenerate, when more than half of the points are noise, or when, against the last
+    run, the silhouette fell by more than 0.1, the mean cosine by more than 0.05, or the noise grew by more than 0.15.
+    There is no fixed bound on the silhouette: real text seldom reaches the 0.5 that a textbook calls good.
+    """
+    if found["degenerate"] or found["noise_ratio"] > TOO_MUCH_NOISE:
+        return True
+    if not previous:
+        return False
+    noise_before = previous.get("noise_ratio")
+    if noise_before is not None and found["noise_ratio"] > noise_before + MORE_NOISE:
+        return True
+    pairs = [(found[name], previous.get(name), drop) for name, drop in WORSE.items()]
+    return any(now is not None and then is not None and now < then - drop for now, then, drop in pairs)
+
+
+def _means(rows: Floats, labels: Integers, k: int, backend: ArrayBackend) -> Doubles:
+    sums = backend.sum_by_label(backend.send(rows.astype(np.float64)), backend.send(labels), k)
+    return np.asarray(backend.fetch(sums) / np.bincount(labels, minlength=k)[:, None])
+
+
+def _spreads(rows: Floats, labels: Integers, sizes: Integers, means: Doubles) -> tuple[float, float]:
+    """Return the Davies-Bouldin index and the Calinski-Harabasz score. O(n d + k² d)."""
+    k, n = len(sizes), len(rows)
+    squares = np.empty(n)
+    for at in range(0, n, 8192):
+        gap = rows[at : at + 8192] - means[labels[at : at + 8192]]
+        squares[at : at + 8192] = np.einsum("ij,ij->i", gap, gap)
+    scatter = np.bincount(labels, weights=np.sqrt(squares), minlength=k) / sizes
+    gram = means @ means.T
+    lengths = np.diag(gram)
+    apart = np.sqrt(np.maximum(lengths[:, None] + lengths[None, :] - 2 * gram, 0))
+    np.fill_diagonal(apart, np.inf)
+    ratio = (scatter[:, None] + scatter[None, :]) / np.where(apart > COINCIDENT, apart, np.inf)
+    np.fill_diagonal(ratio, 0)
+    overall = sizes @ means / n
+    between = float(sizes @ np.square(means - overall).sum(axis=1))
+    inner = float(squares.sum())
+    score = 1.0 if inner == 0 else between * (n - k) / (inner * (k - 1))
+    return float(ratio.max(axis=1).mean()), score

@@ -1,0 +1,194 @@
+"""Vectors and their neighbour graph in, the exact minimum spanning tree of mutual reachability out, in O(n k) memory.
+
+Borůvka's rounds on the listed neighbours. The distance to the last listed neighbour is a lower bound for every edge
+that is not listed, so a component's cheapest edge is proven when no bound of its rows lies below it; only rows whose
+bound does are scanned against all others by a matrix product. The largest component is never scanned: it is found by
+the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.neighbour_graph import centred, pair_distances, unit_rows
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
+
+SCAN_ENTRIES = 20_000_000
+PAIRS = 2_000_000
+MANTISSA = 2.0**-24
+
+
+@dataclass(frozen=True, slots=True)
+class SpanningTree:
+    """(n - 1, 3) float64 edges (smaller row, larger row, weight), by weight, then by the rows; and the rows scanned."""
+
+    edges: Doubles
+    scanned: int
+
+
+def spanning_tree(
+    vectors: Floats,
+    neighbours: Neighbours,
+    core: int,
+    alpha: float,
+    *,
+    backend: ArrayBackend,
+    step: Step = no_step,
+) -> SpanningTree:
+    """Return the tree whose edge (i, j) costs max(core(i), core(j), distance(i, j) / alpha).
+
+    `core(i)` is the distance to the `core`-th other row; `neighbours` must list more rows than `core`, unless it lists
+    all. Ties go to the edge with the smaller row, then the smaller other row. O(n k) memory; time O(scanned · n · d)
+    beside the graph's own.
+    """
+    cosine = neighbours.metric == "cosine"
+    rows = unit_rows(vectors) if cosine else centred(vectors)
+    distances = np.sqrt(2 * neighbours.distances) if cosine else neighbours.distances
+    search = _Search(rows, neighbours.ids, distances, core, np.sqrt(alpha) if cosine else alpha, backend)
+    edges = search.run(step)
+    if cosine:
+        edges[:, 2] = edges[:, 2] ** 2 / 2
+    return SpanningTree(edges, search.scanned)
+
+
+def ordered_edges(edges: Doubles) -> Doubles:
+    """Return (m, 3) edges with the smaller row first, by weight, then by the rows: the fixed rule for ties."""
+    low, high = edges[:, :2].min(axis=1), edges[:, :2].max(axis=1)
+    return np.column_stack((low, high, edges[:, 2]))[np.lexsort((high, low, edges[:, 2]))]
+
+
+class _Search:
+    """One run of Borůvka's algorithm: components grow until there is one."""
+
+    def __init__(
+        self,
+        rows: Floats,
+        ids: npt.NDArray[np.int32],
+        distances: Doubles,
+        core: int,
+        alpha: float,
+        backend: ArrayBackend,
+    ) -> None:
+        n, k = ids.shape
+        self.rows, self.ids, self.alpha, self.backend = rows, ids, alpha, backend
+        self.core = distances[:, min(core, k - 1)]
+        self.reach = np.maximum(distances / alpha, np.maximum(self.core[:, None], self.core[ids]))
+        squares = np.einsum("ij,ij->i", rows, rows)
+        # float32 products of d terms: a random walk of roundings, four deviations of it, in squared distance
+        self.slack = max(2e-6, 8 * MANTISSA * np.sqrt(rows.shape[1])) * float(squares.max(initial=0))
+        unlisted = np.sqrt(np.maximum(distances[:, -1] ** 2 - self.slack, 0)) / alpha if k < n else np.full(n, np.inf)
+        self.bound = np.maximum(self.core, unlisted)
+        self.component = np.arange(n)
+        self.edges: list[npt.NDArray[Any]] = []
+        self.scanned = 0
+        self.device = (backend.send(rows), backend.send(squares), backend.send(self.core.astype(np.float32)))
+
+    def run(self, step: Step) -> Doubles:
+        """Join components round by round; returns the edges in order."""
+        n = len(self.rows)
+        self._join_copies()
+        while True:
+            groups = int(self.component.max(initial=0)) + 1
+            step(1 - (groups - 1) / max(n, 1))
+            if groups <= 1:
+                break
+            weight, other = self._listed()
+            self._prove(weight, other, step)
+            self._merge(weight, other, groups)
+        return ordered_edges(np.concatenate([*self.edges, np.empty((0, 3))]))
+
+    def _join_copies(self) -> None:
+        """Chain equal rows whose core distance is 0: lists cannot hold all of them, and every edge there costs 0."""
+        dense = np.flatnonzero(self.core == 0)
+        if not len(dense):
+            return
+        rows = np.ascontiguousarray(self.rows[dense])
+        keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+        _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+        copies = np.flatnonzero(dense[first[group]] != dense)
+        heads = dense[first[group[copies]]]
+        self.edges.append(np.column_stack((heads, dense[copies], np.zeros(len(copies)))).astype(np.float64))
+        self.component[dense[copies]] = heads
+        self.component = np.unique(self.component, return_inverse=True)[1]
+
+    def _listed(self) -> tuple[Doubles, Integers]:
+        """Return each row's cheapest listed edge out of its component, ties to the smaller other row."""
+        outside = np.where(self.component[self.ids] != self.component[:, None], self.reach, np.inf)
+        weight = outside.min(axis=1)
+        other = np.where(outside == weight[:, None], self.ids, len(self.rows)).min(axis=1)
+        return weight, np.minimum(other, len(self.rows) - 1).astype(np.int64)
+
+    def _prove(self, weight: Doubles, other: Integers, step: Step) -> None:
+        """Scan, nearest bound first, the rows that could hold a cheaper edge than their component's best."""
+        sizes = np.bincount(self.component)
+        best = np.full(len(sizes), np.inf)
+        np.minimum.at(best, self.component, weight)
+        could = (self.component != sizes.argmax()) & (self.bound < best[self.component])
+        waiting = np.flatnonzero(could)
+        waiting = waiting[np.argsort(self.bound[waiting], kind="stable")]
+        block = max(16, min(512, SCAN_ENTRIES // len(self.rows)))
+        while len(waiting):
+            rows, waiting = waiting[:block], waiting[block:]
+            found, where = self._scan(rows)
+            better = found < weight[rows]
+            weight[rows[better]], other[rows[better]] = found[better], where[better]
+            np.minimum.at(best, self.component[rows], found)
+            waiting = waiting[self.bound[waiting] < best[self.component[waiting]]]
+            self.scanned += len(rows)
+            step(1 - (len(sizes) - 1) / len(self.rows))
+
+    def _scan(self, rows: Integers) -> tuple[Doubles, Integers]:
+        """Return the exact cheapest edge of each row into another component.
+
+        Float32 squares choose; whatever lies within their error of the smallest is measured in float64.
+        """
+        xp, send = self.backend.xp, self.backend.send
+        vectors, squares, core = self.device
+        at, component = send(rows), send(self.component)
+        reach = squares[at][:, None] + squares[None, :] - 2 * (vectors[at, :] @ vectors.T)
+        reach = xp.maximum(reach, 0) / (self.alpha * self.alpha)
+        reach = xp.maximum(reach, xp.maximum(core[at][:, None], core[None, :]) ** 2)
+        reach = xp.where(component[at][:, None] == component[None, :], xp.inf, reach)
+        near = reach <= xp.min(reach, axis=1)[:, None] + self.slack / (self.alpha * self.alpha)
+        row, other = (self.backend.fetch(x) for x in xp.nonzero(near))
+        exact = np.empty(len(row))
+        for first in range(0, len(row), PAIRS // 64):
+            part = slice(first, first + PAIRS // 64)
+            exact[part] = pair_distances(self.rows, rows[row[part]], other[part]) / self.alpha
+        exact = np.maximum(exact, np.maximum(self.core[rows[row]], self.core[other]))
+        order = np.lexsort((other, exact, row))
+        chosen = order[np.flatnonzero(np.r_[True, np.diff(row[order]) != 0])]
+        return exact[chosen], other[chosen]
+
+    def _merge(self, weight: Doubles, other: Integers, groups: int) -> None:
+        """Join each component but the largest along its cheapest edge, by (weight, smaller row, larger row)."""
+        every = np.arange(len(weight))
+        low, high = np.minimum(every, other), np.maximum(every, other)
+        usable = np.flatnonzero(np.isfinite(weight) & (self.component != np.bincount(self.component).argmax()))
+        order = usable[np.lexsort((high[usable], low[usable], weight[usable]))]
+        _, first = np.unique(self.component[order], return_index=True)
+        chosen = order[np.sort(first)]
+        parent = list(range(groups))
+        kept = []
+        pairs = zip(self.component[chosen].tolist(), self.component[other[chosen]].tolist(), strict=True)
+        for edge, (left, right) in enumerate(pairs):
+            a, b = _root(parent, left), _root(parent, right)
+            if a != b:
+                parent[max(a, b)] = min(a, b)
+                kept.append(edge)
+        chosen = chosen[kept]
+        self.edges.append(np.column_stack((low[chosen], high[chosen], weight[chosen])))
+        roots = np.array([_root(parent, group) for group in range(groups)])
+        self.component = np.unique(roots, return_inverse=True)[1][self.component]
+
+
+def _root(parent: list[int], node: int) -> int:
+    """Follow the parents, halving the path."""
+    while parent[node] != node:
+        parent[node] = node = parent[parent[node]]
+    return node
