@@ -1,0 +1,150 @@
+"""JSON to one segment per value that a jq program gives.
+
+A value that is a list gives one segment per element. Objects become indented JSON, texts stand as they are, null gives
+nothing. Without a program (or with `.`) the file is read value by value: a list of any length takes the memory
+of its longest element. A program needs the whole file in memory, so it has a limit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from shoald.adapters.document_loaders import jq_programs
+from shoald.adapters.document_loaders.reading import UnusableFile, check_names, clean, text_blocks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, BinaryIO
+
+    from shoald.adapters.document_loaders.reading import Item
+
+_SPACE = " \t\r\n\0\ufeff"
+
+
+def load(file: BinaryIO, *, source: str, params: Mapping[str, Any], jq_seconds: float = 2.0) -> Iterator[Item]:
+    """Yield the segments; raises `UnusableFile`. A program has `jq_seconds` to each of its outputs."""
+    check_names(params, ("jq_schema",))
+    schema = params.get("jq_schema")
+    if schema is not None and not isinstance(schema, str):
+        raise UnusableFile("loader_params.jq_schema must be a text: a jq program")
+    program = (schema or ".").strip()
+    try:
+        for value in _elements(file) if program == "." else _outputs(file, program, jq_seconds):
+            if value is not None:
+                content, original_format = _written(value)
+                yield clean(content), {"source": source}, "text", original_format
+    except RecursionError:
+        raise UnusableFile("the JSON is nested too deeply") from None
+
+
+def _written(value: Any) -> tuple[str, str]:
+    if isinstance(value, str):
+        return value, "text"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, indent=2), "json"
+    return json.dumps(value), "text"
+
+
+def _outputs(file: BinaryIO, program: str, seconds: float) -> Iterator[Any]:
+    for output in jq_programs.run(program, "".join(text_blocks(file)), seconds):
+        value = _decoder().decode(output)
+        if isinstance(value, list):
+            yield from value
+        else:
+            yield value
+
+
+def _elements(file: BinaryIO) -> Iterator[Any]:
+    """Yield the elements of each list, and every other value, at the root of the file."""
+    reader = _Reader(text_blocks(file))
+    while (first := reader.peek()) is not None:
+        if first == "[":
+            yield from _list_elements(reader)
+        else:
+            yield reader.value()
+
+
+def _list_elements(reader: _Reader) -> Iterator[Any]:
+    reader.skip()
+    if reader.peek() == "]":
+        reader.skip()
+        return
+    while True:
+        yield reader.value()
+        following = reader.peek()
+        if following not in {",", "]"}:
+            raise reader.problem("a comma or the end of the list was expected")
+        reader.skip()
+        if following == "]":
+            return
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _decoder() -> json.JSONDecoder:
+    # control characters within texts are met in real files; they do no harm
+    return json.JSONDecoder(strict=False, parse_constant=_no_constant)
+
+
+class _Reader:
+    """Reads JSON values from blocks of text, holding no more than the value at hand."""
+
+    def __init__(self, blocks: Iterator[str]) -> None:
+        self._blocks, self._decode = blocks, _decoder().raw_decode
+        self._text, self._at, self._passed, self._is_whole = "", 0, 0, False
+
+    def peek(self) -> str | None:
+        """Return the next character that is not a blank, or None at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._grow():
+                return None
+
+    def skip(self) -> None:
+        """Pass the character that `peek` gave."""
+        self._at += 1
+
+    def value(self) -> Any:
+        """Return the next value, reading on until it is whole."""
+        self.peek()
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if not self._grow():
+                    raise self.problem(error.msg) from None
+            except ValueError as error:
+                raise UnusableFile(f"the file is not valid JSON: {error}") from None
+            else:
+                # a number at the end of what has been read may go on
+                if end < len(self._text) or not self._grow():
+                    self._at = end
+                    return value
+
+    def problem(self, reason: str) -> UnusableFile:
+        """Return the failure at the present place."""
+        place = self._passed + self._at
+        return UnusableFile(f"the file is not valid JSON: {reason}, at character {place} or after")
+
+    def _grow(self) -> bool:
+        """Read at least as much again as is held, so that a long value is not begun anew too often."""
+        wanted = len(self._text) - self._at
+        parts, length = [self._text[self._at :]], 0
+        while not self._is_whole and (length == 0 or length < wanted):
+            block = next(self._blocks, None)
+            if block is None:
+                self._is_whole = True
+            else:
+                parts.append(block)
+                length += len(block)
+        if length:
+            self._passed += self._at
+            self._text, self._at = "".join(parts), 0
+        return length > 0

@@ -1,0 +1,199 @@
+"""The loaders in their children: what a hostile file or program does stays there, and is said in words."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shoald.adapters.parser_child.limits import MIB, ParserLimits
+from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
+from shoald.domain.failures import InvalidLoaderParams, UnsupportedLoader
+from shoald.domain.records.segment_set import SetItem
+
+pytestmark = pytest.mark.integration
+
+HOSTILE = """
+import ctypes, os, time
+
+def crash(file, *, source, params):
+    yield ("fine so far", {}, "text", "text")
+    ctypes.string_at(0)
+
+def hog(file, *, source, params):
+    yield ("x" * 2**40, {}, "text", "text")
+
+def spin(file, *, source, params):
+    while True:
+        pass
+    yield
+
+def stall(file, *, source, params):
+    time.sleep(3600)
+    yield
+
+def long(file, *, source, params):
+    yield ("x" * 3_000_000, {}, "text", "text")
+
+def mistake(file, *, source, params):
+    yield ("1", {}, "text", "text")
+    raise KeyError("a mistake of ours")
+
+def look(file, *, source, params):
+    seen = os.listdir()
+    try:
+        open("new", "wb", buffering=0).write(b"x")
+        wrote = True
+    except OSError:
+        wrote = False
+    yield (repr((dict(os.environ), seen, wrote)), {}, "text", "text")
+"""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ParserChildLoader:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "hostile.py").write_text(HOSTILE)
+    names = ("crash", "hog", "spin", "stall", "long", "mistake", "look")
+    limits = ParserLimits(memory_bytes=256 * MIB, cpu_seconds=1, stall_seconds=2.5, max_segment_bytes=MIB)
+    loader = ParserChildLoader(parsers={name: Parser(function=f"hostile:{name}") for name in names}, limits=limits)
+    monkeypatch.setattr(loader, "_path", [str(folder)])
+    return loader
+
+
+@pytest.fixture
+def loader() -> ParserChildLoader:
+    where = "shoald.adapters.document_loaders"
+    return ParserChildLoader(
+        parsers={
+            "json": Parser(function=f"{where}.json:load", options={"jq_seconds": 0.4}),
+            "csv": Parser(function=f"{where}.csv:load"),
+        },
+        limits=ParserLimits(memory_bytes=512 * MIB, max_segments=1000),
+    )
+
+
+def load(loader: ParserChildLoader, tmp_path: Path, data: str, kind: str, **params: object) -> list[SetItem]:
+    file = tmp_path / "file"
+    file.write_text(data)
+    return list(loader.load(str(file), filename="named.x", loader_type=kind, loader_params=params))
+
+
+def test_segments_come_in_order_with_fresh_ids(loader: ParserChildLoader, tmp_path: Path) -> None:
+    items = load(loader, tmp_path, '["a", {"b": 1}]', "JSON")
+    assert [(item.position, item.content, item.original_format) for item in items] == [
+        (0, "a", "text"),
+        (1, '{\n  "b": 1\n}', "json"),
+    ]
+    assert len({item.item_id for item in items}) == 2
+    assert all(item.metadata == {"source": "named.x"} and item.level == 0 and item.path == () for item in items)
+
+
+def test_an_unknown_loader_is_named_at_once(loader: ParserChildLoader) -> None:
+    with pytest.raises(UnsupportedLoader) as caught:
+        loader.load("/nowhere", filename="x", loader_type="papyrus", loader_params={})
+    assert caught.value.detail == {"loader_type": "papyrus"}
+
+
+def test_a_bad_parameter_is_named(loader: ParserChildLoader, tmp_path: Path) -> None:
+    with pytest.raises(InvalidLoaderParams, match="chunk_size must be a whole number") as caught:
+        load(loader, tmp_path, "a\n1", "csv", chunk_size=0)
+    assert caught.value.detail == {"parameter": "chunk_size", "loader_type": "csv"}
+
+
+@pytest.mark.parametrize("program", ["def f: f; f", "last(range(1e15))", "[repeat(1)] | length", "until(false; .)"])
+def test_an_endless_program_is_ended(loader: ParserChildLoader, tmp_path: Path, program: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(InvalidLoaderParams, match=r"jq_schema took too long|memory"):
+        load(loader, tmp_path, "[1]", "json", jq_schema=program)
+    assert time.monotonic() - began < 5
+
+
+def test_endless_outputs_are_counted(loader: ParserChildLoader, tmp_path: Path) -> None:
+    with pytest.raises(InvalidLoaderParams, match="more than 1,000 segments"):
+        load(loader, tmp_path, "[1]", "json", jq_schema="repeat(1)")
+
+
+def test_a_child_has_nothing_to_see_and_nowhere_to_write(
+    hostile: ParserChildLoader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOAL_SECRET", "hidden")
+    (item,) = load(hostile, tmp_path, "", "look")
+    environment, files, wrote = ast.literal_eval(item.content)
+    assert set(environment) <= {"LC_CTYPE"}, "Python itself sets it when there is no locale"
+    assert files == []
+    assert not wrote
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("crash", "ended early"),
+        ("hog", "more memory than its parser may use"),
+        ("spin", "processor time"),
+        ("stall", "gave nothing for 2.5 seconds"),
+        ("long", "a segment would be larger than 1 MiB"),
+        ("mistake", "could not be parsed: KeyError"),
+    ],
+)
+def test_a_parser_that_goes_wrong_is_a_clear_failure(
+    hostile: ParserChildLoader, tmp_path: Path, kind: str, words: str
+) -> None:
+    with pytest.raises(InvalidLoaderParams, match=words):
+        load(hostile, tmp_path, "", kind)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_child_is_gone_when_nobody_reads_on(loader: ParserChildLoader, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("[" + ",".join('"' + "some text " * 1000 + '"' for _ in range(900)) + "]")
+    before = set(children_of(os.getpid()))
+    items = loader.load(str(file), filename="x", loader_type="json", loader_params={})
+    next(items)
+    assert set(children_of(os.getpid())) - before
+    items.close()  # type: ignore[attr-defined]
+    assert set(children_of(os.getpid())) <= before
+
+
+PARENT = """
+import sys
+from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
+parser = Parser(function="shoald.adapters.document_loaders.json:load", options={"jq_seconds": 600})
+list(ParserChildLoader(parsers={"json": parser}).load(
+    sys.argv[1], filename="x", loader_type="json", loader_params={"jq_schema": "def f: f; f"}))
+"""
+
+
+def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("1")
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)])
+    try:
+        deadline = time.monotonic() + 20
+        while not (children := children_of(parent.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.3)
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 5
+    while any(is_running(child) for child in children):
+        assert time.monotonic() < deadline, "the child outlived its parent"
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
