@@ -72,8 +72,8 @@ class WatchedPart:
 
     def start(self) -> None:
         """Start the process; raises `PartStartError` when it cannot even be prepared."""
-        self._running = start_part(self.part, self._log)
         self._began = time.monotonic()
+        self._running = start_part(self.part, self._log)
         self.phase = Phase.STARTING
 
     def tick(self) -> bool:

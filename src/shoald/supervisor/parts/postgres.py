@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,13 +84,15 @@ class PostgresServer:
 
     def _initialise(self) -> None:
         # initdb works beside the final place and is renamed there: a start that was killed half-way starts anew
+        prefix, user = _way_of_not_being_root()
+        if user:
+            _check_that_others_may_enter(self.data.parent)
         unfinished = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
         password_file = unfinished.with_name(f"{unfinished.name}.{secrets.token_hex(4)}")
         password_file.touch(mode=0o600)
         password_file.write_text(self.password)
-        prefix, user = _way_of_not_being_root()
         if user:
             os.chown(unfinished, _NOBODY, _NOBODY)
             os.chown(password_file, _NOBODY, _NOBODY)
@@ -106,6 +109,15 @@ class PostgresServer:
         done = subprocess.run(command, check=False, user=user, capture_output=True, text=True)
         if done.returncode != 0:
             raise PartStartError(f"initdb failed in {data}:\n{done.stderr.strip()}")
+
+
+def _check_that_others_may_enter(folder: Path) -> None:
+    for above in (folder, *folder.parents):
+        if not above.stat().st_mode & stat.S_IXOTH:
+            raise PartStartError(
+                f"root may not run PostgreSQL, and `nobody`, who does it instead, may not enter {above}. Run Shoal as"
+                f" another user, or choose --data below folders that everybody may enter, or chmod o+x {above}."
+            )
 
 
 @lru_cache(maxsize=1)
