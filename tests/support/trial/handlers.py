@@ -24,7 +24,7 @@ HEAVY_TRIAL = "index_build"  # a real type, so that the trial goes to the heavy 
 TABLES = """
 CREATE TABLE IF NOT EXISTS trial_starts (job_id text, attempt int, pid int, at timestamptz DEFAULT clock_timestamp());
 CREATE TABLE IF NOT EXISTS trial_results (job_id text, attempt int, content text);
-CREATE TABLE IF NOT EXISTS trial_follows (job_id text, state text, attempt int, at timestamptz DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS trial_follows (job_id text, state text, attempt int);
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from support.trial.handlers import add_handlers  # noqa: E402 - found by the line above
+from support.trial.handlers import add_handlers
 
 COMMAND = (sys.executable, "-u", __file__)
 
