@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -136,14 +137,19 @@ def holder_of(port: int) -> str | None:
     """Return name and pid of the process that listens on a port, where this user may know it."""
     sockets = _listening_sockets(port)
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            held = {str(link.readlink()) for link in folder.iterdir()}
-        except OSError:
-            continue
-        if held & sockets:
+        if sockets & _open_files(folder):
             name = (folder.parent / "comm").read_text().strip()
             return f"{name} (process {folder.parent.name})"
     return None
+
+
+def _open_files(folder: Path) -> set[str]:
+    found = set()
+    with contextlib.suppress(OSError):  # another user's process
+        for link in folder.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.add(str(link.readlink()))
+    return found
 
 
 def _listening_sockets(port: int) -> set[str]:
