@@ -147,7 +147,6 @@ class Generation:
 
     def envoy(self, files: descriptor_pb2.FileDescriptorSet) -> None:
         """Make the descriptor set that Envoy loads."""
-        sys.path[:0] = [str(self.out / "python")]
         from tools.envoy_routes import write_routes
         from tools.envoy_twin import twin
 
@@ -169,6 +168,7 @@ class Generation:
         files = self.image_of_everything()
         self.lint()
         self.python()
+        sys.path[:0] = [str(self.out / "python"), str(ROOT / "src")]  # what follows imports what was just made
         self.betterproto2()
         self.envoy(files)
         contract = Contract(descriptor_pb2.FileDescriptorSet.FromString(self.image.read_bytes()))
