@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -36,11 +36,12 @@ if TYPE_CHECKING:
     from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.tracing import Tracing
-    from shoald.application.use_cases import UseCases
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.use_cases import UseCases
     from shoald.worker.control import ControlLine
 
 _SWEEP_SECONDS = 60.0
+_WORKER_IDLE_SECONDS = 600.0
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Adapters:
 
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
+    is_worker: bool = False
     job_handlers: dict[str, JobHandler] = field(default_factory=dict)
     on_close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -62,9 +64,10 @@ class Adapters:
         from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 
         limits = DatabaseLimits(
-            pool_size=self.settings.database_pool_size,
-            statement_seconds=self.settings.statement_timeout_seconds,
+            pool_size=self.settings.database_pool_size, statement_seconds=self.settings.statement_timeout_seconds
         )
+        if self.is_worker:  # a job's statements may be long: its lease, its deadline and its user's patience bound it
+            limits = replace(limits, statement_seconds=0.0, idle_seconds=_WORKER_IDLE_SECONDS)
         engine = make_engine(self.settings.database_url, limits)
         self.on_close.callback(engine.dispose)
         return PostgresUnitsOfWork(engine)

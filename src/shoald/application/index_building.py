@@ -25,6 +25,8 @@ from shoald.domain.failures import (
     IndexBuildNotFound,
     IndexNotFound,
     InvalidIndexConfig,
+    JobCanceled,
+    JobFenced,
 )
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
@@ -170,7 +172,7 @@ class IndexBuildHandler:
                     stored=stored,
                 ),
             )
-        except BaseException:
+        except (JobCanceled, JobFenced):  # only then is it certain that the transaction did not go through
             with contextlib.suppress(Failure):
                 vector_index.drop(stored)
             raise

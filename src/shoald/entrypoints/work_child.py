@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[object]
 
     settings = read_settings()
     limit_memory(settings.worker_memory_mib)
-    adapters = Adapters(settings)
+    adapters = Adapters(settings, is_worker=True)
     build_job_handlers(adapters)
     if add_handlers is not None:
         add_handlers(adapters)

@@ -66,5 +66,7 @@ def _session_options(limits: DatabaseLimits) -> str:
         "lock_timeout": limits.lock_seconds,
         "idle_in_transaction_session_timeout": limits.idle_seconds,
     }
+    # the locks of a process that was killed are given up at once, not when its statement is done
+    milliseconds["client_connection_check_interval"] = 0.5
     settings = [f"-c {name}={round(seconds * 1000)}" for name, seconds in milliseconds.items()]
     return " ".join([*settings, "-c TimeZone=UTC"])
