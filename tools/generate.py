@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import filecmp
+import importlib
 import os
 import shutil
 import subprocess
@@ -94,12 +95,18 @@ class Generation:
             *(f"--descriptor_set_in={self.validate}", *arguments),
         )
 
-    def image_of_everything(self) -> descriptor_pb2.FileDescriptorSet:
+    def make_image(self) -> None:
         """Compile all sources with imports and comments: the input of buf, Envoy, OpenAPI and other languages."""
         self.validate.write_bytes(validate_descriptor_set().SerializeToString(deterministic=True))
         everything = [*sources(), *DETAILS]
         self.protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={self.image}", *everything)
-        return descriptor_pb2.FileDescriptorSet.FromString(self.image.read_bytes())
+
+    def read_contract(self) -> Contract:
+        """Return the image with the options in it, which are known once the code just made is imported."""
+        sys.path[:0] = [str(self.out / "python"), str(ROOT / "src")]
+        for module in ("buf.validate.validate_pb2", "shoal.options.v1.options_pb2", "google.api.annotations_pb2"):
+            importlib.import_module(module)
+        return Contract(descriptor_pb2.FileDescriptorSet.FromString(self.image.read_bytes()))
 
     def lint(self) -> None:
         """Check style, and that nothing released was broken."""
@@ -145,17 +152,15 @@ class Generation:
 
         write_index(contract, out)
 
-    def envoy(self, files: descriptor_pb2.FileDescriptorSet) -> None:
-        """Make the descriptor set that Envoy loads."""
+    def envoy(self, contract: Contract) -> None:
+        """Make the descriptor set that Envoy loads, and what its configuration must know of the contract."""
         from tools.envoy_routes import write_routes
         from tools.envoy_twin import twin
 
         out = self.out / "envoy"
         out.mkdir(parents=True)
-        # read again, now that the options' extensions are known
-        again = descriptor_pb2.FileDescriptorSet.FromString(files.SerializeToString())
-        (out / "shoal.binpb").write_bytes(twin(again).SerializeToString(deterministic=True))
-        write_routes(Contract(again), out)
+        (out / "shoal.binpb").write_bytes(twin(contract.files).SerializeToString(deterministic=True))
+        write_routes(contract, out)
 
     def openapi(self, contract: Contract) -> None:
         """Make the OpenAPI documents of both families and of both together."""
@@ -165,13 +170,12 @@ class Generation:
 
     def all(self) -> None:
         """Run every step in the order in which they need each other."""
-        files = self.image_of_everything()
+        self.make_image()
         self.lint()
         self.python()
-        sys.path[:0] = [str(self.out / "python"), str(ROOT / "src")]  # what follows imports what was just made
         self.betterproto2()
-        self.envoy(files)
-        contract = Contract(descriptor_pb2.FileDescriptorSet.FromString(self.image.read_bytes()))
+        contract = self.read_contract()
+        self.envoy(contract)
         self.openapi(contract)
         self.typescript(contract)
         (self.out / "README.md").write_text(GEN_README, encoding="utf-8")

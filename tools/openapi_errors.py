@@ -139,4 +139,7 @@ def _response(found: list[Failure], family: Family, prefix: str) -> Json:
     examples = {failure.code: {"value": json.loads(json_body(failure, family))} for failure in found}
     content = {"schema": {"$ref": f"#/components/schemas/{prefix}{name}"}, "examples": examples}
     described = ", ".join(f"`{failure.code}`" for failure in found)
-    return {"description": f"{found[0].message if len(found) == 1 else 'One of'} ({described})", "content": {"application/json": content}}
+    return {
+        "description": f"{found[0].message if len(found) == 1 else 'One of'} ({described})",
+        "content": {"application/json": content},
+    }
