@@ -7,8 +7,8 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from shoald.domain.json_types import JsonObject
@@ -67,6 +67,10 @@ class Page(Generic[T]):
     offset: int
     total: int | None
     next_cursor: str | None
+    include_total: bool = False
+
+
+Sealer = Callable[[int | str], str]
 
 
 class PageCursors:
@@ -94,18 +98,30 @@ class PageCursors:
         position: int | str = json.loads(body)
         return position
 
+    def sealer(self, scope: str, query: ListQuery) -> Sealer:
+        """Return `seal` for one list and query."""
+        return lambda position: self.seal(scope, query, position)
+
     def _seal(self, scope: str, query: ListQuery, body: bytes) -> bytes:
         asked = [scope, query.filters, [[key.field, key.descending] for key in query.sort], query.search]
         shape = json.dumps(asked, sort_keys=True, default=str).encode()
         return hmac.digest(self._secret, hashlib.sha256(shape).digest() + body, "sha256")[:_SEAL_BYTES]
 
 
+def condition_of(filters: JsonObject | None) -> Condition | None:
+    """Return the condition that filters mean, None for none; raises `InvalidFields` for what they may not say."""
+    if not filters:
+        return None
+    from shoald.domain.filters import parse_filter
+
+    return parse_filter(filters)
+
+
 def select_page(query: ListQuery, position: int | str, condition: Condition | None) -> Selection:
     """Return what to ask a repository for: one row more than the page, which tells whether there is another page."""
-    at_id = isinstance(position, str)
     return Selection(
         limit=query.limit + 1,
-        offset=0 if at_id else (position or query.offset) if isinstance(position, int) else 0,
+        offset=(position or query.offset) if isinstance(position, int) else 0,
         after=position if isinstance(position, str) else None,
         condition=condition,
         sort=query.sort,
@@ -114,19 +130,26 @@ def select_page(query: ListQuery, position: int | str, condition: Condition | No
 
 
 def make_page(
-    rows: Sequence[T], query: ListQuery, selection: Selection, *, total: int | None, next_cursor: str | None
+    rows: Sequence[T],
+    query: ListQuery,
+    selection: Selection,
+    *,
+    total: int | None,
+    seal: Sealer,
+    id_of: Callable[[T], str] | None = None,
 ) -> Page[T]:
-    """Cut the row too many off; the cursor is kept only when there was one."""
+    """Cut the row too many off and, if there was one, seal where the next page begins.
+
+    With `id_of` that is behind the last id (for lists in the order of their ids), else at an offset.
+    """
+    items = rows[: query.limit]
     has_more = len(rows) > query.limit
+    position: int | str = selection.offset + query.limit if id_of is None else id_of(items[-1]) if has_more else 0
     return Page(
-        items=rows[: query.limit],
+        items=items,
         limit=query.limit,
         offset=selection.offset,
         total=total,
-        next_cursor=next_cursor if has_more else None,
+        next_cursor=seal(position) if has_more else None,
+        include_total=query.include_total,
     )
-
-
-def without_cursor(query: ListQuery) -> ListQuery:
-    """Return the query as its cursor is made for: whatever page it asks for."""
-    return replace(query, cursor=None)

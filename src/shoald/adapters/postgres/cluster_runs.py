@@ -102,15 +102,15 @@ class PostgresClusterRuns:
         )
         return None if row is None else _run(row)
 
-    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
-        """Return runs without their centroids, newest first unless sorted."""
-        statement = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
-        return [_run(row) for row in self._connection.execute(_LISTED.page(statement, selection)).mappings()]
-
     def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
         """Return all runs that meet the condition, without their centroids and without limits."""
         mine = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
         return [_run(row) for row in self._connection.execute(mine.where(_LISTED.conditions(selection))).mappings()]
+
+    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return runs without their centroids, newest first unless sorted."""
+        statement = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
+        return [_run(row) for row in self._connection.execute(_LISTED.page(statement, selection)).mappings()]
 
     def move(
         self, run_id: str, status: str, at: datetime, *, error_code: str | None = None, error_message: str | None = None

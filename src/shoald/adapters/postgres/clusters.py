@@ -79,15 +79,15 @@ class PostgresClusters:
         row = self._connection.execute(statement).first()
         return None if row is None else _cluster(row)
 
-    def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
-        """Return definitions, newest first unless sorted."""
-        statement = select(clusters).where(clusters.c.namespace_id == namespace_id)
-        return [_cluster(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
-
     def all(self, namespace_id: str, selection: Selection) -> list[Cluster]:
         """Return all that meet the condition, without limits."""
         mine = select(clusters).where(clusters.c.namespace_id == namespace_id, _LISTED.conditions(selection))
         return [_cluster(row) for row in self._connection.execute(mine)]
+
+    def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
+        """Return definitions, newest first unless sorted."""
+        statement = select(clusters).where(clusters.c.namespace_id == namespace_id)
+        return [_cluster(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
 
     def set_last_run(self, cluster_id: str, run_id: str, at: datetime) -> None:
         """Note the run that was started last."""

@@ -49,7 +49,7 @@ class ListedTable:
         chosen = self.ordered(statement.where(self.conditions(selection)), selection)
         return chosen.limit(selection.limit).offset(selection.offset)
 
-    def count(self, where: ColumnElement[bool], selection: Selection) -> Select[tuple[int]]:
+    def count(self, where: ColumnElement[bool], selection: Selection) -> Select[int]:
         """Return the statement that counts the whole list."""
         return select(func.count()).select_from(self.table).where(where, self.conditions(selection))
 

@@ -154,7 +154,7 @@ Index("ix_cluster_runs_job_id", cluster_runs.c.job_id)
 event.listen(
     namespaces,
     "after_create",
-    DDL(
+    DDL(  # type: ignore[no-untyped-call] # SQLAlchemy leaves its constructor untyped
         "INSERT INTO namespaces (namespace_id, namespace_name, description, mode, created_at, updated_at)"
         " VALUES ('ns_default', 'default', 'Where callers are who name none.', 'managed', now(), now())"
         " ON CONFLICT DO NOTHING"

@@ -34,10 +34,6 @@ class ClusterRunRepository(Protocol):
         """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
         ...
 
-    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
-        """Return runs without their centroids, newest first unless sorted."""
-        ...
-
     def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
         """Return all runs that meet the condition, without their centroids and without limits."""
         ...
@@ -58,4 +54,8 @@ class ClusterRunRepository(Protocol):
 
     def record_inputs(self, run_id: str, revisions: JsonObject) -> None:
         """Note the revisions of the collections that a run reads."""
+        ...
+
+    def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
+        """Return runs without their centroids, newest first unless sorted."""
         ...

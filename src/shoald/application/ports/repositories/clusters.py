@@ -20,10 +20,6 @@ class ClusterRepository(Protocol):
         """Return the definition of the namespace with this id, else the one with this name."""
         ...
 
-    def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
-        """Return definitions, newest first unless sorted."""
-        ...
-
     def all(self, namespace_id: str, selection: Selection) -> list[Cluster]:
         """Return all that meet the condition, without limits."""
         ...
@@ -34,4 +30,8 @@ class ClusterRepository(Protocol):
 
     def delete(self, cluster_id: str) -> None:
         """Remove a definition with its runs."""
+        ...
+
+    def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
+        """Return definitions, newest first unless sorted."""
         ...

@@ -1,0 +1,145 @@
+"""Artifacts of cluster runs as Parquet files, written to any sink and read in batches."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shoald.application.ports.run_tables import ByteSink, Column, Columns
+from shoald.domain.failures import DataCorrupt
+
+_ROWS_PER_GROUP = 65_536
+_MATRIX_DIMENSIONS = 2
+
+
+class ParquetRunTables:
+    """`RunTables` by pyarrow."""
+
+    def write(self, sink: ByteSink, columns: Columns, *, metadata: Mapping[str, str]) -> int:
+        """Write columns of one length as a file."""
+        table = pa.table({name: _to_arrow(column) for name, column in columns.items()})
+        table = table.replace_schema_metadata(dict(metadata))
+        words = [field.name for field in table.schema if field.name in {"cluster_id", "collection_id", "cluster_label"}]
+        with pq.ParquetWriter(
+            _Sink(sink),
+            table.schema,
+            compression="zstd",
+            use_dictionary=words,  # few words, often repeated; ids and floats are faster and smaller without
+            write_page_checksum=True,
+        ) as writer:
+            writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+        return int(table.num_rows)
+
+    def read(
+        self,
+        path: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: tuple[str, str] | None = None,
+        batch_rows: int = 8192,
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield a file's columns in batches."""
+        with _opened(path) as file:
+            wanted = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+            groups = _groups(file, where)
+            for batch in file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=wanted):
+                kept = batch if where is None else batch.filter(pc.equal(batch.column(where[0]), where[1]))
+                if kept.num_rows:
+                    yield {name: _from_arrow(kept.column(name)) for name in kept.schema.names}
+
+    def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+        """Yield a file as Arrow IPC streams of one batch each."""
+        with _opened(path) as file:
+            for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
+                yield from _messages(batch, max_bytes)
+
+
+class _Sink(io.RawIOBase):
+    """A file that Parquet can be written to, forward only."""
+
+    def __init__(self, sink: ByteSink) -> None:
+        self._sink = sink
+        self._at = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, piece: Any) -> int:
+        self._sink.write(bytes(piece))
+        self._at += len(piece)
+        return len(piece)
+
+
+def _opened(path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataCorrupt(f"An artifact cannot be read: {error}.") from error
+
+
+def _to_arrow(column: Column) -> pa.Array:
+    if isinstance(column, np.ndarray) and column.ndim == _MATRIX_DIMENSIONS:
+        flat = pa.array(np.ascontiguousarray(column).reshape(-1), type=pa.float32())
+        offsets = np.arange(len(column) + 1, dtype=np.int32) * column.shape[1]
+        return pa.ListArray.from_arrays(pa.array(offsets), flat)
+    if isinstance(column, np.ndarray) and column.dtype.kind == "S":
+        return pa.array(column.tolist(), type=pa.binary()).cast(pa.string())
+    if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+        return pa.array(column, mask=np.isnan(column))
+    if isinstance(column, np.ndarray):
+        return pa.array(column)
+    return _of_objects(column)
+
+
+def _of_objects(column: Sequence[Any]) -> pa.Array:
+    """Type a column by its first value, so that one without any is text."""
+    first = next((value for value in column if value is not None), "")
+    if isinstance(first, np.ndarray):
+        return pa.array([None if value is None else value.tolist() for value in column], type=pa.list_(pa.float32()))
+    if isinstance(first, list | tuple):
+        return pa.array(list(column), type=pa.list_(pa.string()))
+    kinds = {bool: pa.bool_(), int: pa.int32(), float: pa.float64(), str: pa.string()}
+    return pa.array(list(column), type=kinds[type(first)])
+
+
+def _from_arrow(column: pa.Array) -> Any:
+    if pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type):
+        return [None if one.values is None else one.values.to_numpy(zero_copy_only=False) for one in column]
+    return column.to_pylist()
+
+
+def _groups(file: pq.ParquetFile, where: tuple[str, str] | None) -> list[int]:
+    """Return the row groups that may hold the value, by their statistics."""
+    everything = list(range(file.num_row_groups))
+    if where is None:
+        return everything
+    at = file.schema_arrow.names.index(where[0])
+    kept = []
+    for group in everything:
+        statistics = file.metadata.row_group(group).column(at).statistics
+        if statistics is None or not statistics.has_min_max or statistics.min <= where[1] <= statistics.max:
+            kept.append(group)
+    return kept
+
+
+def _messages(batch: pa.RecordBatch, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """Halve a batch until its stream is small enough."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    body = sink.getvalue()
+    if body.size <= max_bytes or batch.num_rows <= 1:
+        yield body.to_pybytes(), batch.num_rows
+        return
+    half = batch.num_rows // 2
+    yield from _messages(batch.slice(0, half), max_bytes)
+    yield from _messages(batch.slice(half), max_bytes)

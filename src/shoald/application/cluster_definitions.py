@@ -1,0 +1,255 @@
+"""What a caller asks to cluster goes in, in any documented spelling; one definition with its defaults comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shoald.domain.clustering.parameters import AlgorithmParameters, PreprocessingStep, parse_algorithm, parse_steps
+from shoald.domain.failures import FieldProblem, InvalidFields, Unsupported
+from shoald.domain.identifiers import looks_like_an_id
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import Collection
+from shoald.domain.vocabulary import ClusterType
+
+PATH_WORDS = frozenset(
+    {"list", "enrich", "triggers", "execute", "executions", "artifacts", "groups", "visualization", "jobs", "export"}
+)
+"""Words of this API's paths, which must not be names: the paths would mean something else."""
+
+# short model names of the guide, and the dated ones that clients know
+_DATED_MODELS = {
+    "gpt-4o": "gpt-4o-2024-08-06",
+    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
+    "gpt-4.1": "gpt-4.1-2025-04-14",
+    "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
+    "o3-mini": "o3-mini-2025-01-31",
+    "gemini-2.5-flash-preview-04-17": "gemini-2.5-flash",
+    "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
+    "claude-haiku-4-5": "claude-haiku-4-5-20251001",
+    "claude-3-5-sonnet": "claude-3-5-sonnet-20241022",
+    "claude-3-5-haiku": "claude-3-5-haiku-20241022",
+}
+_KNOWN_MODELS = frozenset(_DATED_MODELS.values()) | {
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-pro",
+    "gemini-3.1-flash-lite",
+    "gemini-3.5-flash-lite",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """A definition as a run works by it: everything decided, but for what the collections hold.
+
+    `warnings` name what was asked for and does not apply.
+    """
+
+    features: tuple[str, ...]
+    algorithm: AlgorithmParameters
+    steps: tuple[PreprocessingStep, ...]
+    sample_size: int | None
+    normalize: bool
+    strategy: str
+    weights: JsonObject
+    map_dimensions: int | None
+    filters: JsonObject | None
+    labeling: JsonObject
+    warnings: tuple[str, ...]
+
+
+def normalized(asked: JsonObject) -> dict[str, Any]:
+    """Return the create shape of the document with the guide's other spellings brought into it.
+
+    Raises `InvalidFields` for what is missing, and `Unsupported` for what this version does not do.
+    """
+    vector = {key: value for key, value in (asked.get("vector_config") or {}).items() if not _is_empty(value)}
+    method = vector.pop("clustering_method", None) or vector.pop("algorithm", None) or asked.get("algorithm")
+    vector.pop("algorithm", None)
+    _refuse_unsupported(asked, vector)
+    if method is None:
+        raise InvalidFields.field(
+            "body", "vector_config", "clustering_method", message="Field required", kind="missing"
+        )
+    definition: dict[str, Any] = {
+        "collection_ids": _collection_ids(asked),
+        "cluster_type": asked.get("cluster_type") or ClusterType.VECTOR.value,
+        "vector_config": {
+            "feature_uris": _features(asked, vector),
+            "clustering_method": method,
+            "algorithm_params": _parameters(asked, vector, method),
+            "sample_size": vector.get("sample_size") or asked.get("sample_size"),
+            "multi_feature_strategy": vector.get("multi_feature_strategy") or "concatenate",
+            "feature_weights": vector.get("feature_weights") or {},
+            "normalize_features": vector.get("normalize_features", True),
+            "preprocessing_steps": _steps(asked, vector),
+            "vis_n_components": vector.get("vis_n_components") or _reduced(asked) or 2,
+            "layout_stability": vector.get("layout_stability"),
+            "hierarchical": False,
+            "max_hierarchy_depth": vector.get("max_hierarchy_depth"),
+        },
+        "filters": asked.get("filters") or None,
+        "llm_labeling": _labeling(asked.get("llm_labeling")),
+    }
+    read_spec(definition)
+    return definition
+
+
+def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> ClusterSpec:
+    """Read a stored definition, and what one run changes of it; raises `InvalidFields` for a bad parameter."""
+    changes = overrides or {}
+    vector: Mapping[str, Any] = definition["vector_config"]
+    loc = ("body", "vector_config")
+    algorithm, dropped = parse_algorithm(
+        vector["clustering_method"], vector["algorithm_params"], loc=(*loc, "algorithm_params")
+    )
+    steps, more = parse_steps(vector["preprocessing_steps"], loc=(*loc, "preprocessing_steps"))
+    dimensions = changes.get("vis_n_components") or vector["vis_n_components"]
+    return ClusterSpec(
+        features=tuple(vector["feature_uris"]),
+        algorithm=algorithm,
+        steps=steps,
+        sample_size=changes.get("sample_size") or vector["sample_size"],
+        normalize=vector["normalize_features"],
+        strategy=vector["multi_feature_strategy"],
+        weights=vector["feature_weights"],
+        map_dimensions=None if changes.get("defer_visualization") else dimensions,
+        filters=changes.get("filters") or definition["filters"],
+        labeling=changes.get("llm_labeling") or definition["llm_labeling"] or {},
+        warnings=(*dropped, *more, *_idle(vector, changes)),
+    )
+
+
+def check_name(name: str) -> None:
+    """Raise `InvalidFields` for a name that a path could not tell from a word of its own or from an id."""
+    message = None
+    if name.lower() in PATH_WORDS:
+        message = f"{name!r} is a word of this API's paths and cannot be a name"
+    elif looks_like_an_id(name):
+        message = "a name must not look like an id"
+    elif "/" in name or name != name.strip() or not name.isprintable():
+        message = "a name must not hold slashes, control characters or outer spaces"
+    if message is not None:
+        raise InvalidFields.field("body", "cluster_name", message=message, value=name)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFeature:
+    """One feature, and the vector that it means in each collection."""
+
+    name: str
+    vector_names: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def resolve_features(features: Sequence[str], collections: Sequence[Collection]) -> tuple[ResolvedFeature, ...]:
+    """Return the vectors that the features mean in each collection that has any.
+
+    None given means the only vector of them all. Raises `InvalidFields` that lists the names there are.
+    """
+    filled = [one for one in collections if one.vector_configs]
+    if not filled:
+        return ()
+    if not features:
+        common = set.intersection(*({config.name for config in one.vector_configs} for one in filled))
+        everything = {config.name for one in filled for config in one.vector_configs}
+        if len(everything) != 1 or len(common) != 1:
+            raise _unknown_feature(None, filled)
+        features = tuple(common)
+    return tuple(_resolve(feature, filled) for feature in features)
+
+
+def _resolve(feature: str, collections: Sequence[Collection]) -> ResolvedFeature:
+    output = feature.rpartition("/")[2] if "://" in feature else feature
+    found = {}
+    for one in collections:
+        exact = [config.name for config in one.vector_configs if config.feature_uri == feature]
+        named = [config.name for config in one.vector_configs if config.name == output]
+        if not (exact or named):
+            raise _unknown_feature(feature, collections)
+        found[one.collection_id] = (exact or named)[0]
+    return ResolvedFeature(feature, found)
+
+
+def _unknown_feature(feature: str | None, collections: Sequence[Collection]) -> InvalidFields:
+    names = sorted({config.feature_uri or config.name for one in collections for config in one.vector_configs})
+    what = "the collections have several vectors; name one" if feature is None else f"there is no feature {feature!r}"
+    return InvalidFields(
+        [FieldProblem(("body", "vector_config", "feature_uris"), "value_error", f"{what}: {', '.join(names)}", feature)]
+    )
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ([], {})
+
+
+def _refuse_unsupported(asked: JsonObject, vector: JsonObject) -> None:
+    wanted = {
+        "cluster_type attribute": asked.get("cluster_type") == ClusterType.ATTRIBUTE
+        or not _is_empty(asked.get("attribute_config")),
+        "source_cluster_ids": not _is_empty(asked.get("source_cluster_ids")),
+        "enrich_source_collection": asked.get("enrich_source_collection"),
+        "auto_execute_on_batch": asked.get("auto_execute_on_batch"),
+        "hierarchical": asked.get("hierarchical") or vector.get("hierarchical"),
+    }
+    for what, is_wanted in wanted.items():
+        if is_wanted:
+            raise Unsupported(f"This version of Shoal does not do {what}.", detail={"field": what.split()[0]})
+
+
+def _collection_ids(asked: JsonObject) -> list[str]:
+    ids = asked.get("collection_ids") or asked.get("source_collection_ids") or []
+    if not ids:
+        raise InvalidFields.field("body", "collection_ids", message="Field required", kind="missing")
+    return list(dict.fromkeys(ids))
+
+
+def _features(asked: JsonObject, vector: JsonObject) -> list[str]:
+    one = vector.get("feature_uri")
+    given = vector.get("feature_uris") or ([one] if one else None) or asked.get("feature_addresses") or []
+    return list(dict.fromkeys(given))
+
+
+def _parameters(asked: JsonObject, vector: JsonObject, method: str) -> dict[str, Any]:
+    given = vector.get("algorithm_params") or vector.get(f"{method}_parameters") or asked.get("algorithm_config") or {}
+    parameters = dict(given)
+    if vector.get("num_clusters") is not None:
+        parameters.setdefault("n_clusters", vector["num_clusters"])
+    return parameters
+
+
+def _steps(asked: JsonObject, vector: JsonObject) -> list[dict[str, Any]]:
+    given = vector.get("preprocessing_steps") or asked.get("preprocessing_steps") or []
+    return [{key: value for key, value in one.items() if value is not None} for one in given]
+
+
+def _reduced(asked: JsonObject) -> int | None:
+    components: int | None = (asked.get("dimension_reduction") or {}).get("components")
+    return components
+
+
+def _labeling(given: JsonObject | None) -> dict[str, Any] | None:
+    """Keep what was said; a model that clients do not know is kept beside it, since its name breaks their lists."""
+    if not given:
+        return None
+    labeling = {key: value for key, value in given.items() if not _is_empty(value)}
+    model = labeling.get("model_name")
+    if model is None:
+        return labeling
+    dated = _DATED_MODELS.get(model, model)
+    if dated in _KNOWN_MODELS:
+        return {**labeling, "model_name": dated}
+    labeling.pop("model_name")
+    return {**labeling, "parameters": {**labeling.get("parameters", {}), "model_name": model}}
+
+
+def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
+    """Name what was asked for and does not apply to this run."""
+    warnings = []
+    if vector.get("max_hierarchy_depth") is not None:
+        warnings.append("max_hierarchy_depth does not apply: groups are not divided further")
+    if (changes.get("layout_stability") or vector.get("layout_stability")) in {"transform", "align"}:
+        warnings.append("layout_stability does not apply: every map stands by itself")
+    if vector.get("feature_weights") and vector["multi_feature_strategy"] != "weighted":
+        warnings.append("feature_weights does not apply: multi_feature_strategy is not weighted")
+    return warnings

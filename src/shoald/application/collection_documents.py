@@ -1,0 +1,302 @@
+"""Documents with vectors that callers bring: stored by call or by stream, listed with filters, read by id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from shoald.application.access import Caller
+from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
+from shoald.application.document_vectors import IncomingDocument, batch_of, check_vectors, configs_for, last_of_each
+from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.namespaces import caller_in
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.repositories.collections import NamedVectors
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.domain.failures import CollectionDocumentNotFound, CollectionNotFound, IdempotencyConflict
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch
+
+OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
+"""Root keys of a document's JSON that no payload may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsert:
+    """Documents of one call, and where they go."""
+
+    namespace: str
+    collection: str | None
+    documents: Sequence[IncomingDocument]
+    write_token: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upserted:
+    """What a call has stored."""
+
+    collection_id: str
+    document_ids: tuple[str, ...]
+    write_token: str | None = None
+    dropped_payload_fields: tuple[str, ...] = ()
+    unsearchable_document_ids: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """Where the documents of a stream go, and whether they replace what is there."""
+
+    namespace: str | None = None
+    collection: str | None = None
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import has stored."""
+
+    collection_id: str
+    inserted: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """A document with the vectors that were asked for, and the names of all it has when those were."""
+
+    document: CollectionDocument
+    vectors: NamedVectors = field(default_factory=dict)
+    vector_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedVectors:
+    """Which vectors a list returns: all, some by name, or only the names of those there are."""
+
+    all: bool = False
+    names: tuple[str, ...] = ()
+    only_names: bool = False
+
+    def __bool__(self) -> bool:
+        return self.all or bool(self.names) or self.only_names
+
+
+class CollectionDocuments:
+    """The documents of the caller's collections."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._cursors = cursors
+
+    def upsert(self, caller: Caller, upsert: Upsert) -> Upserted:
+        """Store all documents of a call or none; the same call under the same idempotency key is answered again.
+
+        Raises `NamespaceNotFound`, `CollectionNotFound`, `InvalidVectors`, `Conflict`, `IdempotencyConflict`.
+        """
+        request_hash = b"" if upsert.idempotency_key is None else _request_hash(upsert)
+        with self._open_unit_of_work() as uow:
+            caller = caller_in(uow, caller, upsert.namespace)
+            known = _answer_before(uow, caller, upsert, request_hash)
+            if known is not None:
+                return known
+            collection = find_or_add_collection(uow, caller, upsert.collection, self._clock.now())
+            documents, dropped = _without_own_keys(upsert.documents, collection)
+            batch = last_of_each(batch_of(documents))
+            self._store(uow, collection.collection_id, iter([batch]))
+            answer = _answer(upsert, collection, dropped)
+            if upsert.idempotency_key is not None:
+                stored = _as_json(answer)
+                uow.collections.keep_answer(
+                    caller.namespace_id, upsert.idempotency_key, request_hash, stored, self._clock.now()
+                )
+            uow.commit()
+        return answer
+
+    def import_batches(
+        self,
+        caller: Caller,
+        target: Import,
+        batches: Iterable[DocumentBatch],
+        *,
+        step: Callable[[int], None] = lambda _: None,
+    ) -> Imported:
+        """Store all documents of a stream or none, in constant memory; `step` gets the number of each batch stored."""
+        with self._open_unit_of_work() as uow:
+            caller = caller_in(uow, caller, target.namespace)
+            collection = find_or_add_collection(uow, caller, target.collection, self._clock.now())
+            if target.replace:
+                refuse_kept_by_index(collection)
+                uow.collections.lock(collection.collection_id)
+                uow.collections.replace_documents(collection.collection_id, (), at=self._clock.now())
+            inserted = self._store(uow, collection.collection_id, _counted(batches, step))
+            uow.commit()
+        return Imported(collection_id=collection.collection_id, inserted=inserted)
+
+    def _store(self, uow: UnitOfWork, collection_id: str, batches: Iterator[DocumentBatch]) -> int:
+        collection = uow.collections.lock(collection_id)
+        if collection is None:
+            raise CollectionNotFound
+        refuse_kept_by_index(collection)
+        at = self._clock.now()
+        return uow.collections.put_documents(collection_id, _checked(uow, collection, batches), at=at)
+
+    def list(
+        self, caller: Caller, collection: str, query: ListQuery, wanted: WantedVectors | None = None
+    ) -> Page[ReadDocument]:
+        """Return a page of documents in the order of their ids unless sorted; raises `CollectionNotFound`."""
+        condition = condition_of(query.filters)
+        with self._open_unit_of_work() as uow:
+            collection_id = find_collection(uow, caller, collection).collection_id
+            scope = f"documents/{collection_id}"
+            selection = select_page(query, self._cursors.open(scope, query), condition)
+            rows = uow.collections.documents(collection_id, selection)
+            whole = replace(selection, after=None)
+            total = uow.collections.count_documents(collection_id, whole) if query.include_total else None
+            read = _with_vectors(uow, collection_id, rows, wanted)
+        by_id = None if query.sort else _id_of
+        return make_page(read, query, selection, total=total, seal=self._cursors.sealer(scope, query), id_of=by_id)
+
+    def get(self, caller: Caller, collection: str, document_id: str, *, with_vectors: bool = False) -> ReadDocument:
+        """Return one document; raises `CollectionNotFound` or `CollectionDocumentNotFound`."""
+        with self._open_unit_of_work() as uow:
+            found = find_collection(uow, caller, collection)
+            document = uow.collections.document(found.collection_id, document_id)
+            return _one_with_vectors(uow, document, document_id, with_vectors=with_vectors)
+
+    def get_in_namespace(
+        self, caller: Caller, namespace: str, document_id: str, *, with_vectors: bool = False
+    ) -> ReadDocument:
+        """Return the newest document of that id in the namespace; raises `CollectionDocumentNotFound`."""
+        with self._open_unit_of_work() as uow:
+            namespace_id = caller_in(uow, caller, namespace).namespace_id
+            document = uow.collections.document_in_namespace(namespace_id, document_id)
+            return _one_with_vectors(uow, document, document_id, with_vectors=with_vectors)
+
+
+def _id_of(read: ReadDocument) -> str:
+    return read.document.document_id
+
+
+def _checked(uow: UnitOfWork, collection: Collection, batches: Iterator[DocumentBatch]) -> Iterator[DocumentBatch]:
+    """Yield the batches that may be stored; the first one with vectors decides where nothing is configured."""
+    configs = collection.vector_configs
+    for batch in batches:
+        if not configs and batch.vectors:
+            configs = configs_for(configs, batch)
+            uow.collections.set_vector_configs(collection.collection_id, configs)
+        check_vectors(batch, configs)
+        yield last_of_each(batch)
+
+
+def _counted(batches: Iterable[DocumentBatch], step: Callable[[int], None]) -> Iterator[DocumentBatch]:
+    for batch in batches:
+        yield batch
+        step(len(batch.ids))
+
+
+def _with_vectors(
+    uow: UnitOfWork, collection_id: str, rows: Sequence[CollectionDocument], wanted: WantedVectors | None
+) -> Sequence[ReadDocument]:
+    if not wanted:
+        return [ReadDocument(row) for row in rows]
+    names = None if wanted.all or wanted.only_names else wanted.names
+    vectors = uow.collections.vectors(collection_id, [row.document_id for row in rows], names)
+    if wanted.only_names and not wanted.all:
+        return [ReadDocument(row, {}, tuple(sorted(vectors[row.document_id]))) for row in rows]
+    return [
+        ReadDocument(
+            row, vectors[row.document_id], tuple(sorted(vectors[row.document_id])) if wanted.only_names else None
+        )
+        for row in rows
+    ]
+
+
+def _one_with_vectors(
+    uow: UnitOfWork, document: CollectionDocument | None, document_id: str, *, with_vectors: bool
+) -> ReadDocument:
+    if document is None:
+        raise CollectionDocumentNotFound(f"There is no document {document_id!r}.", detail={"document_id": document_id})
+    wanted = WantedVectors(all=with_vectors)
+    return _with_vectors(uow, document.collection_id, [document], wanted)[0]
+
+
+def _without_own_keys(
+    documents: Sequence[IncomingDocument], collection: Collection
+) -> tuple[list[IncomingDocument], tuple[str, ...]]:
+    """Return the documents without payload keys that their own keys would hide, and which keys those were."""
+    reserved = OWN_KEYS | {config.name for config in collection.vector_configs}
+    kept, dropped = [], dict[str, None]()
+    for one in documents:
+        hidden = (reserved | set(one.vectors)) & set(one.payload)
+        dropped.update(dict.fromkeys(sorted(hidden)))
+        payload = {key: value for key, value in one.payload.items() if key not in hidden} if hidden else one.payload
+        kept.append(replace(one, payload=payload))
+    return kept, tuple(dropped)
+
+
+def _answer(upsert: Upsert, collection: Collection, dropped: tuple[str, ...]) -> Upserted:
+    ids = [one.document_id for one in upsert.documents]
+    repeated = len(ids) - len(set(ids))
+    warnings = [f"{repeated} documents come again later in the call; the last of each was stored"] if repeated else []
+    return Upserted(
+        collection_id=collection.collection_id,
+        document_ids=tuple(dict.fromkeys(ids)),
+        write_token=upsert.write_token,
+        dropped_payload_fields=dropped,
+        unsearchable_document_ids=tuple(one.document_id for one in upsert.documents if not one.vectors),
+        warnings=tuple(warnings),
+    )
+
+
+def _request_hash(upsert: Upsert) -> bytes:
+    """Hash what the call stores, so that a key that is used for something else is noticed."""
+    digest = hashlib.sha256(json.dumps([upsert.namespace, upsert.collection]).encode())
+    for one in upsert.documents:
+        vectors = {name: _plain(given) for name, given in one.vectors.items()}
+        asked = [one.document_id, one.payload, vectors]
+        digest.update(json.dumps(asked, sort_keys=True, default=str).encode())
+    return digest.digest()
+
+
+def _plain(given: Any) -> Any:
+    return given.tolist() if isinstance(given, np.ndarray) else given
+
+
+def _answer_before(uow: UnitOfWork, caller: Caller, upsert: Upsert, request_hash: bytes) -> Upserted | None:
+    if upsert.idempotency_key is None:
+        return None
+    known = uow.collections.answered_under(caller.namespace_id, upsert.idempotency_key)
+    if known is None:
+        return None
+    if known[0] != request_hash:
+        raise IdempotencyConflict
+    return _from_json(known[1])
+
+
+def _as_json(answer: Upserted) -> JsonObject:
+    return {
+        "collection_id": answer.collection_id,
+        "document_ids": list(answer.document_ids),
+        "write_token": answer.write_token,
+        "dropped_payload_fields": list(answer.dropped_payload_fields),
+        "unsearchable_document_ids": list(answer.unsearchable_document_ids),
+        "warnings": list(answer.warnings),
+    }
+
+
+def _from_json(stored: JsonObject) -> Upserted:
+    return Upserted(
+        collection_id=stored["collection_id"],
+        document_ids=tuple(stored["document_ids"]),
+        write_token=stored["write_token"],
+        dropped_payload_fields=tuple(stored["dropped_payload_fields"]),
+        unsearchable_document_ids=tuple(stored["unsearchable_document_ids"]),
+        warnings=tuple(stored["warnings"]),
+    )

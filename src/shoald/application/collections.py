@@ -1,0 +1,188 @@
+"""Collections: made, found, listed, deleted, and kept by index builds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shoald.application.access import Caller
+from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.namespaces import check_vector_names
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, InvalidFields
+from shoald.domain.identifiers import looks_like_an_id, new_collection_id
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import Collection, DocumentBatch, VectorConfig
+
+DIRECT_UPSERT = "_direct_upsert"
+INDEX_VECTOR = "embedding"
+_LONGEST_NAME = 100
+_SHORTEST_NAME = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCollection:
+    """What a caller says of a new collection; without vectors those of the namespace apply."""
+
+    collection_name: str
+    description: str | None = None
+    vector_configs: tuple[VectorConfig, ...] = ()
+    metadata: JsonObject = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltIndex:
+    """An index build that is being published: what its collection is called and which vectors it has."""
+
+    namespace_id: str
+    index_id: str
+    index_name: str
+    build_id: str
+    embedder: str
+    embedder_version: str
+    dimension: int
+    metadata: JsonObject = field(default_factory=dict[str, Any])
+
+    @property
+    def vector_config(self) -> VectorConfig:
+        """The one vector of the collection."""
+        uri = f"shoal://{self.embedder}@{self.embedder_version}/{INDEX_VECTOR}"
+        return VectorConfig(name=INDEX_VECTOR, dimension=self.dimension, metric="cosine", feature_uri=uri)
+
+
+class Collections:
+    """The collections of the caller's namespace."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._cursors = cursors
+
+    def create(self, caller: Caller, new: NewCollection) -> Collection:
+        """Make an empty collection; raises `AlreadyExists`, and `InvalidFields` for a name that looks like an id."""
+        if looks_like_an_id(new.collection_name):
+            message = "a name must not look like an id"
+            raise InvalidFields.field("body", "collection_name", message=message, value=new.collection_name)
+        check_vector_names(new.vector_configs)
+        with self._open_unit_of_work() as uow:
+            collection = add_collection(uow, caller, new, self._clock.now())
+            uow.commit()
+        return collection
+
+    def get(self, caller: Caller, id_or_name: str) -> Collection:
+        """Return a collection; raises `CollectionNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return find_collection(uow, caller, id_or_name)
+
+    def list(self, caller: Caller, query: ListQuery) -> Page[Collection]:
+        """Return a page of collections, newest first unless sorted."""
+        scope = f"collections/{caller.namespace_id}"
+        selection = select_page(query, self._cursors.open(scope, query), condition_of(query.filters))
+        with self._open_unit_of_work() as uow:
+            rows = uow.collections.list(caller.namespace_id, selection)
+            total = uow.collections.count(caller.namespace_id, selection)
+        return make_page(rows, query, selection, total=total, seal=self._cursors.sealer(scope, query))
+
+    def delete(self, caller: Caller, id_or_name: str) -> Collection:
+        """Remove a collection of the caller's own vectors; raises `Conflict` for one that an index keeps."""
+        with self._open_unit_of_work() as uow:
+            collection = find_collection(uow, caller, id_or_name)
+            refuse_kept_by_index(collection)
+            uow.collections.delete(collection.collection_id)
+            uow.commit()
+        return collection
+
+
+def find_collection(uow: UnitOfWork, caller: Caller, id_or_name: str) -> Collection:
+    """Return a collection of the caller's namespace; raises `CollectionNotFound`."""
+    found = uow.collections.find(caller.namespace_id, id_or_name)
+    if found is None:
+        raise CollectionNotFound(f"There is no collection {id_or_name!r}.", detail={"collection": id_or_name})
+    return found
+
+
+def find_or_add_collection(uow: UnitOfWork, caller: Caller, id_or_name: str | None, at: datetime) -> Collection:
+    """Return the collection that vectors are stored in: the one named, which a new name makes, or `_direct_upsert`."""
+    name = id_or_name or DIRECT_UPSERT
+    found = uow.collections.find(caller.namespace_id, name)
+    if found is not None:
+        return found
+    if looks_like_an_id(name):
+        raise CollectionNotFound(f"There is no collection {name!r}.", detail={"collection": name})
+    try:
+        return add_collection(uow, caller, NewCollection(collection_name=name), at)
+    except AlreadyExists:
+        # another call has made it in the meantime
+        return find_collection(uow, caller, name)
+
+
+def add_collection(uow: UnitOfWork, caller: Caller, new: NewCollection, at: datetime) -> Collection:
+    """Store a new collection; without vectors of its own it has those of its namespace."""
+    namespace = uow.namespaces.find(caller.namespace_id)
+    inherited = namespace.vector_configs if namespace is not None else ()
+    collection = Collection(
+        collection_id=new_collection_id(),
+        namespace_id=caller.namespace_id,
+        collection_name=new.collection_name,
+        description=new.description,
+        index_id=None,
+        vector_configs=new.vector_configs or inherited,
+        metadata=new.metadata,
+        document_count=0,
+        created_at=at,
+        updated_at=at,
+    )
+    uow.collections.add(collection)
+    return collection
+
+
+def refuse_kept_by_index(collection: Collection) -> None:
+    """Raise `Conflict` for a collection whose documents are the chunks of an index."""
+    if collection.index_id is not None:
+        message = "This collection is kept by an index; build the index to change its documents."
+        raise Conflict(message, detail={"collection_id": collection.collection_id, "index_id": collection.index_id})
+
+
+def publish_index_collection(
+    uow: UnitOfWork, built: BuiltIndex, batches: Iterable[DocumentBatch], *, at: datetime
+) -> Collection:
+    """Make the index's collection, or replace its documents, inside the transaction that activates the build.
+
+    Documents are the build's chunks (document id = chunk item id) with one vector, `embedding`.
+    """
+    collection = uow.collections.of_index(built.index_id)
+    if collection is None:
+        collection = _add_index_collection(uow, built, at)
+    uow.collections.lock(collection.collection_id)
+    uow.collections.set_vector_configs(collection.collection_id, [built.vector_config])
+    uow.collections.replace_documents(collection.collection_id, batches, at=at, index_build_id=built.build_id)
+    return collection
+
+
+def _add_index_collection(uow: UnitOfWork, built: BuiltIndex, at: datetime) -> Collection:
+    """Store it under the index's name or, where that is taken or cannot be a collection's name, one made from it."""
+    plain = built.index_name.strip()[:_LONGEST_NAME]
+    suffix = f" ({built.index_id[:8]})"
+    names = [plain, plain[: _LONGEST_NAME - len(suffix)] + suffix, f"index {built.index_id}"]
+    for name in names:
+        if len(name) < _SHORTEST_NAME or looks_like_an_id(name):
+            continue
+        if uow.collections.find(built.namespace_id, name) is None:
+            break
+    collection = Collection(
+        collection_id=new_collection_id(),
+        namespace_id=built.namespace_id,
+        collection_name=name,
+        description=f"The chunks of the index {built.index_name!r}.",
+        index_id=built.index_id,
+        vector_configs=(built.vector_config,),
+        metadata=built.metadata,
+        document_count=0,
+        created_at=at,
+        updated_at=at,
+    )
+    uow.collections.add(collection)
+    return collection

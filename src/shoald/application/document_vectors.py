@@ -1,0 +1,134 @@
+"""Vectors as callers bring them go in; checked float32 arrays and the configuration that they follow come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.domain.failures import InvalidVectors
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
+
+_NAMED_AT_MOST = 5
+DEFAULT_METRIC = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingDocument:
+    """One document of a call: its vectors are lists of numbers or arrays, by name."""
+
+    document_id: str
+    payload: JsonObject
+    vectors: Mapping[str, Any]
+
+
+def batch_of(documents: Sequence[IncomingDocument]) -> DocumentBatch:
+    """Put documents together for storing; raises `InvalidVectors` for what is no list of numbers of one length."""
+    names = dict.fromkeys(name for one in documents for name in one.vectors)
+    return DocumentBatch(
+        ids=[one.document_id for one in documents],
+        payloads=[one.payload for one in documents],
+        vectors=[_column(name, documents) for name in names],
+    )
+
+
+def _column(name: str, documents: Sequence[IncomingDocument]) -> VectorColumn:
+    rows = [at for at, one in enumerate(documents) if name in one.vectors]
+    arrays = [_array(name, documents[at]) for at in rows]
+    width = len(arrays[0])
+    for at, array in zip(rows, arrays, strict=True):
+        if len(array) != width:
+            raise _wrong_dimension(name, documents[at].document_id, width, len(array))
+    is_full = len(rows) == len(documents)
+    return VectorColumn(name=name, values=np.stack(arrays), rows=None if is_full else np.asarray(rows, dtype=np.int64))
+
+
+def _array(name: str, document: IncomingDocument) -> npt.NDArray[np.float32]:
+    given = document.vectors[name]
+    where = {"document_id": document.document_id, "vector": name}
+    if isinstance(given, Mapping):
+        message = f"The vector {name!r} of document {document.document_id!r} is sparse; only dense vectors are taken."
+        raise InvalidVectors(message, detail=where)
+    if len(given) > 0 and isinstance(given, list) and isinstance(given[0], list):
+        message = f"The vector {name!r} of document {document.document_id!r} is a list of vectors; one is taken."
+        raise InvalidVectors(message, detail=where)
+    is_numeric = not isinstance(given, list) or all(
+        isinstance(one, int | float) and not isinstance(one, bool) for one in given
+    )
+    if not is_numeric or len(given) == 0:
+        message = f"The vector {name!r} of document {document.document_id!r} must be a list of numbers."
+        raise InvalidVectors(message, detail=where)
+    with np.errstate(over="ignore"):
+        return np.asarray(given, dtype=np.float32)
+
+
+def _wrong_dimension(name: str, document_id: str, expected: int, got: int) -> InvalidVectors:
+    return InvalidVectors(
+        f"The vector {name!r} of document {document_id!r} has {got} components; {expected} are expected.",
+        detail={"document_id": document_id, "vector": name, "expected": expected, "got": got},
+    )
+
+
+def configs_for(known: Sequence[VectorConfig], batch: DocumentBatch) -> tuple[VectorConfig, ...]:
+    """Return the configuration that the batch's vectors follow: the known one or, where there is none, their own."""
+    if known:
+        return tuple(known)
+    return tuple(
+        VectorConfig(name=column.name, dimension=column.values.shape[1], metric=DEFAULT_METRIC)
+        for column in batch.vectors
+    )
+
+
+def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None:
+    """Raise `InvalidVectors` for a vector that the collection has not, of the wrong dimension, or that is no direction.
+
+    Every number must be finite in 32 bits; under the cosine metric not all may be zero.
+    """
+    by_name = {config.name: config for config in configs}
+    for column in batch.vectors:
+        config = by_name.get(column.name)
+        if config is None:
+            known = ", ".join(sorted(by_name)) or "none"
+            message = f"The collection has no vector {column.name!r}; it has {known}."
+            raise InvalidVectors(message, detail={"vector": column.name, "known": sorted(by_name)})
+        if column.values.shape[1] != config.dimension:
+            first = batch.ids[0 if column.rows is None else int(column.rows[0])]
+            raise _wrong_dimension(column.name, first, config.dimension, column.values.shape[1])
+        _refuse_rows(batch, column, ~np.isfinite(column.values).all(axis=1), "hold numbers that are not finite")
+        if config.metric == DEFAULT_METRIC:
+            _refuse_rows(batch, column, ~column.values.any(axis=1), "are all zero, which has no direction")
+
+
+def _refuse_rows(batch: DocumentBatch, column: VectorColumn, bad: npt.NDArray[np.bool_], what: str) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows) == 0:
+        return
+    of_batch = rows if column.rows is None else column.rows[rows]
+    named = [batch.ids[int(row)] for row in of_batch[:_NAMED_AT_MOST]]
+    message = f"{len(rows)} vectors {column.name!r} {what}: documents {', '.join(named)}"
+    raise InvalidVectors(
+        message + ("." if len(rows) <= _NAMED_AT_MOST else " and more."),
+        detail={"vector": column.name, "document_ids": named, "count": len(rows)},
+    )
+
+
+def last_of_each(batch: DocumentBatch) -> DocumentBatch:
+    """Return the batch without documents whose id comes again later in it."""
+    last = {one: at for at, one in enumerate(batch.ids)}
+    if len(last) == len(batch.ids):
+        return batch
+    kept = np.asarray(sorted(last.values()), dtype=np.int64)
+    place = np.full(len(batch.ids), -1, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    columns = []
+    for column in batch.vectors:
+        rows = np.arange(len(batch.ids)) if column.rows is None else column.rows
+        chosen = np.flatnonzero(place[rows] >= 0)
+        columns.append(VectorColumn(name=column.name, values=column.values[chosen], rows=place[rows[chosen]]))
+    return DocumentBatch(
+        ids=[batch.ids[int(at)] for at in kept], payloads=[batch.payloads[int(at)] for at in kept], vectors=columns
+    )

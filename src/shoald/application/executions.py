@@ -1,0 +1,177 @@
+"""Runs of cluster definitions: started, and read with what they found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shoald.application.access import Caller
+from shoald.application.cluster_definitions import read_spec
+from shoald.application.clusters import find_cluster
+from shoald.application.jobs import JobRequest, Jobs
+from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.domain.failures import ExecutionNotFound, Unsupported
+from shoald.domain.identifiers import new_run_id
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.domain.records.job import Job
+from shoald.domain.vocabulary import ExecutionStatus, JobType
+
+FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run, and whether documents changed since it read them."""
+
+    run: ClusterRun
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunListStats:
+    """Figures of a whole list of runs."""
+
+    total_executions: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict[str, int])
+    avg_execution_time_ms: float = 0.0
+    total_documents_clustered: int = 0
+    avg_num_clusters: float = 0.0
+
+
+class Executions:
+    """The runs of the caller's clusters."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors, jobs: Jobs) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._cursors = cursors
+        self._jobs = jobs
+
+    def start(self, caller: Caller, cluster: str, changes: JsonObject, *, idempotency_key: str | None = None) -> Job:
+        """Accept a run and return its job; `changes` are what the call sets for this run only.
+
+        Raises `ClusterNotFound`, `InvalidFields`, and `Unsupported` for modes that this version does not do.
+        """
+        asked: dict[str, Any] = {key: value for key, value in changes.items() if value not in (None, [], {})}
+        mode = asked.pop("mode", FULL)
+        if mode != FULL:
+            raise Unsupported(f"This version of Shoal does not do the mode {mode!r}.", detail={"mode": mode})
+        asked.pop("assignment_threshold", None)
+        condition_of(asked.get("filters"))
+        with self._open_unit_of_work() as uow:
+            definition = find_cluster(uow, caller, cluster)
+            read_spec(definition.definition, asked)
+            run_id = new_run_id()
+            request = JobRequest(
+                job_type=JobType.CLUSTER_RUN,
+                payload={
+                    "cluster_id": definition.cluster_id,
+                    "run_id": run_id,
+                    "collection_ids": list(definition.collection_ids),
+                },
+                caller=caller,
+                idempotency_key=idempotency_key,
+                fingerprint={"cluster_id": definition.cluster_id, "changes": asked},
+            )
+            before = self._jobs.accepted_before(uow, request)
+            if before is not None:
+                return before
+            job = self._accept(uow, request, definition, asked)
+            uow.commit()
+        self._jobs.dispatch(job)
+        return job
+
+    def _accept(self, uow: UnitOfWork, request: JobRequest, cluster: Cluster, changes: JsonObject) -> Job:
+        job = self._jobs.accept(uow, request)
+        now = self._clock.now()
+        run_id = request.payload["run_id"]
+        run = ClusterRun(
+            run_id=run_id,
+            cluster_id=cluster.cluster_id,
+            namespace_id=cluster.namespace_id,
+            job_id=job.job_id,
+            status=ExecutionStatus.PENDING,
+            mode=FULL,
+            num_clusters=0,
+            num_points=0,
+            metrics={},
+            effective={},
+            artifacts={},
+            error_message=None,
+            created_at=now,
+            completed_at=None,
+            overrides=changes,
+        )
+        uow.cluster_runs.add(run)
+        uow.clusters.set_last_run(cluster.cluster_id, run_id, now)
+        return job
+
+    def latest(self, caller: Caller, cluster: str) -> RunState | None:
+        """Return the newest run whatever its state, None before the first; raises `ClusterNotFound`."""
+        with self._open_unit_of_work() as uow:
+            found = find_cluster(uow, caller, cluster)
+            run = uow.cluster_runs.latest(found.cluster_id)
+            return None if run is None else _state(uow, caller, run)
+
+    def get(self, caller: Caller, cluster: str, run_id: str) -> RunState:
+        """Return a run; raises `ClusterNotFound` or `ExecutionNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return _state(uow, caller, find_run(uow, caller, cluster, run_id))
+
+    def latest_completed(self, caller: Caller, cluster: str) -> tuple[Cluster, RunState | None]:
+        """Return a cluster and its newest completed run, if there is one."""
+        with self._open_unit_of_work() as uow:
+            found = find_cluster(uow, caller, cluster)
+            run = uow.cluster_runs.latest_completed(found.cluster_id)
+            return found, None if run is None else _state(uow, caller, run)
+
+    def list(self, caller: Caller, cluster: str, query: ListQuery) -> tuple[Page[ClusterRun], RunListStats]:
+        """Return a page of runs, newest first unless sorted, and figures of the whole list."""
+        condition = condition_of(query.filters)
+        with self._open_unit_of_work() as uow:
+            cluster_id = find_cluster(uow, caller, cluster).cluster_id
+            scope = f"executions/{cluster_id}"
+            selection = select_page(query, self._cursors.open(scope, query), condition)
+            rows = uow.cluster_runs.list(cluster_id, selection)
+            everything = uow.cluster_runs.all(cluster_id, selection)
+        seal = self._cursors.sealer(scope, query)
+        return make_page(rows, query, selection, total=len(everything), seal=seal), _stats(everything)
+
+
+def find_run(uow: UnitOfWork, caller: Caller, cluster: str, run_id: str) -> ClusterRun:
+    """Return a run of a cluster of the caller's namespace; raises `ClusterNotFound` or `ExecutionNotFound`."""
+    cluster_id = find_cluster(uow, caller, cluster).cluster_id
+    run = uow.cluster_runs.get(run_id)
+    if run is None or run.cluster_id != cluster_id:
+        message = f"There is no execution {run_id!r} of this cluster."
+        raise ExecutionNotFound(message, detail={"cluster_id": cluster_id, "run_id": run_id})
+    return run
+
+
+def _state(uow: UnitOfWork, caller: Caller, run: ClusterRun) -> RunState:
+    now = {
+        one.collection_id: one.revision for one in uow.collections.get_many(caller.namespace_id, list(run.revisions))
+    }
+    is_stale = any(now.get(collection_id) != revision for collection_id, revision in run.revisions.items())
+    return RunState(run, run.status == ExecutionStatus.COMPLETED and is_stale)
+
+
+def _stats(runs: Sequence[ClusterRun]) -> RunListStats:
+    done = [run for run in runs if run.status == ExecutionStatus.COMPLETED]
+    times = [
+        (run.completed_at - run.started_at).total_seconds() * 1000
+        for run in done
+        if run.completed_at is not None and run.started_at is not None
+    ]
+    return RunListStats(
+        total_executions=len(runs),
+        by_status=dict(Counter(run.status for run in runs)),
+        avg_execution_time_ms=sum(times) / len(times) if times else 0.0,
+        total_documents_clustered=sum(run.num_points for run in done),
+        avg_num_clusters=sum(run.num_clusters for run in done) / len(done) if done else 0.0,
+    )

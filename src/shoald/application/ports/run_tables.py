@@ -1,0 +1,50 @@
+"""The artifacts of runs as Parquet: columns in, files out, and back in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+Column = npt.NDArray[Any] | Sequence[Any]
+"""Numbers as an array, in which NaN means that there is no value; texts and lists of texts as a sequence with None."""
+
+Columns = Mapping[str, Column]
+
+
+class ByteSink(Protocol):
+    """Takes bytes in order."""
+
+    def write(self, piece: bytes) -> None:
+        """Append a piece."""
+        ...
+
+
+class RunTables(Protocol):
+    """Writes and reads Parquet files: zstd, page checksums, no dictionaries for ids and floats."""
+
+    def write(self, sink: ByteSink, columns: Columns, *, metadata: Mapping[str, str]) -> int:
+        """Write columns of one length as a file, and return the number of rows.
+
+        Two-dimensional arrays become lists of floats; the metadata lands in the file's own.
+        """
+        ...
+
+    def read(
+        self,
+        path: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: tuple[str, str] | None = None,
+        batch_rows: int = 8192,
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield a file's columns in batches, as lists with None where there is no value; lists of floats as arrays.
+
+        `where` keeps the rows in which a text column has a value, and reads only the row groups that may hold such.
+        """
+        ...
+
+    def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+        """Yield a file as Arrow IPC streams of one batch each, of at most so many bytes, with the rows in each."""
+        ...
