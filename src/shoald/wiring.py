@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -21,6 +22,8 @@ from shoald.application.job_dispatch import JobDispatch
 from shoald.application.job_moves import JobMoves
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import HEAVY_QUEUE, QUEUES, SHORT_QUEUE, Jobs
+from shoald.domain.failures import MissingDependency, ProviderUnsupported
+from shoald.domain.vocabulary import IndexProvider, JobType
 from shoald.scheduler.rounds import Round, Scheduler
 from shoald.settings import Settings
 from shoald.worker.child import TellParent, WorkerChild
@@ -30,13 +33,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.application.embedding import EmbedTexts
     from shoald.application.file_links import FileLinks
     from shoald.application.job_attempts import AttemptWatch
     from shoald.application.ports.clock import Clock
+    from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.ports.vector_index import VectorIndex, VectorIndexes
     from shoald.application.use_cases import UseCases
     from shoald.worker.control import ControlLine
 
@@ -176,9 +182,70 @@ class Adapters:
 
         return FileLinks(self.signing_secret, self.clock)
 
+    @cached_property
+    def vector_indexes(self) -> VectorIndexes:
+        """Where vectors are searched, by provider; each is made when it is first asked for."""
+        return _ConfiguredVectorIndexes(self)
+
+    @cached_property
+    def document_loader(self) -> DocumentLoader:
+        """What reads files, each in a child of its own."""
+        from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
+        from shoald.domain.vocabulary import LoaderType
+
+        loaders = "shoald.adapters.document_loaders"
+        return ParserChildLoader(
+            parsers={kind: Parser(function=f"{loaders}.{kind}:load") for kind in (LoaderType.CSV, LoaderType.JSON)}
+        )
+
+    @cached_property
+    def embed_texts(self) -> EmbedTexts:
+        """Embeds by content."""
+        from shoald.application.embedding import EmbedTexts
+
+        return EmbedTexts(open_unit_of_work=self.open_unit_of_work)
+
     def close(self) -> None:
         """Close what was opened, last first."""
         self.on_close.close()
+
+
+class _ConfiguredVectorIndexes:
+    """`VectorIndexes` of this installation; several threads may ask at once."""
+
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
+        self._lock = threading.Lock()
+        self._made: dict[str, VectorIndex] = {}
+
+    def get(self, provider: str) -> VectorIndex:
+        """Return the adapter of a provider."""
+        with self._lock:
+            if provider not in self._made:
+                self._made[provider] = self._make(provider)
+            return self._made[provider]
+
+    def _make(self, provider: str) -> VectorIndex:
+        if provider == IndexProvider.FAISS:
+            from shoald.adapters.faiss.vector_index import FaissVectorIndex
+
+            return FaissVectorIndex(self._adapters.objects)
+        if provider == IndexProvider.QDRANT:
+            return self._qdrant()
+        raise ProviderUnsupported(
+            f"Unsupported index provider: {provider}",
+            detail={"provider": provider},
+            hint=f"Known providers: {', '.join(IndexProvider)}.",
+        )
+
+    def _qdrant(self) -> VectorIndex:
+        settings = self._adapters.settings
+        if settings.qdrant_url is None:
+            raise MissingDependency("No Qdrant is configured.", hint="Set SHOAL_QDRANT_URL, or use provider faiss.")
+        from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
+
+        key = settings.qdrant_api_key
+        return QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
 
 
 def build_application(adapters: Adapters) -> UseCases:
@@ -215,6 +282,27 @@ def build_application(adapters: Adapters) -> UseCases:
 
 def build_job_handlers(adapters: Adapters) -> None:
     """Fill `adapters.job_handlers`: the code of each job type. Its imports stay light: heavy ones wait for `run`."""
+    from shoald.application.chunking import ChunkHandler
+    from shoald.application.index_building import IndexBuildHandler
+    from shoald.application.joining import JoinHandler
+    from shoald.application.segmenting import SegmentsHandler
+
+    opens, clock, objects = adapters.open_unit_of_work, adapters.clock, adapters.objects
+    adapters.job_handlers |= {
+        JobType.SEGMENTS: SegmentsHandler(
+            open_unit_of_work=opens, clock=clock, objects=objects, loader=adapters.document_loader
+        ),
+        JobType.CHUNK: ChunkHandler(open_unit_of_work=opens, clock=clock),
+        JobType.JOIN: JoinHandler(open_unit_of_work=opens, clock=clock),
+        JobType.INDEX_BUILD: IndexBuildHandler(
+            open_unit_of_work=opens,
+            clock=clock,
+            objects=objects,
+            embedders=adapters.embedders,
+            embed_texts=adapters.embed_texts,
+            vector_indexes=adapters.vector_indexes,
+        ),
+    }
 
 
 @dataclass(frozen=True, slots=True)

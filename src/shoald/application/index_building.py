@@ -359,9 +359,8 @@ def _payload(item: SetItem, set_id: str) -> JsonObject:
 
 
 def _location(manifest: JsonObject) -> JsonObject:
-    """Return where the documented config keys say the vectors lie."""
-    documented = ("collection_name", "faiss_local_dir")
-    return {key: manifest[key] for key in documented if key in manifest}
+    """Return the documented key of an index's config that a build fills in; Qdrant's stays what the user wished."""
+    return {key: manifest[key] for key in ("faiss_local_dir",) if key in manifest}
 
 
 def _outcome(build: IndexBuild) -> JsonObject:

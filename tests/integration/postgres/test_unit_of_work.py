@@ -35,7 +35,7 @@ def _store(open_unit_of_work: PostgresUnitsOfWork) -> tuple[Project, Document, D
     return project, document, version
 
 
-def test_what_is_not_committed_is_rolled_back(open_unit_of_work: PostgresUnitsOfWork):
+def test_what_is_not_committed_is_rolled_back(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project = make_project()
     with open_unit_of_work() as uow:
         uow.projects.add(project)
@@ -43,7 +43,7 @@ def test_what_is_not_committed_is_rolled_back(open_unit_of_work: PostgresUnitsOf
         assert uow.projects.get(project.project_id, namespace_id=project.namespace_id) is None
 
 
-def test_a_project_is_read_as_it_was_stored_and_only_from_its_namespace(open_unit_of_work: PostgresUnitsOfWork):
+def test_a_project_is_read_as_it_was_stored_and_only_from_its_namespace(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project = make_project(settings={"extra": {"b": 1, "a": [1.5, None, "ü"]}})
     with open_unit_of_work() as uow:
         uow.projects.add(project)
@@ -53,20 +53,20 @@ def test_a_project_is_read_as_it_was_stored_and_only_from_its_namespace(open_uni
         assert uow.projects.get(project.project_id, namespace_id="ns_of_another") is None
 
 
-def test_nul_in_text_is_an_invalid_field(open_unit_of_work: PostgresUnitsOfWork):
+def test_nul_in_text_is_an_invalid_field(open_unit_of_work: PostgresUnitsOfWork) -> None:
     for project in (make_project(name="a\0b"), make_project(settings={"extra": {"x": "a\0b"}})):
         with pytest.raises(InvalidFields), open_unit_of_work() as uow:
             uow.projects.add(project)
 
 
-def test_a_statement_that_takes_too_long_is_given_up(postgres_database: str):
+def test_a_statement_that_takes_too_long_is_given_up(postgres_database: str) -> None:
     engine = make_engine(postgres_database, DatabaseLimits(statement_seconds=0.05))
     with pytest.raises(DeadlineExceeded), PostgresUnitsOfWork(engine)() as uow:
         uow._connection.execute(sqlalchemy.text("SELECT pg_sleep(5)"))
     engine.dispose()
 
 
-def test_when_all_connections_are_in_use_the_caller_is_told_to_wait(postgres_database: str):
+def test_when_all_connections_are_in_use_the_caller_is_told_to_wait(postgres_database: str) -> None:
     engine = make_engine(postgres_database, DatabaseLimits(pool_size=1, checkout_seconds=0.05))
     units = PostgresUnitsOfWork(engine)
     with units(), pytest.raises(Busy), units():
@@ -74,13 +74,13 @@ def test_when_all_connections_are_in_use_the_caller_is_told_to_wait(postgres_dat
     engine.dispose()
 
 
-def test_a_database_that_is_not_there_is_unavailable():
+def test_a_database_that_is_not_there_is_unavailable() -> None:
     engine = make_engine("postgresql://nobody@127.0.0.1:9/none")
     with pytest.raises(Unavailable), PostgresUnitsOfWork(engine)():
         pass
 
 
-def test_a_connection_that_died_is_replaced(open_unit_of_work: PostgresUnitsOfWork):
+def test_a_connection_that_died_is_replaced(open_unit_of_work: PostgresUnitsOfWork) -> None:
     with open_unit_of_work() as killer, open_unit_of_work() as victim:
         other = victim._connection.execute(sqlalchemy.text("SELECT pg_backend_pid()")).scalar_one()
         killer._connection.execute(sqlalchemy.text("SELECT pg_terminate_backend(:pid)"), {"pid": other})
@@ -88,7 +88,7 @@ def test_a_connection_that_died_is_replaced(open_unit_of_work: PostgresUnitsOfWo
         assert uow._connection.execute(sqlalchemy.text("SELECT 1")).scalar_one() == 1
 
 
-def test_items_come_back_as_they_were_written(open_unit_of_work: PostgresUnitsOfWork):
+def test_items_come_back_as_they_were_written(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project, _, version = _store(open_unit_of_work)
     segment_set = make_segment_set(version, project.project_id, total_items=3)
     items = [
@@ -111,7 +111,7 @@ def test_items_come_back_as_they_were_written(open_unit_of_work: PostgresUnitsOf
         assert texts == [(item.item_id, item.content) for item in items[1:]]
 
 
-def test_one_set_of_a_version_is_active_however_many_are_made_at_once(open_unit_of_work: PostgresUnitsOfWork):
+def test_one_set_of_a_version_is_active_however_many_are_made_at_once(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project, _, version = _store(open_unit_of_work)
     sets = [make_segment_set(version, project.project_id) for _ in range(4)]
     failures: list[Exception] = []
@@ -139,7 +139,7 @@ def test_one_set_of_a_version_is_active_however_many_are_made_at_once(open_unit_
         assert [one.total_items for one in active] == [7]
 
 
-def test_a_join_renames_items_and_parents_alike(open_unit_of_work: PostgresUnitsOfWork):
+def test_a_join_renames_items_and_parents_alike(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project, _, version = _store(open_unit_of_work)
     source = make_segment_set(version, project.project_id, total_items=2)
     joined = replace(make_segment_set(version, project.project_id), document_version_id=None)

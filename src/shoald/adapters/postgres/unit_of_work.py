@@ -25,6 +25,7 @@ from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
+from shoald.application.ports import repositories
 
 
 class PostgresUnitOfWork:
@@ -41,19 +42,19 @@ class PostgresUnitOfWork:
         return self
 
     def _attach(self, connection: Connection) -> None:
-        self.projects = PostgresProjects(connection)
-        self.documents = PostgresDocuments(connection)
-        self.segment_sets = PostgresSegmentSets(connection)
-        self.chunk_sets = PostgresChunkSets(connection)
-        self.indexes = PostgresIndexes(connection)
-        self.embeddings = PostgresEmbeddings(connection)
-        self.index_builds = PostgresIndexBuilds(connection)
-        self.jobs = PostgresJobRepository(connection)
-        self.namespaces = PostgresNamespaces(connection)
-        self.collections = PostgresCollections(connection)
-        self.clusters = PostgresClusters(connection)
-        self.cluster_runs = PostgresClusterRuns(connection)
-        self.retrieval_runs = PostgresRetrievalRuns(connection)
+        self.projects: repositories.ProjectRepository = PostgresProjects(connection)
+        self.documents: repositories.DocumentRepository = PostgresDocuments(connection)
+        self.segment_sets: repositories.SegmentSetRepository = PostgresSegmentSets(connection)
+        self.chunk_sets: repositories.ChunkSetRepository = PostgresChunkSets(connection)
+        self.indexes: repositories.IndexRepository = PostgresIndexes(connection)
+        self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
+        self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
+        self.jobs: repositories.JobRepository = PostgresJobRepository(connection)
+        self.namespaces: repositories.NamespaceRepository = PostgresNamespaces(connection)
+        self.collections: repositories.CollectionRepository = PostgresCollections(connection)
+        self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
+        self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
+        self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

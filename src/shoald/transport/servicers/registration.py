@@ -8,8 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from shoal.rag.v1 import (
+    chunk_set_service_pb2,
+    chunk_set_service_pb2_grpc,
+    document_service_pb2,
+    document_service_pb2_grpc,
+    index_service_pb2,
+    index_service_pb2_grpc,
+    job_service_pb2,
+    job_service_pb2_grpc,
+    project_service_pb2,
+    project_service_pb2_grpc,
+    segment_set_service_pb2,
+    segment_set_service_pb2_grpc,
+    service_info_service_pb2,
+    service_info_service_pb2_grpc,
+)
 
-from shoal.rag.v1 import service_info_service_pb2, service_info_service_pb2_grpc
+from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
+from shoald.transport.servicers.rag.documents import DocumentServicer
+from shoald.transport.servicers.rag.indexes import IndexServicer
+from shoald.transport.servicers.rag.jobs import JobServicer
+from shoald.transport.servicers.rag.projects import ProjectServicer
+from shoald.transport.servicers.rag.segment_sets import SegmentSetServicer
 from shoald.transport.servicers.rag.service_info import ServiceInfoServicer
 
 if TYPE_CHECKING:
@@ -30,6 +51,36 @@ REGISTRATIONS: tuple[Registration, ...] = (
         service_info_service_pb2.DESCRIPTOR.services_by_name["ServiceInfoService"],
         service_info_service_pb2_grpc.add_ServiceInfoServiceServicer_to_server,
         lambda _: ServiceInfoServicer(),
+    ),
+    Registration(
+        project_service_pb2.DESCRIPTOR.services_by_name["ProjectService"],
+        project_service_pb2_grpc.add_ProjectServiceServicer_to_server,
+        lambda use_cases: ProjectServicer(use_cases.access, use_cases.projects),
+    ),
+    Registration(
+        document_service_pb2.DESCRIPTOR.services_by_name["DocumentService"],
+        document_service_pb2_grpc.add_DocumentServiceServicer_to_server,
+        lambda use_cases: DocumentServicer(use_cases.access, use_cases.documents),
+    ),
+    Registration(
+        segment_set_service_pb2.DESCRIPTOR.services_by_name["SegmentSetService"],
+        segment_set_service_pb2_grpc.add_SegmentSetServiceServicer_to_server,
+        lambda use_cases: SegmentSetServicer(use_cases.access, use_cases.segmenting, use_cases.joining),
+    ),
+    Registration(
+        chunk_set_service_pb2.DESCRIPTOR.services_by_name["ChunkSetService"],
+        chunk_set_service_pb2_grpc.add_ChunkSetServiceServicer_to_server,
+        lambda use_cases: ChunkSetServicer(use_cases.access, use_cases.chunking),
+    ),
+    Registration(
+        index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
+        index_service_pb2_grpc.add_IndexServiceServicer_to_server,
+        lambda use_cases: IndexServicer(use_cases.access, use_cases.indexes, use_cases.index_building),
+    ),
+    Registration(
+        job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
+        job_service_pb2_grpc.add_JobServiceServicer_to_server,
+        lambda use_cases: JobServicer(use_cases.access, use_cases.jobs, use_cases.projects),
     ),
 )
 

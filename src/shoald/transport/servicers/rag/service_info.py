@@ -8,9 +8,9 @@ from pathlib import Path
 
 import grpc
 from google.api import httpbody_pb2
-
 from shoal.rag.v1 import service_info_service_pb2 as pb
 from shoal.rag.v1 import service_info_service_pb2_grpc as pb_grpc
+
 from shoald.domain.failures import ArtifactNotFound
 
 

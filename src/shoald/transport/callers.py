@@ -1,0 +1,19 @@
+"""Who makes a call, and how long they wait for it."""
+
+from __future__ import annotations
+
+import grpc
+
+from shoald.application.access import Access, Caller
+from shoald.application.waiting import Patience
+from shoald.transport.calls import requested_namespace
+
+
+def caller_of(access: Access, context: grpc.ServicerContext) -> Caller:
+    """Return the caller, in the namespace that the call names."""
+    return access.caller(requested_namespace(context))
+
+
+def patience_of(context: grpc.ServicerContext) -> Patience:
+    """Return how long the caller waits: until its own deadline, and while it is there."""
+    return Patience(seconds=context.time_remaining(), is_wanted=context.is_active)

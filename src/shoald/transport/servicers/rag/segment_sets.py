@@ -1,0 +1,93 @@
+"""Segment sets over gRPC: made, joined, listed, and read as streamed JSON or as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from shoal.rag.v1 import item_pb2, segment_set_pb2, segment_set_service_pb2_grpc
+from shoal.rag.v1 import segment_set_service_pb2 as pb
+
+from shoald.application.access import Access
+from shoald.application.joining import Joining
+from shoald.application.segmenting import Segmenting
+from shoald.domain.records.segment_set import SegmentSet
+from shoald.transport.callers import caller_of, patience_of
+from shoald.transport.mapping.rag import segment_sets as mapping
+from shoald.transport.mapping.rag.fields import announce_next, list_range
+from shoald.transport.mapping.rag.items import columns, with_items
+
+
+class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer):
+    """Hands requests to `Segmenting` and `Joining`."""
+
+    def __init__(self, access: Access, segmenting: Segmenting, joining: Joining) -> None:
+        self._access = access
+        self._segmenting = segmenting
+        self._joining = joining
+
+    def CreateSegments(self, request: pb.CreateSegmentsRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
+        """Make one and write it as JSON."""
+        return self._json(self._create(request, context))
+
+    def CreateSegmentSet(
+        self, request: pb.CreateSegmentSetRequest, context: grpc.ServicerContext
+    ) -> segment_set_pb2.SegmentSet:
+        """Make one."""
+        return mapping.to_message(self._create(request, context))
+
+    def JoinSegmentSetsWithItems(
+        self, request: pb.JoinSegmentSetsWithItemsRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Join some and write the new one as JSON."""
+        return self._json(self._join(request, context))
+
+    def JoinSegmentSets(
+        self, request: pb.JoinSegmentSetsRequest, context: grpc.ServicerContext
+    ) -> segment_set_pb2.SegmentSet:
+        """Join some."""
+        return mapping.to_message(self._join(request, context))
+
+    def ListSegmentSets(
+        self, request: pb.ListSegmentSetsRequest, context: grpc.ServicerContext
+    ) -> pb.ListSegmentSetsResponse:
+        """List those of a project."""
+        listed = self._segmenting.list(caller_of(self._access, context), request.project_id, list_range(request))
+        announce_next(listed)
+        return pb.ListSegmentSetsResponse(segment_sets=map(mapping.to_message, listed.rows))
+
+    def GetSegmentSetWithItems(
+        self, request: pb.GetSegmentSetWithItemsRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Write one as JSON."""
+        return self._json(self._segmenting.get(caller_of(self._access, context), request.segment_set_id))
+
+    def GetSegmentSet(
+        self, request: pb.GetSegmentSetRequest, context: grpc.ServicerContext
+    ) -> segment_set_pb2.SegmentSet:
+        """Get one."""
+        return mapping.to_message(self._segmenting.get(caller_of(self._access, context), request.segment_set_id))
+
+    def ReadSegmentItems(
+        self, request: pb.ReadSegmentItemsRequest, context: grpc.ServicerContext
+    ) -> Iterator[item_pb2.ItemColumns]:
+        """Read the items of one."""
+        segment_set = self._segmenting.get(caller_of(self._access, context), request.segment_set_id)
+        return columns(self._segmenting.items(segment_set, start=request.start_position))
+
+    def _create(
+        self, request: pb.CreateSegmentsRequest | pb.CreateSegmentSetRequest, context: grpc.ServicerContext
+    ) -> SegmentSet:
+        caller = caller_of(self._access, context)
+        how = mapping.segmentation_of(request)
+        return self._segmenting.create(caller, request.version_id, how, patience_of(context))
+
+    def _join(
+        self, request: pb.JoinSegmentSetsRequest | pb.JoinSegmentSetsWithItemsRequest, context: grpc.ServicerContext
+    ) -> SegmentSet:
+        caller = caller_of(self._access, context)
+        return self._joining.create(caller, request.project_id, request.segment_set_ids, patience_of(context))
+
+    def _json(self, segment_set: SegmentSet) -> Iterator[HttpBody]:
+        return with_items("segment_set", mapping.to_message(segment_set), self._segmenting.items(segment_set))

@@ -1,0 +1,156 @@
+"""A multipart body goes in piece by piece; the file's bytes go on at once, the form's fields come out at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+from python_multipart import MultipartParser
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import parse_options_header
+
+from shoald.application.documents import DEFAULT_MIME, FileInfo
+from shoald.domain.failures import FieldProblem, InvalidFields
+
+_MULTIPART = b"multipart/form-data"
+_FILE, _PARAMS = "file", "parser_params_json"
+_MOST_FIELD_BYTES = 1024 * 1024
+_LONGEST_FILENAME = 500
+_LONGEST_MIME = 200
+_NUL_ESCAPE = b"\\u0000"
+
+
+class FormReader:
+    """Reads one upload form. What it raises names the field that is wrong, in the documented form."""
+
+    def __init__(self, content_type: str, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._part = _Part()
+        self._file: _Part | None = None
+        self._fields: dict[str, bytearray] = {}
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._is_whole = False
+        self._parser = MultipartParser(
+            _boundary(content_type),
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_content,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._end_headers,
+                "on_part_data": self._part_data,
+                "on_end": self._end,
+            },
+        )
+
+    def read(self, pieces: Iterable[bytes]) -> FileInfo:
+        """Read the whole body and return what it says of its file."""
+        for piece in pieces:
+            try:
+                self._parser.write(piece)
+            except MultipartParseError as error:
+                raise _malformed(str(error)) from error
+        if not self._is_whole:
+            raise _malformed("it ends before its last boundary")
+        if self._file is None:
+            raise InvalidFields([FieldProblem(("body", _FILE), "missing", "Field required")])
+        return FileInfo(
+            filename=self._file.filename,
+            mime=self._file.mime or DEFAULT_MIME,
+            parser_params=parser_params(bytes(self._fields[_PARAMS])) if _PARAMS in self._fields else None,
+        )
+
+    def _begin_part(self) -> None:
+        self._part = _Part()
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def _header_content(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._part.take_header(bytes(self._header_name).lower(), bytes(self._header_value))
+        self._header_name.clear()
+        self._header_value.clear()
+
+    def _end_headers(self) -> None:
+        if self._part.name != _FILE:
+            return
+        if self._file is not None:
+            raise InvalidFields.field("body", _FILE, message="Value error, only one file can be uploaded at a time")
+        self._part.check()
+        self._file = self._part
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._part is self._file:
+            self._write(data[start:end])
+        elif self._part.name == _PARAMS:
+            field = self._fields.setdefault(_PARAMS, bytearray())
+            if len(field) + end - start > _MOST_FIELD_BYTES:
+                raise InvalidFields.field(
+                    "body", _PARAMS, kind="string_too_long", message=f"Value error, at most {_MOST_FIELD_BYTES} bytes"
+                )
+            field += data[start:end]
+
+    def _end(self) -> None:
+        self._is_whole = True
+
+
+class _Part:
+    """The headers of one part of a form."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.filename = ""
+        self.mime: str | None = None
+
+    def take_header(self, name: bytes, value: bytes) -> None:
+        if name == b"content-disposition":
+            _, options = parse_options_header(value)
+            self.name = options.get(b"name", b"").decode("utf-8", "replace")
+            self.filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        elif name == b"content-type":
+            self.mime = value.decode("latin-1").strip()
+
+    def check(self) -> None:
+        """Refuse a name that is too long or holds NUL; a media type that is none counts as not given."""
+        if len(self.filename) > _LONGEST_FILENAME:
+            message = f"Value error, the file name has more than {_LONGEST_FILENAME} characters"
+            raise InvalidFields.field("body", _FILE, message=message)
+        if "\0" in self.filename:
+            raise InvalidFields.field("body", _FILE, message="Value error, the file name must not contain NUL")
+        if self.mime is not None and (len(self.mime) > _LONGEST_MIME or not self.mime.isprintable()):
+            self.mime = None
+
+
+def parser_params(text: bytes) -> dict[str, Any] | None:
+    """Return the object in `parser_params_json`; `null` is none. Raises `InvalidFields` for anything else."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        message = f"Invalid JSON: {error}"
+        raise InvalidFields.field("body", _PARAMS, kind="json_invalid", message=message) from error
+    if value is not None and not isinstance(value, dict):
+        raise InvalidFields.field("body", _PARAMS, kind="dict_type", message="Input should be a valid dictionary")
+    if _NUL_ESCAPE in orjson.dumps(value):
+        message = "Value error, text must not contain NUL characters"
+        raise InvalidFields.field("body", _PARAMS, message=message)
+    return value
+
+
+def _boundary(content_type: str) -> bytes:
+    kind, options = parse_options_header(content_type)
+    if kind.lower() != _MULTIPART:
+        message = f"Field required: the body must be multipart/form-data, not {content_type or 'of no content type'}"
+        raise InvalidFields([FieldProblem(("body", _FILE), "missing", message)])
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise _malformed("its content type names no boundary")
+    return boundary
+
+
+def _malformed(why: str) -> InvalidFields:
+    return InvalidFields.field("body", message=f"Value error, the multipart body cannot be read: {why}")
