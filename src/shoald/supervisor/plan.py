@@ -17,6 +17,7 @@ from shoald.supervisor.parts.valkey import ValkeyServer
 
 _POOL_OF_A_SERVER = 24
 _POOL_OF_A_WORKER = 4
+_NICENESS = 5  # whoever asks goes before whatever is computed
 _SPARE_CONNECTIONS = 20  # migrations, benchmarks, a person with psql
 
 
@@ -71,9 +72,9 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
 def parts_of(installation: Installation, http_port: int, size: Size) -> list[Part]:
     """Return the parts of an installation; what needs what is said by `after`."""
     settings = environment(installation, f"http://127.0.0.1:{http_port}")
-    needed = ("valkey", "migrate", "qdrant-owner")
+    needed = ("valkey", "migrate")
     servers = [_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)]
-    parts = [
+    return [
         _postgres(installation, size.connections).part(),
         _valkey(installation).part(),
         _qdrant_owner(installation, settings),
@@ -83,20 +84,6 @@ def parts_of(installation: Installation, http_port: int, size: Size) -> list[Par
         _scheduler(settings, installation, after=needed),
         _envoy(http_port, servers, installation),
     ]
-    return _those_that_exist(parts)
-
-
-def _those_that_exist(parts: list[Part]) -> list[Part]:  # TODO(#3): goes when every process has landed
-    import importlib.util
-
-    missing = {
-        part.name
-        for part in parts
-        if "shoald" in part.command
-        and not importlib.util.find_spec("shoald.entrypoints." + part.command[-1].replace("-", "_"))
-    }
-    left = [part for part in parts if part.name not in missing]
-    return [replace(part, after=tuple(name for name in part.after if name not in missing)) for part in left]
 
 
 def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
@@ -113,7 +100,7 @@ def _server(number: int, settings: Mapping[str, str], installation: Installation
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_SERVER),
     }
     part = process_part(name, {**settings, **own}, run=installation.run, after=after)
-    return replace(part, address=f"127.0.0.1:{unary},{stream}")
+    return replace(part, address=f"127.0.0.1:{unary},{stream}", uses=("qdrant-owner",))
 
 
 def _worker(size: Size, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
@@ -122,12 +109,14 @@ def _worker(size: Size, settings: Mapping[str, str], installation: Installation,
         "SHOAL_WORKER_HEAVY_SLOTS": str(size.heavy_slots),
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER),
     }
-    return process_part("work", {**settings, **own}, run=installation.run, after=after)
+    part = process_part("work", {**settings, **own}, run=installation.run, after=after)
+    return replace(part, uses=("qdrant-owner",), awaited=False, niceness=_NICENESS)
 
 
 def _scheduler(settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
     own = {"SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER)}
-    return process_part("schedule", {**settings, **own}, run=installation.run, after=after)
+    part = process_part("schedule", {**settings, **own}, run=installation.run, after=after)
+    return replace(part, awaited=False, niceness=_NICENESS)
 
 
 def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) -> Part:

@@ -74,9 +74,10 @@ class RunningPart:
             self.kill()
 
 
-def _tie_to_parent(parent: int, death_signal: int) -> None:
-    """Run in the child between fork and exec: die with the parent, also when it died already."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, death_signal)
+def _become(part: Part, parent: int) -> None:
+    """Run in the child between fork and exec: die with the parent, also when it died already; be nice."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, part.death_signal)
+    os.nice(part.niceness)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -100,11 +101,19 @@ def start_part(part: Part, log: Path) -> RunningPart:
             env={**os.environ, **part.environment},
             user=part.user,
             start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which stops parts in order
-            preexec_fn=lambda: _tie_to_parent(parent, part.death_signal),  # noqa: PLW1509 - one thread only, see above
+            preexec_fn=lambda: _become(part, parent),  # noqa: PLW1509 - one thread only, see above
         )
     finally:
         os.close(descriptor)
+    _be_nice_as_a_group(process.pid, part.niceness)
     return RunningPart(part=part, process=process, log=log, started_at=time.time())
+
+
+def _be_nice_as_a_group(pid: int, niceness: int) -> None:
+    """Tell kernels that share the processor among sessions first, among which a process's own niceness is nothing."""
+    if niceness:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def log_tail(log: Path, lines: int = 12) -> str:

@@ -65,7 +65,7 @@ class Supervisor:
         while not self._stops_asked:
             self._start_those_that_may()
             self._tick()
-            if all(watched.is_up for watched in self._parts):
+            if all(watched.is_up or not watched.part.awaited for watched in self._parts):
                 self._phase = "ready"
                 self._show()
                 self._report(f"ready on {self._http} in {time.monotonic() - began:.1f} s")
@@ -111,7 +111,8 @@ class Supervisor:
         self._report("stopped")
 
     def _stoppable(self) -> list[WatchedPart]:
-        needed = {name for watched in self._parts if not watched.is_down for name in watched.part.after}
+        up = [watched.part for watched in self._parts if not watched.is_down]
+        needed = {name for part in up for name in (*part.after, *part.uses)}
         live = [watched for watched in self._parts if watched.phase in {Phase.STARTING, Phase.READY}]
         return [watched for watched in live if watched.part.name not in needed]
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import alembic.command
-import alembic.config
 import psycopg
-import sqlalchemy
 from psycopg import sql
+
+if TYPE_CHECKING:
+    import alembic.config
+    import sqlalchemy
 
 _LOCK_KEY = 0x53484F414C  # "SHOAL": the advisory lock that lets one process migrate at a time
 _POLL_SECONDS = 0.1
+_SCRIPTS = Path(__file__).with_name("migrations")
+_REVISION = re.compile(r"^(revision|down_revision)[^=\n]*= *['\"]([^'\"]+)['\"]", re.MULTILINE)
 
 
 class DatabaseOutOfReachError(RuntimeError):
@@ -23,10 +28,22 @@ class DatabaseOutOfReachError(RuntimeError):
 
 def configuration(connection: sqlalchemy.Connection | None = None) -> alembic.config.Config:
     """Return Alembic's configuration, which lives in code: there is no ini file to lose."""
+    import alembic.config
+
     config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
     return config
+
+
+def newest_revision() -> str:
+    """Return the revision that no other follows, read from the scripts' text: their imports take a second."""
+    named: list[dict[str, str]] = [
+        dict(_REVISION.findall(script.read_text())) for script in (_SCRIPTS / "versions").glob("*.py")
+    ]
+    followed = {found.get("down_revision") for found in named}
+    (newest,) = {found["revision"] for found in named if "revision" in found} - followed
+    return newest
 
 
 def migrate(database_url: str, *, revision: str = "head", wait_seconds: float = 60.0) -> None:
@@ -35,6 +52,24 @@ def migrate(database_url: str, *, revision: str = "head", wait_seconds: float = 
     An advisory lock makes concurrent calls queue up; the later ones find nothing to do.
     """
     _make_database(database_url, time.monotonic() + wait_seconds)
+    if current_revision(database_url) != (newest_revision() if revision == "head" else revision):
+        _upgrade(database_url, revision)
+
+
+def current_revision(database_url: str) -> str | None:
+    """Return the revision of the database's schema, or None when it has none."""
+    with psycopg.connect(database_url) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+    return str(row[0]) if row else None
+
+
+def _upgrade(database_url: str, revision: str) -> None:
+    import alembic.command
+    import sqlalchemy
+
     engine = sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.NullPool
     )
