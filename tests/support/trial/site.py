@@ -135,6 +135,13 @@ class Site:
     def kill_server(self, name: str) -> None:
         self.parts[name].kill()
 
+    def freeze_server(self, name: str) -> None:
+        """Leave a server reachable, and silent."""
+        self.parts[name].process.send_signal(signal.SIGSTOP)
+
+    def thaw_server(self, name: str) -> None:
+        self.parts[name].process.send_signal(signal.SIGCONT)
+
     # processes
 
     def start(self, what: str, name: str | None = None, *, wait: bool = True, **environment: str) -> Process:
@@ -156,6 +163,17 @@ class Site:
             self.until(ready.exists, 30, f"{name} to be ready: {log.read_text()[-2000:]}")
         return process
 
+    def ensure(self, what: str) -> Process:
+        """Start it unless it runs."""
+        process = self.processes.get(what)
+        if process is None or process.popen.poll() is not None:
+            return self.start(what)
+        return process
+
+    def end(self, name: str) -> int:
+        """Stop a process and forget it."""
+        return self.processes.pop(name).stop()
+
     def close(self) -> None:
         for process in self.processes.values():
             process.kill()
@@ -168,19 +186,20 @@ class Site:
 
     def submit(self, kind: str = "sleep", *, job_type: str = TRIAL, send: bool = True, **payload: Any) -> str:
         """Accept a job and send it on its way; what is committed counts as accepted."""
-        limit = payload.pop("limit_seconds", None)
+        options = {name: payload.pop(name) for name in ("limit_seconds", "idempotency_key") if name in payload}
         caller = payload.pop("caller", CALLER)
-        jobs = self.adapters.jobs
-        with self.adapters.open_unit_of_work() as uow:
-            request = JobRequest(
-                job_type=job_type, payload={"kind": kind, **payload}, caller=caller, limit_seconds=limit, listed=True
-            )
-            job = jobs.accept(uow, request)
+        adapters = payload.pop("adapters", self.adapters)
+        request = JobRequest(
+            job_type=job_type, payload={"kind": kind, **payload}, caller=caller, listed=True, **options
+        )
+        with adapters.open_unit_of_work() as uow:
+            job = adapters.jobs.accepted_before(uow, request) or adapters.jobs.accept(uow, request)
             uow.commit()
-        self.accepted.append(job.job_id)
+        if job.job_id not in self.accepted:
+            self.accepted.append(job.job_id)
         if send:
-            jobs.dispatch(job)
-        return job.job_id
+            adapters.jobs.dispatch(job)
+        return str(job.job_id)
 
     def job(self, job_id: str) -> Job:
         return self.adapters.jobs._read(job_id)
@@ -199,6 +218,18 @@ class Site:
                 ids,
             )
         return ["?"]
+
+    def cancel(self, job_id: str) -> None:
+        self.adapters.jobs.cancel(CALLER, job_id)
+
+    def pid_of(self, job_id: str, attempt: int = 1) -> int:
+        """Return the process in which an attempt's body began."""
+        statement = "SELECT pid FROM trial_starts WHERE job_id = %s AND attempt = %s"
+        return int(self.rows(statement, job_id, attempt)[0][0])
+
+    def starts(self, job_id: str) -> int:
+        """Count how often the body of a job has begun."""
+        return int(self.rows("SELECT count(*) FROM trial_starts WHERE job_id = %s", job_id)[0][0])
 
     def wait_running(self, job_id: str, seconds: float = 15, attempt: int = 1) -> None:
         """Wait until the body of an attempt has begun."""

@@ -1,0 +1,242 @@
+"""One fault at a time, each aimed at the moment where it hurts; R numbers are those of the reliability notes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from shoald.domain.failures import Failure, IdempotencyConflict
+from shoald.domain.vocabulary import JobState
+from support.cutting_proxy import cutting
+from support.trial.site import SHORT_TIMES, Site
+
+pytestmark = pytest.mark.acceptance
+
+LEASE_SECONDS = float(SHORT_TIMES["SHOAL_LEASE_SECONDS"])
+# A job is running again when its lease has ended, a pass has seen it, and a worker has picked it up.
+RECOVERY_SECONDS = LEASE_SECONDS + 5.0
+
+
+@pytest.fixture
+def second_worker(place: Site) -> Iterator[Site]:
+    """The site with another worker beside the first."""
+    place.start("worker", "second")
+    yield place
+    place.end("second")
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_worker_that_was_frozen_cannot_publish_late(second_worker: Site) -> None:
+    """R2: parent and child sleep past the lease, another worker does the job, and the sleepers wake up."""
+    place = second_worker
+    job_id = place.submit("sleep", seconds=1.5)
+    place.wait_running(job_id)
+    child = place.pid_of(job_id)
+    owner = next(p for p in place.processes.values() if child in p.children())
+    owner.kill(signal.SIGSTOP)
+    os.kill(child, signal.SIGSTOP)
+    place.wait_running(job_id, RECOVERY_SECONDS, attempt=2)
+    owner.kill(signal.SIGCONT)
+    os.kill(child, signal.SIGCONT)
+    [job] = place.wait([job_id])
+    assert (job.state, job.attempt) == (JobState.COMPLETED, 2)
+    assert place.rows("SELECT DISTINCT attempt FROM trial_results WHERE job_id = %s", job_id) == [(2,)]
+    place.until(lambda: "fenced" in owner.log.read_text(), 10, "the old attempt to learn that it was overtaken")
+
+
+def test_a_frozen_child_is_killed_when_its_job_has_gone_on(place: Site) -> None:
+    job_id = place.submit("freeze")
+    place.wait_running(job_id)
+    child = place.pid_of(job_id)
+    place.until(lambda: not is_alive(child), RECOVERY_SECONDS + 5, "the frozen child's end")
+    place.cancel(job_id)
+
+
+def test_a_killed_worker_takes_its_child_along_and_its_job_runs_again(second_worker: Site) -> None:
+    """R3: nothing is left of the worker within a second, and the job runs again soon after its lease."""
+    place = second_worker
+    job_id = place.submit("sleep", seconds=2.0)
+    place.wait_running(job_id)
+    child = place.pid_of(job_id)
+    owner = next(name for name, p in place.processes.items() if child in p.children())
+    place.processes[owner].kill()
+    place.processes[owner].popen.wait()
+    place.until(lambda: not is_alive(child), 1.0, "the orphan's end")
+    place.wait_running(job_id, RECOVERY_SECONDS, attempt=2)
+    [job] = place.wait([job_id])
+    assert (job.state, job.failures) == (JobState.COMPLETED, 1)
+    if owner == "second":
+        place.start("worker", "second")
+
+
+@pytest.mark.parametrize("n", [40, pytest.param(500, marks=pytest.mark.nightly)])
+def test_a_flushed_redis_loses_no_job(place: Site, n: int) -> None:
+    """R4."""
+    ids = [place.submit("sleep", seconds=0.02) for _ in range(n)]
+    redis.Redis.from_url(place.valkey.url).flushall()
+    began = time.monotonic()
+    jobs = place.wait(ids, 35 + n / 5)
+    assert {job.state for job in jobs} == {JobState.COMPLETED}
+    print(f"{n} jobs done {time.monotonic() - began:.1f} s after FLUSHALL")
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+def test_jobs_are_accepted_without_redis(place: Site, how: str) -> None:
+    """R5: no error and no wait for the caller; the work begins when Redis is back."""
+    if how == "refuses":
+        place.kill_server("valkey")
+    else:
+        place.freeze_server("valkey")
+    seconds = []
+    ids = []
+    for _ in range(20):
+        began = time.monotonic()
+        ids.append(place.submit("sleep"))
+        seconds.append(time.monotonic() - began)
+        time.sleep(0.02)
+    if how == "refuses":
+        place.start_server("valkey")
+    else:
+        place.thaw_server("valkey")
+    back = time.monotonic()
+    place.until(lambda: any(place.starts(job_id) for job_id in ids), 20, "the first start after Redis is back")
+    print(f"first start {time.monotonic() - back:.1f} s after Redis is back; submit at most {max(seconds):.3f} s")
+    assert {job.state for job in place.wait(ids)} == {JobState.COMPLETED}
+    assert statistics.quantiles(seconds, n=20)[-1] <= 0.4  # a quarter of a second for Redis, the rest for PostgreSQL
+
+
+@pytest.mark.parametrize("n", [60, pytest.param(1000, marks=pytest.mark.nightly)])
+def test_an_answer_lost_at_commit_makes_no_second_job(place: Site, n: int) -> None:
+    """R6: a fifth of the commits succeed without the client learning of it, and it asks again."""
+    with cutting(place.postgres.port, b"COMMIT", cut=0.2, seed=6) as proxy:
+        url = place.postgres.url().replace(f":{place.postgres.port}/", f":{proxy.port}/")
+        unlucky = place.make_adapters(SHOAL_DATABASE_URL=url)
+        for number in range(n):
+            _submit_stubbornly(place, adapters=unlucky, idempotency_key=f"r6-{n}-{number}", content=str(number))
+        unlucky.close()
+    assert proxy.cuts > n / 20
+    made = place.rows(
+        "SELECT payload ->> 'content' FROM jobs JOIN idempotency_keys USING (job_id) WHERE key ~ %s", f"^r6-{n}-"
+    )
+    assert sorted(int(content) for (content,) in made) == list(range(n))
+
+
+def _submit_stubbornly(place: Site, **payload: object) -> str:
+    while True:
+        try:
+            return place.submit("sleep", **payload)
+        except Failure:
+            continue
+
+
+def test_a_key_used_for_another_request_is_refused(place: Site) -> None:
+    first = place.submit("sleep", idempotency_key="k1", content="a")
+    assert place.submit("sleep", idempotency_key="k1", content="a") == first
+    with pytest.raises(IdempotencyConflict):
+        place.submit("sleep", idempotency_key="k1", content="b")
+
+
+@pytest.mark.parametrize("n", [40, pytest.param(400, marks=pytest.mark.nightly)])
+def test_an_answer_lost_at_enqueue_runs_nothing_twice(place: Site, n: int) -> None:
+    """R7: a third of the enqueues happen without the server learning of it."""
+    with cutting(place.valkey.port, b"EVALSHA", cut=0.33, seed=7) as proxy:
+        url = place.valkey.url.replace(f":{place.valkey.port}/", f":{proxy.port}/")
+        unlucky = place.make_adapters(SHOAL_REDIS_URL=url)
+        ids = []
+        for _ in range(n):
+            ids.append(place.submit("sleep", adapters=unlucky))
+            unlucky.job_dispatch.queue._resting_until = 0.0  # type: ignore[attr-defined] # every one shall have its chance
+        unlucky.close()
+    assert proxy.cuts > 0
+    for job in place.wait(ids, 60):
+        assert (job.state, place.starts(job.job_id)) == (JobState.COMPLETED, job.attempt)
+        assert job.attempt == 1
+
+
+@pytest.mark.parametrize("n", [2, pytest.param(10, marks=pytest.mark.nightly)])
+def test_postgres_may_crash_under_load(place: Site, n: int) -> None:
+    """R11: nothing accepted is lost, and jobs are accepted again as soon as PostgreSQL is."""
+    lenient = place.make_adapters(SHOAL_JOB_MAX_FAILURES="20")
+    ids = []
+    for _ in range(n):
+        ids += [place.submit("sleep", seconds=0.5, adapters=lenient) for _ in range(6)]
+        time.sleep(0.3)
+        place.kill_server("postgres")
+        place.start_server("postgres")
+        back = time.monotonic()
+        ids.append(_submit_stubbornly(place, adapters=lenient))
+        assert time.monotonic() - back < 2.0
+    assert {job.state for job in place.wait(ids, 60)} == {JobState.COMPLETED}
+    lenient.close()
+
+
+def test_a_worker_that_is_told_to_stop_finishes_what_is_nearly_done(place: Site) -> None:
+    """R13: a job with a second to go is finished."""
+    job_id = place.submit("sleep", seconds=1.5)
+    place.wait_running(job_id)
+    time.sleep(0.4)
+    assert place.end("worker") == 0
+    job = place.job(job_id)
+    assert (job.state, job.attempt) == (JobState.COMPLETED, 1)
+
+
+def test_a_worker_that_is_told_to_stop_gives_back_what_takes_long(second_worker: Site) -> None:
+    """R13: the job runs elsewhere within five seconds, and the drain counts as no failure."""
+    place = second_worker
+    job_id = place.submit("sleep", seconds=40)
+    place.wait_running(job_id)
+    time.sleep(0.5)
+    owner = next(name for name, p in place.processes.items() if place.pid_of(job_id) in p.children())
+    began = time.monotonic()
+    place.processes[owner].kill(signal.SIGTERM)
+    place.wait_running(job_id, 5.0, attempt=2)
+    print(f"runs elsewhere {time.monotonic() - began:.1f} s after SIGTERM")
+    assert place.job(job_id).failures == 0
+    place.cancel(job_id)
+    place.wait([job_id])
+    assert place.processes[owner].popen.wait(10) == 0
+    if owner == "second":
+        place.start("worker", "second")
+
+
+def test_two_schedulers_do_nothing_twice(place: Site) -> None:
+    place.start("scheduler", "second-scheduler")
+    ids = [place.submit("sleep", seconds=0.01, send=False) for _ in range(30)]
+    jobs = place.wait(ids, 40)
+    assert {(job.state, job.attempt) for job in jobs} == {(JobState.COMPLETED, 1)}
+    assert place.end("second-scheduler") == 0
+
+
+def test_one_namespace_does_not_keep_another_waiting(place: Site) -> None:
+    """R27's ground: of the backlog, the namespace with least at work goes first."""
+    from shoald.application.access import Caller
+
+    crowd = [place.submit("sleep", seconds=0.3, send=False) for _ in range(30)]
+    single = place.submit("sleep", send=False, caller=Caller(namespace_id="ns_other00000"))
+    place.wait([single], 15)
+    waiting = place.rows("SELECT count(*) FROM jobs WHERE job_id = ANY(%s) AND attempt = 0", crowd)[0][0]
+    assert waiting > 10
+    for job_id in crowd:
+        place.cancel(job_id)
+
+
+def test_the_database_refuses_to_leave_an_end(place: Site) -> None:
+    [job] = place.wait([place.submit("sleep")])
+    for change in ("state = 'PENDING', finished_at = NULL", "attempt = attempt + 1", "result = '{}'"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            place.execute(f"UPDATE jobs SET {change} WHERE job_id = %s", job.job_id)
