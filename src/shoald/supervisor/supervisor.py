@@ -111,10 +111,18 @@ class Supervisor:
         self._report("stopped")
 
     def _stoppable(self) -> list[WatchedPart]:
-        up = [watched.part for watched in self._parts if not watched.is_down]
-        needed = {name for part in up for name in (*part.after, *part.uses)}
+        needed = self._needed_by({watched.part.name for watched in self._parts if not watched.is_down})
         live = [watched for watched in self._parts if watched.phase in {Phase.STARTING, Phase.READY}]
         return [watched for watched in live if watched.part.name not in needed]
+
+    def _needed_by(self, names: set[str]) -> set[str]:
+        """Return what these parts need, directly or through steps that are done."""
+        direct = {watched.part.name: {*watched.part.after, *watched.part.uses} for watched in self._parts}
+        needed: set[str] = set()
+        while fresh := {need for name in names for need in direct[name]} - needed:
+            needed |= fresh
+            names = fresh
+        return needed
 
     def _hurry(self) -> None:
         for watched in self._parts:

@@ -114,6 +114,15 @@ def test_a_step_is_done_before_its_successors_start(data_dir: Path) -> None:
         assert {part.name: part.state for part in state.parts} == {"later": "ready", "step": "done"}
 
 
+def test_a_part_stops_after_those_that_need_it_through_a_step_and_those_that_use_it(data_dir: Path) -> None:
+    step = {"name": "step", "ends": True, "code": "", "after": ["base"]}
+    user = lives("user", "step") | {"uses": ["used"]}
+    with supervised(data_dir, lives("base"), lives("used"), step, user) as running:
+        running.wait_ready()
+        running.end()
+        assert running.diary()[3] == "user stopped"
+
+
 def test_a_part_that_is_killed_starts_again_and_the_others_go_on(data_dir: Path) -> None:
     with supervised(data_dir, lives("one"), lives("two", "one")) as running:
         running.wait_ready()

@@ -1,0 +1,138 @@
+"""`shoal up`, `down` and `status` over all real parts: what scripts and people in a hurry rely on."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.stack import Stack, running_stack, shoal, status
+
+pytestmark = pytest.mark.acceptance
+
+PARTS = ("postgres", "valkey", "qdrant-owner", "serve-1", "work", "schedule", "envoy")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An installation of this file's own: its parts are killed here."""
+    with running_stack(tmp_path_factory.mktemp("installation") / "data") as running:
+        yield running
+
+
+def is_healthy(stack: Stack) -> bool:
+    connection = http.client.HTTPConnection(stack.address, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def eventually(claim: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not become so"
+        time.sleep(0.05)
+
+
+def processes_of(data: Path) -> set[int]:
+    """Return every process with the data directory in its environment, on its command line, or as its folder.
+
+    Valkey and PostgreSQL write their title over the first two.
+    """
+    needle = str(data).encode()
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(folder.name) == os.getpid():
+                continue
+            texts = [(folder / name).read_bytes() for name in ("environ", "cmdline")]
+            if any(needle in text for text in [*texts, os.fsencode((folder / "cwd").readlink())]):
+                found.add(int(folder.name))
+    return found
+
+
+def part_is(stack: Stack, name: str, state: str) -> bool:
+    return bool(stack.status()["parts"][name]["state"] == state)
+
+
+def test_status_shows_every_part_with_address_pid_and_log(stack: Stack) -> None:
+    eventually(lambda: part_is(stack, "work", "ready"))
+    found = stack.status()
+    assert found["state"] == "ready"
+    assert found["http"] == stack.url
+    assert set(found["parts"]) == {*PARTS, "migrate"}
+    for name in PARTS:
+        part = found["parts"][name]
+        assert part["pid"] in processes_of(stack.data)
+        assert Path(part["log"]).is_file()
+    assert found["parts"]["migrate"]["state"] == "done"
+
+
+def test_status_is_quick(stack: Stack) -> None:
+    began = time.process_time(), os.times().children_user + os.times().children_system
+    stack.status()
+    spent = os.times().children_user + os.times().children_system - began[1]
+    assert spent < 0.4, "a command that only looks must not load what it does not need"
+
+
+def test_secrets_and_folders_are_the_owners_alone(stack: Stack) -> None:
+    assert stat.S_IMODE(stack.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((stack.data / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_second_up_says_that_it_runs(stack: Stack) -> None:
+    for options in ((), ("--detach",)):
+        again = shoal("up", "--data", str(stack.data), *options)
+        assert again.returncode == 0
+        assert f"runs already on {stack.url}" in again.stdout
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_that_is_killed_comes_back_and_the_api_answers(stack: Stack, name: str) -> None:
+    eventually(lambda: part_is(stack, name, "ready"))
+    before = stack.status()["parts"][name]
+    os.kill(before["pid"], signal.SIGKILL)
+    eventually(lambda: stack.status()["parts"][name]["restarts"] > before["restarts"])
+    eventually(lambda: part_is(stack, name, "ready"))
+    eventually(lambda: is_healthy(stack))
+
+
+def test_another_installation_takes_the_next_port_and_both_run(stack: Stack, tmp_path: Path) -> None:
+    taken = stack.address.rpartition(":")[2]
+    data = tmp_path / "other"
+    started = shoal("up", "--detach", "--data", str(data), "--port", taken)
+    try:
+        assert started.returncode == 0, started.stderr
+        other = Stack(url=status(data)["http"], data=data)
+        assert other.url != stack.url
+        assert f"port {taken} is taken" in started.stdout
+        assert is_healthy(other)
+        assert is_healthy(stack)
+    finally:
+        stopped = shoal("down", "--data", str(data))
+    assert stopped.returncode == 0
+    assert processes_of(data) == set()
+    assert shoal("status", "--data", str(data)).returncode == 3
+    assert is_healthy(stack)
+
+
+def test_nothing_outlives_a_killed_supervisor_and_up_mends_it(stack: Stack) -> None:
+    os.kill(stack.status()["pid"], signal.SIGKILL)
+    eventually(lambda: processes_of(stack.data) == set(), seconds=3)
+    found = status(stack.data)
+    assert (found["state"], found["message"]) == ("stopped", "the supervisor was killed")
+    again = shoal("up", "--detach", "--data", str(stack.data), "--port", stack.address.rpartition(":")[2])
+    assert again.returncode == 0, again.stderr
+    assert is_healthy(stack)
+    assert status(stack.data)["http"] == stack.url
