@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     embedding_threads: int = Field(
         default=0, ge=0, description="Threads of the local embedding model in a worker; 0: as many as cores."
     )
+    faiss_gpu: bool = Field(
+        default=True, description="Let FAISS build and search on the GPU where it is built for CUDA and sees one."
+    )
     openai_base_url: str = Field(
         default="https://api.openai.com/v1", description="An OpenAI-compatible endpoint, for the provider `openai`."
     )

@@ -229,7 +229,7 @@ class _ConfiguredVectorIndexes:
         if provider == IndexProvider.FAISS:
             from shoald.adapters.faiss.vector_index import FaissVectorIndex
 
-            return FaissVectorIndex(self._adapters.objects)
+            return FaissVectorIndex(self._adapters.objects, use_gpu=self._adapters.settings.faiss_gpu)
         if provider == IndexProvider.QDRANT:
             return self._qdrant()
         raise ProviderUnsupported(
@@ -245,7 +245,9 @@ class _ConfiguredVectorIndexes:
         from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
 
         key = settings.qdrant_api_key
-        return QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
+        index = QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
+        self._adapters.on_close.callback(index.close)
+        return index
 
 
 def build_application(adapters: Adapters) -> UseCases:

@@ -25,9 +25,10 @@ import sys
 from pathlib import Path
 from shoald.adapters.object_store.local import LocalObjectStore
 store = LocalObjectStore(Path(sys.argv[1]))
-print("ready", flush=True)
 for number in range(10_000):
     store.put(f"runs/{number}", bytes([number % 251]) * 300_000)
+    if number == 0:
+        print("ready", flush=True)
 """
 
 

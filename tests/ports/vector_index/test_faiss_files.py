@@ -28,9 +28,10 @@ from shoald.adapters.faiss.vector_index import FaissVectorIndex
 from shoald.adapters.object_store.local import LocalObjectStore
 index = FaissVectorIndex(LocalObjectStore(Path(sys.argv[1])))
 rows = np.eye(512, dtype=np.float32).repeat(8, axis=0)
-print("ready", flush=True)
 for number in range(10_000):
     index.build(f"b{number}", ["x"] * len(rows), rows, attempt=1, config={}, progress=lambda part: None)
+    if number == 0:
+        print("ready", flush=True)
 """
 
 

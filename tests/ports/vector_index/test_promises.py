@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from shoald.application.ports.vector_index import VectorIndex
-from shoald.domain.failures import InvalidIndexConfig, MissingFaissArtifact, Unavailable
+from shoald.domain.failures import DataCorrupt, InvalidIndexConfig, MissingFaissArtifact
 from shoald.domain.json_types import JsonObject
 
 Rows = npt.NDArray[np.float32]
@@ -112,7 +112,7 @@ def test_a_dropped_build_is_gone_and_may_be_dropped_again(index: VectorIndex) ->
     index.search(manifest, rows[0], k=1)
     index.drop(manifest)
     index.drop(manifest)
-    with pytest.raises((MissingFaissArtifact, Unavailable)):
+    with pytest.raises((MissingFaissArtifact, DataCorrupt)):
         index.search(manifest, rows[0], k=1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.application.ports.vector_index import VectorHit
-from shoald.domain.failures import InvalidIndexConfig, ProviderUnsupported, Unavailable
+from shoald.domain.failures import InvalidIndexConfig, MissingFaissArtifact, ProviderUnsupported
 from shoald.domain.json_types import JsonObject
 
 
@@ -40,7 +40,7 @@ class MemoryVectorIndex:
         if query.shape != (manifest["dimension"],):
             raise InvalidIndexConfig
         if manifest["name"] not in self.builds:
-            raise Unavailable
+            raise MissingFaissArtifact
         rows = self.builds[manifest["name"]]
         scores = (rows.astype(np.float64) @ query.astype(np.float64)).round(9)
         order = np.lexsort((np.arange(len(rows)), -scores))[: max(k, 0)]

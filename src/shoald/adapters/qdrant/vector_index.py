@@ -1,0 +1,229 @@
+"""Vector search by Qdrant: one collection per build, named by us; a server or the owner process answers alike."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+from qdrant_client import QdrantClient
+from qdrant_client import grpc as messages
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+
+from shoald.application.ports.vector_index import VectorHit
+from shoald.domain.failures import Broken, DataCorrupt, Failure, InvalidIndexConfig, StorageFull, Unavailable
+from shoald.domain.json_types import JsonObject
+from shoald.domain.retrieval.nearest import Candidates, nearest
+
+_Answer = TypeVar("_Answer")
+_EXACT_UP_TO = 100_000
+_WIDE_SEARCH = 128
+_BATCH_BYTES = 2 << 20
+_LARGEST_BATCH = 512
+_DEFAULT_PORT = 6334
+_TRIES = 4
+_FIRST_WAIT = 0.1
+_CALL_SECONDS = 10.0
+_WRITE_SECONDS = 60.0
+_MAY_PASS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
+
+
+class QdrantVectorIndex:
+    """Builds and searches collections of one Qdrant.
+
+    Point ids are positions, so equal scores can be ordered; each point's payload holds its item's id, for people who
+    look into their Qdrant. The option `collection_name` becomes part of the name, which is never the caller's alone;
+    `exact: true` compares all points whatever their number.
+    """
+
+    def __init__(self, url: str, *, api_key: str | None = None) -> None:
+        self._address = urlsplit(url)
+        self._api_key = api_key
+        self._lock = threading.Lock()
+        self._client: QdrantClient | None = None
+
+    def build(
+        self,
+        build_id: str,
+        ids: Sequence[str],
+        vectors: npt.NDArray[np.float32],
+        *,
+        attempt: int,
+        config: JsonObject,
+        progress: Callable[[float], None],
+    ) -> JsonObject:
+        """Fill a new collection and count what it holds."""
+        if len(ids) != len(vectors):
+            raise ValueError("as many ids as vectors")
+        name = _collection_name(build_id, attempt, config)
+        exact = _exact(config) or len(vectors) <= _EXACT_UP_TO
+        dimension = int(vectors.shape[1])
+        self._create(name, dimension)
+        for start, points in _batches(ids, vectors):
+            self._points("Upsert", messages.UpsertPoints(collection_name=name, wait=True, points=points))
+            progress(0.95 * (start + len(points)) / len(vectors))
+        counted = self._points("Count", messages.CountPoints(collection_name=name, exact=True)).result.count
+        if counted != len(vectors):
+            raise Broken(f"Qdrant holds {counted} points of {len(vectors)}.", detail={"collection_name": name})
+        progress(1.0)
+        return {
+            "provider": "qdrant",
+            "collection_name": name,
+            "points": len(vectors),
+            "vectors": len(vectors),
+            "dimension": dimension,
+            "metric": "cosine",
+            "exact": exact,
+        }
+
+    def search(
+        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+    ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
+        """Ask for the nearest; vectors come too, so that ties can be ordered."""
+        if query.shape != (manifest["dimension"],):
+            raise InvalidIndexConfig(
+                f"The query has {query.size} dimensions, the index {manifest['dimension']}: was the embedder changed?"
+            )
+        n = int(manifest["vectors"])
+        if k < 1 or not n:
+            return [], np.empty((0, query.size), np.float32) if with_vectors else None
+        values = query.tolist()
+
+        def fetch(m: int) -> Candidates:
+            answer = self._points("Query", _query(manifest, values, m))
+            positions = np.fromiter((hit.id.num for hit in answer.result), np.int64, len(answer.result))
+            rows = [_dense(hit.vectors.vector) for hit in answer.result]
+            return positions, np.array(rows, np.float32).reshape(len(rows), query.size)
+
+        positions, scores, rows = nearest(query, fetch, k=k, n=n)
+        hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
+        return hits, rows if with_vectors else None
+
+    def drop(self, manifest: JsonObject) -> None:
+        """Remove the collection."""
+        request = messages.DeleteCollection(collection_name=manifest["collection_name"])
+        self._call(lambda client: client.grpc_collections.Delete(request, timeout=_WRITE_SECONDS))
+
+    def check(self) -> None:
+        """Raise `Unavailable` when Qdrant does not answer."""
+        request = messages.ListCollectionsRequest()
+        self._call(lambda client: client.grpc_collections.List(request, timeout=_CALL_SECONDS))
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _create(self, name: str, dimension: int) -> None:
+        """Make the collection anew: one of this name can only be what an earlier try of this attempt left."""
+        params = messages.VectorParams(size=dimension, distance=messages.Distance.Cosine)
+        request = messages.CreateCollection(collection_name=name, vectors_config=messages.VectorsConfig(params=params))
+        leftover = messages.DeleteCollection(collection_name=name)
+
+        def make(client: QdrantClient) -> None:
+            client.grpc_collections.Delete(leftover, timeout=_WRITE_SECONDS)
+            client.grpc_collections.Create(request, timeout=_WRITE_SECONDS)
+
+        self._call(make)
+
+    def _points(self, method: str, request: Any) -> Any:
+        seconds = _WRITE_SECONDS if method == "Upsert" else _CALL_SECONDS
+        return self._call(lambda client: getattr(client.grpc_points, method)(request, timeout=seconds))
+
+    def _call(self, call: Callable[[QdrantClient], _Answer]) -> _Answer:
+        """Call, and again while Qdrant cannot be reached: every call that is made here may be made twice."""
+        for tried in range(1, _TRIES + 1):
+            try:
+                return call(self._opened())
+            except ResourceExhaustedResponse as error:
+                if tried == _TRIES:
+                    raise Unavailable("Qdrant takes no more calls.") from error
+            except grpc.RpcError as error:
+                if error.code() not in _MAY_PASS or tried == _TRIES:
+                    raise _failure(error) from error
+            time.sleep(_FIRST_WAIT * 2 ** (tried - 1))
+        raise AssertionError
+
+    def _opened(self) -> QdrantClient:
+        with self._lock:
+            if self._client is None:
+                self._client = QdrantClient(
+                    host=self._address.hostname,
+                    grpc_port=self._address.port or _DEFAULT_PORT,
+                    https=self._address.scheme == "https",
+                    # as a header: given as a key, the client warns of every address that is not https
+                    headers={"api-key": self._api_key} if self._api_key else None,
+                    prefer_grpc=True,
+                    check_compatibility=False,
+                )
+            return self._client
+
+
+def _collection_name(build_id: str, attempt: int, config: JsonObject) -> str:
+    wished = config.get("collection_name") or ""
+    if not isinstance(wished, str):
+        raise InvalidIndexConfig("collection_name: a text", detail={"field": "collection_name"})
+    label = re.sub(r"[^A-Za-z0-9_-]+", "_", wished)[:64]
+    return "_".join(filter(None, ("shoal", label, build_id, f"a{attempt}")))
+
+
+def _batches(ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> Iterator[tuple[int, list[messages.PointStruct]]]:
+    size = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // max(1, 4 * vectors.shape[1])))
+    for start in range(0, len(vectors), size):
+        rows = vectors[start : start + size].tolist()
+        yield start, [_point(start + number, ids[start + number], row) for number, row in enumerate(rows)]
+
+
+def _point(position: int, item_id: str, row: list[float]) -> messages.PointStruct:
+    vector = messages.Vector(dense=messages.DenseVector(data=row))
+    return messages.PointStruct(
+        id=messages.PointId(num=position),
+        vectors=messages.Vectors(vector=vector),
+        payload={"chunk_item_id": messages.Value(string_value=item_id)},
+    )
+
+
+def _query(manifest: JsonObject, values: list[float], limit: int) -> messages.QueryPoints:
+    exact = bool(manifest["exact"])
+    nearest_to = messages.VectorInput(dense=messages.DenseVector(data=values))
+    return messages.QueryPoints(
+        collection_name=manifest["collection_name"],
+        query=messages.Query(nearest=nearest_to),
+        limit=limit,
+        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(limit, _WIDE_SEARCH)),
+        with_vectors=messages.WithVectorsSelector(enable=True),
+        with_payload=messages.WithPayloadSelector(enable=False),
+    )
+
+
+def _dense(vector: messages.VectorOutput) -> Sequence[float]:
+    """Return a vector from its present or, by servers before 1.16, its older place in the answer."""
+    return vector.dense.data if vector.HasField("dense") else vector.data
+
+
+def _exact(config: JsonObject) -> bool:
+    exact = config.get("exact", False)
+    if not isinstance(exact, bool):
+        raise InvalidIndexConfig("exact: true or false", detail={"field": "exact"})
+    return exact
+
+
+def _failure(error: Any) -> Failure:
+    status, text = error.code(), str(error.details())
+    if status == grpc.StatusCode.NOT_FOUND:
+        return DataCorrupt("The Qdrant collection of this build is gone: build the index again.")
+    if "No space left" in text:
+        return StorageFull("Qdrant's storage is full.")
+    if status in _MAY_PASS or status == grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unavailable("Qdrant does not answer.")
+    if status in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}:
+        return Unavailable("Qdrant refuses the key: see SHOAL_QDRANT_API_KEY.")
+    return Broken(f"Qdrant refuses: {text[:300]}", detail={"status": status.name})

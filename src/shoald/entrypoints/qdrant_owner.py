@@ -1,0 +1,39 @@
+"""The owner process of an embedded installation: Qdrant's gRPC API, as far as Shoal calls it, at SHOAL_QDRANT_URL."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from urllib.parse import urlsplit
+
+from shoald.adapters.qdrant.owner.server import Owner, OwnerOptions
+from shoald.entrypoints.readiness import tell_ready
+from shoald.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    owner = Owner(options_of(settings))
+    owner.start()
+    tell_ready(settings.ready_file)
+    stopping.wait()
+    owner.stop(seconds=min(5.0, settings.drain_seconds))
+
+
+def options_of(settings: Settings) -> OwnerOptions:
+    """Return where to listen: the owner is for processes of its own machine only."""
+    address = urlsplit(settings.qdrant_url or "")
+    if address.hostname not in _LOOPBACK or address.port is None:
+        raise SystemExit("SHOAL_QDRANT_URL: the owner process needs an address of this machine, http://127.0.0.1:PORT")
+    key = settings.qdrant_api_key
+    return OwnerOptions(
+        root=settings.data_dir / "qdrant",
+        host=address.hostname,
+        port=address.port,
+        api_key=key.get_secret_value() if key else None,
+    )
