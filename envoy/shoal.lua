@@ -122,12 +122,14 @@ function envoy_on_request(handle)
   -- the transcoder sets these later, for JSON calls; a gRPC client that sends them must not look like one
   headers:remove("x-envoy-original-path")
   headers:remove("x-envoy-original-method")
+  headers:remove("x-shoal-json")
   local kind = headers:get("content-type") or ""
   if kind:sub(1, 16) == "application/grpc" then return end
   local path = headers:get(":path") or ""
   local marks = handle:streamInfo():dynamicMetadata()
   marks:set("shoal", "family", path:sub(1, 4) == "/v1/" and "clusters" or "rag")
   marks:set("shoal", "method", headers:get(":method") or "")
+  headers:add("x-shoal-json", "1") -- tells the local replies that this file will see them
 end
 
 local function answer(handle, headers, status, body)

@@ -108,7 +108,9 @@ def _title(step: Mapping[str, Any]) -> str:
 
 def _parsed(answer: HttpAnswer) -> Any:
     if not answer.headers.get("content-type", "").startswith("application/json"):
-        raise Mismatch(f"content-type {answer.headers.get('content-type')}, not application/json: {answer.body[:500]!r}")
+        raise Mismatch(
+            f"content-type {answer.headers.get('content-type')}, not application/json: {answer.body[:500]!r}"
+        )
     try:
         return json.loads(answer.body, parse_constant=_no_constant)
     except ValueError as error:
@@ -198,7 +200,9 @@ def _answers(
     call = getattr(channel, kind)(
         path, request_serializer=lambda m: m.SerializeToString(), response_deserializer=answer_type.FromString
     )
-    answer = call(iter(requests) if method.client_streaming else requests[0], metadata=metadata, timeout=_TIMEOUT_SECONDS)
+    answer = call(
+        iter(requests) if method.client_streaming else requests[0], metadata=metadata, timeout=_TIMEOUT_SECONDS
+    )
     yield from answer if method.server_streaming else [answer]
 
 

@@ -35,7 +35,9 @@ def project(name: str) -> project_pb2.Project:
 class Projects(project_service_pb2_grpc.ProjectServiceServicer):
     """A project's name says what becomes of the call."""
 
-    def CreateProject(self, request: project_service_pb2.CreateProjectRequest, context: grpc.ServicerContext) -> project_pb2.Project:
+    def CreateProject(
+        self, request: project_service_pb2.CreateProjectRequest, context: grpc.ServicerContext
+    ) -> project_pb2.Project:
         if request.name == "boom":
             raise RuntimeError(SECRET)
         if request.name == "busy":
@@ -48,10 +50,14 @@ class Projects(project_service_pb2_grpc.ProjectServiceServicer):
         answer.description = f"json={calls.is_json(context)} namespace={calls.requested_namespace(context)}"
         return answer
 
-    def ListProjects(self, request: project_service_pb2.ListProjectsRequest, context: grpc.ServicerContext) -> project_service_pb2.ListProjectsResponse:
+    def ListProjects(
+        self, request: project_service_pb2.ListProjectsRequest, context: grpc.ServicerContext
+    ) -> project_service_pb2.ListProjectsResponse:
         return project_service_pb2.ListProjectsResponse(projects=[project(str(n)) for n in range(request.limit)])
 
-    def GetProject(self, request: project_service_pb2.GetProjectRequest, context: grpc.ServicerContext) -> project_pb2.Project:
+    def GetProject(
+        self, request: project_service_pb2.GetProjectRequest, context: grpc.ServicerContext
+    ) -> project_pb2.Project:
         if request.project_id == "here":
             return project("here")
         raise failures.ProjectNotFound(detail={"project_id": request.project_id}, hint="list the projects")
@@ -76,6 +82,7 @@ class SegmentSets(segment_set_service_pb2_grpc.SegmentSetServiceServicer):
 
     def __init__(self) -> None:
         self.end = threading.Event()
+        self.waiting = threading.Semaphore(0)
         self.ended = threading.Semaphore(0)
 
     def GetSegmentSetWithItems(
@@ -91,6 +98,7 @@ class SegmentSets(segment_set_service_pb2_grpc.SegmentSetServiceServicer):
             if kind == "midway":
                 raise failures.DataCorrupt
             if kind == "waiting":
+                self.waiting.release()
                 self.end.wait(20)
             yield httpbody_pb2.HttpBody(data=b'"}')
         finally:
@@ -109,7 +117,9 @@ class Retrieval(retrieval_service_pb2_grpc.RetrievalServiceServicer):
 class Clusters(cluster_service_pb2_grpc.ClusterServiceServicer):
     """Knows no cluster."""
 
-    def GetCluster(self, request: cluster_service_pb2.GetClusterRequest, context: grpc.ServicerContext) -> cluster_pb2.Cluster:
+    def GetCluster(
+        self, request: cluster_service_pb2.GetClusterRequest, context: grpc.ServicerContext
+    ) -> cluster_pb2.Cluster:
         raise failures.ClusterNotFound(detail={"cluster_id": request.cluster_identifier})
 
     def CreateCluster(

@@ -58,7 +58,9 @@ class Edge:
 
 
 @contextlib.contextmanager
-def running_edge(folder: Path, add: Callable[[grpc.Server], Iterable[str]], limits: ServerLimits = LIMITS) -> Iterator[Edge]:
+def running_edge(
+    folder: Path, add: Callable[[grpc.Server], Iterable[str]], limits: ServerLimits = LIMITS
+) -> Iterator[Edge]:
     """Run the edge for as long as the block lasts."""
     servers = Servers(add, limits)
     taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
@@ -77,7 +79,8 @@ def running_edge(folder: Path, add: Callable[[grpc.Server], Iterable[str]], limi
     configuration = folder / "envoy.json"
     configuration.write_text(json.dumps(render(form)))
     command = [binaries.envoy(), "-c", str(configuration), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
-    envoy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(folder / "envoy.log").open("wb"))
+    with (folder / "envoy.log").open("wb") as log:
+        envoy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
     edge = Edge(f"http://127.0.0.1:{port}", servers, envoy, folder / "access.log")
     try:
         _wait_until_ready(edge)

@@ -14,6 +14,7 @@ _CLUSTERS = "/v1/"
 def local_replies(paths: list[Json], max_json_bytes: int, max_upload_bytes: int) -> Json:
     """Return the mappers, first match first. Callers by gRPC are not concerned: Envoy answers them in their own way."""
     fixed = [
+        (400, "bad_request", "BadRequestError", "The request is no HTTP that can be served."),
         (413, "request_too_large", "PayloadTooLargeError", _limits(max_json_bytes, max_upload_bytes)),
         (429, "too_many_requests", "TooManyRequestsError", "Too many requests; try again shortly."),
         (403, "permission_denied", "ForbiddenError", "Pages of this origin may not call."),
@@ -81,8 +82,9 @@ def _header(name: str, value: str) -> Json:
 
 def _refused_by_the_transcoder() -> Json:
     """Pass the reason on to the Lua filter, which makes the documented list of it."""
+    seen = {"header_filter": {"header": {"name": "x-shoal-json", "present_match": True}}}
     return {
-        "filter": _status_is(400),
+        "filter": {"and_filter": {"filters": [_status_is(400), seen]}},
         "headers_to_add": [_header("x-local-reply", "%RESPONSE_CODE_DETAILS%")],
         "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
     }
