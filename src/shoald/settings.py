@@ -86,6 +86,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=4 * _GIB, ge=1, description="Largest uploaded file, in bytes.")
     max_message_bytes: int = Field(default=64 * _MIB, ge=_MIB, description="Largest gRPC message, in bytes.")
 
+    # limits of a file that is taken apart into segments
+    loader_memory_mib: int = Field(default=1024, ge=128, description="Memory for reading one file, in MiB.")
+    loader_stall_seconds: float = Field(
+        default=60.0, gt=0, description="How long reading a file may give nothing before it is ended."
+    )
+    loader_max_segments: int = Field(default=1_000_000, ge=1, description="Segments of one file, at most.")
+    jq_seconds: float = Field(
+        default=2.0, gt=0, description="How long a jq program (`jq_schema`) may take to each of its outputs."
+    )
+
     # jobs
     worker_short_slots: int = Field(
         default=1, ge=0, description="Segmenting, chunking and joining jobs that one worker runs at a time."

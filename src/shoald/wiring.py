@@ -190,12 +190,21 @@ class Adapters:
     @cached_property
     def document_loader(self) -> DocumentLoader:
         """What reads files, each in a child of its own."""
+        from shoald.adapters.parser_child.limits import MIB, ParserLimits
         from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
         from shoald.domain.vocabulary import LoaderType
 
-        loaders = "shoald.adapters.document_loaders"
+        settings, loaders = self.settings, "shoald.adapters.document_loaders"
         return ParserChildLoader(
-            parsers={kind: Parser(function=f"{loaders}.{kind}:load") for kind in (LoaderType.CSV, LoaderType.JSON)}
+            parsers={
+                LoaderType.CSV: Parser(function=f"{loaders}.csv:load"),
+                LoaderType.JSON: Parser(function=f"{loaders}.json:load", options={"jq_seconds": settings.jq_seconds}),
+            },
+            limits=ParserLimits(
+                memory_bytes=settings.loader_memory_mib * MIB,
+                stall_seconds=settings.loader_stall_seconds,
+                max_segments=settings.loader_max_segments,
+            ),
         )
 
     @cached_property
