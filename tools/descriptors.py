@@ -7,11 +7,13 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2
 
 OURS = "shoal/"
+_HTTP: Any = annotations_pb2.http  # google's own stubs do not know what it extends
 
 
 def validate_descriptor_set() -> descriptor_pb2.FileDescriptorSet:
@@ -66,9 +68,9 @@ def _binding(rule: http_pb2.HttpRule) -> Binding:
 
 def bindings_of(method: descriptor_pb2.MethodDescriptorProto) -> tuple[Binding, ...]:
     """Return the HTTP bindings of an rpc, the first one first; none for typed rpcs."""
-    if not method.options.HasExtension(annotations_pb2.http):
+    if not method.options.HasExtension(_HTTP):
         return ()
-    rule = method.options.Extensions[annotations_pb2.http]
+    rule: http_pb2.HttpRule = method.options.Extensions[_HTTP]
     return (_binding(rule), *(_binding(more) for more in rule.additional_bindings))
 
 

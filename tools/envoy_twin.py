@@ -8,7 +8,6 @@ name, in one oneof with it; the server appends two to four bytes to an answer wh
 from __future__ import annotations
 
 from google.protobuf import descriptor_pb2
-
 from tools.descriptors import OURS
 
 NULL_OFFSET = 100_000

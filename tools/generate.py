@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from google.protobuf import descriptor_pb2  # noqa: E402 - the path above comes first
-
 from tools.descriptors import Contract, validate_descriptor_set  # noqa: E402 - the same
 
 PROTO, GEN, TOOLS = ROOT / "proto", ROOT / "gen", ROOT / "tools"
@@ -37,8 +36,8 @@ GEN_README = """\
 # Generated code
 
 Made from `proto/` by `make gen`; nothing here is written by hand, and `make check` fails when it differs.
-`python/` holds messages and stubs, `betterproto2/` and `typescript/` a client package each, `openapi/` the documents that
-the server answers with, `envoy/` the descriptor set that Envoy loads.
+`python/` holds messages and stubs, `betterproto2/` and `typescript/` a client package each, `openapi/` the documents
+that the server answers with, `envoy/` what Envoy loads.
 """
 
 BETTERPROTO_PROJECT = """\

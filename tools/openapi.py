@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2
-
-from shoald.transport.error_bodies import Family
 from tools.descriptors import Binding, Contract, Rpc
 from tools.openapi_errors import error_responses, error_schemas
 from tools.openapi_schemas import Schemas, is_required
+
+from shoald.transport.error_bodies import Family
 
 Json = dict[str, Any]
 _Field = descriptor_pb2.FieldDescriptorProto

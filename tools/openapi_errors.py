@@ -1,4 +1,4 @@
-"""Describes errors in the OpenAPI documents: each family's envelopes, and an example for every code that an rpc names."""
+"""Describes errors in the OpenAPI documents: both families' envelopes, an example for every code that an rpc names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns messages into JSON schemas: rules of the contract, comments, nulls, and two forms where input and output differ."""
+"""Turns messages into JSON schemas: rules, comments, nulls, and two forms where input and output differ."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from buf.validate import validate_pb2
 from google.protobuf import descriptor_pb2
-
 from tools.descriptors import Contract
 from tools.envoy_twin import is_nullable
 

@@ -1,4 +1,4 @@
-"""Compares answers with what golden files expect: matchers, captured values, allowed extra keys. README.md has the rules."""
+"""Compares answers with what golden files expect; README.md has the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes Envoy's configuration: from the contract's routes and an installation's addresses and limits, as one JSON object.
+"""Writes Envoy's configuration from the contract's routes and an installation's addresses and limits, as one object.
 
 The same rules serve the embedded form and, rendered once into `envoy/envoy.yaml`, docker-compose. What belongs to the
 answers that Envoy makes itself is in `envoy_local_replies.py`.
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 _TYPES = "type.googleapis.com/envoy.extensions"
 _BUFFER = 1024 * 1024  # larger ones let slow readers park that much in Envoy each
 _LARGEST_ANSWER = 64 * 1024 * 1024
-# what a gRPC message takes over its own size, the frame's head, and a file over its: heads of a form, or of many messages
+# what a gRPC message takes over its own size (the frame's head), and a file over its (heads of a form or of messages)
 _FRAME, _FORM = 5, 16 * 1024 * 1024
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 # the limits of a body: every route has all three but for those that it switches off
@@ -29,6 +29,19 @@ _JSON_LIMIT, _MESSAGE_LIMIT, _UPLOAD_LIMIT = "json_limit", "message_limit", "upl
 # the alternatives of all documented paths make a long regular expression; Envoy's own bound is for strangers' ones
 _RUNTIME = {"re2.max_program_size.error_level": 100_000, "re2.max_program_size.warn_level": 100_000}
 _LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
+
+
+def contract_file(folder_in_wheel: str, folder_in_tree: str, name: str) -> Path:
+    """Return a generated or static file: it lies in the wheel, or in a source tree."""
+    in_wheel = Path(str(files("shoald").joinpath(folder_in_wheel, name)))
+    in_tree = Path(__file__).resolve().parents[3] / folder_in_tree / name
+    return in_wheel if in_wheel.is_file() else in_tree
+
+
+def contract_routes() -> Json:
+    """Return what the configuration must know of the contract."""
+    routes: Json = json.loads(contract_file("descriptors", "gen/envoy", "routes.json").read_text(encoding="utf-8"))
+    return routes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +63,12 @@ class EnvoyForm:
     otlp_endpoint: str | None = None
     by_name: bool = False
     health_seconds: float = 1.0
-    routes: Json = field(default_factory=lambda: contract_routes())
-
-
-def contract_file(folder_in_wheel: str, folder_in_tree: str, name: str) -> Path:
-    """Return a generated or static file: it lies in the wheel, or in a source tree."""
-    in_wheel = Path(str(files("shoald").joinpath(folder_in_wheel, name)))
-    in_tree = Path(__file__).resolve().parents[3] / folder_in_tree / name
-    return in_wheel if in_wheel.is_file() else in_tree
+    routes: Json = field(default_factory=contract_routes)
 
 
 def descriptor_file() -> Path:
     """Return the descriptor set that Envoy loads."""
     return contract_file("descriptors", "gen/envoy", "shoal.binpb")
-
-
-def contract_routes() -> Json:
-    """Return what the configuration must know of the contract."""
-    routes: Json = json.loads(contract_file("descriptors", "gen/envoy", "routes.json").read_text(encoding="utf-8"))
-    return routes
 
 
 def _lua() -> str:
@@ -225,7 +225,7 @@ def _transcoder(form: EnvoyForm) -> Json:
 
 
 def allowed_origins(form: EnvoyForm) -> str:
-    """Return the regular expression of the web origins that may call: pages of this machine, and those that are named."""
+    """Return the regular expression of the web origins that may call: this machine's pages, and named ones."""
     return "|".join([_LOOPBACK_ORIGINS, *(re.escape(origin.rstrip("/")) for origin in form.origins)])
 
 
@@ -243,13 +243,23 @@ def _route_config(form: EnvoyForm) -> Json:
     }
 
 
+_ASKED_HEADERS = (
+    *("authorization", "content-type", "x-namespace", "x-request-id", "idempotency-key"),
+    *("x-grpc-web", "x-user-agent", "grpc-timeout"),
+)
+_SHOWN_HEADERS = (
+    *("grpc-status", "grpc-message", "grpc-status-details-bin"),
+    *("x-request-id", "x-next-cursor", "retry-after", "content-disposition"),
+)
+
+
 def _cors(form: EnvoyForm) -> Json:
     return {
         "@type": f"{_TYPES}.filters.http.cors.v3.CorsPolicy",
         "allow_origin_string_match": [{"safe_regex": {"regex": allowed_origins(form)}}],
         "allow_methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-        "allow_headers": "authorization,content-type,x-namespace,x-request-id,idempotency-key,x-grpc-web,x-user-agent,grpc-timeout",
-        "expose_headers": "grpc-status,grpc-message,grpc-status-details-bin,x-request-id,x-next-cursor,retry-after,content-disposition",
+        "allow_headers": ",".join(_ASKED_HEADERS),
+        "expose_headers": ",".join(_SHOWN_HEADERS),
         "max_age": "600",
     }
 

@@ -43,7 +43,7 @@ def query_parameter(context: grpc.ServicerContext, name: str) -> str | None:
 
 
 def requested_namespace(context: grpc.ServicerContext) -> str | None:
-    """Return the namespace that a caller names (id or name): the header `x-namespace`, else `?namespace=`, else None."""
+    """Return the namespace, id or name, that a caller names: header `x-namespace`, else `?namespace=`, else None."""
     return metadata_of(context, "x-namespace") or query_parameter(context, "namespace") or None
 
 

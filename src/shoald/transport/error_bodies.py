@@ -75,7 +75,7 @@ def _body(failure: Failure, family: Family, *, with_input: bool) -> dict[str, An
 
 
 def json_body(failure: Failure, family: Family) -> str:
-    """Return the documented body as ASCII JSON; what would not fit into a header loses its `input`, then its details."""
+    """Return the documented body as ASCII JSON; one that no header holds loses its `input`, then its details."""
     for with_input in (True, False):
         text = _dump(_body(failure, family, with_input=with_input))
         if len(text) <= _LARGEST_BODY:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 
+_HTTP: Any = annotations_pb2.http  # google's own stubs do not know what it extends
 _VARIABLE = re.compile(r"\{([^}=]+)(?:=([^}]*))?\}")
 
 
@@ -67,9 +69,9 @@ def method_descriptor(path: str) -> MethodDescriptor | None:
 def bindings_of(path: str) -> tuple[HttpBinding, ...]:
     """Return the HTTP forms of a gRPC path, the main one first."""
     method = method_descriptor(path)
-    if method is None or not method.GetOptions().HasExtension(annotations_pb2.http):
+    if method is None or not method.GetOptions().HasExtension(_HTTP):
         return ()
-    rule = method.GetOptions().Extensions[annotations_pb2.http]
+    rule: http_pb2.HttpRule = method.GetOptions().Extensions[_HTTP]
     return (_binding(rule), *(_binding(more) for more in rule.additional_bindings))
 
 

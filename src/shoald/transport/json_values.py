@@ -15,11 +15,13 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, json_format, struct_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor as PythonDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-
 from shoal.options.v1 import options_pb2
 
+# the stubs tell the two implementations of descriptors apart, which are one to us
+Descriptor = PythonDescriptor | Any
 NULL_OFFSET = 100_000
 _FILE_BODY = "google.api.HttpBody"
 _VARINT_BITS = 7
@@ -69,6 +71,12 @@ def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
+def _map_value(field: FieldDescriptor) -> FieldDescriptor:
+    entry: Any = field.message_type
+    value: FieldDescriptor = entry.fields_by_name["value"]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class _Marks:
     """What to do with one kind of message: nulls of its own, and members to walk into."""
@@ -91,7 +99,7 @@ def _marks(descriptor: Descriptor) -> _Marks:
 
 
 def _leads_to_nulls(field: FieldDescriptor, seen: frozenset[Descriptor]) -> bool:
-    kind = field.message_type.fields_by_name["value"].message_type if _is_map(field) else field.message_type
+    kind = _map_value(field).message_type if _is_map(field) else field.message_type
     if kind is None or not is_ours(kind):
         return False
     if kind in seen or nullable_fields(kind):
@@ -211,7 +219,7 @@ def _scalar_printer(field: FieldDescriptor) -> Printer:
 
 def _printer(field: FieldDescriptor) -> Printer:
     if _is_map(field):
-        member = _printer(field.message_type.fields_by_name["value"])
+        member = _printer(_map_value(field))
         return lambda value: {str(key): member(value[key]) for key in value}
     one = _message_printer(field.message_type) if field.message_type is not None else _scalar_printer(field)
     if field.is_repeated:

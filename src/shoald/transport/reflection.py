@@ -28,7 +28,7 @@ def add_reflection(server: grpc.Server, services: Iterable[str]) -> None:
     """Let tools list these services and read their contracts."""
     _load_v1_file()
     servicer = reflection.ReflectionServicer([*services, _V1, _V1ALPHA])
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         reflection_pb2.ServerReflectionRequest.FromString,

@@ -70,18 +70,18 @@ class Servers:
 
     def __init__(self, add_servicers: AddServicers, limits: ServerLimits, *, reflect: bool = True) -> None:
         options = channel_options(limits)
-        outer: tuple[grpc.ServerInterceptor, ...] = (RequestLog(), Failures())
-        inner: tuple[grpc.ServerInterceptor, ...] = (JsonForm(), Validation())
+        outer: list[grpc.ServerInterceptor] = [RequestLog(), Failures()]
+        inner: list[grpc.ServerInterceptor] = [JsonForm(), Validation()]
         admission = Admission(limits.stream_threads, limits.streams_per_caller)
         self._unary = grpc.server(
             _pool("unary", limits.unary_threads),
-            interceptors=(*outer, *inner),
+            interceptors=[*outer, *inner],
             options=options,
             maximum_concurrent_rpcs=limits.concurrent_calls,
         )
         self._streams = grpc.server(
             _pool("stream", limits.stream_threads + _SPARE_THREADS),
-            interceptors=(*outer, admission, *inner),
+            interceptors=[*outer, admission, *inner],
             options=options,
             maximum_concurrent_rpcs=limits.stream_threads + limits.concurrent_calls,
         )

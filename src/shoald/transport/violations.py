@@ -9,13 +9,14 @@ import re
 from typing import Any
 
 import protovalidate
+from buf.validate import validate_pb2
 from google.protobuf import json_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from buf.validate import validate_pb2
 from shoald.domain.failures import FieldProblem
 from shoald.transport.http_bindings import HttpBinding
+from shoald.transport.json_values import Descriptor
 
 Path = tuple[str | int, ...]
 # larger requests are not repeated in their own error

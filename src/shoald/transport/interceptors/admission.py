@@ -21,7 +21,7 @@ from shoald.transport.interceptors.method_interceptor import (
 
 
 class Admission(MethodInterceptor):
-    """Counts running calls, in all and of each caller. A place is taken when a stream starts and given back at its end."""
+    """Counts running calls, in all and of each caller; a stream holds its place from its start to its end."""
 
     def __init__(self, places: int, places_per_caller: int) -> None:
         super().__init__()

@@ -61,9 +61,7 @@ class MethodInterceptor(grpc.ServerInterceptor, ABC):
         )
 
 
-def _parts(
-    handler: grpc.RpcMethodHandler[Any, Any],
-) -> tuple[Behaviour, Callable[..., grpc.RpcMethodHandler[Any, Any]]]:
+def _parts(handler: Any) -> tuple[Behaviour, Callable[..., grpc.RpcMethodHandler[Any, Any]]]:
     if handler.request_streaming and handler.response_streaming:
         return handler.stream_stream, grpc.stream_stream_rpc_method_handler
     if handler.request_streaming:

@@ -116,12 +116,9 @@ def _walk(value: Any, loc: tuple[str | int, ...]) -> Iterator[FieldProblem]:
     elif isinstance(value, Message):
         for field, member in value.ListFields():
             yield from _walk(member, (*loc, field.name))
-    elif isinstance(value, str):
-        yield from _walk_text(value, loc)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            yield FieldProblem(loc, "finite_number", "Input should be a finite number")
-    elif not isinstance(value, (bytes, int)):
+    elif isinstance(value, (str, bytes, int, float)):
+        yield from _walk_scalar(value, loc)
+    else:
         yield from _walk_all(value, loc)
 
 
@@ -132,6 +129,13 @@ def _walk_all(values: Any, loc: tuple[str | int, ...]) -> Iterator[FieldProblem]
         return
     for position, element in enumerate(values):
         yield from _walk(element, (*loc, position))
+
+
+def _walk_scalar(value: str | bytes | float, loc: tuple[str | int, ...]) -> Iterator[FieldProblem]:
+    if isinstance(value, str):
+        yield from _walk_text(value, loc)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield FieldProblem(loc, "finite_number", "Input should be a finite number")
 
 
 def _walk_text(text: str, loc: tuple[str | int, ...]) -> Iterator[FieldProblem]:
