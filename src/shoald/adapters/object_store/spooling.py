@@ -37,7 +37,7 @@ class Spool:
         self.size = 0
         self._hash = hashlib.sha256()
         with full_storage_named():
-            self._file = self.path.open("xb", buffering=1 << 20)
+            self._file = self.path.open("xb")
 
     @property
     def sha256(self) -> str:
