@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,23 +28,6 @@ for number in range(10_000):
     if number == 0:
         print("ready", flush=True)
 """
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MiB where we may mount one; else a limit of 4 MiB on the size of a file."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if mounted.returncode:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * _MEBIBYTE, limits[1]))
-    yield folder
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    if not mounted.returncode:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_there(small_disk: Path) -> None:

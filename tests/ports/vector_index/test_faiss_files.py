@@ -114,17 +114,16 @@ def test_exact_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         _build(index, 100, exact="yes")
 
 
-def test_a_full_disk_is_named_and_nothing_is_half_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = LocalObjectStore(tmp_path)
+def test_a_full_disk_is_named_and_the_build_before_is_served(small_disk: Path) -> None:
+    store = LocalObjectStore(small_disk / "objects")
     index = FaissVectorIndex(store)
-
-    def no_room(_self: object, _piece: bytes) -> None:
-        raise StorageFull
-
-    monkeypatch.setattr("shoald.adapters.object_store.spooling.Spool.write", no_room)
+    rows = _rows(1_000, 128)
+    before = index.build("old", ["x"] * 1_000, rows, attempt=1, config={}, progress=lambda _part: None)
     with pytest.raises(StorageFull):
-        _build(index, 1_000)
-    assert list(store.list("")) == []
+        _build(index, 20_000, 128)
+    assert [found.key for found in store.list("")] == [before["object"]["key"]]
+    assert list((small_disk / "objects" / ".partial").iterdir()) == []
+    assert FaissVectorIndex(store).search(before, rows[4], k=1)[0][0].position == 4
 
 
 def test_only_so_many_indexes_stay_open(tmp_path: Path) -> None:
