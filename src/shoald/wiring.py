@@ -33,13 +33,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.application.cluster_inputs import ClusterInputs
+    from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.embedding import EmbedTexts
     from shoald.application.file_links import FileLinks
     from shoald.application.job_attempts import AttemptWatch
+    from shoald.application.listing import PageCursors
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
+    from shoald.application.ports.document_tables import DocumentTables
     from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.run_tables import RunTables
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.ports.vector_index import VectorIndex, VectorIndexes
@@ -208,6 +213,58 @@ class Adapters:
         )
 
     @cached_property
+    def page_cursors(self) -> PageCursors:
+        """Sealed cursors of the clusters API."""
+        from shoald.application.listing import PageCursors
+
+        return PageCursors(self.signing_secret)
+
+    @cached_property
+    def run_tables(self) -> RunTables:
+        """Artifacts of cluster runs as files."""
+        from shoald.adapters.parquet.run_tables import ParquetRunTables
+
+        return ParquetRunTables()
+
+    @cached_property
+    def document_tables(self) -> DocumentTables:
+        """Tables with vectors that callers bring."""
+        from shoald.adapters.parquet.document_tables import ArrowDocumentTables
+
+        return ArrowDocumentTables()
+
+    @cached_property
+    def cluster_inputs(self) -> ClusterInputs:
+        """What cluster runs read: vectors from PostgreSQL once, then from files."""
+        from shoald.adapters.postgres.snapshots import SnapshotFiles
+        from shoald.adapters.postgres.vector_reading import VectorReader
+        from shoald.application.cluster_inputs import ClusterInputs
+
+        files = SnapshotFiles(self.settings.data_dir / "snapshots", VectorReader(self.settings.database_url))
+        return ClusterInputs(open_unit_of_work=self.open_unit_of_work, snapshots=files)
+
+    @cached_property
+    def cluster_pipeline(self) -> ClusterPipeline:
+        """What does cluster runs; numeric libraries are imported here."""
+        from shoald.adapters.arrays import ArrayLibraries
+        from shoald.adapters.estimators import estimators_for
+        from shoald.adapters.staged_arrays.folder import StagedArrayFolder
+        from shoald.application.cluster_naming import ClusterNaming
+        from shoald.application.cluster_pipeline import ClusterPipeline
+
+        return ClusterPipeline(
+            open_unit_of_work=self.open_unit_of_work,
+            clock=self.clock,
+            objects=self.objects,
+            inputs=self.cluster_inputs,
+            naming=ClusterNaming(open_unit_of_work=self.open_unit_of_work),
+            tables=self.run_tables,
+            staged=StagedArrayFolder(self.settings.data_dir / "cache" / "stages"),
+            arrays=ArrayLibraries(),
+            estimators=estimators_for,
+        )
+
+    @cached_property
     def embed_texts(self) -> EmbedTexts:
         """Embeds by content."""
         from shoald.application.embedding import EmbedTexts
@@ -262,17 +319,25 @@ class _ConfiguredVectorIndexes:
 def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
     from shoald.application.access import Access
+    from shoald.application.artifacts import Artifacts
     from shoald.application.chunking import Chunking
+    from shoald.application.clusters import Clusters
+    from shoald.application.collection_documents import CollectionDocuments
+    from shoald.application.collections import Collections
     from shoald.application.documents import Documents
+    from shoald.application.executions import Executions
     from shoald.application.index_building import IndexBuilding
     from shoald.application.indexing import Indexes
     from shoald.application.joining import Joining
+    from shoald.application.namespaces import Namespaces
     from shoald.application.projects import Projects
     from shoald.application.segmenting import Segmenting
+    from shoald.application.tasks import Tasks
     from shoald.application.use_cases import UseCases
 
     build_job_handlers(adapters)
     settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
+    cursors = adapters.page_cursors
     return UseCases(
         access=Access(open_unit_of_work=opens, default_namespace=settings.default_namespace),
         jobs=jobs,
@@ -288,12 +353,28 @@ def build_application(adapters: Adapters) -> UseCases:
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+        namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        document_tables=adapters.document_tables,
+        clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
+        executions=Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs),
+        tasks=Tasks(jobs=jobs, cursors=cursors),
+        artifacts=Artifacts(
+            open_unit_of_work=opens,
+            clock=clock,
+            objects=adapters.objects,
+            tables=adapters.run_tables,
+            links=adapters.file_links,
+            public_url=settings.public_url,
+        ),
     )
 
 
 def build_job_handlers(adapters: Adapters) -> None:
     """Fill `adapters.job_handlers`: the code of each job type. Its imports stay light: heavy ones wait for `run`."""
     from shoald.application.chunking import ChunkHandler
+    from shoald.application.clustering import ClusterRunHandler
     from shoald.application.index_building import IndexBuildHandler
     from shoald.application.joining import JoinHandler
     from shoald.application.segmenting import SegmentsHandler
@@ -313,6 +394,7 @@ def build_job_handlers(adapters: Adapters) -> None:
             embed_texts=adapters.embed_texts,
             vector_indexes=adapters.vector_indexes,
         ),
+        JobType.CLUSTER_RUN: ClusterRunHandler(clock=clock, pipeline=lambda: adapters.cluster_pipeline),
     }
 
 

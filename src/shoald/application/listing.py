@@ -9,12 +9,10 @@ import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from shoald.domain.filters import Condition, parse_filter
 from shoald.domain.json_types import JsonObject
-
-if TYPE_CHECKING:
-    from shoald.domain.filters import Condition
 
 DEFAULT_LIMIT = 10
 _SEAL_BYTES = 16
@@ -110,11 +108,7 @@ class PageCursors:
 
 def condition_of(filters: JsonObject | None) -> Condition | None:
     """Return the condition that filters mean, None for none; raises `InvalidFields` for what they may not say."""
-    if not filters:
-        return None
-    from shoald.domain.filters import parse_filter
-
-    return parse_filter(filters)
+    return parse_filter(filters, "body", "filters")
 
 
 def select_page(query: ListQuery, position: int | str, condition: Condition | None) -> Selection:

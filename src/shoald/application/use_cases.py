@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shoald.application.access import Access
+from shoald.application.artifacts import Artifacts
 from shoald.application.chunking import Chunking
+from shoald.application.clusters import Clusters
+from shoald.application.collection_documents import CollectionDocuments
+from shoald.application.collections import Collections
 from shoald.application.documents import Documents
+from shoald.application.executions import Executions
 from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
 from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
+from shoald.application.namespaces import Namespaces
+from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
 from shoald.application.segmenting import Segmenting
+from shoald.application.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +36,11 @@ class UseCases:
     joining: Joining
     indexes: Indexes
     index_building: IndexBuilding
+    namespaces: Namespaces
+    collections: Collections
+    collection_documents: CollectionDocuments
+    document_tables: DocumentTables
+    clusters: Clusters
+    executions: Executions
+    tasks: Tasks
+    artifacts: Artifacts

@@ -41,10 +41,18 @@ class StagedArrayFolder:
             draft.mkdir()
             for name, array in arrays.items():
                 np.save(draft / f"{name}.npy", array, allow_pickle=False)
-            draft.rename(self._folder / key)
+            self._publish(draft, self._folder / key)
         except OSError:
-            # no room, or another worker was first: the stage is done again if it is ever needed
+            # no room, or another worker was faster: the stage is done again if it is ever needed
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _publish(self, draft: Path, place: Path) -> None:
+        """Put the folder in the place of one that is there; whoever has its arrays mapped keeps them."""
+        old = draft.with_name(f"{draft.name}-old")
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(old)
+        draft.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
 
     def _clean_up(self) -> None:
         oldest = time.time() - _KEEP_SECONDS

@@ -8,6 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
+from shoal.clusters.v1 import (
+    artifact_service_pb2,
+    artifact_service_pb2_grpc,
+    cluster_service_pb2,
+    cluster_service_pb2_grpc,
+    collection_document_service_pb2,
+    collection_document_service_pb2_grpc,
+    collection_service_pb2,
+    collection_service_pb2_grpc,
+    execution_service_pb2,
+    execution_service_pb2_grpc,
+    namespace_service_pb2,
+    namespace_service_pb2_grpc,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
 from shoal.rag.v1 import (
     chunk_set_service_pb2,
     chunk_set_service_pb2_grpc,
@@ -25,6 +41,13 @@ from shoal.rag.v1 import (
     service_info_service_pb2_grpc,
 )
 
+from shoald.transport.servicers.clusters.artifacts import ArtifactServicer
+from shoald.transport.servicers.clusters.clusters import ClusterServicer
+from shoald.transport.servicers.clusters.collection_documents import CollectionDocumentServicer
+from shoald.transport.servicers.clusters.collections import CollectionServicer
+from shoald.transport.servicers.clusters.executions import ExecutionServicer
+from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
+from shoald.transport.servicers.clusters.tasks import TaskServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
 from shoald.transport.servicers.rag.documents import DocumentServicer
 from shoald.transport.servicers.rag.indexes import IndexServicer
@@ -81,6 +104,43 @@ REGISTRATIONS: tuple[Registration, ...] = (
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
         job_service_pb2_grpc.add_JobServiceServicer_to_server,
         lambda use_cases: JobServicer(use_cases.access, use_cases.jobs, use_cases.projects),
+    ),
+    Registration(
+        namespace_service_pb2.DESCRIPTOR.services_by_name["NamespaceService"],
+        namespace_service_pb2_grpc.add_NamespaceServiceServicer_to_server,
+        lambda use_cases: NamespaceServicer(use_cases.namespaces),
+    ),
+    Registration(
+        collection_service_pb2.DESCRIPTOR.services_by_name["CollectionService"],
+        collection_service_pb2_grpc.add_CollectionServiceServicer_to_server,
+        lambda use_cases: CollectionServicer(use_cases.access, use_cases.collections),
+    ),
+    Registration(
+        collection_document_service_pb2.DESCRIPTOR.services_by_name["CollectionDocumentService"],
+        collection_document_service_pb2_grpc.add_CollectionDocumentServiceServicer_to_server,
+        lambda use_cases: CollectionDocumentServicer(
+            use_cases.access, use_cases.collection_documents, use_cases.document_tables
+        ),
+    ),
+    Registration(
+        cluster_service_pb2.DESCRIPTOR.services_by_name["ClusterService"],
+        cluster_service_pb2_grpc.add_ClusterServiceServicer_to_server,
+        lambda use_cases: ClusterServicer(use_cases.access, use_cases.clusters, use_cases.executions),
+    ),
+    Registration(
+        execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"],
+        execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server,
+        lambda use_cases: ExecutionServicer(use_cases.access, use_cases.executions, use_cases.artifacts),
+    ),
+    Registration(
+        task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
+        task_service_pb2_grpc.add_TaskServiceServicer_to_server,
+        lambda use_cases: TaskServicer(use_cases.access, use_cases.tasks),
+    ),
+    Registration(
+        artifact_service_pb2.DESCRIPTOR.services_by_name["ArtifactService"],
+        artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
+        lambda use_cases: ArtifactServicer(use_cases.access, use_cases.artifacts),
     ),
 )
 

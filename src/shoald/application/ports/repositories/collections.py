@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from shoald.application.listing import Selection
+from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch, VectorConfig
-
-if TYPE_CHECKING:
-    from shoald.domain.filters import Condition
 
 NamedVectors = dict[str, npt.NDArray[np.float32]]
 

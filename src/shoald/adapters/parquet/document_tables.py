@@ -1,0 +1,269 @@
+"""Tables with vectors that callers bring, as Arrow streams and as files, read in batches of bounded size."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shoald.domain.failures import InvalidFields
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
+
+_ROWS = 4096
+_ID_COLUMNS = ("document_id", "id", "point_id")
+_PAYLOAD = "payload"
+_MATRIX_DIMENSIONS = 2
+
+
+class ArrowDocumentTables:
+    """`DocumentTables` by pyarrow."""
+
+    def from_stream(self, pieces: Iterable[bytes]) -> Iterator[DocumentBatch]:
+        """Yield the documents of an Arrow IPC stream."""
+        with _readable("the stream is no Arrow IPC stream"):
+            reader = pa.ipc.open_stream(pa.PythonFile(io.BufferedReader(_Pieces(pieces)), mode="r"))
+        yield from _from_batches(_next_batches(reader))
+
+    def from_file(self, path: str) -> Iterator[DocumentBatch]:
+        """Yield the documents of a file, by the ending of its name."""
+        readers = {".parquet": _parquet, ".npy": _npy, ".jsonl": _jsonl, ".ndjson": _jsonl, ".arrow": _arrow_file}
+        ending = Path(path).suffix.lower()
+        if ending not in readers:
+            raise _wrong(f"files named *{ending} are not read; there are {', '.join(sorted(readers))}")
+        return readers[ending](path)
+
+    def rows_in(self, path: str) -> int | None:
+        """Return the number of documents in a file, or None where only reading it would tell."""
+        ending = Path(path).suffix.lower()
+        with _readable("the file cannot be read"):
+            if ending == ".parquet":
+                return int(pq.ParquetFile(path).metadata.num_rows)
+            if ending == ".npy":
+                return int(np.load(path, mmap_mode="r", allow_pickle=False).shape[0])
+        return None
+
+
+def _wrong(message: str, *where: str | int) -> InvalidFields:
+    return InvalidFields.field("body", *where, message=message)
+
+
+class _readable:  # noqa: N801 - reads as a statement
+    """Turns what a library says of a bad file into a failure that says it to the caller."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (pa.ArrowException, OSError, ValueError)) and not isinstance(error, InvalidFields):
+            raise _wrong(f"{self._what}: {error}") from error
+
+
+class _Pieces(io.RawIOBase):
+    """A file over pieces of bytes as they arrive."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _next_batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            with _readable("a record batch cannot be read"):
+                batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        for start in range(0, batch.num_rows, _ROWS):
+            yield batch.slice(start, _ROWS)
+
+
+def _parquet(path: str) -> Iterator[DocumentBatch]:
+    with _readable("the file is no Parquet file"):
+        file = pq.ParquetFile(path)
+    yield from _from_batches(file.iter_batches(batch_size=_ROWS))
+
+
+def _arrow_file(path: str) -> Iterator[DocumentBatch]:
+    with Path(path).open("rb") as stream:
+        pieces = iter(lambda: stream.read(1 << 20), b"")
+        yield from ArrowDocumentTables().from_stream(pieces)
+
+
+def _npy(path: str) -> Iterator[DocumentBatch]:
+    """Yield the rows of an array; ids are row numbers of equal width, so that their order is the rows'."""
+    with _readable("the file is no array"):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim != _MATRIX_DIMENSIONS or array.dtype.kind not in "fiu":
+        raise _wrong(f"the array must be two-dimensional numbers; it is {array.ndim}-dimensional {array.dtype}")
+    width = len(str(max(len(array) - 1, 0)))
+    for start in range(0, len(array), _ROWS):
+        values = np.ascontiguousarray(array[start : start + _ROWS], dtype=np.float32)
+        yield DocumentBatch(
+            ids=[f"{row:0{width}d}" for row in range(start, start + len(values))],
+            payloads=[{"row": row} for row in range(start, start + len(values))],
+            vectors=[VectorColumn(name="vector", values=values)],
+        )
+
+
+def _jsonl(path: str) -> Iterator[DocumentBatch]:
+    """Yield documents that stand one in a line; lists of numbers, and those under `vectors`, are vectors."""
+    lines: list[dict[str, Any]] = []
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            lines.append(_object(line, number))
+            if len(lines) == _ROWS:
+                yield _from_objects(lines)
+                lines = []
+    if lines:
+        yield _from_objects(lines)
+
+
+def _object(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise _wrong(f"line {number} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _wrong(f"line {number} is no JSON object")
+    return {**value, "_line": number}
+
+
+def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
+    ids, payloads, vectors = [], [], dict[str, list[tuple[int, list[float]]]]()
+    for at, line in enumerate(lines):
+        number = line.pop("_line")
+        name = next((key for key in _ID_COLUMNS if key in line), None)
+        if name is None:
+            raise _wrong(f"line {number} has no document_id")
+        ids.append(str(line.pop(name)))
+        inner = line.pop("vectors", None) or {}
+        found = {**{key: value for key, value in line.items() if _is_vector(value)}, **inner}
+        for key, value in found.items():
+            vectors.setdefault(key, []).append((at, value))
+        payload = line.pop(_PAYLOAD, None) or {}
+        payloads.append({**payload, **{key: value for key, value in line.items() if key not in found}})
+    columns = [_column(name, rows, len(lines)) for name, rows in vectors.items()]
+    return DocumentBatch(ids=ids, payloads=payloads, vectors=columns)
+
+
+def _is_vector(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
+    )
+
+
+def _column(name: str, rows: list[tuple[int, list[float]]], count: int) -> VectorColumn:
+    try:
+        values = np.asarray([value for _, value in rows], dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise _wrong(f"the vectors {name!r} are no lists of numbers of one length", name) from error
+    at = None if len(rows) == count else np.asarray([row for row, _ in rows], dtype=np.int64)
+    return VectorColumn(name=name, values=values, rows=at)
+
+
+def _from_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[DocumentBatch]:
+    for batch in batches:
+        if batch.num_rows:
+            yield _documents(batch)
+
+
+def _documents(batch: pa.RecordBatch) -> DocumentBatch:
+    names = batch.schema.names
+    id_name = next((name for name in _ID_COLUMNS if name in names), None)
+    if id_name is None:
+        raise _wrong(f"there is no column document_id; there are {', '.join(names)}")
+    ids = pc.cast(batch.column(id_name), pa.string()).to_pylist()
+    if None in ids:
+        raise _wrong("every document needs an id", id_name)
+    vector_names = [name for name in names if _holds_vectors(batch.schema.field(name).type)]
+    others = [name for name in names if name not in {id_name, *vector_names}]
+    return DocumentBatch(
+        ids=ids,
+        payloads=_payloads(batch.select(others)),
+        vectors=[column for name in vector_names if (column := _vectors(name, batch.column(name))) is not None],
+    )
+
+
+def _holds_vectors(kind: pa.DataType) -> bool:
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(is_list and pa.types.is_floating(kind.value_type))
+
+
+def _vectors(name: str, column: pa.Array) -> VectorColumn | None:
+    """Return a column of lists as one array, by view where it can be; rows without a vector are left out."""
+    rows = None
+    if column.null_count:
+        rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).astype(np.int64)
+        column = column.drop_null()
+    if len(column) == 0:
+        return None
+    flat = column.flatten()
+    if len(flat) % len(column) or not _are_equally_long(column, len(flat) // len(column)):
+        raise _wrong(f"the vectors {name!r} have different lengths", name)
+    if flat.null_count:
+        raise _wrong(f"the vectors {name!r} hold nulls", name)
+    values: npt.NDArray[np.float32] = flat.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return VectorColumn(name=name, values=np.ascontiguousarray(values.reshape(len(column), -1)), rows=rows)
+
+
+def _are_equally_long(column: pa.Array, width: int) -> bool:
+    return bool(width > 0 and pc.all(pc.equal(pc.list_value_length(column), width)).as_py())
+
+
+def _payloads(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the further columns as payloads; a column `payload` holds whole ones, as JSON text or as structures."""
+    rows: list[dict[str, Any]] = batch.to_pylist() if batch.num_columns else [{}] * batch.num_rows
+    payloads = []
+    for row in rows:
+        whole = row.pop(_PAYLOAD, None) if row else None
+        if isinstance(whole, str):
+            try:
+                whole = json.loads(whole)
+            except ValueError as error:
+                raise _wrong(f"a payload is no JSON: {error}", _PAYLOAD) from error
+        if whole is not None and not isinstance(whole, dict):
+            raise _wrong("a payload must be a JSON object", _PAYLOAD)
+        payloads.append({**(whole or {}), **{key: _plain(value) for key, value in row.items() if value is not None}})
+    return payloads
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can carry it: times and the like as text, numbers that are none as null."""
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

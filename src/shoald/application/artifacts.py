@@ -1,0 +1,190 @@
+"""What runs leave behind: groups and members read back, exported, and lent by short-lived links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.access import Caller
+from shoald.application.clusters import find_cluster
+from shoald.application.executions import find_run
+from shoald.application.file_links import FileLinks
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.object_store import ObjectStore
+from shoald.application.ports.run_tables import RunTables
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS
+from shoald.domain.failures import ArtifactNotFound, TooLarge
+from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.vocabulary import ExecutionStatus
+
+LINK_SECONDS = 900
+CSV_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A short-lived address of an exported file."""
+
+    url: str
+    filename: str
+    expires_at: datetime
+    size_bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFile:
+    """A file behind a link: its name, its size in bytes, and its bytes in parts."""
+
+    filename: str
+    size: int
+    parts: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRange:
+    """Which members to read: of one group or of all, skipping `offset`, at most `limit`."""
+
+    cluster_id: str | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+class Artifacts:
+    """The artifacts of the caller's runs."""
+
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        objects: ObjectStore,
+        tables: RunTables,
+        links: FileLinks,
+        public_url: str,
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._objects = objects
+        self._tables = tables
+        self._links = links
+        self._public_url = public_url.rstrip("/")
+
+    def run(self, caller: Caller, cluster: str, run_id: str | None = None) -> ClusterRun:
+        """Return a completed run, the latest when none is named.
+
+        Raises `ClusterNotFound`, `ExecutionNotFound`, and `ArtifactNotFound` while the run has not completed.
+        """
+        with self._open_unit_of_work() as uow:
+            if run_id is None:
+                found = find_cluster(uow, caller, cluster)
+                run = uow.cluster_runs.latest_completed(found.cluster_id)
+                if run is None:
+                    message = "No execution of this cluster has completed yet."
+                    raise ArtifactNotFound(message, detail={"cluster_id": found.cluster_id})
+            else:
+                run = find_run(uow, caller, cluster, run_id)
+        if run.status != ExecutionStatus.COMPLETED:
+            message = f"The execution is {run.status}; artifacts exist once it has completed."
+            raise ArtifactNotFound(message, detail={"run_id": run.run_id, "status": run.status})
+        return run
+
+    def centroid_vectors(self, run: ClusterRun) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the vector of each group; noise has none."""
+        found: dict[str, npt.NDArray[np.float32]] = {}
+        for batch in self._read(run, CENTROIDS, columns=["cluster_id", "centroid_vector"]):
+            pairs = zip(batch["cluster_id"], batch["centroid_vector"], strict=True)
+            found.update({cluster_id: vector for cluster_id, vector in pairs if vector is not None})
+        return found
+
+    def members(self, run: ClusterRun, wanted: MemberRange) -> Iterator[Mapping[str, Any]]:
+        """Yield members in batches of columns, by group and id; flat memory."""
+        where = None if wanted.cluster_id is None else ("cluster_id", wanted.cluster_id)
+        skip, left = wanted.offset, wanted.limit
+        for batch in self._read(run, MEMBERS, where=where):
+            rows = len(batch["point_id"])
+            if skip >= rows:
+                skip -= rows
+                continue
+            end = rows if left is None else min(rows, skip + left)
+            yield {name: column[skip:end] for name, column in batch.items()}
+            if left is not None:
+                left -= end - skip
+                if left <= 0:
+                    return
+            skip = 0
+
+    def documents(self, run: ClusterRun, *, label: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yield the exported table without its groups, members of one group (by label or id) if asked.
+
+        Raises `TooLarge` for more rows than a text export may have.
+        """
+        if run.num_points > CSV_ROWS:
+            message = f"A CSV export has at most {CSV_ROWS} rows; this run has {run.num_points}. Export Parquet."
+            raise TooLarge(message, detail={"rows": run.num_points, "limit": CSV_ROWS})
+        return self._document_batches(run, label)
+
+    def _document_batches(self, run: ClusterRun, label: str | None) -> Iterator[Mapping[str, Any]]:
+        for batch in self._read(run, DOCUMENTS, columns=[*_TEXT_COLUMNS, "is_centroid"]):
+            kept = [
+                at
+                for at, is_centroid in enumerate(batch["is_centroid"])
+                if not is_centroid and (label is None or label in {batch["cluster_label"][at], batch["cluster_id"][at]})
+            ]
+            if kept:
+                yield {name: [batch[name][at] for at in kept] for name in _TEXT_COLUMNS}
+
+    def arrow(self, run: ClusterRun, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+        """Yield the members as Arrow IPC streams of one batch each, with the rows in each."""
+        stored = run.artifacts[MEMBERS]
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            yield from self._tables.arrow_messages(path, max_bytes=max_bytes)
+
+    def export(self, run: ClusterRun) -> Export:
+        """Return a short-lived address of the run's documents and groups as one Parquet file."""
+        stored = run.artifacts[DOCUMENTS]
+        filename = f"{DOCUMENTS}_{run.run_id}.parquet"
+        url = self._objects.signed_url(stored["key"], seconds=LINK_SECONDS, filename=filename)
+        if url is None:
+            token = self._links.make(stored["key"], filename=filename, seconds=LINK_SECONDS)
+            url = f"{self._public_url}/v1/files/{token}"
+        return Export(
+            url=url,
+            filename=filename,
+            expires_at=self._clock.now().replace(microsecond=0) + timedelta(seconds=LINK_SECONDS),
+            size_bytes=stored["bytes"],
+            sha256=stored["sha256"],
+            rows=stored["rows"],
+        )
+
+    def open_file(self, token: str) -> OpenedFile:
+        """Open the file behind a link; raises `FileLinkNotFound` for one that ended, or whose file is gone."""
+        link = self._links.open(token)
+        size = self._objects.size(link.key)
+        return OpenedFile(filename=link.filename, size=size, parts=self._objects.stream(link.key))
+
+    def _read(
+        self, run: ClusterRun, name: str, *, columns: list[str] | None = None, where: tuple[str, str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        stored = run.artifacts[name]
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            yield from self._tables.read(path, columns=columns, where=where)
+
+
+_TEXT_COLUMNS = (
+    "document_id",
+    "collection_id",
+    "cluster_id",
+    "cluster_label",
+    "x",
+    "y",
+    "z",
+    "cosine_similarity_to_centroid",
+)

@@ -1,0 +1,179 @@
+"""What the stages found goes in; the documented descriptions of groups and the columns of the artifacts come out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.cluster_inputs import ClusterInput
+from shoald.application.cluster_naming import Names
+from shoald.application.ports.run_tables import Columns
+from shoald.domain.clustering.centroids import Centroids
+from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Space
+
+NOISE_MEMBER = "-1"
+NOISE_CENTROID = "cl_cluster_noise"
+_AXES = ("x", "y", "z")
+_SHOWN_MEMBERS = 5
+
+
+def group_id(label: int) -> str:
+    """Return the id of a group in its run."""
+    return f"cl_{label}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClusterResult:
+    """All that a run found; `coordinates` is None when no map was asked for."""
+
+    given: ClusterInput
+    space: Space
+    found: Grouping
+    centres: Centroids
+    metrics: dict[str, Any]
+    coordinates: Floats | None
+    names: Names
+    nearest: Sequence[Integers]
+
+    @property
+    def noise(self) -> npt.NDArray[np.int64]:
+        """The rows in no group."""
+        return np.flatnonzero(self.found.labels < 0)
+
+    def centroid_rows(self) -> list[dict[str, Any]]:
+        """Describe each group as the document does, the largest first; noise last, when there is any."""
+        rows = [self._group(label) for label in range(self.found.count)]
+        if len(self.noise):
+            rows.append(self._noise_row())
+        return rows
+
+    def _group(self, label: int) -> dict[str, Any]:
+        name = self.names.names[label]
+        members = np.flatnonzero(self.found.labels == label)
+        return {
+            "cluster_id": group_id(label),
+            "num_members": int(self.centres.sizes[label]),
+            "label": name.label,
+            "summary": None,
+            "keywords": list(name.keywords),
+            "mean_cosine_similarity": _figure(self.centres.mean_similarity[label]),
+            "min_cosine_similarity": _figure(self.centres.min_similarity[label]),
+            "representative_ids": [self._representative(row) for row in self.nearest[label][:_SHOWN_MEMBERS].tolist()],
+            "parent_cluster_id": None,
+            "child_cluster_ids": [],
+            "hierarchy_level": 0,
+            "variance": self._variance(label, members),
+            **self._middle(members),
+        }
+
+    def _noise_row(self) -> dict[str, Any]:
+        return {
+            "cluster_id": NOISE_CENTROID,
+            "num_members": len(self.noise),
+            "label": "noise",
+            "summary": None,
+            "keywords": [],
+            "mean_cosine_similarity": None,
+            "min_cosine_similarity": None,
+            "representative_ids": [],
+            "parent_cluster_id": None,
+            "child_cluster_ids": [],
+            "hierarchy_level": 0,
+            "variance": None,
+            **self._middle(self.noise),
+        }
+
+    def _representative(self, row: int) -> dict[str, str]:
+        collection = self.given.collections[int(self.given.places[row])]
+        return {"document_id": self.given.ids[row].decode(), "collection_id": collection.collection_id}
+
+    def _variance(self, label: int, members: npt.NDArray[np.int64]) -> float | None:
+        centre = self.centres.vectors[label]
+        rows = self.space.vectors[members]
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) - 2.0 * (rows @ centre) + float(centre @ centre)
+        return _figure(max(0.0, float(squares.mean())))
+
+    def _middle(self, members: npt.NDArray[np.int64]) -> dict[str, float | None]:
+        """Return the place of a group on the map: the middle of its members."""
+        if self.coordinates is None:
+            return dict.fromkeys(_AXES)
+        middle = self.coordinates[members].mean(axis=0, dtype=np.float64)
+        places = [_figure(value) for value in middle]
+        return dict(zip(_AXES, [*places, None][: len(_AXES)], strict=True))
+
+    def member_columns(self) -> Columns:
+        """Return the members as columns, sorted by group (noise last) and id, so that one group can be read alone."""
+        labels = self.found.labels
+        order = np.lexsort((self.given.ids, np.where(labels < 0, np.iinfo(np.int32).max, labels)))
+        words = [*(group_id(label) for label in range(self.found.count)), NOISE_MEMBER]
+        collection_ids = np.array([one.collection_id for one in self.given.collections], dtype=object)
+        similarities = np.where(labels < 0, np.float32(np.nan), self.centres.similarities).astype(np.float32)
+        return {
+            "point_id": self.given.ids[order],
+            "collection_id": collection_ids[self.given.places[order]].tolist(),
+            "cluster_id": np.array(words, dtype=object)[labels[order]].tolist(),
+            **self._axes(order),
+            "cosine_similarity_to_centroid": similarities[order],
+            "probability": self.found.probabilities[order].astype(np.float32),
+        }
+
+    def _axes(self, order: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float32]]:
+        nothing = np.full(len(order), np.nan, dtype=np.float32)
+        placed = self.coordinates
+        width = 0 if placed is None else placed.shape[1]
+        return {
+            axis: nothing if placed is None or at >= width else np.ascontiguousarray(placed[order, at])
+            for at, axis in enumerate(_AXES)
+        }
+
+    def centroid_columns(self, rows: Sequence[dict[str, Any]], about: dict[str, str]) -> Columns:
+        """Return the groups as columns, with their vectors and what the run was."""
+        vectors: list[Any] = [*self.centres.vectors, None][: len(rows)]
+        return {
+            **{name: [row[name] for row in rows] for name in ("cluster_id", "num_members", "label", "summary")},
+            "keywords": [row["keywords"] for row in rows],
+            **{name: _numbers(rows, name) for name in ("mean_cosine_similarity", "min_cosine_similarity", "variance")},
+            **{axis: _numbers(rows, axis) for axis in _AXES},
+            "parent_cluster_id": [row["parent_cluster_id"] for row in rows],
+            "hierarchy_level": [row["hierarchy_level"] for row in rows],
+            "feature_dimensions": [self.given.vectors.shape[1]] * len(rows),
+            **{name: [value] * len(rows) for name, value in about.items()},
+            "centroid_vector": vectors,
+        }
+
+    def document_columns(self, members: Columns, rows: Sequence[dict[str, Any]]) -> Columns:
+        """Return members and groups in one table, as it is exported: a row for each, told apart by `is_centroid`."""
+        labels = {NOISE_MEMBER: "noise", **{row["cluster_id"]: row["label"] for row in rows}}
+        n, k = len(members["point_id"]), len(rows)
+        vectors: list[Any] = [*self.centres.vectors, None][:k]
+        nothing = [None] * n
+        return {
+            "document_id": [*(one.decode() for one in members["point_id"]), *(row["cluster_id"] for row in rows)],
+            "collection_id": [*members["collection_id"], *([None] * k)],
+            "is_centroid": [*([False] * n), *([True] * k)],
+            "cluster_id": [*members["cluster_id"], *(row["cluster_id"] for row in rows)],
+            "cluster_label": [*(labels[one] for one in members["cluster_id"]), *(row["label"] for row in rows)],
+            **{axis: np.concatenate([members[axis], _numbers(rows, axis)]).astype(np.float32) for axis in _AXES},
+            "cosine_similarity_to_centroid": np.concatenate(
+                [np.asarray(members["cosine_similarity_to_centroid"]), np.full(k, np.nan, dtype=np.float32)]
+            ),
+            "member_count": np.concatenate([np.full(n, np.nan), [float(row["num_members"]) for row in rows]]),
+            "mean_cosine_similarity": np.concatenate([np.full(n, np.nan), _numbers(rows, "mean_cosine_similarity")]),
+            "min_cosine_similarity": np.concatenate([np.full(n, np.nan), _numbers(rows, "min_cosine_similarity")]),
+            "keywords": [*nothing, *(row["keywords"] for row in rows)],
+            "centroid_vector": [*nothing, *vectors],
+        }
+
+
+def _figure(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _numbers(rows: Sequence[dict[str, Any]], name: str) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)

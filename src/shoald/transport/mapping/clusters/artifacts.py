@@ -1,0 +1,136 @@
+"""Artifacts as JSON written in parts, as CSV, and as typed messages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from google.api.httpbody_pb2 import HttpBody
+from shoal.clusters.v1 import artifact_pb2
+
+from shoald.application.artifacts import Export
+from shoald.domain.records.cluster import ClusterRun
+from shoald.transport.json_values import documented
+from shoald.transport.mapping.clusters.executions import Vectors, centroid_message
+from shoald.transport.mapping.clusters.times import to_timestamp
+
+PART_BYTES = 256 * 1024
+_JSON, _CSV = "application/json", "text/csv; charset=utf-8"
+_MEMBER_FIELDS = tuple(field.name for field in artifact_pb2.Member.DESCRIPTOR.fields)
+_CSV_FIELDS = ("document_id", "collection_id", "cluster_id", "cluster_label", "x", "y", "z")
+_SIMILARITY = "cosine_similarity_to_centroid"
+
+
+def artifacts_json(
+    run: ClusterRun,
+    *,
+    vectors: Vectors | None,
+    members: Iterable[Mapping[str, Any]],
+    only: str | None = None,
+    flat: bool = False,
+) -> Iterator[HttpBody]:
+    """Yield `Artifacts` as JSON in parts: groups when `vectors` are given, then members batch by batch.
+
+    `only` keeps one group, `flat` leaves out the third coordinate.
+    """
+    return _in_parts(_JSON, _artifact_pieces(run, vectors, members, only, flat=flat))
+
+
+def _artifact_pieces(
+    run: ClusterRun, vectors: Vectors | None, members: Iterable[Mapping[str, Any]], only: str | None, *, flat: bool
+) -> Iterator[bytes]:
+    shell = artifact_pb2.Artifacts(
+        cluster_id=run.cluster_id,
+        run_id=run.run_id,
+        total_clusters=len(run.centroids),
+        total_members=run.num_points,
+    )
+    body = documented(shell)
+    del body["centroids"], body["members"]
+    yield orjson.dumps(body)[:-1] + b',"centroids":['
+    separator = b""
+    for row in run.centroids if vectors is not None else ():
+        if only is None or only == row["cluster_id"]:
+            yield separator + orjson.dumps(documented(centroid_message(row, (vectors or {}).get(row["cluster_id"]))))
+            separator = b","
+    yield b'],"members":['
+    separator = b""
+    for batch in members:
+        rows = orjson.dumps(_member_rows(batch, flat=flat))[1:-1]
+        if rows:
+            yield separator + rows
+            separator = b","
+    yield b"]}"
+
+
+def _member_rows(batch: Mapping[str, Any], *, flat: bool) -> list[dict[str, Any]]:
+    """Return members as documented JSON: what Envoy would make of `Member`, without making one for each row."""
+    columns = [batch[name] for name in _MEMBER_FIELDS]
+    rows = [dict(zip(_MEMBER_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+    if flat:
+        for row in rows:
+            row["z"] = None
+    return rows
+
+
+def csv_text(batches: Iterable[Mapping[str, Any]]) -> Iterator[HttpBody]:
+    """Yield members as CSV in parts; what begins like a formula is quoted with an apostrophe, as spreadsheets need."""
+    return _in_parts(_CSV, _csv_pieces(batches))
+
+
+def _csv_pieces(batches: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_CSV_FIELDS, _SIMILARITY])
+    for batch in batches:
+        columns = [batch[name] for name in (*_CSV_FIELDS, _SIMILARITY)]
+        writer.writerows([_plain_cell(cell) for cell in row] for row in zip(*columns, strict=True))
+        yield text.getvalue().encode()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue().encode()
+
+
+def _plain_cell(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@\t\r" and cell else cell
+
+
+def _in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:
+    """Gather pieces to parts of a good size; the first one carries the content type."""
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        while len(buffer) >= PART_BYTES:
+            yield HttpBody(content_type=content_type, data=bytes(buffer[:PART_BYTES]))
+            content_type = ""
+            del buffer[:PART_BYTES]
+    yield HttpBody(content_type=content_type, data=bytes(buffer))
+
+
+def export_message(export: Export) -> artifact_pb2.ExportLink:
+    """Return the address of an export."""
+    return artifact_pb2.ExportLink(
+        format="parquet",
+        url=export.url,
+        filename=export.filename,
+        expires_at=to_timestamp(export.expires_at),
+        size_bytes=export.size_bytes,
+        sha256=export.sha256,
+        rows=export.rows,
+    )
+
+
+def export_json(export: Export) -> Iterator[HttpBody]:
+    """Yield the address of an export as JSON."""
+    yield HttpBody(content_type=_JSON, data=orjson.dumps(documented(export_message(export))))
+
+
+def file_parts(parts: Iterable[bytes]) -> Iterator[HttpBody]:
+    """Yield a file's bytes; the first part says that they are no text."""
+    content_type = "application/octet-stream"
+    for part in parts:
+        yield HttpBody(content_type=content_type, data=part)
+        content_type = ""

@@ -1,0 +1,144 @@
+"""Cluster definitions as messages, and requests about them as the documented JSON that the use case reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from shoal.clusters.v1 import cluster_definition_pb2, cluster_pb2, cluster_service_pb2
+
+from shoald.application.clusters import ClusterListStats, ClusterState
+from shoald.application.executions import RunState
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.transport.json_values import documented, to_struct
+from shoald.transport.mapping.clusters.times import to_timestamp
+
+# clients refuse null where the document has a default
+_LABELING_DEFAULTS = {
+    "enabled": False,
+    "include_summary": True,
+    "include_keywords": True,
+    "sample_text_max_length": 200,
+    "sample_selection_strategy": "representative",
+    "use_embedding_dedup": True,
+    "embedding_similarity_threshold": 0.8,
+    "cache_ttl_seconds": 604_800,
+    "parameters": {},
+}
+_FAILURES = {
+    "deadline_exceeded": "timeout",
+    "unavailable": "infrastructure",
+    "storage_full": "infrastructure",
+    "attempts_exhausted": "infrastructure",
+    "validation_error": "validation",
+    "not_enough_points": "validation",
+    "invalid_vectors": "validation",
+    "unsupported": "validation",
+}
+
+
+def asked_of(request: Message) -> JsonObject:
+    """Return a request as its documented JSON; what was not said is None."""
+    asked: JsonObject = documented(request)
+    return asked
+
+
+def to_message(state: ClusterState) -> cluster_pb2.Cluster:
+    """Return a definition as it is shown, with what its last run found."""
+    cluster = state.cluster
+    message = cluster_pb2.Cluster(
+        cluster_id=cluster.cluster_id,
+        cluster_name=cluster.cluster_name,
+        description=cluster.description,
+        namespace_id=cluster.namespace_id,
+        input_collections=cluster.collection_ids,
+        cluster_type=cluster.cluster_type,
+        metadata=to_struct(cluster.metadata),
+        created_at=to_timestamp(cluster.created_at),
+        updated_at=to_timestamp(cluster.updated_at),
+        last_run_id=cluster.last_run_id,
+    )
+    _add_definition(message, cluster)
+    if state.last_run is not None:
+        _add_run(message, state, state.last_run)
+    return message
+
+
+def _add_definition(message: cluster_pb2.Cluster, cluster: Cluster) -> None:
+    definition = cluster.definition
+    vector = definition["vector_config"]
+    message.feature_uris.extend(vector["feature_uris"])
+    message.algorithm = vector["clustering_method"]
+    message.algorithm_params.CopyFrom(to_struct(vector["algorithm_params"]))
+    message.preprocessing_steps.extend(map(to_struct, vector["preprocessing_steps"]))
+    message.multi_feature_strategy = vector["multi_feature_strategy"]
+    message.vis_n_components = vector["vis_n_components"]
+    message.hierarchical_vector = vector["hierarchical"]
+    for name in ("sample_size", "layout_stability", "max_hierarchy_depth"):
+        if vector[name] is not None:
+            setattr(message, name, vector[name])
+    if definition["filters"]:
+        message.filters.CopyFrom(to_struct(definition["filters"]))
+    if definition["llm_labeling"]:
+        message.llm_labeling.CopyFrom(_labeling(definition["llm_labeling"]))
+
+
+def _labeling(stored: JsonObject) -> cluster_definition_pb2.Labeling:
+    body: dict[str, Any] = {**_LABELING_DEFAULTS, **stored}
+    return json_format.ParseDict(body, cluster_definition_pb2.Labeling(), ignore_unknown_fields=True)
+
+
+def _add_run(message: cluster_pb2.Cluster, state: ClusterState, run: ClusterRun) -> None:
+    message.status = str(state.status)
+    message.last_execution_task_id = run.job_id
+    message.last_executed_at.CopyFrom(to_timestamp(run.started_at or run.created_at))
+    message.llm_labeling_errors.extend(run.effective.get("llm_labeling_errors", ()))
+    if run.completed_at is not None:
+        message.completed_at.CopyFrom(to_timestamp(run.completed_at))
+        began = run.started_at or run.created_at
+        message.execution_time_seconds = (run.completed_at - began).total_seconds()
+    if run.metrics:
+        message.num_clusters, message.num_documents_clustered = run.num_clusters, run.num_points
+        figures = {key: value for key, value in run.metrics.items() if value is not None}
+        if "davies_bouldin_index" in figures:
+            figures["davies_bouldin_score"] = figures.pop("davies_bouldin_index")
+        message.quality_metrics.CopyFrom(to_struct(figures))
+    if run.error_message is not None:
+        message.error = run.error_message
+        message.failure_category = _FAILURES.get(run.error_code or "", "unknown")
+
+
+def stats_message(stats: ClusterListStats) -> cluster_service_pb2.ListClustersStats:
+    """Return the figures of a list."""
+    return cluster_service_pb2.ListClustersStats(
+        total_clusters=stats.total_clusters,
+        total_documents=stats.total_documents,
+        avg_documents_per_cluster=stats.total_documents / stats.total_clusters if stats.total_clusters else 0.0,
+        clusters_by_status=stats.by_status,
+    )
+
+
+def groups_message(cluster: Cluster, state: RunState | None) -> cluster_service_pb2.GetClusterGroupsResponse:
+    """Return the groups of a run; none before the first has completed."""
+    if state is None:
+        return cluster_service_pb2.GetClusterGroupsResponse(cluster_id=cluster.cluster_id)
+    rows = state.run.centroids
+    return cluster_service_pb2.GetClusterGroupsResponse(
+        cluster_id=cluster.cluster_id,
+        run_id=state.run.run_id,
+        total_groups=len(rows),
+        total_documents=sum(row["num_members"] for row in rows),
+        member_counts_stale=state.is_stale,
+        groups=[
+            cluster_pb2.ClusterGroup(
+                cluster_id=row["cluster_id"],
+                label=row["label"],
+                summary=row["summary"],
+                keywords=row["keywords"],
+                member_count=row["num_members"],
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,140 @@
+"""Documents as free JSON objects and as typed messages, and requests about them as what the use case takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf.struct_pb2 import Struct
+from shoal.clusters.v1 import collection_document_pb2, collection_document_service_pb2
+
+from shoald.application.collection_documents import Import, Imported, ReadDocument, Upsert, Upserted, WantedVectors
+from shoald.application.document_vectors import IncomingDocument
+from shoald.application.listing import Page
+from shoald.domain.failures import InvalidFields
+from shoald.domain.json_types import JsonObject
+from shoald.transport.json_values import plain, plain_object, to_struct
+from shoald.transport.mapping.clusters.lists import pagination
+from shoald.transport.mapping.clusters.times import to_timestamp
+
+_STRONG = "strong"
+
+
+def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
+    """Return a document as its JSON: the payload's keys at the root, beside its own."""
+    document = read.document
+    payload = {key: value for key, value in document.payload.items() if not select or key in select}
+    return to_struct({**payload, **_own_keys(read)})
+
+
+def _own_keys(read: ReadDocument) -> JsonObject:
+    document = read.document
+    own: dict[str, Any] = {name: vector.tolist() for name, vector in read.vectors.items()}
+    if read.vector_names is not None:
+        own["_vectors"] = list(read.vector_names)
+    return {
+        **own,
+        "_internal": {
+            "created_at": document.created_at.isoformat().replace("+00:00", "Z"),
+            "updated_at": document.updated_at.isoformat().replace("+00:00", "Z"),
+        },
+        "document_id": document.document_id,
+        "collection_id": document.collection_id,
+    }
+
+
+def to_message(read: ReadDocument) -> collection_document_pb2.CollectionDocument:
+    """Return a document, typed."""
+    document = read.document
+    message = collection_document_pb2.CollectionDocument(
+        document_id=document.document_id,
+        collection_id=document.collection_id,
+        payload=to_struct(document.payload),
+        created_at=to_timestamp(document.created_at),
+        updated_at=to_timestamp(document.updated_at),
+    )
+    for name, vector in read.vectors.items():
+        message.vectors[name].values.extend(vector.tolist())
+    return message
+
+
+def upsert_of(request: collection_document_service_pb2.UpsertDocumentsRequest) -> Upsert:
+    """Return what a request stores."""
+    options = request.options
+    return Upsert(
+        namespace=request.namespace_id,
+        collection=request.collection_id if request.HasField("collection_id") else None,
+        documents=[_incoming(document) for document in request.documents],
+        write_token=options.write_token if options.HasField("write_token") else None,
+        idempotency_key=options.idempotency_key if options.HasField("idempotency_key") else None,
+    )
+
+
+def _incoming(document: collection_document_service_pb2.UpsertDocument) -> IncomingDocument:
+    payload = plain_object(document.payload)
+    if document.HasField("metadata"):
+        payload["metadata"] = plain_object(document.metadata)
+    vectors = {name: plain(value) for name, value in document.vectors.items()}
+    packed = {name: np.asarray(one.values, dtype=np.float32) for name, one in document.dense_vectors.items()}
+    return IncomingDocument(document.document_id, payload, {**vectors, **packed})
+
+
+def upserted_message(answer: Upserted) -> collection_document_service_pb2.UpsertDocumentsResponse:
+    """Return what was stored."""
+    return collection_document_service_pb2.UpsertDocumentsResponse(
+        inserted=len(answer.document_ids),
+        document_ids=answer.document_ids,
+        collection_id=answer.collection_id,
+        write_token=answer.write_token,
+        dropped_payload_fields=answer.dropped_payload_fields,
+        unsearchable_document_ids=answer.unsearchable_document_ids,
+        consistency=_STRONG,
+        warnings=answer.warnings,
+    )
+
+
+def import_of(info: collection_document_service_pb2.ImportInfo) -> Import:
+    """Return where an import goes."""
+    return Import(namespace=info.namespace_id or None, collection=info.collection_id or None, replace=info.replace)
+
+
+def arrow_pieces(
+    requests: Iterable[collection_document_service_pb2.ImportDocumentsRequest],
+) -> Iterator[bytes]:
+    """Yield the bytes of an import; raises `InvalidFields` when another description comes among them."""
+    for request in requests:
+        if request.WhichOneof("part") != "arrow":
+            raise InvalidFields.field("body", "info", message="only the first message has it")
+        yield request.arrow
+
+
+def imported_message(answer: Imported) -> collection_document_service_pb2.ImportDocumentsResponse:
+    """Return what an import has stored."""
+    return collection_document_service_pb2.ImportDocumentsResponse(
+        inserted=answer.inserted, collection_id=answer.collection_id
+    )
+
+
+def wanted_vectors_of(
+    body: collection_document_service_pb2.ListDocumentsBody, *, in_query: bool = False
+) -> WantedVectors:
+    """Return which vectors a list wants: true in query or body is true."""
+    names = plain(body.return_vector_names)
+    return WantedVectors(
+        all=body.return_vectors or in_query,
+        names=tuple(map(str, names)) if isinstance(names, list) else (),
+        only_names=names is True,
+    )
+
+
+def page_message(
+    page: Page[ReadDocument], select: Sequence[str]
+) -> collection_document_service_pb2.ListDocumentsResponse:
+    """Return a page of documents."""
+    message = collection_document_service_pb2.ListDocumentsResponse(
+        results=[to_struct_message(read, select) for read in page.items], pagination=pagination(page)
+    )
+    if page.total is not None:
+        message.total_documents = page.total
+    return message

@@ -1,0 +1,84 @@
+"""Runs as messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from shoal.clusters.v1 import execution_pb2, execution_service_pb2
+
+from shoald.application.executions import RunListStats, RunState
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import ClusterRun
+from shoald.transport.json_values import to_struct
+from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
+
+_NONE = "none"
+_STANDS_ALONE = "every map stands by itself"
+Vectors = Mapping[str, npt.NDArray[np.float32]]
+
+
+def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2.Execution:
+    """Return a run as it is shown; centroids carry their vectors when these are given."""
+    run = state.run
+    effective = run.effective
+    message = execution_pb2.Execution(
+        run_id=run.run_id,
+        cluster_id=run.cluster_id,
+        status=run.status,
+        num_clusters=run.num_clusters,
+        num_points=run.num_points,
+        member_counts_stale=state.is_stale,
+        centroids=[centroid_message(row, (vectors or {}).get(row["cluster_id"])) for row in run.centroids],
+        created_at=to_timestamp(run.created_at),
+        completed_at=optional_timestamp(run.completed_at),
+        error_message=run.error_message,
+        mode=run.mode,
+        task_id=run.job_id,
+        warnings=effective.get("warnings", ()),
+        llm_labeling_errors=effective.get("llm_labeling_errors", ()),
+    )
+    if run.metrics:
+        message.metrics.CopyFrom(metrics_message(run.metrics))
+    if effective:
+        message.effective.CopyFrom(to_struct(effective))
+        message.layout_stability_applied, message.layout_stability_reason = _NONE, _STANDS_ALONE
+        for name, value in effective["counts"].items():
+            setattr(message, name, value)
+    return message
+
+
+def listed_message(run: ClusterRun) -> execution_pb2.Execution:
+    """Return a run as lists show it: whether documents changed since is not looked up there."""
+    return to_message(RunState(run))
+
+
+def metrics_message(metrics: JsonObject) -> execution_pb2.ExecutionMetrics:
+    """Return the quality of a run."""
+    known = execution_pb2.ExecutionMetrics.DESCRIPTOR.fields_by_name
+    figures = {key: value for key, value in metrics.items() if key in known and value not in (None, False)}
+    return execution_pb2.ExecutionMetrics(**figures)
+
+
+def centroid_message(row: JsonObject, vector: npt.NDArray[np.float32] | None) -> execution_pb2.Centroid:
+    """Return one group."""
+    values: dict[str, Any] = {key: value for key, value in row.items() if value is not None}
+    values["representative_ids"] = [
+        execution_pb2.RepresentativeDocument(**one) for one in values.get("representative_ids", ())
+    ]
+    if vector is not None:
+        values["centroid_vector"] = vector.tolist()
+    return execution_pb2.Centroid(**values)
+
+
+def stats_message(stats: RunListStats) -> execution_service_pb2.ListExecutionsStats:
+    """Return the figures of a list."""
+    return execution_service_pb2.ListExecutionsStats(
+        total_executions=stats.total_executions,
+        executions_by_status=stats.by_status,
+        avg_execution_time_ms=stats.avg_execution_time_ms,
+        total_documents_clustered=stats.total_documents_clustered,
+        avg_num_clusters=stats.avg_num_clusters,
+    )

@@ -1,0 +1,87 @@
+"""Artifacts over gRPC: as JSON in parts, as Arrow record batches, and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from shoal.clusters.v1 import artifact_pb2, artifact_service_pb2_grpc
+from shoal.clusters.v1 import artifact_service_pb2 as pb
+
+from shoald.application.access import Access
+from shoald.application.artifacts import Artifacts, MemberRange
+from shoald.domain.records.cluster import ClusterRun
+from shoald.transport.callers import caller_of
+from shoald.transport.mapping.clusters import artifacts as mapping
+
+_ARROW_BYTES = 2 * 1024 * 1024
+_FLAT, _CSV = "2d", "csv"
+
+
+class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
+    """Hands requests to `Artifacts`. Each call looks up its run before it answers anything."""
+
+    def __init__(self, access: Access, artifacts: Artifacts) -> None:
+        self._access = access
+        self._artifacts = artifacts
+
+    def DownloadArtifacts(
+        self, request: pb.DownloadArtifactsRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Write groups and members as JSON."""
+        run = self._run(context, request.cluster_id, request.run_id or None)
+        with_centroids = request.include_centroids or not request.HasField("include_centroids")
+        wanted = MemberRange(limit=request.limit or None)
+        return mapping.artifacts_json(
+            run,
+            vectors=self._artifacts.centroid_vectors(run) if with_centroids else None,
+            members=self._artifacts.members(run, wanted) if request.include_members else (),
+            flat=request.projection_method == _FLAT,
+        )
+
+    def DownloadExecutionData(
+        self, request: pb.DownloadExecutionDataRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Write groups and members as JSON, of one group if wanted."""
+        run = self._run(context, request.cluster_id, request.run_id)
+        asked = request.body if request.HasField("body") else request
+        with_centroids = asked.include_centroids or not asked.HasField("include_centroids")
+        only = request.body.cluster_id or None
+        wanted = MemberRange(cluster_id=only, limit=asked.limit or None, offset=asked.offset)
+        return mapping.artifacts_json(
+            run,
+            vectors=self._artifacts.centroid_vectors(run) if with_centroids else None,
+            members=self._artifacts.members(run, wanted) if asked.include_members else (),
+            only=only,
+        )
+
+    def StreamMembers(
+        self, request: pb.StreamMembersRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.StreamMembersResponse]:
+        """Stream members as Arrow record batches."""
+        run = self._run(context, request.cluster_id, request.run_id or None)
+        for arrow, rows in self._artifacts.arrow(run, max_bytes=_ARROW_BYTES):
+            yield pb.StreamMembersResponse(arrow=arrow, rows=rows)
+
+    def ExportExecution(self, request: pb.ExportExecutionRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
+        """Answer with the address of a file, or with text."""
+        run = self._run(context, request.cluster_id, request.run_id)
+        if request.format == _CSV:
+            return mapping.csv_text(self._artifacts.documents(run, label=request.cluster_label or None))
+        return mapping.export_json(self._artifacts.export(run))
+
+    def GetExportLink(self, request: pb.GetExportLinkRequest, context: grpc.ServicerContext) -> artifact_pb2.ExportLink:
+        """Answer with the address of a file."""
+        run = self._run(context, request.cluster_id, request.run_id or None)
+        return mapping.export_message(self._artifacts.export(run))
+
+    def DownloadFile(self, request: pb.DownloadFileRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
+        """Send the file behind a link."""
+        opened = self._artifacts.open_file(request.token)
+        # the name comes from the link, which is sealed: it is one that the server made
+        context.send_initial_metadata((("content-disposition", f'attachment; filename="{opened.filename}"'),))
+        return mapping.file_parts(opened.parts)
+
+    def _run(self, context: grpc.ServicerContext, cluster: str, run_id: str | None) -> ClusterRun:
+        return self._artifacts.run(caller_of(self._access, context), cluster, run_id)

@@ -1,0 +1,40 @@
+"""Tasks over gRPC."""
+
+from __future__ import annotations
+
+import grpc
+from shoal.clusters.v1 import task_pb2, task_service_pb2_grpc
+from shoal.clusters.v1 import task_service_pb2 as pb
+
+from shoald.application.access import Access
+from shoald.application.tasks import Tasks
+from shoald.transport.callers import caller_of
+from shoald.transport.mapping.clusters import tasks as mapping
+from shoald.transport.mapping.clusters.lists import list_query, pagination
+
+
+class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
+    """Hands requests to `Tasks`."""
+
+    def __init__(self, access: Access, tasks: Tasks) -> None:
+        self._access = access
+        self._tasks = tasks
+
+    def GetTask(self, request: pb.GetTaskRequest, context: grpc.ServicerContext) -> task_pb2.Task:
+        """Get one."""
+        return mapping.to_message(self._tasks.get(caller_of(self._access, context), request.task_id))
+
+    def ListTasks(self, request: pb.ListTasksRequest, context: grpc.ServicerContext) -> pb.ListTasksResponse:
+        """List those of the namespace."""
+        page = self._tasks.list(
+            caller_of(self._access, context),
+            list_query(request),
+            status=request.body.status or None,
+            task_type=request.body.task_type or None,
+        )
+        return pb.ListTasksResponse(results=map(mapping.to_message, page.items), pagination=pagination(page))
+
+    def CancelTask(self, request: pb.CancelTaskRequest, context: grpc.ServicerContext) -> pb.CancelTaskResponse:
+        """Cancel one."""
+        job, had_ended = self._tasks.cancel(caller_of(self._access, context), request.task_id)
+        return mapping.canceled_message(job, had_ended=had_ended)
