@@ -255,7 +255,7 @@ def _about(work: _Work, result: ClusterResult) -> dict[str, str]:
     return {
         "feature_name": ", ".join(feature.name for feature in result.given.features),
         "reduction_method": "none" if work.spec.map_dimensions is None else "umap",
-        "algorithm": work.spec.algorithm.method,
+        "algorithm": str(work.spec.algorithm.method),
         "run_id": work.run.run_id,
     }
 
@@ -263,7 +263,7 @@ def _about(work: _Work, result: ClusterResult) -> dict[str, str]:
 def _effective(work: _Work, result: ClusterResult) -> dict[str, Any]:
     """Say what was really done, so that the run can be done again."""
     return {
-        "algorithm": work.spec.algorithm.method,
+        "algorithm": str(work.spec.algorithm.method),
         "algorithm_params": dict(result.found.effective),
         "preprocessing_steps": list(result.found.notes.get("steps", ())),
         "notes": {key: value for key, value in result.found.notes.items() if key != "steps"},

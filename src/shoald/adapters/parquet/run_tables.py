@@ -107,7 +107,9 @@ def _of_objects(column: Sequence[Any]) -> pa.Array:
         return pa.array([None if value is None else value.tolist() for value in column], type=pa.list_(pa.float32()))
     if isinstance(first, list | tuple):
         return pa.array(list(column), type=pa.list_(pa.string()))
-    kinds = {bool: pa.bool_(), int: pa.int32(), float: pa.float64(), str: pa.string()}
+    if isinstance(first, str):
+        return pa.array([None if value is None else str(value) for value in column], type=pa.string())
+    kinds = {bool: pa.bool_(), int: pa.int32(), float: pa.float64()}
     return pa.array(list(column), type=kinds[type(first)])
 
 
