@@ -12,15 +12,14 @@ from support.trial.site import Site, site
 @pytest.fixture(scope="session")
 def trial_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """PostgreSQL, Valkey, and what the tests start on them."""
-    with site(tmp_path_factory.mktemp("trial"), SHOAL_WORKER_MEMORY_MIB="2048", SHOAL_WORKER_SHORT_SLOTS="2") as made:
+    with site(tmp_path_factory.mktemp("trial"), SHOAL_WORKER_MEMORY_MIB="2048") as made:
         yield made
 
 
 @pytest.fixture
 def place(trial_site: Site) -> Iterator[Site]:
     """The site with one warm worker and one scheduler; its invariants are checked after each test."""
-    trial_site.ensure("worker")
-    trial_site.ensure("scheduler")
+    trial_site.ensure("worker", "scheduler")
     yield trial_site
     trial_site.wait(trial_site.accepted, 60)
     assert trial_site.broken_invariants() == {}

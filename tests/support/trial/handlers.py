@@ -111,9 +111,10 @@ def _hungry(_context: JobContext, payload: JsonObject) -> None:
     del block
 
 
-def _forget(_context: JobContext, _payload: JsonObject) -> None:
-    """Freeze the whole process for a while, as a machine that sleeps does."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+def _freeze_at_first(context: JobContext, _payload: JsonObject) -> None:
+    """Freeze the whole process, as a machine that sleeps does."""
+    if context.job.attempt == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 KINDS: dict[str, Callable[[JobContext, JsonObject], None]] = {
@@ -126,7 +127,7 @@ KINDS: dict[str, Callable[[JobContext, JsonObject], None]] = {
     "full": _full,
     "surprise": _surprise,
     "hungry": _hungry,
-    "freeze": _forget,
+    "freeze": _freeze_at_first,
 }
 
 

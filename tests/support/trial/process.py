@@ -32,14 +32,17 @@ def child() -> None:
 
 
 def scheduler() -> None:
+    from shoald.entrypoints.readiness import tell_ready
     from shoald.settings import read_settings
     from shoald.wiring import Adapters, build_scheduler
 
-    adapters = Adapters(read_settings())
+    settings = read_settings()
+    adapters = Adapters(settings)
     add_handlers(adapters)
     built = build_scheduler(adapters)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: built.stop())
+    tell_ready(settings.ready_file)
     built.run()
     adapters.close()
 

@@ -147,6 +147,8 @@ class Site:
     def start(self, what: str, name: str | None = None, *, wait: bool = True, **environment: str) -> Process:
         """Start a worker or a scheduler under a name; a worker is warm on return."""
         name = name or what
+        if name in self.processes:
+            self.processes.pop(name).stop()
         log = self.folder / f"{name}.log"
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
@@ -159,16 +161,24 @@ class Site:
                 stderr=output,
             )
         self.processes[name] = process = Process(name, popen, log)
-        if wait and what == "worker":
-            self.until(ready.exists, 30, f"{name} to be ready: {log.read_text()[-2000:]}")
+        if wait:
+            self.wait_ready(name)
         return process
 
-    def ensure(self, what: str) -> Process:
-        """Start it unless it runs."""
-        process = self.processes.get(what)
-        if process is None or process.popen.poll() is not None:
-            return self.start(what)
-        return process
+    def wait_ready(self, name: str) -> None:
+        """Return when a process says that it is ready."""
+        process = self.processes[name]
+        ready = self.folder / f"{name}.ready"
+        self.until(ready.exists, 60, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
+
+    def ensure(self, *names: str) -> None:
+        """Start those that do not run, all at once: a `worker…` or a `scheduler…`, as the name says."""
+        for name in names:
+            process = self.processes.get(name)
+            if process is None or process.popen.poll() is not None:
+                self.start(name.partition("-")[0], name, wait=False)
+        for name in names:
+            self.wait_ready(name)
 
     def end(self, name: str) -> int:
         """Stop a process and forget it."""
@@ -231,7 +241,12 @@ class Site:
         """Count how often the body of a job has begun."""
         return int(self.rows("SELECT count(*) FROM trial_starts WHERE job_id = %s", job_id)[0][0])
 
-    def wait_running(self, job_id: str, seconds: float = 15, attempt: int = 1) -> None:
+    def owner_of(self, job_id: str) -> str:
+        """Return the name of the worker in which a job's first attempt runs."""
+        child = self.pid_of(job_id)
+        return next(name for name, process in self.processes.items() if child in process.children())
+
+    def wait_running(self, job_id: str, seconds: float = 40, attempt: int = 1) -> None:
         """Wait until the body of an attempt has begun."""
         statement = "SELECT 1 FROM trial_starts WHERE job_id = %s AND attempt = %s"
         self.until(lambda: bool(self.rows(statement, job_id, attempt)), seconds, f"{job_id} to run")
