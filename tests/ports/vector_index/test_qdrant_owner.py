@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -18,7 +19,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as messages
 
 from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
-from shoald.domain.failures import InvalidIndexConfig, Unavailable
+from shoald.domain.failures import InvalidIndexConfig, StorageFull, Unavailable
 from support.qdrant_owner import OwnerProcess, owner_process
 
 _ROWS = np.eye(300, 32, dtype=np.float32) + np.float32(0.01)
@@ -256,6 +257,20 @@ def test_what_a_killed_owner_left_half_made_is_removed(owner: OwnerProcess, tmp_
     owner.start()
     assert list((tmp_path / "qdrant" / "new").iterdir()) == []
     assert list((tmp_path / "qdrant" / "trash").iterdir()) == []
+
+
+def test_a_disk_that_is_nearly_full_is_named_before_it_is_full(small_disk: Path) -> None:
+    with owner_process(small_disk / "data") as owner, closing(QdrantVectorIndex(owner.url)) as index:
+        if _free_bytes(small_disk) > 128 << 20:
+            pytest.skip("no small disk can be mounted here")
+        with pytest.raises(StorageFull):
+            index.build("b", ["x"] * 300, _ROWS, attempt=1, config={}, progress=_nothing)
+        index.check()
+
+
+def _free_bytes(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _status(caught: Any) -> grpc.StatusCode:

@@ -17,6 +17,7 @@ from shoald.adapters.qdrant.owner.conversion import NotServedError
 from shoald.adapters.qdrant.owner.shards import (
     BadCollectionNameError,
     CollectionExistsError,
+    NoRoomError,
     NoSuchCollectionError,
     Shards,
     points_in,
@@ -42,6 +43,8 @@ def answered(context: grpc.ServicerContext, work: Callable[[], _Answer]) -> _Ans
         _end(context, grpc.StatusCode.ALREADY_EXISTS, f"Collection `{error}` already exists!")
     except BadCollectionNameError:
         _end(context, grpc.StatusCode.INVALID_ARGUMENT, "collection_name: letters, digits, - and _ only")
+    except NoRoomError:
+        _end(context, grpc.StatusCode.INTERNAL, "No space left on device")
     except NotServedError as error:
         _end(context, grpc.StatusCode.UNIMPLEMENTED, f"not served by Shoal's owner process: {error}")
     except Exception as error:  # noqa: BLE001 - the engine raises nothing but `Exception`, with a text
@@ -110,6 +113,7 @@ class Points(messages.PointsServicer):
 
         def work() -> messages.PointsOperationResponse:
             conversion.refuse_others(request, "collection_name", "wait", "points", "ordering", "timeout")
+            self._shards.check_room()
             points = [conversion.to_point(point) for point in request.points]
             return self._update(request.collection_name, UpdateOperation.upsert_points(points))
 
@@ -203,8 +207,6 @@ class Root(messages.QdrantServicer):
 def _status_of(text: str) -> grpc.StatusCode:
     if "dimension" in text or "Wrong input" in text:
         return grpc.StatusCode.INVALID_ARGUMENT
-    if "No space left" in text:
-        return grpc.StatusCode.RESOURCE_EXHAUSTED
     return grpc.StatusCode.INTERNAL
 
 

@@ -18,6 +18,8 @@ from qdrant_edge import CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVecto
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _FLUSH_SECONDS = 5.0
+# The engine writes into files mapped into memory: where the disk is full that ends the process, not the call.
+_SPARE_BYTES = 128 << 20
 
 
 class AlreadyOwnedError(Exception):
@@ -34,6 +36,10 @@ class CollectionExistsError(Exception):
 
 class BadCollectionNameError(Exception):
     """A collection cannot have that name."""
+
+
+class NoRoomError(Exception):
+    """The disk has too little room left to write."""
 
 
 class _Open:
@@ -73,6 +79,7 @@ class Shards:
 
     def create(self, name: str, *, dimension: int, distance: Distance) -> None:
         """Make an empty collection."""
+        self.check_room()
         path = self._path(name)
         draft = self._new / secrets.token_hex(8)
         EdgeShard.create(str(draft), EdgeConfig(vectors=EdgeVectorParams(size=dimension, distance=distance))).close()
@@ -120,6 +127,12 @@ class Shards:
                 known.users -= 1
                 known.is_dirty |= writing
                 self._left.notify_all()
+
+    def check_room(self) -> None:
+        """Raise `NoRoomError` when writing might fill the disk."""
+        disk = os.statvfs(self._root)
+        if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
+            raise NoRoomError
 
     def close(self) -> None:
         """Flush and close everything, and give the directory up."""
