@@ -12,6 +12,7 @@ import numpy.typing as npt
 import psycopg
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, delete, func, select, text, true
 from sqlalchemy import update as change
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
@@ -47,6 +48,13 @@ WITH put AS (
 SELECT count(*) FILTER (WHERE is_new) FROM put
 """
 
+# what a filter sees: a document as its readers see it
+_WHOLE = collection_documents.c.payload.op("||", return_type=JSONB)(
+    func.jsonb_build_object(
+        "document_id", collection_documents.c.document_id, "collection_id", collection_documents.c.collection_id
+    )
+)
+
 
 def _document(row: Row[Any]) -> CollectionDocument:
     return CollectionDocument(
@@ -67,7 +75,7 @@ def _conditions(collection_id: str, selection: Selection) -> ColumnElement[bool]
     if selection.condition is not None:
         from shoald.adapters.postgres.filters import filter_clause
 
-        parts.append(filter_clause(selection.condition, collection_documents.c.payload))
+        parts.append(filter_clause(selection.condition, _WHOLE))
     if selection.search:
         in_payload = cast(collection_documents.c.payload, Text).icontains(selection.search, autoescape=True)
         parts.append(in_payload | collection_documents.c.document_id.icontains(selection.search, autoescape=True))
@@ -179,11 +187,11 @@ class CollectionDocumentRows:
 
     def document_ids(self, collection_id: str, condition: Condition | None) -> npt.NDArray[np.bytes_]:
         """Return the ids of the documents that meet the condition, ascending by their bytes."""
-        clause = true()
+        clause: ColumnElement[bool] = true()
         if condition is not None:
             from shoald.adapters.postgres.filters import filter_clause
 
-            clause = filter_clause(condition, collection_documents.c.payload)
+            clause = filter_clause(condition, _WHOLE)
         found = self._connection.scalars(
             select(collection_documents.c.document_id)
             .where(_in(collection_id), clause)
