@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.ports.vector_index import VectorIndex, VectorIndexes
+    from shoald.application.searching import Searches
     from shoald.application.use_cases import UseCases
     from shoald.worker.control import ControlLine
 
@@ -271,6 +272,26 @@ class Adapters:
 
         return EmbedTexts(open_unit_of_work=self.open_unit_of_work)
 
+    @cached_property
+    def searches(self) -> Searches:
+        """Searches of every strategy, with the process's keyword indexes and the installation's result cache."""
+        from shoald.adapters.redis_cache.result_cache import RedisResultCache
+        from shoald.application.keyword_indexes import KeywordIndexes
+        from shoald.application.searching import Searches
+
+        cache = RedisResultCache(self.settings.redis_url)
+        self.on_close.callback(cache.close)
+        return Searches(
+            keyword_indexes=KeywordIndexes(
+                open_unit_of_work=self.open_unit_of_work,
+                objects=self.objects,
+                most_bytes=self.settings.keyword_index_bytes,
+            ),
+            vector_indexes=self.vector_indexes,
+            embedders=self.embedders,
+            cache=cache,
+        )
+
     def close(self) -> None:
         """Close what was opened, last first."""
         self.on_close.close()
@@ -331,6 +352,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.joining import Joining
     from shoald.application.namespaces import Namespaces
     from shoald.application.projects import Projects
+    from shoald.application.retrieving import Retrieving
     from shoald.application.segmenting import Segmenting
     from shoald.application.tasks import Tasks
     from shoald.application.use_cases import UseCases
@@ -353,6 +375,9 @@ def build_application(adapters: Adapters) -> UseCases:
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+        retrieving=Retrieving(
+            open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches
+        ),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
@@ -439,6 +464,11 @@ def build_worker_child(adapters: Adapters, place: ChildPlace) -> WorkerChild:
 
 def warm_heavy(adapters: Adapters) -> None:
     """Load what index builds and cluster runs need, so that the first of them does not wait for it."""
+    with contextlib.suppress(MissingDependency):
+        adapters.embedders.warm()
+    for provider in IndexProvider:
+        with contextlib.suppress(MissingDependency):
+            adapters.vector_indexes.get(provider)
 
 
 def build_scheduler(adapters: Adapters) -> Scheduler:
