@@ -39,15 +39,16 @@ def _goes_to_streams(rpc: Rpc) -> bool:
 
 
 def _paths(rpcs: list[Rpc]) -> list[dict[str, Any]]:
-    """Return every documented path with the methods that it answers."""
-    methods: dict[str, set[str]] = {}
+    """Return every documented path with the methods that it answers; names of variables make no difference."""
+    found: dict[str, dict[str, Any]] = {}
     for rpc in rpcs:
         for binding in rpc.bindings:
-            methods.setdefault(binding.path, set()).add(binding.method)
-    return [
-        {"path": path, "pattern": path_pattern(path), "methods": sorted(found)}
-        for path, found in sorted(methods.items())
-    ]
+            pattern = path_pattern(binding.path)
+            known = found.setdefault(pattern, {"path": binding.path, "pattern": pattern, "methods": set()})
+            known["methods"].add(binding.method)
+    # paths without variables first: they win over those with
+    ordered = sorted(found.values(), key=lambda path: ("{" in path["path"], path["path"]))
+    return [{**path, "methods": sorted(path["methods"])} for path in ordered]
 
 
 def _uploads(rpcs: list[Rpc]) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -12,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "gen" / "python"
+sys.path.append(str(ROOT))  # the tools are scripts, in no package that is installed
 
 
 @cache

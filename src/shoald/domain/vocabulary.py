@@ -172,3 +172,92 @@ class FilterOperator(StrEnum):
     GEO_RADIUS = "geo_radius"
     GEO_BOUNDING_BOX = "geo_bounding_box"
     GEO_POLYGON = "geo_polygon"
+
+
+class SortDirection(StrEnum):
+    """Which end of a sorted list comes first."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class NamespaceMode(StrEnum):
+    """Who computes the vectors of a namespace: its feature extractors, or its callers."""
+
+    MANAGED = "managed"
+    STANDALONE = "standalone"
+
+
+class MultiFeatureStrategy(StrEnum):
+    """How several vectors of a document become one."""
+
+    CONCATENATE = "concatenate"
+    WEIGHTED = "weighted"
+
+
+class LayoutStability(StrEnum):
+    """How the map of a run keeps to the map before."""
+
+    NONE = "none"
+    ALIGN = "align"
+    TRANSFORM = "transform"
+
+
+class LayoutMetric(StrEnum):
+    """How a layout compares vectors."""
+
+    COSINE = "cosine"
+    EUCLIDEAN = "euclidean"
+
+
+class ReductionMethod(StrEnum):
+    """How vectors lose dimensions."""
+
+    UMAP = "umap"
+
+
+class ExecutionMode(StrEnum):
+    """What an execution does with the run before it."""
+
+    FULL = "full"
+    ASSIGN = "assign"
+    COMPOSITE = "composite"
+
+
+class ProjectionMethod(StrEnum):
+    """How many coordinates a point of the map has."""
+
+    TWO = "2d"
+    THREE = "3d"
+
+
+class ExportFormat(StrEnum):
+    """What an exported run is written as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
+class LabelProvider(StrEnum):
+    """Who names groups by a language model."""
+
+    OPENAI = "openai"
+    GOOGLE = "google"
+    ANTHROPIC = "anthropic"
+    TYPESAFE = "typesafe"
+
+
+class SampleSelection(StrEnum):
+    """Which members of a group its name is made from."""
+
+    NEAREST = "nearest"
+    REPRESENTATIVE = "representative"
+
+
+class InputSource(StrEnum):
+    """Where the text that names a group is taken from."""
+
+    PAYLOAD = "payload"
+    BLOB = "blob"
+    LITERAL = "literal"
+    VECTOR = "vector"

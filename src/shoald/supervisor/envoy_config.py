@@ -28,6 +28,8 @@ _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 _JSON_LIMIT, _MESSAGE_LIMIT, _UPLOAD_LIMIT = "json_limit", "message_limit", "upload_limit"
 # the alternatives of all documented paths make a long regular expression; Envoy's own bound is for strangers' ones
 _RUNTIME = {"re2.max_program_size.error_level": 100_000, "re2.max_program_size.warn_level": 100_000}
+# only what never reached a server is tried again
+_RETRY: Json = {"retry_on": "connect-failure,refused-stream", "num_retries": 2}
 _LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?"
 
 
@@ -274,7 +276,7 @@ def _routes(form: EnvoyForm) -> list[Json]:
         *(_upload_by_rpc(upload) for upload in routes["uploads"]),
         *(_stream(path) for path in routes["streams"] if path not in {u["grpc"] for u in routes["uploads"]}),
         *(_short(f"/{service}/", form) for service in routes["services"]),
-        {"match": {"prefix": "/"}, "route": _to("unary", timeout=form.unary_seconds)},
+        {"match": {"prefix": "/"}, "route": _to_unary(form)},
     ]
 
 
@@ -289,19 +291,25 @@ def _foreign_pages(form: EnvoyForm) -> Json:
     }
 
 
-def _to(cluster: str, *, timeout: float) -> Json:
+def _to_unary(form: EnvoyForm) -> Json:
+    # a caller over gRPC who sets a deadline gets that instead
     return {
-        "cluster": cluster,
-        "timeout": _seconds(timeout),
+        "cluster": "unary",
+        "timeout": _seconds(form.unary_seconds),
         "max_stream_duration": {"grpc_timeout_header_max": "0s"},
-        "retry_policy": {"retry_on": "connect-failure,refused-stream", "num_retries": 2},
+        "retry_policy": _RETRY,
     }
+
+
+def _to_streams() -> Json:
+    # no time limit: client and server keep the deadlines of streams, and say so; Envoy would just reset the stream
+    return {"cluster": "streams", "timeout": "0s", "retry_policy": _RETRY}
 
 
 def _upload_by_path(upload: Json) -> Json:
     return {
         "match": {"safe_regex": {"regex": upload["pattern"]}, "headers": [_method("POST")]},
-        "route": _to("streams", timeout=0),
+        "route": _to_streams(),
         "typed_per_filter_config": _without(_JSON_LIMIT, _MESSAGE_LIMIT),
     }
 
@@ -313,7 +321,7 @@ def _method(name: str) -> Json:
 def _upload_by_rpc(upload: Json) -> Json:
     return {
         "match": {"path": upload["grpc"]},
-        "route": _to("streams", timeout=0),
+        "route": _to_streams(),
         "typed_per_filter_config": _without(_JSON_LIMIT, _MESSAGE_LIMIT),
     }
 
@@ -321,7 +329,7 @@ def _upload_by_rpc(upload: Json) -> Json:
 def _stream(path: str) -> Json:
     return {
         "match": {"path": path},
-        "route": _to("streams", timeout=0),
+        "route": _to_streams(),
         "typed_per_filter_config": _without(_JSON_LIMIT),
     }
 
@@ -329,7 +337,7 @@ def _stream(path: str) -> Json:
 def _short(prefix: str, form: EnvoyForm) -> Json:
     return {
         "match": {"prefix": prefix},
-        "route": _to("unary", timeout=form.unary_seconds),
+        "route": _to_unary(form),
         "typed_per_filter_config": _without(_JSON_LIMIT),
     }
 

@@ -16,8 +16,8 @@ from shoald.transport.failure_table import Answer, answer_to
 # Envoy takes 60 KiB of headers; a body that travels as one keeps well below
 _LARGEST_BODY = 32 * 1024
 # grpc clients refuse more than 8 KiB of metadata
-_MOST_VIOLATIONS = 20
-_LONGEST_TEXT = 300
+_MOST_VIOLATIONS = 10
+_LONGEST_TEXT = 120
 
 
 class Family(Enum):
@@ -85,9 +85,11 @@ def json_body(failure: Failure, family: Family) -> str:
 
 def _shortened(failure: Failure) -> Failure:
     if isinstance(failure, InvalidFields):
-        return InvalidFields([_short_problem(problem) for problem in failure.problems[:_MOST_VIOLATIONS]])
-    short = Failure(failure.message[:_LONGEST_TEXT])
-    short.__class__ = type(failure)
+        short: Failure = InvalidFields([_short_problem(problem) for problem in failure.problems[:_MOST_VIOLATIONS]])
+    else:
+        short = Failure()
+        short.__class__ = type(failure)
+    short.message = failure.message[:_LONGEST_TEXT]
     return short
 
 
