@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="How long a jq program (`jq_schema`) may take to each of its outputs."
     )
 
+    # searching
+    keyword_index_bytes: int = Field(
+        default=256 * _MIB, ge=0, description="Keyword indexes that one server process keeps in memory, in bytes."
+    )
+
     # jobs
     worker_short_slots: int = Field(
         default=1, ge=0, description="Segmenting, chunking and joining jobs that one worker runs at a time."

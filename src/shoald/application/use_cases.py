@@ -19,6 +19,7 @@ from shoald.application.joining import Joining
 from shoald.application.namespaces import Namespaces
 from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
+from shoald.application.retrieving import Retrieving
 from shoald.application.segmenting import Segmenting
 from shoald.application.tasks import Tasks
 
@@ -36,6 +37,7 @@ class UseCases:
     joining: Joining
     indexes: Indexes
     index_building: IndexBuilding
+    retrieving: Retrieving
     namespaces: Namespaces
     collections: Collections
     collection_documents: CollectionDocuments

@@ -35,6 +35,8 @@ from shoal.rag.v1 import (
     job_service_pb2_grpc,
     project_service_pb2,
     project_service_pb2_grpc,
+    retrieval_service_pb2,
+    retrieval_service_pb2_grpc,
     segment_set_service_pb2,
     segment_set_service_pb2_grpc,
     service_info_service_pb2,
@@ -53,6 +55,7 @@ from shoald.transport.servicers.rag.documents import DocumentServicer
 from shoald.transport.servicers.rag.indexes import IndexServicer
 from shoald.transport.servicers.rag.jobs import JobServicer
 from shoald.transport.servicers.rag.projects import ProjectServicer
+from shoald.transport.servicers.rag.retrieval import RetrievalServicer
 from shoald.transport.servicers.rag.segment_sets import SegmentSetServicer
 from shoald.transport.servicers.rag.service_info import ServiceInfoServicer
 
@@ -99,6 +102,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
         index_service_pb2_grpc.add_IndexServiceServicer_to_server,
         lambda use_cases: IndexServicer(use_cases.access, use_cases.indexes, use_cases.index_building),
+    ),
+    Registration(
+        retrieval_service_pb2.DESCRIPTOR.services_by_name["RetrievalService"],
+        retrieval_service_pb2_grpc.add_RetrievalServiceServicer_to_server,
+        lambda use_cases: RetrievalServicer(use_cases.access, use_cases.retrieving),
     ),
     Registration(
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],

@@ -9,9 +9,9 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from shoald.application.whole_lists import Listed, ListRange
+from shoald.domain.cursors import cursor_of, offset_of
 from shoald.domain.json_types import JsonObject
 from shoald.transport.calls import answer_header
-from shoald.transport.cursors import cursor_of, offset_of
 from shoald.transport.json_values import plain_object, to_struct
 
 _MILLISECOND = 1000
