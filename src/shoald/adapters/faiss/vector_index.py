@@ -19,6 +19,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
 
 _FILE = "index.faiss"
+_MOST_ON_GPU = 2048  # FAISS's own limit for k on CUDA
 
 
 @dataclass
@@ -130,8 +131,8 @@ class FaissVectorIndex:
 
 def _positions(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
     """Return the m nearest, fewer when the lists that were looked into hold fewer; a GPU takes one search at a time."""
-    if opened.alone is None:
-        found = opened.searching.search(row, m)[1][0]
+    if opened.alone is None or m > _MOST_ON_GPU:
+        found = opened.mapped.search(row, m)[1][0]
     else:
         with opened.alone:
             found = opened.searching.search(row, m)[1][0]
