@@ -469,6 +469,7 @@ def warm_heavy(adapters: Adapters) -> None:
     for provider in IndexProvider:
         with contextlib.suppress(MissingDependency):
             adapters.vector_indexes.get(provider)
+    adapters.cluster_pipeline.warm()
 
 
 def build_scheduler(adapters: Adapters) -> Scheduler:

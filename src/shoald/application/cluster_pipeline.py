@@ -30,6 +30,7 @@ from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
 from shoald.application.staged_stages import StagedGraphs, StagedStages, stage_key
+from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
 from shoald.domain.clustering.spaces import Floats, Grouping, Space
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, ExecutionNotFound
 from shoald.domain.json_types import JsonObject
@@ -51,6 +52,7 @@ _BEGINS = {
 }
 _ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 1.0], strict=True))
 _MAP_SEED = 42
+_WARM_POINTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,17 @@ class ClusterPipeline:
         result = self._computed(work, given)
         self._publish(work, result)
         remove_artifacts(self._objects, run.run_id, but_attempt=context.job.attempt)
+
+    def warm(self) -> None:
+        """Take a few made-up points through the stages, so that the first run does not wait for libraries to load."""
+        backend = self._arrays.get(self._backend)
+        tools = ClusterTools(arrays=backend, estimators=self._estimators(backend))
+        points = np.random.default_rng(_MAP_SEED).normal(size=(_WARM_POINTS, 4)).astype(np.float32)
+        space = stages.input_space(points)
+        found = stages.cluster(
+            stages.preprocess(space, [UmapParameters(n_components=2)], tools=tools), HdbscanParameters(), tools=tools
+        )
+        stages.quality(space, found.labels, stages.centroids(space, found.labels, tools=tools), tools=tools)
 
     def _computed(self, work: _Work, given: ClusterInput) -> ClusterResult:
         """Take the input through the stages, one after another."""

@@ -58,7 +58,9 @@ def listed_message(run: ClusterRun) -> execution_pb2.Execution:
 def metrics_message(metrics: JsonObject) -> execution_pb2.ExecutionMetrics:
     """Return the quality of a run."""
     known = execution_pb2.ExecutionMetrics.DESCRIPTOR.fields_by_name
-    figures = {key: value for key, value in metrics.items() if key in known and value not in (None, False)}
+    # the document says false where nothing degenerates; clients that know only words there get null
+    said = {key: value for key, value in metrics.items() if value is not None and value is not False}
+    figures = {key: value for key, value in said.items() if key in known}
     return execution_pb2.ExecutionMetrics(**figures)
 
 
