@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         default=None, ge=0, le=65535, description="Port for Prometheus, all processes together; unset: none."
     )
+    metrics_host: str = Field(default="127.0.0.1", description="Address of that port.")
+    envoy_admin: str | None = Field(
+        default=None, description="Envoy's admin address, `host:port`, whose metrics are shown with ours."
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8000", description="Base URL under which callers reach Shoal; download links use it."
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 
+from shoald.adapters.telemetry.setup import set_up_telemetry
 from shoald.entrypoints.readiness import tell_ready
+from shoald.entrypoints.telemetry import telemetry_of
 from shoald.settings import Settings
 from shoald.wiring import Adapters, build_job_handlers, build_scheduler
 
 
 def run(settings: Settings) -> None:
     """Go round until SIGTERM or SIGINT."""
+    set_up_telemetry("shoal-scheduler", telemetry_of(settings))
     adapters = Adapters(settings)
     try:
         build_job_handlers(adapters)

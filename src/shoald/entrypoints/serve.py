@@ -8,6 +8,7 @@ from types import FrameType
 
 from shoald.adapters.telemetry.setup import set_up_telemetry
 from shoald.entrypoints.readiness import tell_ready
+from shoald.entrypoints.telemetry import telemetry_of
 from shoald.settings import Settings
 from shoald.transport.server import Addresses, ServerLimits, Servers
 from shoald.transport.servicers.registration import add_servicers
@@ -18,7 +19,7 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    set_up_telemetry("shoal-server", level=settings.log_level, form=settings.log_format)
+    set_up_telemetry("shoal-server", telemetry_of(settings))
     refuse_open_door(settings)
     stop = threading.Event()
 

@@ -15,10 +15,13 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[object]
     options = _parser().parse_args(arguments)
     die_with_parent(options.parent)
 
+    from shoald.adapters.telemetry.setup import set_up_telemetry
+    from shoald.entrypoints.telemetry import telemetry_of
     from shoald.settings import read_settings
     from shoald.wiring import Adapters, ChildPlace, build_job_handlers, build_worker_child
 
     settings = read_settings()
+    set_up_telemetry("shoal-worker-child", telemetry_of(settings))
     limit_memory(settings.worker_memory_mib)
     adapters = Adapters(settings, is_worker=True)
     build_job_handlers(adapters)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from shoald.settings import read_settings
 from shoald.supervisor.envoy_config import EnvoyForm, descriptor_file
@@ -66,6 +68,9 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
         "SHOAL_QDRANT_URL": f"http://127.0.0.1:{installation.port('qdrant-owner')}",
         "SHOAL_SIGNING_SECRET": installation.secret("signing"),
         "SHOAL_PUBLIC_URL": http,
+        "SHOAL_METRICS_PORT": str(installation.port("metrics")),
+        "SHOAL_ENVOY_ADMIN": f"127.0.0.1:{installation.port('envoy-admin')}",
+        "PROMETHEUS_MULTIPROC_DIR": str(installation.run / "metrics"),
     }
 
 
@@ -78,12 +83,20 @@ def parts_of(installation: Installation, http_port: int, size: Size) -> list[Par
         _postgres(installation, size.connections).part(),
         _valkey(installation).part(),
         _qdrant_owner(installation, settings),
-        migrate_part(settings, after=("postgres",)),
+        replace(
+            migrate_part(settings, after=("postgres",)), prepare=lambda: _empty_folder(installation.run / "metrics")
+        ),
         *servers,
         _worker(size, settings, installation, after=needed),
         _scheduler(settings, installation, after=needed),
         _envoy(http_port, servers, installation),
     ]
+
+
+def _empty_folder(folder: Path) -> None:
+    """Forget the metrics of processes that are gone, before the first new one starts."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
@@ -97,8 +110,8 @@ def _server(number: int, settings: Mapping[str, str], installation: Installation
     own = {
         "SHOAL_UNARY_PORT": str(unary),
         "SHOAL_STREAM_PORT": str(stream),
+        "SHOAL_DRAIN_NOTICE_SECONDS": "0",  # Envoy has been drained before
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_SERVER),
-        "SHOAL_DRAIN_NOTICE_SECONDS": "0",  # Envoy, its only client, has gone before it
     }
     part = process_part(name, {**settings, **own}, run=installation.run, after=after)
     return replace(part, address=f"127.0.0.1:{unary},{stream}", uses=("qdrant-owner",))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 from opentelemetry import propagate, trace
+from prometheus_client import Counter, Histogram
 
 from shoald.application.ports.tracing import CallMarks
 
+ATTEMPTS = Counter("shoal_job_attempts_total", "Attempts at jobs that ended, by kind and outcome.", ["kind", "outcome"])
+SECONDS = Histogram(
+    "shoal_job_seconds",
+    "Time of one attempt at a job.",
+    ["kind"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -21,19 +30,18 @@ def is_switched_on() -> bool:
     return not off and any(os.environ.get(name) for name in _ENDPOINTS)
 
 
-def set_up_traces(service: str, *, flush_at_once: bool = False) -> None:
+def set_up_traces(service: str) -> None:
     """Export spans over OTLP where a collector is named; the libraries are not even loaded elsewhere."""
     if not is_switched_on():
         return
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     name = os.environ.get("OTEL_SERVICE_NAME") or service
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
-    export = SimpleSpanProcessor if flush_at_once else BatchSpanProcessor
-    provider.add_span_processor(export(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 
 
@@ -63,4 +71,11 @@ class OpenTelemetryTracing:
                 attributes={**attributes, "shoal.request_id": request_id},
             ),
         ):
-            yield
+            started = time.perf_counter()
+            outcome = "raised"
+            try:
+                yield
+                outcome = "returned"
+            finally:
+                ATTEMPTS.labels(name, outcome).inc()
+                SECONDS.labels(name).observe(time.perf_counter() - started)
