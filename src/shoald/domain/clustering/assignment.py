@@ -34,10 +34,13 @@ def assign_by_cosine(
     return labels, similarities
 
 
-def nearest_centres(vectors: Floats, centres: Floats, *, backend: ArrayBackend) -> tuple[Integers, Floats]:
+def nearest_centres(
+    vectors: Floats, centres: Floats, *, backend: ArrayBackend, but: Integers | None = None
+) -> tuple[Integers, Floats]:
     """Return, for each row, the id of the centre at the smallest Euclidean distance, and that distance squared.
 
-    Float32 products; ties go to the smaller id. O(n k d).
+    `but` (n,) names a centre that a row may not have: its own, when the second nearest is sought. Float32 products;
+    ties go to the smaller id. O(n k d).
     """
     xp = backend.xp
     n, k = len(vectors), len(centres)
@@ -48,6 +51,9 @@ def nearest_centres(vectors: Floats, centres: Floats, *, backend: ArrayBackend) 
         rows = backend.send(vectors[at : at + block])
         products = rows @ doubled
         products -= lengths
+        if but is not None:
+            barred = backend.send(but[at : at + block])[:, None] == backend.send(np.arange(k))[None, :]
+            products = xp.where(barred, -xp.inf, products)
         nearest = xp.argmax(products, axis=1)
         ids[at : at + block] = backend.fetch(nearest)
         largest = xp.take_along_axis(products, nearest[:, None], axis=1)[:, 0]

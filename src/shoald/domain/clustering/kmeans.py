@@ -1,12 +1,13 @@
 """Vectors in, k centres and the rows nearest to each out.
 
-What costs is not one iteration but how many, on how many rows (facts: one Lloyd iteration is near the machine's
-matrix speed already). So the restarts run on a sample, seeded by greedy k-means++ in matrix products, and only the best
-of them is polished on all rows.
+What costs is not one iteration but how many, on how many rows (one Lloyd iteration is near the machine's
+matrix speed already). So the restarts run on a sample, seeded by greedy k-means++ in matrix products, the best of them is
+led out of its local optimum, and only that one is polished on all rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,10 @@ from shoald.domain.failures import NotEnoughPoints
 SAMPLE_ROWS = 20_000
 ROWS_PER_CENTRE = 64
 RESTART_ITERATIONS = 15
+BREATH = 5
+"""Centres added and taken away together at first."""
+GAIN = 1e-5
+"""A smaller share of the error is not worth another breath."""
 RESTART_SHARE = 0.5
 """The restarts' share of the progress."""
 
@@ -57,13 +62,15 @@ def kmeans(
     size = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
     sample = rows if size == n else rows[np.sort(random.choice(n, size, replace=False))]
     best, lowest = sample[:k], np.inf
+    iterations = min(RESTART_ITERATIONS, parameters.max_iter)
     for restart in range(parameters.n_init):
         seeds = _seeds(sample, k, parameters.init, random, backend)
         lloyd = _Lloyd(sample, seeds, tolerance, backend)
-        lloyd.run(min(RESTART_ITERATIONS, parameters.max_iter))
+        lloyd.run(iterations)
         if lloyd.inertia < lowest:
             best, lowest = lloyd.centres, lloyd.inertia
         step(RESTART_SHARE * (restart + 1) / parameters.n_init)
+    best = _breathe(_Lloyd(sample, best, tolerance, backend), iterations, lambda: step(RESTART_SHARE))
     polish = _Lloyd(rows, best, tolerance, backend)
     polish.run(parameters.max_iter, lambda done: step(RESTART_SHARE + (1 - RESTART_SHARE) * done))
     return KmeansResult(
@@ -73,6 +80,53 @@ def kmeans(
         converged=polish.converged,
         sample_rows=size,
     )
+
+
+def _breathe(settled: _Lloyd, iterations: int, check: Callable[[], None]) -> Floats:
+    """Leave a local optimum: add centres where the error is largest, settle, take away the least useful, settle.
+
+    What is better is kept; what is not is tried with one centre fewer (Fritzke 2020, "breathing k-means").
+    """
+    breath = min(BREATH, len(settled.centres) - 1)
+    while breath > 0:
+        check()
+        grown = settled.restarted(np.concatenate([settled.centres, _halves(settled, breath)]))
+        grown.run(iterations)
+        shrunk = settled.restarted(_most_useful(grown, len(settled.centres)))
+        shrunk.run(iterations)
+        if shrunk.inertia < settled.inertia * (1 - GAIN):
+            settled = shrunk
+        else:
+            breath -= 1
+    return settled.centres
+
+
+def _halves(lloyd: _Lloyd, count: int) -> Floats:
+    """Return a second centre for each of the clusters with the largest error: half way to its member furthest out."""
+    labels, squares = lloyd.labels, lloyd.squares
+    errors = np.bincount(labels, weights=squares, minlength=len(lloyd.centres))
+    worst = np.argsort(-errors, kind="stable")[:count]
+    order = np.lexsort((-squares, labels))
+    furthest = order[np.searchsorted(labels[order], worst).clip(max=len(order) - 1)]
+    return np.asarray((lloyd.centres[worst] + lloyd.rows[furthest]) / 2, dtype=np.float32)
+
+
+def _most_useful(lloyd: _Lloyd, count: int) -> Floats:
+    """Return the centres without which the error would grow most, two near ones never left out together."""
+    centres, rows = lloyd.centres, lloyd.rows
+    _, second = nearest_centres(rows, centres, backend=lloyd.backend, but=lloyd.labels)
+    utility = np.bincount(lloyd.labels, weights=second - lloyd.squares, minlength=len(centres))
+    apart = np.square(centres[:, None] - centres[None]).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    left_out: list[int] = []
+    frozen: set[int] = set()
+    for group in np.argsort(utility, kind="stable").tolist():
+        if len(left_out) == len(centres) - count:
+            break
+        if group not in frozen:
+            left_out.append(group)
+            frozen.add(int(apart[group].argmin()))
+    return np.delete(centres, left_out, axis=0)[:count]
 
 
 class _Lloyd:
@@ -85,6 +139,10 @@ class _Lloyd:
         self.labels, squares = nearest_centres(rows, centres, backend=backend)
         self.inertia = float(squares.sum(dtype=np.float64))
         self.squares = squares
+
+    def restarted(self, centres: Floats) -> _Lloyd:
+        """Return the same rows with other centres."""
+        return _Lloyd(self.rows, centres, self.tolerance, self.backend)
 
     def run(self, iterations: int, step: Step = no_step) -> None:
         """Iterate until the centres rest, the labels repeat, or the iterations are used up."""

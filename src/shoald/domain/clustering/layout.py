@@ -171,7 +171,7 @@ class Forces:
         """Return (rows, d): each vertex away from the common sample, PUSH times as strongly as it is pulled."""
         xp = self.xp
         here = position[block.rows, :]
-        square = xp.sum(here * here, axis=1)[:, None] + xp.sum(others * others, axis=1)[None, :] - 2 * (here @ others.T)
+        square = _squares(xp, here)[:, None] + _squares(xp, others)[None, :] - 2 * (here @ others.T)
         square = xp.maximum(square, FAINT)
         factor = 2 * self.b / ((SOFTENING + square) * (1 + self.a * xp.exp(self.b * xp.log(square))))
         factor = xp.minimum(factor, LIMIT / xp.sqrt(square))
@@ -180,9 +180,9 @@ class Forces:
 
 
 def _squares(xp: Any, rows: Array) -> Array:
-    """Sum the squares of each row; column by column where rows are short, since reductions over them are slow."""
+    """Sum the squares of each row; column by column where rows are short."""
     if rows.shape[1] > SHORT_ROW:
-        return xp.sum(rows * rows, axis=1)
+        return xp.vecdot(rows, rows)
     total = rows[:, 0] * rows[:, 0]
     for column in range(1, rows.shape[1]):
         total += rows[:, column] * rows[:, column]

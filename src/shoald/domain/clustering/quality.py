@@ -98,7 +98,7 @@ def size_entropy(sizes: Integers) -> float:
     """
     if len(sizes) < TWO:
         return 0.0
-    share = sizes / sizes.sum()
+    share = sizes[sizes > 0] / sizes.sum()
     return float(min(1.0, -(share * np.log(share)).sum() / np.log(len(sizes))))
 
 

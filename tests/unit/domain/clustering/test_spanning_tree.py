@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shoald.adapters.arrays.numpy import NumpyArrays
+from shoald.domain.clustering.neighbour_graph import candidates_in_blocks, neighbour_graph
+from shoald.domain.clustering.spanning_tree import SpanningTree, spanning_tree
+from support.vectors import planted, texture
+
+BACKEND = NumpyArrays()
+
+
+def tree(
+    vectors: npt.NDArray[np.float32], core: int, metric: str = "euclidean", alpha: float = 1.0, k: int = 16
+) -> SpanningTree:
+    listed = neighbour_graph(vectors, max(k, core + 1), metric, candidates=candidates_in_blocks(BACKEND))
+    return spanning_tree(vectors, listed, core, alpha, backend=BACKEND)
+
+
+def prim(
+    vectors: npt.NDArray[np.float32], core: int, metric: str = "euclidean", alpha: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """Return the sorted weights by dense float64 Prim: the reference for a few thousand rows."""
+    rows = vectors.astype(np.float64)
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    apart = np.array([np.square(rows - row).sum(axis=1) for row in rows])
+    apart = apart / 2 if metric == "cosine" else np.sqrt(apart)
+    radius = np.sort(apart, axis=1)[:, core]
+    reach = np.maximum(apart / alpha, np.maximum(radius[:, None], radius[None, :]))
+    best, inside, at, weights = np.full(len(rows), np.inf), np.zeros(len(rows), dtype=bool), 0, []
+    for _ in range(len(rows) - 1):
+        inside[at] = True
+        best = np.minimum(best, reach[at])
+        at = int(np.where(inside, np.inf, best).argmin())
+        weights.append(best[at])
+    return np.sort(weights)
+
+
+def spans(edges: npt.NDArray[np.float64], n: int) -> bool:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    ends = edges[:, :2].astype(int)
+    return bool(connected_components(coo_matrix((np.ones(len(ends)), ends.T), shape=(n, n)))[0] == 1)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("core", [1, 5, 20])
+def test_the_weights_are_those_of_a_dense_float64_search(metric: str, core: int) -> None:
+    vectors = texture(900)
+    found = tree(vectors, core, metric)
+    assert spans(found.edges, 900)
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, core, metric), atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_a_neighbour_graph_in_pieces_is_joined_exactly(metric: str) -> None:
+    vectors, _ = planted(900, 15)
+    found = tree(vectors, 5, metric)
+    assert found.scanned > 0
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5, metric), atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_alpha_divides_the_distances_but_not_the_core(metric: str) -> None:
+    vectors = texture(400)
+    found = tree(vectors, 5, metric, alpha=1.3)
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5, metric, 1.3), atol=1e-9)
+
+
+def test_short_lists_only_cost_more_scans() -> None:
+    vectors = texture(500)
+    short, long = tree(vectors, 2, k=4), tree(vectors, 2, k=40)
+    assert short.scanned > long.scanned
+    np.testing.assert_allclose(short.edges[:, 2], long.edges[:, 2], atol=1e-12)
+
+
+def test_many_copies_cost_no_more_than_their_lists() -> None:
+    vectors = np.repeat(texture(6), 100, axis=0)[np.random.default_rng(1).permutation(600)]
+    found = tree(vectors, 5)
+    assert spans(found.edges, 600)
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5), atol=1e-9)
+    assert np.count_nonzero(found.edges[:, 2]) == 5
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_few_rows(n: int) -> None:
+    vectors = texture(20)[:n]
+    found = tree(vectors, min(5, n - 1))
+    assert spans(found.edges, n)
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, min(5, n - 1)), atol=1e-9)
+
+
+def test_all_rows_equal_give_a_tree_of_nothing() -> None:
+    found = tree(np.ones((300, 8), dtype=np.float32), 5)
+    assert spans(found.edges, 300)
+    assert not found.edges[:, 2].any()
+
+
+def test_edges_come_by_weight_then_rows_and_again_the_same() -> None:
+    vectors = texture(400)
+    edges = tree(vectors, 5).edges
+    assert (edges[:, 0] < edges[:, 1]).all()
+    np.testing.assert_array_equal(np.lexsort((edges[:, 1], edges[:, 0], edges[:, 2])), np.arange(399))
+    assert edges.tobytes() == tree(vectors, 5).edges.tobytes()
