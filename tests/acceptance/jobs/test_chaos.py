@@ -35,6 +35,7 @@ class Chaos:
         self.place = place
         self.random = random.Random(seed)
         self.kills: collections.Counter[str] = collections.Counter()
+        self.others: collections.Counter[str] = collections.Counter()
         self.submitted = 0
         self.adapters = place.make_adapters()
 
@@ -50,13 +51,13 @@ class Chaos:
             self._kill_redis,
             self._kill_postgres,
             self._kill_scheduler,
-            self._freeze_worker,
-            self._flush_redis,
         ]
         while self.kills.total() < kills:
             self._submit_some()
             time.sleep(self.random.uniform(0.05, 0.6))
             self.kills[self.random.choice(faults)()] += 1
+            if self.kills.total() % 10 == 5:  # what kills nothing counts beside
+                self.others[self.random.choice([self._freeze_worker, self._flush_redis])()] += 1
             self._start_what_is_gone()
 
     def _submit_some(self) -> None:
@@ -95,9 +96,9 @@ class Chaos:
             )
         }
         chosen = sorted(busy.intersection(children)) or children
-        if chosen:
-            with_luck = self.random.choice(chosen)
-            os.kill(with_luck, signal.SIGKILL)
+        if not chosen:  # all are being started again
+            return self._kill_worker()
+        _signal(self.random.choice(chosen), signal.SIGKILL)
         return "child"
 
     def _kill_redis(self) -> str:
