@@ -61,6 +61,11 @@ def test_more_than_there_are_gives_all(index: VectorIndex) -> None:
     assert_same(index, build(index, rows), rows, rows[3], 1000)
 
 
+def test_a_great_many_are_all_given(index: VectorIndex) -> None:
+    rows = unit_rows(6_000, 1_024)
+    assert_same(index, build(index, rows), rows, rows[3], 6_000)
+
+
 def test_no_rows_give_no_hits(index: VectorIndex) -> None:
     manifest = build(index, np.empty((0, 8), np.float32))
     assert index.search(manifest, unit_rows(1, 8)[0], k=5) == ([], None)

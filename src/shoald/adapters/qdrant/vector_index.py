@@ -26,6 +26,7 @@ _EXACT_UP_TO = 100_000
 _WIDE_SEARCH = 128
 _BATCH_BYTES = 2 << 20
 _LARGEST_BATCH = 512
+_ANSWER_BYTES = 16 << 20
 _DEFAULT_PORT = 6334
 _TRIES = 4
 _FIRST_WAIT = 0.1
@@ -96,10 +97,12 @@ class QdrantVectorIndex:
         values = query.tolist()
 
         def fetch(m: int) -> Candidates:
-            answer = self._points("Query", _query(manifest, values, m))
-            positions = np.fromiter((hit.id.num for hit in answer.result), np.int64, len(answer.result))
-            rows = [_dense(hit.vectors.vector) for hit in answer.result]
-            return positions, np.array(rows, np.float32).reshape(len(rows), query.size)
+            found = [hit for part in _parts(m, query.size) for hit in self._hits(manifest, values, part)]
+            positions = np.fromiter((hit.id.num for hit in found), np.int64, len(found))
+            rows = [_dense(hit.vectors.vector) for hit in found]
+            # a tie at the seam of two parts may give the same point in both
+            positions, first = np.unique(positions, return_index=True)
+            return positions, np.array(rows, np.float32).reshape(len(rows), query.size)[first]
 
         positions, scores, rows = nearest(query, fetch, k=k, n=n)
         hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
@@ -133,6 +136,10 @@ class QdrantVectorIndex:
             client.grpc_collections.Create(request, timeout=_WRITE_SECONDS)
 
         self._call(make)
+
+    def _hits(self, manifest: JsonObject, values: list[float], part: range) -> Sequence[messages.ScoredPoint]:
+        hits: Sequence[messages.ScoredPoint] = self._points("Query", _query(manifest, values, part)).result
+        return hits
 
     def _points(self, method: str, request: Any) -> Any:
         seconds = _WRITE_SECONDS if method == "Upsert" else _CALL_SECONDS
@@ -191,14 +198,22 @@ def _point(position: int, item_id: str, row: list[float]) -> messages.PointStruc
     )
 
 
-def _query(manifest: JsonObject, values: list[float], limit: int) -> messages.QueryPoints:
+def _parts(m: int, dimension: int) -> Iterator[range]:
+    """Yield ranges of ranks whose vectors fit into one answer."""
+    size = max(1, _ANSWER_BYTES // (4 * dimension))
+    for start in range(0, m, size):
+        yield range(start, min(m, start + size))
+
+
+def _query(manifest: JsonObject, values: list[float], part: range) -> messages.QueryPoints:
     exact = bool(manifest["exact"])
     nearest_to = messages.VectorInput(dense=messages.DenseVector(data=values))
     return messages.QueryPoints(
         collection_name=manifest["collection_name"],
         query=messages.Query(nearest=nearest_to),
-        limit=limit,
-        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(limit, _WIDE_SEARCH)),
+        limit=len(part),
+        offset=part.start,
+        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(part.stop, _WIDE_SEARCH)),
         with_vectors=messages.WithVectorsSelector(enable=True),
         with_payload=messages.WithPayloadSelector(enable=False),
     )
