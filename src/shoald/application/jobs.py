@@ -15,7 +15,15 @@ from shoald.application.job_moves import JobMoves
 from shoald.application.ports.repositories.jobs import JobFilter, NewJob
 from shoald.application.ports.tracing import Tracing
 from shoald.application.ports.unit_of_work import UnitOfWork
-from shoald.domain.failures import DeadlineExceeded, Failure, IdempotencyConflict, InvalidFields, JobCanceled, JobFailed, JobNotFound
+from shoald.domain.failures import (
+    DeadlineExceeded,
+    Failure,
+    IdempotencyConflict,
+    InvalidFields,
+    JobCanceled,
+    JobFailed,
+    JobNotFound,
+)
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.job_states import TERMINAL
 from shoald.domain.json_types import JsonObject
@@ -143,7 +151,7 @@ class Jobs:
         with self.moves.open_unit_of_work() as uow:
             job = uow.jobs.get(job_id)
         if job is None:
-            raise JobNotFound
+            raise JobNotFound(detail={"job_id": job_id})
         return job
 
     def _result_of(self, job: Job) -> Job:
@@ -157,7 +165,7 @@ class Jobs:
         """Return a job of the caller's namespace (and project)."""
         job = self._read(job_id)
         if job.namespace_id != caller.namespace_id or (project_id is not None and job.project_id != project_id):
-            raise JobNotFound
+            raise JobNotFound(detail={"job_id": job_id})
         return job
 
     def list(  # noqa: PLR0913 - the filters of both documented lists

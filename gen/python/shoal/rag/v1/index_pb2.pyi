@@ -51,7 +51,9 @@ class Index(_message.Message):
     """Says whether the index was soft-deleted."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """What builds read (see `CreateIndexRequest.config`), and after a build `collection_id`, the collection that holds its chunks for clustering."""
+        """What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
+        clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
+        """
 
     @_builtins.property
     def params(self) -> _struct_pb2.Struct:
@@ -134,7 +136,7 @@ class IndexBuild(_message.Message):
 
     @_builtins.property
     def input_refs(self) -> _struct_pb2.Struct:
-        """What the build was made from: `chunk_set_version_id`, and after success `manifest` (provider, vectors, dimension, embedder)."""
+        """What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

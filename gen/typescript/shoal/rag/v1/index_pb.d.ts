@@ -55,7 +55,8 @@ export declare type Index = Message<"shoal.rag.v1.Index"> & {
   indexType: string;
 
   /**
-   * What builds read (see `CreateIndexRequest.config`), and after a build `collection_id`, the collection that holds its chunks for clustering.
+   * What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
+   * clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
    *
    * @generated from field: google.protobuf.Struct config = 6;
    */
@@ -145,7 +146,7 @@ export declare type IndexBuild = Message<"shoal.rag.v1.IndexBuild"> & {
   params?: JsonObject | undefined;
 
   /**
-   * What the build was made from: `chunk_set_version_id`, and after success `manifest` (provider, vectors, dimension, embedder).
+   * What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`.
    *
    * @generated from field: google.protobuf.Struct input_refs = 6;
    */

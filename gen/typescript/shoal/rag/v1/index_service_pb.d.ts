@@ -49,8 +49,9 @@ export declare type CreateIndexRequest = Message<"shoal.rag.v1.CreateIndexReques
 
   /**
    * What builds read, unset means `{}`: `embedding_provider` (`mock`, `local` or `huggingface`, `openai`; default `mock`),
-   * `embedding_model_name` (unset: the provider's own). `collection_name` is kept as a label: the server names its storage itself.
-   * `faiss_local_dir` is never read.
+   * `embedding_model_name` (unset: the provider's own). `collection_name` becomes a part of the name of each
+   * build's storage in Qdrant, never the whole of it. `exact: true` compares the query with every vector, whatever their number.
+   * `faiss_local_dir` is written by builds and never read.
    *
    * @generated from field: google.protobuf.Struct config = 5;
    */

@@ -520,8 +520,9 @@ class CreateIndexRequest(betterproto2.Message):
     config: "___google__protobuf__.Struct | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
     """
     What builds read, unset means `{}`: `embedding_provider` (`mock`, `local` or `huggingface`, `openai`; default `mock`),
-    `embedding_model_name` (unset: the provider's own). `collection_name` is kept as a label: the server names its storage itself.
-    `faiss_local_dir` is never read.
+    `embedding_model_name` (unset: the provider's own). `collection_name` becomes a part of the name of each
+    build's storage in Qdrant, never the whole of it. `exact: true` compares the query with every vector, whatever their number.
+    `faiss_local_dir` is written by builds and never read.
     """
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1060,7 +1061,8 @@ class Index(betterproto2.Message):
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What builds read (see `CreateIndexRequest.config`), and after a build `collection_id`, the collection that holds its chunks for clustering.
+    What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
+    clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
     """
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1129,7 +1131,7 @@ class IndexBuild(betterproto2.Message):
 
     input_refs: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the build was made from: `chunk_set_version_id`, and after success `manifest` (provider, vectors, dimension, embedder).
+    What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`.
     """
 
     artifact_uri: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
