@@ -173,7 +173,7 @@ def _resolve(feature: str, collections: Sequence[Collection]) -> ResolvedFeature
 
 def _unknown_feature(feature: str | None, collections: Sequence[Collection]) -> InvalidFields:
     names = sorted({config.feature_uri or config.name for one in collections for config in one.vector_configs})
-    what = "the collections have several vectors; name one" if feature is None else f"there is no feature {feature!r}"
+    what = "several vectors could be meant; name one of" if feature is None else f"no feature {feature!r}; there are"
     return InvalidFields(
         [FieldProblem(("body", "vector_config", "feature_uris"), "value_error", f"{what}: {', '.join(names)}", feature)]
     )

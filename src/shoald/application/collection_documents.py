@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shoald.application.access import Caller
-from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
+from shoald.application.collections import OWN_KEYS, find_collection, find_or_add_collection, refuse_kept_by_index
 from shoald.application.document_vectors import IncomingDocument, batch_of, check_vectors, configs_for, last_of_each
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import caller_in
@@ -21,9 +21,6 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import CollectionDocumentNotFound, CollectionNotFound, IdempotencyConflict
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch
-
-OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
-"""Root keys of a document's JSON that no payload may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, DocumentBatch, VectorConfig
 
 DIRECT_UPSERT = "_direct_upsert"
+OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
+"""Root keys of a document's JSON that no payload may have."""
+
 INDEX_VECTOR = "embedding"
 _LONGEST_NAME = 100
 _SHORTEST_NAME = 3
@@ -158,8 +161,19 @@ def publish_index_collection(
         collection = _add_index_collection(uow, built, at)
     uow.collections.lock(collection.collection_id)
     uow.collections.set_vector_configs(collection.collection_id, [built.vector_config])
-    uow.collections.replace_documents(collection.collection_id, batches, at=at, index_build_id=built.build_id)
+    renamed = map(_without_own_keys, batches)
+    uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
     return collection
+
+
+def _without_own_keys(batch: DocumentBatch) -> DocumentBatch:
+    """Rename payload keys that a document's own keys would hide: the chunk's `document_id` is its source's."""
+    hidden = OWN_KEYS | {column.name for column in batch.vectors}
+    payloads = [
+        {f"source_{key}" if key in hidden else key: value for key, value in payload.items()}
+        for payload in batch.payloads
+    ]
+    return replace(batch, payloads=payloads)
 
 
 def _add_index_collection(uow: UnitOfWork, built: BuiltIndex, at: datetime) -> Collection:

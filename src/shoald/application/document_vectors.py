@@ -49,21 +49,26 @@ def _column(name: str, documents: Sequence[IncomingDocument]) -> VectorColumn:
 
 def _array(name: str, document: IncomingDocument) -> npt.NDArray[np.float32]:
     given = document.vectors[name]
-    where = {"document_id": document.document_id, "vector": name}
+    problem = None
     if isinstance(given, Mapping):
-        message = f"The vector {name!r} of document {document.document_id!r} is sparse; only dense vectors are taken."
-        raise InvalidVectors(message, detail=where)
-    if len(given) > 0 and isinstance(given, list) and isinstance(given[0], list):
-        message = f"The vector {name!r} of document {document.document_id!r} is a list of vectors; one is taken."
-        raise InvalidVectors(message, detail=where)
-    is_numeric = not isinstance(given, list) or all(
-        isinstance(one, int | float) and not isinstance(one, bool) for one in given
-    )
-    if not is_numeric or len(given) == 0:
-        message = f"The vector {name!r} of document {document.document_id!r} must be a list of numbers."
-        raise InvalidVectors(message, detail=where)
+        problem = "is sparse; only dense vectors are taken"
+    elif isinstance(given, list) and any(isinstance(one, list) for one in given):
+        problem = "is a list of vectors; one is taken"
+    elif not isinstance(given, np.ndarray) and not _is_numbers(given):
+        problem = "must be a list of numbers"
+    if problem is not None:
+        message = f"The vector {name!r} of document {document.document_id!r} {problem}."
+        raise InvalidVectors(message, detail={"document_id": document.document_id, "vector": name})
     with np.errstate(over="ignore"):
         return np.asarray(given, dtype=np.float32)
+
+
+def _is_numbers(given: Any) -> bool:
+    return (
+        isinstance(given, list)
+        and len(given) > 0
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
+    )
 
 
 def _wrong_dimension(name: str, document_id: str, expected: int, got: int) -> InvalidVectors:
@@ -98,9 +103,11 @@ def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None
         if column.values.shape[1] != config.dimension:
             first = batch.ids[0 if column.rows is None else int(column.rows[0])]
             raise _wrong_dimension(column.name, first, config.dimension, column.values.shape[1])
-        _refuse_rows(batch, column, ~np.isfinite(column.values).all(axis=1), "hold numbers that are not finite")
+        _refuse_rows(
+            batch, column, np.asarray(~np.isfinite(column.values).all(axis=1)), "hold numbers that are not finite"
+        )
         if config.metric == DEFAULT_METRIC:
-            _refuse_rows(batch, column, ~column.values.any(axis=1), "are all zero, which has no direction")
+            _refuse_rows(batch, column, np.asarray(~column.values.any(axis=1)), "are all zero, which has no direction")
 
 
 def _refuse_rows(batch: DocumentBatch, column: VectorColumn, bad: npt.NDArray[np.bool_], what: str) -> None:
@@ -109,7 +116,7 @@ def _refuse_rows(batch: DocumentBatch, column: VectorColumn, bad: npt.NDArray[np
         return
     of_batch = rows if column.rows is None else column.rows[rows]
     named = [batch.ids[int(row)] for row in of_batch[:_NAMED_AT_MOST]]
-    message = f"{len(rows)} vectors {column.name!r} {what}: documents {', '.join(named)}"
+    message = f"Vectors {column.name!r} that {what}: {len(rows)}, of documents {', '.join(named)}"
     raise InvalidVectors(
         message + ("." if len(rows) <= _NAMED_AT_MOST else " and more."),
         detail={"vector": column.name, "document_ids": named, "count": len(rows)},

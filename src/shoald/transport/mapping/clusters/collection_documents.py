@@ -30,7 +30,10 @@ def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
 
 def _own_keys(read: ReadDocument) -> JsonObject:
     document = read.document
-    own: dict[str, Any] = {name: vector.tolist() for name, vector in read.vectors.items()}
+    # the shortest text that reads back as the same 32-bit number
+    own: dict[str, Any] = {
+        name: [float(f"{value:.9g}") for value in vector.tolist()] for name, vector in read.vectors.items()
+    }
     if read.vector_names is not None:
         own["_vectors"] = list(read.vector_names)
     return {
