@@ -64,6 +64,7 @@ class Installation:
         self._lock_file = self.run / "supervisor.lock"
         self._state_file = self.run / "state.json"
         self._lock: int | None = None
+        self._ports: dict[str, int] = {}
 
     def prepare(self) -> None:
         """Make the folders; raises `UnusableFolderError`."""
@@ -157,10 +158,19 @@ class Installation:
         return str(known[name])
 
     def port(self, name: str) -> int:
-        """Return the port of a part: the one it had before where that is free, so that addresses last."""
+        """Return the port of a part: the one it had before, so that addresses last.
+
+        Who holds the lock is about to use it, and takes another when it is no longer free.
+        """
+        if name not in self._ports:
+            self._ports[name] = self._choose_port(name)
+        return self._ports[name]
+
+    def _choose_port(self, name: str) -> int:
         file = self.data / "ports.json"
         known = self._read(file)
-        if name not in known or not is_port_free(known[name]):
+        is_kept = name in known and (self._lock is None or is_port_free(known[name]))
+        if not is_kept:
             known[name] = free_port(known.values())
             self._write(file, known)
         return int(known[name])

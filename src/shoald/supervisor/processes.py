@@ -83,10 +83,17 @@ def _become(part: Part, parent: int) -> None:
 
 
 def start_part(part: Part, log: Path) -> RunningPart:
-    """Prepare and start a part, its output appended to `log`.
+    """Prepare and start a part, its output appended to `log`; raises `PartStartError`.
 
     Call it from the main thread: the kernel's death signal watches the thread that forked.
     """
+    try:
+        return _start(part, log)
+    except (OSError, subprocess.SubprocessError) as error:  # a full disk, a program that is gone, no more processes
+        raise PartStartError(f"{part.name} cannot be started: {error}") from error
+
+
+def _start(part: Part, log: Path) -> RunningPart:
     part.prepare()
     log.parent.mkdir(parents=True, exist_ok=True)
     parent = os.getpid()
