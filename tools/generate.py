@@ -27,6 +27,7 @@ from tools.descriptors import Contract, validate_descriptor_set  # noqa: E402 - 
 
 PROTO, GEN, TOOLS = ROOT / "proto", ROOT / "gen", ROOT / "tools"
 RELEASED = PROTO / "released.binpb"
+COMPOSE_ENVOY = ROOT / "envoy" / "envoy.yaml"  # made too, but it lies where docker-compose.yml mounts it
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 # google's own files that Envoy shows in answers: the types of error details
@@ -160,6 +161,9 @@ class Generation:
         out.mkdir(parents=True)
         (out / "shoal.binpb").write_bytes(twin(contract.files).SerializeToString(deterministic=True))
         write_routes(contract, out)
+        from tools.envoy_yaml import write_yaml
+
+        write_yaml(out / "routes.json", self.work / COMPOSE_ENVOY.name)
 
     def openapi(self, contract: Contract) -> None:
         """Make the OpenAPI documents of both families and of both together."""
@@ -220,9 +224,14 @@ def differences(made: Path, kept: Path) -> list[str]:
     return sorted(lines)
 
 
-def move_over(made: Path, kept: Path) -> list[str]:
-    """Make `kept` equal to `made`, touching only what differs; return what changed."""
-    changed = differences(made, kept)
+def differing_file(made: Path, kept: Path) -> list[str]:
+    """Return a line when one file differs."""
+    is_same = kept.exists() and filecmp.cmp(made, kept, shallow=False)
+    return [] if is_same else [f"differs   {kept.relative_to(ROOT)}"]
+
+
+def move_over(made: Path, kept: Path) -> None:
+    """Make `kept` equal to `made`, touching only what differs."""
     for path in files_below(kept) - files_below(made):
         (kept / path).unlink()
     for path in files_below(made):
@@ -232,7 +241,6 @@ def move_over(made: Path, kept: Path) -> list[str]:
             part = target.with_name(target.name + ".part")
             shutil.copyfile(made / path, part)
             part.replace(target)
-    return changed
 
 
 @contextmanager
@@ -266,15 +274,16 @@ def main() -> int:
         except GenerationError as error:
             print(error, file=sys.stderr)
             return 1
+        changed = differences(folder / "gen", GEN) + differing_file(folder / COMPOSE_ENVOY.name, COMPOSE_ENVOY)
         if arguments.check:
-            changed = differences(folder / "gen", GEN)
             print(
                 "\n".join(["gen/ differs from proto/: run `make gen` and commit it", *changed])
                 if changed
                 else "gen/ is up to date"
             )
             return 1 if changed else 0
-        changed = move_over(folder / "gen", GEN)
+        move_over(folder / "gen", GEN)
+        shutil.copyfile(folder / COMPOSE_ENVOY.name, COMPOSE_ENVOY)
         print("\n".join(changed) if changed else "nothing changed")
         if arguments.release:
             release(generation.image)

@@ -6,14 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
 
 import pytest
 from buf.validate import validate_pb2
 from google.protobuf import descriptor_pb2
+from shoal.errors.v1 import error_reason_pb2
 
 from contract.contracts import ROOT, messages, methods, services, twin
-from shoal.errors.v1 import error_reason_pb2
 from shoald.domain import failures, vocabulary
 from shoald.domain.failures import Failure, FieldProblem, InvalidFields
 from shoald.transport.error_bodies import Family, json_body, status_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from google.api import annotations_pb2
+from shoal.options.v1 import options_pb2
 
 from contract.contracts import ROOT, methods
-from shoal.options.v1 import options_pb2
 from shoald.supervisor.envoy_config import contract_routes
 
 DOCUMENTED = json.loads(Path(__file__).with_name("documented_routes.json").read_text())

@@ -351,7 +351,7 @@ export declare const ArtifactService: GenService<{
   },
   /**
    * Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-   * `x`, `y`, `z`, `cosine_similarity_to_centroid`.
+   * `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
    *
    * @generated from rpc shoal.clusters.v1.ArtifactService.StreamMembers
    */

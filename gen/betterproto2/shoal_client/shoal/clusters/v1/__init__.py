@@ -4173,7 +4173,7 @@ class ArtifactServiceStub:
     def stream_members(self, message: "StreamMembersRequest") -> "Iterator[StreamMembersResponse]":
         """
         Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`.
+        `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
         """
 
         yield from self._channel.unary_stream(
