@@ -40,7 +40,7 @@ def is_healthy(stack: Stack) -> bool:
         connection.close()
 
 
-def eventually(claim: Callable[[], bool], seconds: float = 90.0) -> None:
+def eventually(claim: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < deadline, "it did not become so"

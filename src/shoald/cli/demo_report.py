@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from shoald.cli.rest_client import RestClient
 
 _PASSAGES = 3
 _MEMBERS = 3
-_GROUPS_SHOWN = 25
+_GROUPS_SHOWN = 15
 _WIDTH = 100
 _QUALITY = (
     "silhouette_score",
@@ -61,13 +60,8 @@ def passages(client: RestClient, project_id: str, build_id: str, questions: Sequ
 def groups(client: RestClient, cluster_id: str, run_id: str) -> None:
     """Print the run's groups, largest first, and its quality figures."""
     execution = client.get(f"/v1/clusters/{cluster_id}/executions/{run_id}")
-    artifacts = client.get(
-        f"/v1/clusters/{cluster_id}/executions/{run_id}/artifacts", include_centroids="true", include_members="true"
-    )
-    nearest = _nearest_members(artifacts["members"])
-    shown = sorted(
-        (c for c in artifacts["centroids"] if c["cluster_id"] != "cl_cluster_noise"), key=lambda c: -c["num_members"]
-    )
+    groups_found = [c for c in execution["centroids"] if c["cluster_id"] != "cl_cluster_noise"]
+    shown = sorted(groups_found, key=lambda c: -c["num_members"])
     title = f"\n{execution['num_clusters']} groups of {execution['num_points']} chunks"
     table = Table(title=title, title_justify="left")
     table.add_column("name", max_width=34)
@@ -75,7 +69,7 @@ def groups(client: RestClient, cluster_id: str, run_id: str) -> None:
     table.add_column("cohesion", justify="right")
     table.add_column("three members", max_width=72)
     for centroid in shown[:_GROUPS_SHOWN]:
-        members = "\n".join(one_line(text, 70) for text in nearest[centroid["cluster_id"]])
+        members = "\n".join(one_line(text, 70) for text in _members(client, centroid))
         cohesion = f"{centroid['mean_cosine_similarity']:.2f}"
         table.add_row(centroid["label"], str(centroid["num_members"]), cohesion, members, end_section=True)
     Console(width=None if Console().is_terminal else 130).print(table)
@@ -86,14 +80,11 @@ def groups(client: RestClient, cluster_id: str, run_id: str) -> None:
     print("Quality: " + ", ".join(figures))
 
 
-def _nearest_members(members: Sequence[Mapping[str, Any]]) -> Mapping[str, list[str]]:
-    """Return the texts of the three members nearest to each group's centroid."""
-    by_group: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    for member in members:
-        text = str((member.get("payload") or {}).get("content", member["point_id"]))
-        by_group[member["cluster_id"]].append((-float(member["cosine_similarity_to_centroid"]), text))
-    nearest = {group: [text for _, text in sorted(pairs)[:_MEMBERS]] for group, pairs in by_group.items()}
-    return defaultdict(list, nearest)
+def _members(client: RestClient, centroid: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of the members nearest to a group's centroid."""
+    for nearest in centroid["representative_ids"][:_MEMBERS]:
+        document = client.get(f"/v1/collections/{nearest['collection_id']}/documents/{nearest['document_id']}")
+        yield str(document.get("content", nearest["document_id"]))
 
 
 def addresses(base_url: str, state: Mapping[str, str], data: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from shoald.cli import demo_corpus, demo_job
 from support.stack import Stack, shoal
 
@@ -51,7 +52,7 @@ def test_the_demo_finds_passages_and_groups_and_does_nothing_twice(
 def check_pasted_lines(printed: str) -> None:
     """Run the lines that the demo prints for pasting."""
     pasted = printed.split("logs are in", 1)[1].split("\n", 1)[1].split("Stop it with", 1)[0]
-    lines = [line[2:] if line.startswith("  ") else line for line in pasted.splitlines()]
+    lines = [line.removeprefix("  ") for line in pasted.splitlines()]
     done = subprocess.run(["sh", "-e"], input="\n".join(lines), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(demo_job.PROJECT) >= 2

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.stack import Stack
 
 pytestmark = pytest.mark.acceptance
