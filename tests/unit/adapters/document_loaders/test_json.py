@@ -29,6 +29,11 @@ def test_objects_are_indented_and_readable() -> None:
     ]
 
 
+def test_indentation_is_that_of_the_standard_library() -> None:
+    value = {"a": [1, -2.5, [], {}, [[]], {"b": None}], 'é "\n': True, "": [{"x": {"y": "漢"}}]}
+    assert contents(json.dumps([value])) == [json.dumps(value, ensure_ascii=False, indent=2)]
+
+
 def test_scalars_are_plain_text_and_null_gives_nothing() -> None:
     assert contents('["a", 1, 1.5, true, null, 12345678901234567890]') == [
         "a",
