@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -23,6 +24,7 @@ from shoald.adapters.qdrant.owner.shards import (
     points_in,
 )
 
+_log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer", bound=Message)
 _DEFAULT_SCROLL = 10
 _MOST_SCROLLED = 10_000
@@ -48,7 +50,10 @@ def answered(context: grpc.ServicerContext, work: Callable[[], _Answer]) -> _Ans
     except NotServedError as error:
         _end(context, grpc.StatusCode.UNIMPLEMENTED, f"not served by Shoal's owner process: {error}")
     except Exception as error:  # noqa: BLE001 - the engine raises nothing but `Exception`, with a text
-        _end(context, _status_of(str(error)), str(error))
+        status = _status_of(str(error))
+        if status == grpc.StatusCode.INTERNAL:
+            _log.exception("a call failed")
+        _end(context, status, str(error))
     if "time" in answer.DESCRIPTOR.fields_by_name:
         answer.time = time.perf_counter() - started  # type: ignore[attr-defined]
     return answer

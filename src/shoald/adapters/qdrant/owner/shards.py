@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from qdrant_edge import CountRequest, Distance, EdgeConfig, EdgeShard, EdgeVectorParams
 
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _FLUSH_SECONDS = 5.0
 # The engine writes into files mapped into memory: where the disk is full that ends the process, not the call.
@@ -123,10 +125,8 @@ class Shards:
             known.is_dirty |= writing
             yield known.shard
         finally:
-            with self._lock:
-                known.users -= 1
-                known.is_dirty |= writing
-                self._left.notify_all()
+            known.is_dirty |= writing
+            self._leave(known)
 
     def check_room(self) -> None:
         """Raise `NoRoomError` when writing might fill the disk."""
@@ -163,6 +163,11 @@ class Shards:
             self._open.move_to_end(name)
             return known
 
+    def _leave(self, known: _Open) -> None:
+        with self._lock:
+            known.users -= 1
+            self._left.notify_all()
+
     def _make_room(self) -> None:
         idle = [name for name, known in self._open.items() if not known.users]
         for name in idle[: max(0, len(self._open) + 1 - self._most_open)]:
@@ -175,13 +180,24 @@ class Shards:
 
     def _flush_now_and_then(self) -> None:
         while not self._closed.wait(_FLUSH_SECONDS):
-            for name in [name for name, known in list(self._open.items()) if known.is_dirty]:
-                try:
-                    with self.using(name) as shard:
-                        self._open[name].is_dirty = False
-                        shard.flush()
-                except (NoSuchCollectionError, KeyError):
-                    continue
+            with self._lock:
+                dirty = [name for name, known in self._open.items() if known.is_dirty]
+            for name in dirty:
+                self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        try:
+            known = self._take(name)
+        except NoSuchCollectionError:
+            return
+        try:
+            known.is_dirty = False
+            known.shard.flush()
+        except Exception:  # noqa: BLE001 - the engine raises nothing else; the next round tries again
+            known.is_dirty = True
+            _log.exception("flush of %s failed", name)
+        finally:
+            self._leave(known)
 
 
 def points_in(shard: EdgeShard) -> int:
