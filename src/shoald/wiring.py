@@ -22,6 +22,7 @@ from shoald.application.job_dispatch import JobDispatch
 from shoald.application.job_moves import JobMoves
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import HEAVY_QUEUE, QUEUES, SHORT_QUEUE, Jobs
+from shoald.application.object_sweep import ObjectSweep
 from shoald.domain.failures import MissingDependency, ProviderUnsupported
 from shoald.domain.vocabulary import IndexProvider, JobType
 from shoald.scheduler.rounds import Round, Scheduler
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from shoald.worker.control import ControlLine
 
 _SWEEP_SECONDS = 60.0
+_OBJECT_SWEEP_SECONDS = 3600.0
 _WORKER_IDLE_SECONDS = 600.0
 
 
@@ -479,6 +481,7 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
     reconciler = Reconciler(
         moves=moves, dispatch=dispatch, redispatch_after=timedelta(seconds=settings.redispatch_seconds)
     )
+    objects = ObjectSweep(open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, clock=adapters.clock)
     relay = OutboxRelay(moves=moves, tell=log_event)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return Scheduler(
@@ -486,5 +489,6 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
             Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
             Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
             Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
+            Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
         ]
     )

@@ -86,7 +86,9 @@ class ReadableStore:
             for page in obstore.list(self._store, checked_prefix(prefix) or None):
                 for found in page:
                     if not found["path"].startswith("."):
-                        yield StoredObject(key=found["path"], size=found["size"], sha256="")
+                        yield StoredObject(
+                            key=found["path"], size=found["size"], sha256="", modified_at=found["last_modified"]
+                        )
 
     def uri(self, key: str) -> str:
         """Return the URI shown to users."""

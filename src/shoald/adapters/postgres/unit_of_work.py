@@ -22,6 +22,7 @@ from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
+from shoald.adapters.postgres.object_references import PostgresObjectReferences
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
@@ -50,6 +51,7 @@ class PostgresUnitOfWork:
         self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
         self.jobs: repositories.JobRepository = PostgresJobRepository(connection)
+        self.object_references: repositories.ObjectReferenceRepository = PostgresObjectReferences(connection)
         self.namespaces: repositories.NamespaceRepository = PostgresNamespaces(connection)
         self.collections: repositories.CollectionRepository = PostgresCollections(connection)
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """What is known of an object: its key, size in bytes, and SHA-256 in lower-case hex."""
+    """What is known of an object: key, size in bytes, SHA-256 in lower-case hex; when it was made, if that is known."""
 
     key: str
     size: int
     sha256: str
+    modified_at: datetime | None = None
 
 
 class ObjectWriter(Protocol):
@@ -34,7 +36,7 @@ class ObjectWriter(Protocol):
 
 
 class ObjectStore(Protocol):
-    """Immutable objects; a key is made by the server, of `[A-Za-z0-9._/-]`, and never written twice with other bytes."""
+    """Immutable objects; a key is made by the server, of `[A-Za-z0-9._/-]`, and never gets other bytes."""
 
     def open_writer(self) -> AbstractContextManager[ObjectWriter]:
         """Start a new object; constant memory, whatever its size."""

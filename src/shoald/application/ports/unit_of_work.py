@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         IndexRepository,
         JobRepository,
         NamespaceRepository,
+        ObjectReferenceRepository,
         ProjectRepository,
         RetrievalRunRepository,
         SegmentSetRepository,
@@ -39,6 +40,7 @@ class UnitOfWork(Protocol):
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository
     jobs: JobRepository
+    object_references: ObjectReferenceRepository
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -12,6 +12,7 @@ from shoald.application.ports.repositories.index_builds import IndexBuildReposit
 from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
+from shoald.application.ports.repositories.object_references import ObjectReferenceRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
 from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
@@ -27,6 +28,7 @@ __all__ = [
     "IndexRepository",
     "JobRepository",
     "NamespaceRepository",
+    "ObjectReferenceRepository",
     "ProjectRepository",
     "RetrievalRunRepository",
     "SegmentSetRepository",
