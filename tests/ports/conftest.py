@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+
+from shoald.adapters.object_store.s3 import S3Location
 
 _MEBIBYTE = 1 << 20
 
@@ -27,3 +31,32 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     if not mounted.returncode:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[tuple[str, int]]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server.get_host_and_port()
+    server.stop()
+
+
+@pytest.fixture
+def s3_location(s3_address: tuple[str, int]) -> S3Location:
+    host, port = s3_address
+    bucket = f"test-{uuid4().hex}"
+    connection = http.client.HTTPConnection(host, port)
+    connection.request("PUT", f"/{bucket}", headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a/b/us-east-1/s3/c"})
+    assert connection.getresponse().status == 200
+    connection.close()
+    return S3Location(
+        bucket=bucket,
+        prefix="some/where",
+        endpoint=f"http://{host}:{port}",
+        access_key_id="key",
+        secret_access_key="secret",
+        most_retries=1,
+        timeout_seconds=5,
+    )

@@ -17,6 +17,7 @@ from shoald.adapters.faiss import index_files
 from shoald.adapters.faiss.index_files import has_gpu
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
 from shoald.adapters.object_store.local import LocalObjectStore
+from shoald.adapters.object_store.s3 import S3Location, S3ObjectStore
 from shoald.domain.failures import DataCorrupt, InvalidIndexConfig, MissingFaissArtifact, StorageFull
 from shoald.domain.json_types import JsonObject
 
@@ -26,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
 from shoald.adapters.object_store.local import LocalObjectStore
+from shoald.adapters.object_store.s3 import S3Location, S3ObjectStore
 index = FaissVectorIndex(LocalObjectStore(Path(sys.argv[1])))
 rows = np.eye(512, dtype=np.float32).repeat(8, axis=0)
 for number in range(10_000):
@@ -104,6 +106,19 @@ def test_many_rows_are_found_through_lists_with_the_recall_that_the_manifest_say
         np.testing.assert_array_equal(vectors, rows[[hit.position for hit in hits]])
         found += len(truth & {hit.position for hit in hits})
     assert found >= 970
+
+
+def test_a_file_in_s3_is_searched_elsewhere_and_goes_on_when_its_copy_is_gone(
+    s3_location: S3Location, tmp_path: Path
+) -> None:
+    manifest = _build(FaissVectorIndex(S3ObjectStore(s3_location, tmp_path / "worker")), 1_000)
+    server = FaissVectorIndex(S3ObjectStore(s3_location, tmp_path / "server"))
+    query = _rows(1_000, 16)[7]
+    assert server.search(manifest, query, k=1)[0][0].position == 7
+    for copy in (tmp_path / "server" / "copies").iterdir():
+        if copy.is_file():
+            copy.unlink()
+    assert server.search(manifest, query, k=1)[0][0].position == 7
 
 
 def test_exact_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
