@@ -203,7 +203,7 @@ class Adapters:
         from shoald.domain.vocabulary import LoaderType
 
         settings, loaders = self.settings, "shoald.adapters.document_loaders"
-        return ParserChildLoader(
+        loader = ParserChildLoader(
             parsers={
                 LoaderType.CSV: Parser(function=f"{loaders}.csv:load"),
                 LoaderType.JSON: Parser(function=f"{loaders}.json:load", options={"jq_seconds": settings.jq_seconds}),
@@ -214,6 +214,8 @@ class Adapters:
                 max_segments=settings.loader_max_segments,
             ),
         )
+        self.on_close.callback(loader.close)
+        return loader
 
     @cached_property
     def page_cursors(self) -> PageCursors:
@@ -386,7 +388,7 @@ def build_application(adapters: Adapters) -> UseCases:
         document_tables=adapters.document_tables,
         clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
         executions=Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs),
-        tasks=Tasks(jobs=jobs, cursors=cursors),
+        tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
         artifacts=Artifacts(
             open_unit_of_work=opens,
             clock=clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class Upserted:
     collection_id: str
     document_ids: tuple[str, ...]
     write_token: str | None = None
-    dropped_payload_fields: tuple[str, ...] = ()
+    dropped_payload_fields: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     unsearchable_document_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -226,19 +226,20 @@ def _one_with_vectors(
 
 def _without_own_keys(
     documents: Sequence[IncomingDocument], collection: Collection
-) -> tuple[list[IncomingDocument], tuple[str, ...]]:
+) -> tuple[list[IncomingDocument], dict[str, list[str]]]:
     """Return the documents without payload keys that their own keys would hide, and which keys those were."""
     reserved = OWN_KEYS | {config.name for config in collection.vector_configs}
-    kept, dropped = [], dict[str, None]()
+    kept, dropped = [], dict[str, list[str]]()
     for one in documents:
         hidden = (reserved | set(one.vectors)) & set(one.payload)
-        dropped.update(dict.fromkeys(sorted(hidden)))
+        if hidden:
+            dropped[one.document_id] = sorted(hidden)
         payload = {key: value for key, value in one.payload.items() if key not in hidden} if hidden else one.payload
         kept.append(replace(one, payload=payload))
-    return kept, tuple(dropped)
+    return kept, dropped
 
 
-def _answer(upsert: Upsert, collection: Collection, dropped: tuple[str, ...]) -> Upserted:
+def _answer(upsert: Upsert, collection: Collection, dropped: Mapping[str, Sequence[str]]) -> Upserted:
     ids = [one.document_id for one in upsert.documents]
     repeated = len(ids) - len(set(ids))
     warnings = [f"{repeated} documents come again later in the call; the last of each was stored"] if repeated else []
@@ -282,7 +283,7 @@ def _as_json(answer: Upserted) -> JsonObject:
         "collection_id": answer.collection_id,
         "document_ids": list(answer.document_ids),
         "write_token": answer.write_token,
-        "dropped_payload_fields": list(answer.dropped_payload_fields),
+        "dropped_payload_fields": dict(answer.dropped_payload_fields),
         "unsearchable_document_ids": list(answer.unsearchable_document_ids),
         "warnings": list(answer.warnings),
     }
@@ -293,7 +294,7 @@ def _from_json(stored: JsonObject) -> Upserted:
         collection_id=stored["collection_id"],
         document_ids=tuple(stored["document_ids"]),
         write_token=stored["write_token"],
-        dropped_payload_fields=tuple(stored["dropped_payload_fields"]),
+        dropped_payload_fields=stored["dropped_payload_fields"],
         unsearchable_document_ids=tuple(stored["unsearchable_document_ids"]),
         warnings=tuple(stored["warnings"]),
     )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from shoald.application.access import Caller
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, make_page, select_page
-from shoald.domain.failures import InvalidFields, JobNotFound, TaskNotFound
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.domain.failures import InvalidFields, TaskNotFound
 from shoald.domain.job_states import TERMINAL
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState, JobType
@@ -19,17 +20,21 @@ TASK_TYPES = (JobType.CLUSTER_RUN.value,)
 class Tasks:
     """The tasks of the caller's namespace."""
 
-    def __init__(self, *, jobs: Jobs, cursors: PageCursors) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, jobs: Jobs, cursors: PageCursors) -> None:
+        self._open_unit_of_work = open_unit_of_work
         self._jobs = jobs
         self._cursors = cursors
 
-    def get(self, caller: Caller, task_id: str) -> Job:
-        """Return a task; raises `TaskNotFound`."""
-        try:
-            job = self._jobs.get(caller, task_id)
-        except JobNotFound as error:
-            raise _not_found(task_id) from error
-        if job.job_type not in TASK_TYPES:
+    def get(self, caller: Caller | None, task_id: str) -> Job:
+        """Return a task of the caller's namespace; without a caller, of any that may be read.
+
+        Clients ask for tasks without saying a namespace; ids of tasks cannot be guessed. Raises `TaskNotFound`.
+        """
+        with self._open_unit_of_work() as uow:
+            job = uow.jobs.get(task_id)
+        if job is None or job.job_type not in TASK_TYPES:
+            raise _not_found(task_id)
+        if caller is not None and job.namespace_id != caller.namespace_id:
             raise _not_found(task_id)
         return job
 
@@ -52,12 +57,12 @@ class Tasks:
             rows, total = self._jobs.list(caller, job_types=types, states=states, limit=limit, offset=offset)
         return make_page(rows, query, selection, total=total, seal=self._cursors.sealer(scope, query))
 
-    def cancel(self, caller: Caller, task_id: str) -> tuple[Job, bool]:
+    def cancel(self, caller: Caller | None, task_id: str) -> tuple[Job, bool]:
         """Ask for a task's end; returns it, and whether it had ended before by itself."""
         job = self.get(caller, task_id)
         if job.state in TERMINAL:
             return job, True
-        return self._jobs.cancel(caller, task_id), False
+        return self._jobs.cancel(Caller(namespace_id=job.namespace_id), task_id), False
 
 
 def _not_found(task_id: str) -> TaskNotFound:

@@ -195,6 +195,27 @@ class UpsertDocumentsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class DroppedPayloadFieldsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _struct_pb2.ListValue: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _struct_pb2.ListValue | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     INSERTED_FIELD_NUMBER: _builtins.int
     DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
     COLLECTION_ID_FIELD_NUMBER: _builtins.int
@@ -209,19 +230,21 @@ class UpsertDocumentsResponse(_message.Message):
     """The collection that they lie in."""
     write_token: _builtins.str
     """The write token of the request."""
-    consistency: _builtins.str
-    """Always `strong`: a read after this answer sees the documents."""
     @_builtins.property
     def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Their ids, in the order of the request."""
 
     @_builtins.property
-    def dropped_payload_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Payload keys that were not stored because the document's own keys have those names."""
+    def dropped_payload_fields(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.ListValue]:
+        """Payload keys, by document, that were not stored because the document's own keys have those names."""
 
     @_builtins.property
     def unsearchable_document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Documents without a vector, which cannot be clustered."""
+
+    @_builtins.property
+    def consistency(self) -> Global___WriteConsistency:
+        """When reads see the documents."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -234,12 +257,12 @@ class UpsertDocumentsResponse(_message.Message):
         document_ids: _abc.Iterable[_builtins.str] | None = ...,
         collection_id: _builtins.str = ...,
         write_token: _builtins.str | None = ...,
-        dropped_payload_fields: _abc.Iterable[_builtins.str] | None = ...,
+        dropped_payload_fields: _abc.Mapping[_builtins.str, _struct_pb2.ListValue] | None = ...,
         unsearchable_document_ids: _abc.Iterable[_builtins.str] | None = ...,
-        consistency: _builtins.str = ...,
+        consistency: Global___WriteConsistency | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_write_token", b"_write_token", "write_token", b"write_token"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_write_token", b"_write_token", "consistency", b"consistency", "write_token", b"write_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_write_token", b"_write_token", "collection_id", b"collection_id", "consistency", b"consistency", "document_ids", b"document_ids", "dropped_payload_fields", b"dropped_payload_fields", "inserted", b"inserted", "unsearchable_document_ids", b"unsearchable_document_ids", "warnings", b"warnings", "write_token", b"write_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -248,6 +271,36 @@ class UpsertDocumentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__write_token) -> _WhichOneofReturnType__write_token | None: ...
 
 Global___UpsertDocumentsResponse: _TypeAlias = UpsertDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class WriteConsistency(_message.Message):
+    """When reads see what was written (`WriteConsistency`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETRIEVER_VISIBLE_FIELD_NUMBER: _builtins.int
+    WRITE_TOKEN_AVAILABLE_FIELD_NUMBER: _builtins.int
+    EXPECTED_VISIBLE_WITHIN_MS_FIELD_NUMBER: _builtins.int
+    retriever_visible: _builtins.str
+    """Always `immediate`: a read after the answer sees the documents."""
+    write_token_available: _builtins.bool
+    """Whether a write token was given."""
+    expected_visible_within_ms: _builtins.int
+    """Milliseconds until reads see the documents; always 0."""
+    def __init__(
+        self,
+        *,
+        retriever_visible: _builtins.str = ...,
+        write_token_available: _builtins.bool = ...,
+        expected_visible_within_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_visible_within_ms", b"expected_visible_within_ms", "retriever_visible", b"retriever_visible", "write_token_available", b"write_token_available"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteConsistency: _TypeAlias = WriteConsistency  # noqa: Y015
 
 @_typing.final
 class ImportDocumentsRequest(_message.Message):

@@ -200,10 +200,6 @@ class ExecutionMetrics(_message.Message):
     """At least 0, lower is better: spread of the groups against their distances."""
     calinski_harabasz_score: _builtins.float
     """At least 0, higher is better: variance between the groups against that within."""
-    degenerate: _builtins.str
-    """What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; unset when
-    nothing does.
-    """
     degenerate_detail: _builtins.str
     """The same in a sentence."""
     avg_cluster_size: _builtins.float
@@ -218,13 +214,19 @@ class ExecutionMetrics(_message.Message):
     """Cosine of members to their centroids on average."""
     min_cosine_to_centroid: _builtins.float
     """The least of them."""
+    @_builtins.property
+    def degenerate(self) -> _struct_pb2.Value:
+        """What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; false when
+        nothing does.
+        """
+
     def __init__(
         self,
         *,
         silhouette_score: _builtins.float | None = ...,
         davies_bouldin_index: _builtins.float | None = ...,
         calinski_harabasz_score: _builtins.float | None = ...,
-        degenerate: _builtins.str | None = ...,
+        degenerate: _struct_pb2.Value | None = ...,
         degenerate_detail: _builtins.str | None = ...,
         avg_cluster_size: _builtins.float | None = ...,
         noise_ratio: _builtins.float | None = ...,
@@ -233,9 +235,9 @@ class ExecutionMetrics(_message.Message):
         mean_cosine_to_centroid: _builtins.float | None = ...,
         min_cosine_to_centroid: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate", b"_degenerate", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate", b"_degenerate", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__avg_cluster_size: _TypeAlias = _typing.Literal["avg_cluster_size"]  # noqa: Y015
     _WhichOneofArgType__avg_cluster_size: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size"]  # noqa: Y015
@@ -245,8 +247,6 @@ class ExecutionMetrics(_message.Message):
     _WhichOneofArgType__cluster_size_entropy: _TypeAlias = _typing.Literal["_cluster_size_entropy", b"_cluster_size_entropy"]  # noqa: Y015
     _WhichOneofReturnType__davies_bouldin_index: _TypeAlias = _typing.Literal["davies_bouldin_index"]  # noqa: Y015
     _WhichOneofArgType__davies_bouldin_index: _TypeAlias = _typing.Literal["_davies_bouldin_index", b"_davies_bouldin_index"]  # noqa: Y015
-    _WhichOneofReturnType__degenerate: _TypeAlias = _typing.Literal["degenerate"]  # noqa: Y015
-    _WhichOneofArgType__degenerate: _TypeAlias = _typing.Literal["_degenerate", b"_degenerate"]  # noqa: Y015
     _WhichOneofReturnType__degenerate_detail: _TypeAlias = _typing.Literal["degenerate_detail"]  # noqa: Y015
     _WhichOneofArgType__degenerate_detail: _TypeAlias = _typing.Literal["_degenerate_detail", b"_degenerate_detail"]  # noqa: Y015
     _WhichOneofReturnType__mean_cosine_to_centroid: _TypeAlias = _typing.Literal["mean_cosine_to_centroid"]  # noqa: Y015
@@ -267,8 +267,6 @@ class ExecutionMetrics(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_size_entropy) -> _WhichOneofReturnType__cluster_size_entropy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__davies_bouldin_index) -> _WhichOneofReturnType__davies_bouldin_index | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__degenerate) -> _WhichOneofReturnType__degenerate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__degenerate_detail) -> _WhichOneofReturnType__degenerate_detail | None: ...
     @_typing.overload

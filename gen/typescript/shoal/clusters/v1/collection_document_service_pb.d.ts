@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { StructSchema, Value } from "@bufbuild/protobuf/wkt";
+import type { ListValue, StructSchema, Value } from "@bufbuild/protobuf/wkt";
 import type { CollectionDocument, CollectionDocumentSchema, DenseVector } from "./collection_document_pb.js";
 import type { Pagination, Sort } from "./pagination_pb.js";
 
@@ -166,11 +166,11 @@ export declare type UpsertDocumentsResponse = Message<"shoal.clusters.v1.UpsertD
   writeToken?: string | undefined;
 
   /**
-   * Payload keys that were not stored because the document's own keys have those names.
+   * Payload keys, by document, that were not stored because the document's own keys have those names.
    *
-   * @generated from field: repeated string dropped_payload_fields = 5;
+   * @generated from field: map<string, google.protobuf.ListValue> dropped_payload_fields = 5;
    */
-  droppedPayloadFields: string[];
+  droppedPayloadFields: { [key: string]: ListValue };
 
   /**
    * Documents without a vector, which cannot be clustered.
@@ -180,11 +180,11 @@ export declare type UpsertDocumentsResponse = Message<"shoal.clusters.v1.UpsertD
   unsearchableDocumentIds: string[];
 
   /**
-   * Always `strong`: a read after this answer sees the documents.
+   * When reads see the documents.
    *
-   * @generated from field: string consistency = 7;
+   * @generated from field: shoal.clusters.v1.WriteConsistency consistency = 7;
    */
-  consistency: string;
+  consistency?: WriteConsistency | undefined;
 
   /**
    * What the caller should know.
@@ -199,6 +199,40 @@ export declare type UpsertDocumentsResponse = Message<"shoal.clusters.v1.UpsertD
  * Use `create(UpsertDocumentsResponseSchema)` to create a new message.
  */
 export declare const UpsertDocumentsResponseSchema: GenMessage<UpsertDocumentsResponse>;
+
+/**
+ * When reads see what was written (`WriteConsistency`).
+ *
+ * @generated from message shoal.clusters.v1.WriteConsistency
+ */
+export declare type WriteConsistency = Message<"shoal.clusters.v1.WriteConsistency"> & {
+  /**
+   * Always `immediate`: a read after the answer sees the documents.
+   *
+   * @generated from field: string retriever_visible = 1;
+   */
+  retrieverVisible: string;
+
+  /**
+   * Whether a write token was given.
+   *
+   * @generated from field: bool write_token_available = 2;
+   */
+  writeTokenAvailable: boolean;
+
+  /**
+   * Milliseconds until reads see the documents; always 0.
+   *
+   * @generated from field: int32 expected_visible_within_ms = 3;
+   */
+  expectedVisibleWithinMs: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.WriteConsistency.
+ * Use `create(WriteConsistencySchema)` to create a new message.
+ */
+export declare const WriteConsistencySchema: GenMessage<WriteConsistency>;
 
 /**
  * A piece of an import: first what it is, then its bytes.

@@ -62,16 +62,9 @@ export declare type CollectionSource = Message<"shoal.clusters.v1.CollectionSour
   type: string;
 
   /**
-   * Buckets that feed it; none here.
-   *
-   * @generated from field: repeated string bucket_ids = 2;
-   */
-  bucketIds: string[];
-
-  /**
    * The collection that it was made from.
    *
-   * @generated from field: optional string collection_id = 3;
+   * @generated from field: optional string collection_id = 2;
    */
   collectionId?: string | undefined;
 };

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp, Value } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/execution.proto.
@@ -209,12 +209,12 @@ export declare type ExecutionMetrics = Message<"shoal.clusters.v1.ExecutionMetri
   calinskiHarabaszScore?: number | undefined;
 
   /**
-   * What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; unset when
+   * What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; false when
    * nothing does.
    *
-   * @generated from field: optional string degenerate = 4;
+   * @generated from field: google.protobuf.Value degenerate = 4;
    */
-  degenerate?: string | undefined;
+  degenerate?: Value | undefined;
 
   /**
    * The same in a sentence.

@@ -14,11 +14,11 @@ from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import Page
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
-from shoald.transport.json_values import plain, plain_object, to_struct
+from shoald.transport.json_values import plain, plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.lists import pagination
 from shoald.transport.mapping.clusters.times import to_timestamp
 
-_STRONG = "strong"
+_IMMEDIATE = "immediate"
 
 
 def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
@@ -90,9 +90,13 @@ def upserted_message(answer: Upserted) -> collection_document_service_pb2.Upsert
         document_ids=answer.document_ids,
         collection_id=answer.collection_id,
         write_token=answer.write_token,
-        dropped_payload_fields=answer.dropped_payload_fields,
+        dropped_payload_fields={
+            name: to_value(list(keys)).list_value for name, keys in answer.dropped_payload_fields.items()
+        },
         unsearchable_document_ids=answer.unsearchable_document_ids,
-        consistency=_STRONG,
+        consistency=collection_document_service_pb2.WriteConsistency(
+            retriever_visible=_IMMEDIATE, write_token_available=answer.write_token is not None
+        ),
         warnings=answer.warnings,
     )
 

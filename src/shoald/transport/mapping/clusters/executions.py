@@ -12,7 +12,7 @@ from shoal.clusters.v1 import execution_pb2, execution_service_pb2
 from shoald.application.executions import RunListStats, RunState
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
-from shoald.transport.json_values import to_struct
+from shoald.transport.json_values import to_struct, to_value
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
 
 _NONE = "none"
@@ -58,10 +58,9 @@ def listed_message(run: ClusterRun) -> execution_pb2.Execution:
 def metrics_message(metrics: JsonObject) -> execution_pb2.ExecutionMetrics:
     """Return the quality of a run."""
     known = execution_pb2.ExecutionMetrics.DESCRIPTOR.fields_by_name
-    # the document says false where nothing degenerates; clients that know only words there get null
-    said = {key: value for key, value in metrics.items() if value is not None and value is not False}
-    figures = {key: value for key, value in said.items() if key in known}
-    return execution_pb2.ExecutionMetrics(**figures)
+    figures = {key: value for key, value in metrics.items() if key in known and value is not None}
+    degenerate = to_value(figures.pop("degenerate", None))
+    return execution_pb2.ExecutionMetrics(degenerate=degenerate, **figures)
 
 
 def centroid_message(row: JsonObject, vector: npt.NDArray[np.float32] | None) -> execution_pb2.Centroid:

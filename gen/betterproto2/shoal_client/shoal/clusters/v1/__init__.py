@@ -107,6 +107,7 @@ __all__ = (
     "VectorConfig",
     "Webhook",
     "WebhookChannel",
+    "WriteConsistency",
 )
 
 import datetime
@@ -877,12 +878,7 @@ class CollectionSource(betterproto2.Message):
     `bucket` for documents that are uploaded or come from an index, `collection` for those made from other collections.
     """
 
-    bucket_ids: "list[str]" = betterproto2.field(2, betterproto2.TYPE_STRING, repeated=True)
-    """
-    Buckets that feed it; none here.
-    """
-
-    collection_id: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+    collection_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
     The collection that it was made from.
     """
@@ -1604,9 +1600,9 @@ class ExecutionMetrics(betterproto2.Message):
     At least 0, higher is better: variance between the groups against that within.
     """
 
-    degenerate: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    degenerate: "___google__protobuf__.Value | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; unset when
+    What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; false when
     nothing does.
     """
 
@@ -3874,9 +3870,11 @@ class UpsertDocumentsResponse(betterproto2.Message):
     The write token of the request.
     """
 
-    dropped_payload_fields: "list[str]" = betterproto2.field(5, betterproto2.TYPE_STRING, repeated=True)
+    dropped_payload_fields: "dict[str, ___google__protobuf__.ListValue]" = betterproto2.field(
+        5, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
+    )
     """
-    Payload keys that were not stored because the document's own keys have those names.
+    Payload keys, by document, that were not stored because the document's own keys have those names.
     """
 
     unsearchable_document_ids: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
@@ -3884,9 +3882,9 @@ class UpsertDocumentsResponse(betterproto2.Message):
     Documents without a vector, which cannot be clustered.
     """
 
-    consistency: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+    consistency: "WriteConsistency | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Always `strong`: a read after this answer sees the documents.
+    When reads see the documents.
     """
 
     warnings: "list[str]" = betterproto2.field(8, betterproto2.TYPE_STRING, repeated=True)
@@ -4136,6 +4134,31 @@ class WebhookChannel(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "WebhookChannel", WebhookChannel)
+
+
+@dataclass(eq=False, repr=False)
+class WriteConsistency(betterproto2.Message):
+    """
+    When reads see what was written (`WriteConsistency`).
+    """
+
+    retriever_visible: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Always `immediate`: a read after the answer sees the documents.
+    """
+
+    write_token_available: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Whether a write token was given.
+    """
+
+    expected_visible_within_ms: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    Milliseconds until reads see the documents; always 0.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "WriteConsistency", WriteConsistency)
 
 
 class ArtifactServiceStub:
