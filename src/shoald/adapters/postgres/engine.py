@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 import psycopg
 import sqlalchemy
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Engine
 
 _CONNECT_SECONDS = 5
@@ -32,7 +33,7 @@ def make_engine(database_url: str, limits: DatabaseLimits | None = None, *, appl
     limits = limits or DatabaseLimits()
 
     def connect() -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(
+        connection = psycopg.connect(
             database_url,
             connect_timeout=_CONNECT_SECONDS,
             application_name=application_name,
@@ -41,6 +42,9 @@ def make_engine(database_url: str, limits: DatabaseLimits | None = None, *, appl
             keepalives_interval=5,
             keepalives_count=3,
         )
+        # SQLAlchemy leaves the driver's slow reader in place
+        set_json_loads(orjson.loads, connection)
+        return connection
 
     return sqlalchemy.create_engine(
         "postgresql+psycopg://",
