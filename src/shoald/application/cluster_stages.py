@@ -264,6 +264,9 @@ def _by_density(space: Space, given: HdbscanParameters, tools: ClusterTools, ste
     warnings = []
     if n < parameters.min_cluster_size:
         warnings.append(f"{n} vectors are fewer than min_cluster_size = {parameters.min_cluster_size}: all are noise")
+    if parameters.metric not in OWN_METRICS and parameters.alpha != 1:
+        warnings.append(f"alpha does not apply to the metric {parameters.metric}")
+        parameters = replace(parameters, alpha=1.0)
     edges, notes = _density_tree(space, parameters, tools, step)
     flat = flatten(condense(edges, parameters.min_cluster_size), selection_of(parameters))
     labels, old = by_size(flat.labels)
@@ -288,8 +291,9 @@ def _density_tree(
     own = metric in OWN_METRICS
     if n == 1:
         return np.empty((0, 3)), {"spanning_tree": "none"}
-    if (metric != "cosine" and own and d <= FEW_DIMENSIONS) or not own:
-        edges = tools.estimators.spanning_tree(space.vectors, core, parameters.alpha, "euclidean" if own else metric)
+    few = d <= FEW_DIMENSIONS and metric != "cosine" and parameters.alpha == 1
+    if few or not own:
+        edges = tools.estimators.spanning_tree(space.vectors, core, "euclidean" if own else metric)
         return ordered_edges(edges), {"spanning_tree": "dual_tree"}
     graph = neighbours(space, max(LISTED, core + 1), metric, tools=tools, step=lambda done: step(0.6 * done))
     tree = spanning_tree(

@@ -43,7 +43,7 @@ class CpuEstimators:
             return self._by_product(rows, vectors, k)
         return np.asarray(faiss.knn(rows, vectors, k)[1], dtype=np.int64)
 
-    def spanning_tree(self, vectors: Floats, core: int, alpha: float, metric: str) -> Doubles:
+    def spanning_tree(self, vectors: Floats, core: int, metric: str) -> Doubles:
         """Run the library's dual-tree Borůvka, exact form, in this thread."""
         from hdbscan._hdbscan_boruvka import BallTreeBoruvkaAlgorithm, KDTreeBoruvkaAlgorithm
         from sklearn.neighbors import BallTree, KDTree
@@ -55,7 +55,7 @@ class CpuEstimators:
             tree, algorithm = BallTree(rows, metric=metric, leaf_size=LEAF), BallTreeBoruvkaAlgorithm
         else:
             raise Unsupported(f"no spanning tree for the metric {metric!r}")
-        search = algorithm(tree, core, metric=metric, leaf_size=LEAF // 3, alpha=alpha, n_jobs=1)
+        search = algorithm(tree, core, metric=metric, leaf_size=LEAF // 3, n_jobs=1)
         return np.asarray(search.spanning_tree(), dtype=np.float64)
 
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:

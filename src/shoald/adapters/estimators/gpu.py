@@ -31,9 +31,9 @@ class GpuEstimators:
         """Multiply and select on the device, a block at a time."""
         return self._on_device(rows, vectors, k)
 
-    def spanning_tree(self, vectors: Floats, core: int, alpha: float, metric: str) -> Doubles:
+    def spanning_tree(self, vectors: Floats, core: int, metric: str) -> Doubles:
         """Run the processor's dual trees."""
-        return self._trees.spanning_tree(vectors, core, alpha, metric)
+        return self._trees.spanning_tree(vectors, core, metric)
 
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn on the processor: it serves the metrics that nothing here has on the device."""

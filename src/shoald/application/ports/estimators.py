@@ -30,12 +30,11 @@ class Estimators(Protocol):
         """
         ...
 
-    def spanning_tree(self, vectors: Floats, core: int, alpha: float, metric: str) -> Doubles:
+    def spanning_tree(self, vectors: Floats, core: int, metric: str) -> Doubles:
         """Return the minimum spanning tree of mutual reachability: (n - 1, 3) float64 edges (left, right, weight).
 
         The edges come in any order. For few dimensions (d <= 30) or a metric that Shoal does not compute itself;
-        `core` is the neighbour whose distance is the core distance (1 = the nearest other point); distances are
-        divided by `alpha`. Exact.
+        `core` is the neighbour whose distance is the core distance (1 = the nearest other point). Exact.
         Raises `Unsupported` for an unknown metric.
         """
         ...

@@ -1,8 +1,8 @@
 """Vectors in, k centres and the rows nearest to each out.
 
-What costs is not one iteration but how many, on how many rows (one Lloyd iteration is near the machine's
-matrix speed already). So the restarts run on a sample, seeded by greedy k-means++ in matrix products, the best of them is
-led out of its local optimum, and only that one is polished on all rows.
+What costs is not one iteration, which is near the machine's matrix speed already, but how many, on how many rows. So
+the restarts run on a sample, seeded by greedy k-means++ in matrix products; the best of them is led out of its local
+optimum, and only that one is polished on all rows.
 """
 
 from __future__ import annotations

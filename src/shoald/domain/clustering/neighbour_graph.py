@@ -22,9 +22,13 @@ BLOCK_OPERATIONS = 2.5e10
 
 def unit_rows(vectors: Floats) -> Floats:
     """Return (n, d) float32 with rows of length 1, computed in float64; zero rows stay zero. O(n d)."""
+    return np.ascontiguousarray(vectors * inverse_lengths(vectors)[:, None], dtype=np.float32)
+
+
+def inverse_lengths(vectors: Floats) -> Doubles:
+    """Return (n,) float64 1 / length of each row, 0 for zero rows. O(n d)."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return np.ascontiguousarray(vectors * scale[:, None].astype(np.float64), dtype=np.float32)
+    return np.asarray(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0))
 
 
 def neighbour_graph(
@@ -36,7 +40,7 @@ def neighbour_graph(
     half the squared Euclidean distance of the unit rows. Exact up to float64 rounding for neighbours whose float32
     distances are told apart within SPARE places. O(n² d) time in matrix products, O(n k) memory.
     """
-    rows = unit_rows(vectors) if metric == "cosine" else centred(vectors)
+    rows, measured = proposal_rows(vectors, metric), Measure(vectors, metric)
     n, d = rows.shape
     k = min(k, n)
     ids = np.empty((n, k), dtype=np.int32)
@@ -45,7 +49,7 @@ def neighbour_graph(
     for at in range(0, n, block):
         here = np.arange(at, min(at + block, n))
         proposed = candidates(rows[here], rows, min(n, k + SPARE))
-        ids[here], distances[here] = _nearest(rows, here, proposed, k)
+        ids[here], distances[here] = _nearest(measured, here, proposed, k)
         step(min(at + block, n) / n)
     if metric == "cosine":
         distances = np.square(distances) / 2
@@ -75,20 +79,39 @@ def candidates_in_blocks(backend: ArrayBackend) -> Candidates:
     return propose
 
 
-def pair_distances(vectors: Floats, left: Integers, right: Integers) -> Doubles:
-    """Return the float64 Euclidean distances of listed pairs; `left` and `right` broadcast to the result's shape."""
-    gap = vectors[left].astype(np.float64) - vectors[right]
-    return np.asarray(np.sqrt(np.einsum("...j,...j->...", gap, gap)))
+def proposal_rows(vectors: Floats, metric: str) -> Floats:
+    """Return the float32 rows whose Euclidean distances order neighbours as the metric does."""
+    return unit_rows(vectors) if metric == "cosine" else centred(vectors)
 
 
-def _nearest(rows: Floats, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles]:
+class Measure:
+    """Euclidean distances of listed pairs in float64: of the rows as given, or of their directions for `cosine`."""
+
+    def __init__(self, vectors: Floats, metric: str) -> None:
+        self._vectors = vectors
+        self._scale = inverse_lengths(vectors) if metric == "cosine" else None
+        self.width = vectors.shape[1]
+
+    def __call__(self, left: Integers, right: Integers) -> Doubles:
+        """Return the distances; `left` and `right` broadcast to the result's shape."""
+        gap = self._rows(left) - self._rows(right)
+        return np.asarray(np.sqrt(np.einsum("...j,...j->...", gap, gap)))
+
+    def _rows(self, ids: Integers) -> Doubles:
+        rows = self._vectors[ids].astype(np.float64)
+        if self._scale is not None:
+            rows *= self._scale[ids][..., None]
+        return rows
+
+
+def _nearest(measure: Measure, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles]:
     """Measure the proposed neighbours in float64 and keep the k nearest, the row first, ties by smaller id."""
     ids = np.empty((len(here), k), dtype=np.int64)
     distances = np.empty((len(here), k), dtype=np.float64)
-    stride = max(1, 4_000_000 // (proposed.shape[1] * rows.shape[1]))
+    stride = max(1, 4_000_000 // (proposed.shape[1] * measure.width))
     for at in range(0, len(here), stride):
         part = slice(at, at + stride)
-        measured = pair_distances(rows, here[part, None], proposed[part])
+        measured = measure(here[part, None], proposed[part])
         ids[part], distances[part] = _ordered(here[part], proposed[part], measured, k)
     return ids, distances
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.neighbour_graph import centred, pair_distances, unit_rows
+from shoald.domain.clustering.neighbour_graph import Measure, proposal_rows
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
 
 SCAN_ENTRIES = 20_000_000
@@ -47,9 +47,9 @@ def spanning_tree(
     beside the graph's own.
     """
     cosine = neighbours.metric == "cosine"
-    rows = unit_rows(vectors) if cosine else centred(vectors)
     distances = np.sqrt(2 * neighbours.distances) if cosine else neighbours.distances
-    search = _Search(rows, neighbours.ids, distances, core, np.sqrt(alpha) if cosine else alpha, backend)
+    measured = Neighbours(neighbours.ids, distances, neighbours.metric)
+    search = _Search(vectors, measured, core, np.sqrt(alpha) if cosine else alpha, backend)
     edges = search.run(step)
     if cosine:
         edges[:, 2] = edges[:, 2] ** 2 / 2
@@ -67,14 +67,16 @@ class _Search:
 
     def __init__(
         self,
-        rows: Floats,
-        ids: npt.NDArray[np.int32],
-        distances: Doubles,
+        vectors: Floats,
+        neighbours: Neighbours,
         core: int,
         alpha: float,
         backend: ArrayBackend,
     ) -> None:
+        ids, distances = neighbours.ids, neighbours.distances
         n, k = ids.shape
+        rows = proposal_rows(vectors, neighbours.metric)
+        self.measure = Measure(vectors, neighbours.metric)
         self.rows, self.ids, self.alpha, self.backend = rows, ids, alpha, backend
         self.core = distances[:, min(core, k - 1)]
         self.reach = np.maximum(distances / alpha, np.maximum(self.core[:, None], self.core[ids]))
@@ -159,7 +161,7 @@ class _Search:
         exact = np.empty(len(row))
         for first in range(0, len(row), PAIRS // 64):
             part = slice(first, first + PAIRS // 64)
-            exact[part] = pair_distances(self.rows, rows[row[part]], other[part]) / self.alpha
+            exact[part] = self.measure(rows[row[part]], other[part]) / self.alpha
         exact = np.maximum(exact, np.maximum(self.core[rows[row]], self.core[other]))
         order = np.lexsort((other, exact, row))
         chosen = order[np.flatnonzero(np.r_[True, np.diff(row[order]) != 0])]

@@ -1,0 +1,97 @@
+"""What every implementation of the estimators promises."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness
+
+from shoald.adapters.arrays import ArrayLibraries
+from shoald.adapters.estimators import estimators_for
+from shoald.application.cluster_stages import ClusterTools, coordinates, input_space, preprocess
+from shoald.application.ports.estimators import Estimators
+from shoald.domain.clustering.neighbour_graph import neighbour_graph
+from shoald.domain.clustering.parameters import UmapParameters
+from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree
+from shoald.domain.failures import MissingDependency, Unsupported
+from support.vectors import planted, texture
+
+NUMPY = ArrayLibraries().get("numpy")
+
+
+@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
+def estimators(request: pytest.FixtureRequest) -> Estimators:
+    try:
+        return estimators_for(ArrayLibraries().get(request.param))
+    except MissingDependency as missing:
+        pytest.skip(missing.message)
+
+
+def test_candidates_hold_the_nearest(estimators: Estimators) -> None:
+    vectors = texture(400)
+    apart = np.square(vectors[:50, None] - vectors[None]).sum(axis=2)
+    found = np.sort(np.take_along_axis(apart, estimators.candidates(vectors[:50], vectors, 9), axis=1), axis=1)
+    np.testing.assert_allclose(found, np.sort(apart, axis=1)[:, :9], atol=1e-5)
+
+
+def test_candidates_without_faiss_are_the_same(estimators: Estimators, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = texture(300)
+    with_library = neighbour_graph(vectors, 10, "cosine", candidates=estimators.candidates)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    without = neighbour_graph(vectors, 10, "cosine", candidates=estimators.candidates)
+    np.testing.assert_array_equal(with_library.ids, without.ids)
+
+
+@pytest.mark.parametrize("core", [1, 5, 20])
+def test_the_tree_of_few_dimensions_weighs_what_the_products_tree_does(estimators: Estimators, core: int) -> None:
+    vectors = planted(500, 6, 10, noise=0.2)[0]
+    listed = neighbour_graph(vectors, 21, "euclidean", candidates=estimators.candidates)
+    exact = spanning_tree(vectors, listed, core, 1.0, backend=NUMPY).edges
+    found = ordered_edges(estimators.spanning_tree(vectors, core, "euclidean"))
+    np.testing.assert_allclose(found[:, 2], exact[:, 2], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "chebyshev", "canberra", "braycurtis"])
+def test_other_metrics_have_trees(estimators: Estimators, metric: str) -> None:
+    edges = estimators.spanning_tree(np.abs(texture(100)) + np.float32(0.1), 3, metric)
+    assert edges.shape == (99, 3)
+    assert np.isfinite(edges).all()
+
+
+def test_an_unknown_metric_is_refused(estimators: Estimators) -> None:
+    with pytest.raises(Unsupported, match="haversines"):
+        estimators.spanning_tree(texture(10), 3, "haversines")
+
+
+def test_versions_name_what_computes(estimators: Estimators) -> None:
+    assert {"numpy", "hdbscan"} <= set(estimators.versions())
+
+
+def test_no_numba_is_loaded_for_our_own_layout() -> None:
+    tools = ClusterTools(arrays=NUMPY, estimators=estimators_for(NUMPY))
+    loaded = "numba" in sys.modules
+    preprocess(input_space(texture(100)), [UmapParameters(n_components=3)], tools=tools)
+    assert ("numba" in sys.modules) == loaded
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
+def test_our_layout_is_as_trustworthy_as_umap_learns(estimators: Estimators) -> None:
+    vectors = input_space(texture(2000)).vectors
+    tools = ClusterTools(arrays=NUMPY, estimators=estimators)
+    shape = UmapParameters(n_components=2, n_neighbors=15, min_dist=0.1)
+    theirs = estimators.umap(vectors, shape, lambda _: None)
+    ours = coordinates(input_space(vectors), 2, tools=tools)
+    scores = [trustworthiness(vectors, at, n_neighbors=15, metric="cosine") for at in (ours, theirs)]
+    assert scores[0] >= scores[1] - 0.01
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
+def test_a_metric_that_only_the_library_has(estimators: Estimators) -> None:
+    tools = ClusterTools(arrays=NUMPY, estimators=estimators)
+    found = preprocess(input_space(texture(200)), [UmapParameters(n_components=3, metric="correlation")], tools=tools)
+    assert found.vectors.shape == (200, 3)
+    assert found.steps[0]["implementation"] == "umap-learn"
