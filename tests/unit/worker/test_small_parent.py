@@ -1,0 +1,42 @@
+"""What a worker's parent and the scheduler load, and what they go by."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import shoald
+
+SOURCE = Path(shoald.__file__).parent
+HEAVY = ("scipy", "sklearn", "faiss", "onnxruntime", "umap", "hdbscan", "numba", "pyarrow", "grpc", "torch")
+
+
+def test_the_parent_loads_no_numerics() -> None:
+    program = (
+        "import sys\n"
+        "from shoald.settings import Settings\n"
+        "from shoald.wiring import Adapters, build_job_handlers, build_scheduler, build_worker_parent\n"
+        "adapters = Adapters(Settings())\n"
+        "build_job_handlers(adapters)\n"
+        "build_worker_parent(adapters, ['child'], print)\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+
+
+def test_no_decision_about_a_job_asks_this_machine_for_the_time() -> None:
+    """R8: a clock that jumps cannot end a lease early, because only PostgreSQL's clock and spans of time count."""
+    wall_clock = re.compile(r"time\.time\(|datetime\.now|utcnow|date\.today|CURRENT_TIMESTAMP|[^_.]now\(\)")
+    files = [
+        *SOURCE.glob("application/job*.py"),
+        *SOURCE.glob("worker/*.py"),
+        *SOURCE.glob("scheduler/*.py"),
+        SOURCE / "adapters/postgres/jobs.py",
+        SOURCE / "domain/job_states.py",
+    ]
+    assert len(files) > 10
+    found = {path.name: wall_clock.findall(path.read_text()) for path in files}
+    assert {name: uses for name, uses in found.items() if uses} == {}
