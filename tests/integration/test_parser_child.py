@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from shoald.adapters.parser_child.limits import MIB, ParserLimits
 from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
-from shoald.domain.failures import InvalidLoaderParams, UnsupportedLoader
+from shoald.domain.failures import InvalidLoaderParams, Unavailable, UnsupportedLoader
 from shoald.domain.records.segment_set import SetItem
 
 pytestmark = pytest.mark.integration
@@ -44,6 +48,10 @@ def mistake(file, *, source, params):
     yield ("1", {}, "text", "text")
     raise KeyError("a mistake of ours")
 
+def descriptors(file, *, source, params):
+    seen = os.listdir("/proc/self/fd")
+    yield (repr([int(name) for name in seen if os.path.exists(f"/proc/self/fd/{name}")]), {}, "text", "text")
+
 def look(file, *, source, params):
     seen = os.listdir()
     try:
@@ -56,27 +64,31 @@ def look(file, *, source, params):
 
 
 @pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ParserChildLoader:
+def hostile(tmp_path: Path) -> Iterator[ParserChildLoader]:
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "hostile.py").write_text(HOSTILE)
-    names = ("crash", "hog", "spin", "stall", "long", "mistake", "look")
+    names = ("crash", "hog", "spin", "stall", "long", "mistake", "look", "descriptors")
     limits = ParserLimits(memory_bytes=256 * MIB, cpu_seconds=1, stall_seconds=2.5, max_segment_bytes=MIB)
-    loader = ParserChildLoader(parsers={name: Parser(function=f"hostile:{name}") for name in names}, limits=limits)
-    monkeypatch.setattr(loader, "_path", [str(folder)])
-    return loader
+    loader = ParserChildLoader(
+        parsers={name: Parser(function=f"hostile:{name}") for name in names}, limits=limits, import_from=[str(folder)]
+    )
+    yield loader
+    loader.close()
 
 
 @pytest.fixture
-def loader() -> ParserChildLoader:
+def loader() -> Iterator[ParserChildLoader]:
     where = "shoald.adapters.document_loaders"
-    return ParserChildLoader(
+    loader = ParserChildLoader(
         parsers={
             "json": Parser(function=f"{where}.json:load", options={"jq_seconds": 0.4}),
             "csv": Parser(function=f"{where}.csv:load"),
         },
         limits=ParserLimits(memory_bytes=512 * MIB, max_segments=1000),
     )
+    yield loader
+    loader.close()
 
 
 def load(loader: ParserChildLoader, tmp_path: Path, data: str, kind: str, **params: object) -> list[SetItem]:
@@ -149,19 +161,81 @@ def test_a_parser_that_goes_wrong_is_a_clear_failure(
         load(hostile, tmp_path, "", kind)
 
 
-def children_of(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def children_of(pid: int) -> set[int]:
+    """Return the children of all threads of a process."""
+    found = set()
+    for threads_children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= {int(word) for word in threads_children.read_text().split()}
+    return found
+
+
+def nursery_of(pid: int) -> int:
+    """Return the child of a process that is a nursery, when it is one."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        found[:] = [child for child in children_of(pid) if b"nursery.py" in command_of(child)]
+        return len(found) == 1
+
+    wait_until(is_there, "no nursery")
+    return found[0]
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def wait_until(claim: Callable[[], bool], words: str, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, words
+        time.sleep(0.02)
 
 
 def test_a_child_is_gone_when_nobody_reads_on(loader: ParserChildLoader, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("[" + ",".join('"' + "some text " * 1000 + '"' for _ in range(900)) + "]")
-    before = set(children_of(os.getpid()))
     items = loader.load(str(file), filename="x", loader_type="json", loader_params={})
     next(items)
-    assert set(children_of(os.getpid())) - before
+    nursery = nursery_of(os.getpid())
+    assert children_of(nursery)
     items.close()  # type: ignore[attr-defined]
-    assert set(children_of(os.getpid())) <= before
+    wait_until(lambda: not children_of(nursery), "the child reads on for nobody")
+
+
+def test_nothing_is_left_when_the_loader_is_closed(loader: ParserChildLoader, tmp_path: Path) -> None:
+    load(loader, tmp_path, "[1]", "json")
+    nursery = nursery_of(os.getpid())
+    loader.close()
+    assert not Path(f"/proc/{nursery}").exists()
+
+
+def test_a_lost_nursery_is_replaced(loader: ParserChildLoader, tmp_path: Path) -> None:
+    load(loader, tmp_path, "[1]", "json")
+    nursery = nursery_of(os.getpid())
+    os.kill(nursery, signal.SIGKILL)
+    wait_until(lambda: not is_running(nursery), "it lives on")
+    assert len(load(loader, tmp_path, "[1, 2]", "json")) == 2
+
+
+def test_many_at_a_time(loader: ParserChildLoader, tmp_path: Path) -> None:
+    def one(at: int) -> list[str]:
+        file = tmp_path / f"file{at}"
+        file.write_text(str([at] * 300))
+        items = loader.load(str(file), filename="x", loader_type="json", loader_params={"jq_schema": f".[] + {at}"})
+        return [item.content for item in items]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(one, range(40))) == [[str(2 * at)] * 300 for at in range(40)]
+
+
+def test_children_see_no_files_of_others(hostile: ParserChildLoader, tmp_path: Path) -> None:
+    (item,) = load(hostile, tmp_path, "", "descriptors")
+    assert set(ast.literal_eval(item.content)) == {0, 1, 2}
 
 
 PARENT = """
@@ -173,23 +247,34 @@ list(ParserChildLoader(parsers={"json": parser}).load(
 """
 
 
-def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
+def test_nursery_and_child_die_with_their_parent(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("1")
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)])
     try:
-        deadline = time.monotonic() + 20
-        while not (children := children_of(parent.pid)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        nursery = nursery_of(parent.pid)
+        wait_until(lambda: bool(children_of(nursery)), "no child", 20)
+        family = {nursery, *children_of(nursery)}
         time.sleep(0.3)
     finally:
         parent.kill()
         parent.wait()
-    deadline = time.monotonic() + 5
-    while any(is_running(child) for child in children):
-        assert time.monotonic() < deadline, "the child outlived its parent"
-        time.sleep(0.02)
+    wait_until(lambda: not any(map(is_running, family)), "the child outlived its parent")
+
+
+def test_a_child_dies_with_its_nursery(hostile: ParserChildLoader, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    items = hostile.load(str(file), filename="x", loader_type="stall", loader_params={})
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(list, items)
+        nursery = nursery_of(os.getpid())
+        wait_until(lambda: bool(children_of(nursery)), "no child")
+        (child,) = children_of(nursery)
+        os.kill(nursery, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="try again"):
+            reading.result(10)
+    wait_until(lambda: not is_running(child), "the child outlived its nursery")
 
 
 def is_running(pid: int) -> bool:

@@ -1,34 +1,34 @@
-"""The child: started by file name for one file, limits itself, imports one parser, writes what it gives, ends.
+"""One child: made for one file, limits itself, runs one parser, writes what it gives, ends.
 
-Nothing of Shoal is imported before the limits stand. The file is standard input; a frame on standard output is four
-bytes of length and a line of JSON.
+A frame on standard output is four bytes of length and a line of JSON.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
 import signal
-import sys
+from collections.abc import Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import Any
 
 PR_SET_PDEATHSIG = 1
+# files that a parser may open: none but what it imports late
+OPEN_FILES = 32
 
 
-def main() -> None:
-    """Parse as `sys.argv[1]` says."""
-    request = json.loads(sys.argv[1])
-    _die_with(request["parent"])
+def run(request: dict[str, Any], nursery: int) -> None:
+    """Parse standard input as the request says, and end the process."""
+    _die_with(nursery)
     _limit(request["memory_bytes"], request["cpu_seconds"])
     try:
         _send(_frames(_items(request), request))
     except BrokenPipeError:
-        os._exit(0)
+        pass
     except MemoryError:
         _send(iter([_frame({"problem": "memory"})]))
     except Exception as error:  # noqa: BLE001 - whatever a parser raises is told, the child has no other end
@@ -40,8 +40,6 @@ def main() -> None:
 
 
 def _die_with(parent: int) -> None:
-    import ctypes
-
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -53,7 +51,7 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> None:
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_NPROC, 0),
     ):
         hard = resource.getrlimit(kind)[1]
@@ -61,12 +59,11 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(kind, (least, least))
 
 
-def _items(request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, str]]:
-    sys.path[:0] = request["path"]
+def _items(request: dict[str, Any]) -> Iterator[Any]:
     module, _, function = request["parser"].partition(":")
-    parse: Callable[..., Any] = getattr(__import__(module, fromlist=[function]), function)
-    options = {"source": request["source"], "params": request["params"]}
-    yield from parse(sys.stdin.buffer, **options, **request["options"])
+    parse = getattr(__import__(module, fromlist=[function]), function)
+    with open(0, "rb", closefd=False) as file:
+        yield from parse(file, source=request["source"], params=request["params"], **request["options"])
 
 
 def _frames(items: Iterator[Any], limits: dict[str, Any]) -> Iterator[bytes]:
@@ -97,6 +94,3 @@ def _send(frames: Iterator[bytes]) -> None:
         view = memoryview(frame)
         while view:
             view = view[os.write(1, view) :]
-
-
-main()
