@@ -16,6 +16,6 @@ class DocumentLoader(Protocol):
         """Yield the segments of the file at `path` in document order, with fresh item ids, in flat memory.
 
         Raises `UnsupportedLoader`, or `InvalidLoaderParams` with the reason (bad parameter, unreadable
-        file, a limit passed).
+        file, a limit passed), or `Unavailable` when the reading process was lost.
         """
         ...
