@@ -194,10 +194,7 @@ def _compressor() -> Json:
         "envoy.filters.http.compressor",
         "filters.http.compressor.v3.Compressor",
         response_direction_config={
-            "common_config": {
-                "min_content_length": 1024,
-                "content_type": ["application/json", "text/csv", "text/html"],
-            },
+            "common_config": {"min_content_length": 1024},
             "disable_on_etag_header": True,
         },
         compressor_library={
@@ -394,7 +391,7 @@ def _access_log(path: str) -> Json:
         "event": "request",
         "request_id": "%REQ(X-REQUEST-ID)%",
         "trace_id": "%TRACE_ID%",
-        "http": "%REQ(:METHOD)% %PATH(NQ:ORIG_OR_PATH)%",
+        "http": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)% %PATH(NQ:ORIG_OR_PATH)%",
         "protocol": "%PROTOCOL%",
         "http_status": "%RESPONSE_CODE%",
         "details": "%RESPONSE_CODE_DETAILS%",

@@ -77,7 +77,7 @@ def set_up_logs(service: str, *, level: str = "info", form: Literal["json", "con
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "urllib3", "numba"):
+    for noisy in ("faiss", "httpcore", "httpx", "numba", "rq", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
