@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ class BuiltIndex:
 
 def load_faiss() -> Any:
     """Import the library, which comes with an extra."""
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells each instruction set that it tries
     try:
         import faiss
     except ImportError as error:
