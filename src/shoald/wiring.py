@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.application.access import Access
     from shoald.application.cluster_inputs import ClusterInputs
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.embedding import EmbedTexts
@@ -341,9 +342,15 @@ class _ConfiguredVectorIndexes:
         return index
 
 
+def build_access(adapters: Adapters) -> Access:
+    """Build what finds callers."""
+    from shoald.application.access import Access
+
+    return Access(open_unit_of_work=adapters.open_unit_of_work, default_namespace=adapters.settings.default_namespace)
+
+
 def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
-    from shoald.application.access import Access
     from shoald.application.artifacts import Artifacts
     from shoald.application.chunking import Chunking
     from shoald.application.clusters import Clusters
@@ -365,7 +372,7 @@ def build_application(adapters: Adapters) -> UseCases:
     settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
     cursors = adapters.page_cursors
     return UseCases(
-        access=Access(open_unit_of_work=opens, default_namespace=settings.default_namespace),
+        access=build_access(adapters),
         jobs=jobs,
         projects=Projects(open_unit_of_work=opens, clock=clock),
         documents=Documents(

@@ -115,6 +115,9 @@ def find_or_add_collection(uow: UnitOfWork, caller: Caller, id_or_name: str | No
         return found
     if looks_like_an_id(name):
         raise CollectionNotFound(f"There is no collection {name!r}.", detail={"collection": name})
+    if not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME:
+        message = f"a name has {_SHORTEST_NAME} to {_LONGEST_NAME} characters"
+        raise InvalidFields.field("body", "collection_id", message=message, value=name)
     try:
         return add_collection(uow, caller, NewCollection(collection_name=name), at)
     except AlreadyExists:

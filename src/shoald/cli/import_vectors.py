@@ -1,0 +1,85 @@
+"""`shoal import`: vectors and payloads of one file into a collection, straight into the installation's database."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shoald.cli.progress import Report, progress
+from shoald.domain.failures import Failure
+from shoald.supervisor.installation import Installation
+
+if TYPE_CHECKING:
+    from shoald.application.collection_documents import Import, Imported
+    from shoald.wiring import Adapters
+
+
+def import_vectors(
+    file: Annotated[Path, typer.Argument(help="A .parquet, .npy, .jsonl or .arrow file.", exists=True, dir_okay=False)],
+    collection: Annotated[str, typer.Option(help="Name or id of the collection; a new name makes one.")],
+    namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the default one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Data directory of a running Shoal; unset: the environment says.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put the file's documents in the place of all that there are.")
+    ] = False,
+) -> None:
+    """Store the documents of a file with their vectors; all of them or, when something is wrong, none."""
+    from shoald.application.collection_documents import Import
+    from shoald.settings import read_settings
+    from shoald.wiring import Adapters
+
+    if data is not None:
+        os.environ.update(_environment(data))
+    adapters = Adapters(read_settings(), is_worker=True)
+    try:
+        stored = _import(adapters, file, Import(namespace=namespace, collection=collection, replace=replace))
+    except Failure as failure:
+        typer.echo(f"Nothing was stored: {failure}", err=True)
+        raise typer.Exit(1) from failure
+    finally:
+        adapters.close()
+    print(f"{stored.inserted} documents in collection {collection} ({stored.collection_id})")
+
+
+def _environment(data: Path) -> dict[str, str]:
+    from shoald.supervisor.plan import environment
+
+    installation = Installation(data)
+    state = installation.state()
+    if state is None:
+        typer.echo(f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`", err=True)
+        raise typer.Exit(1)
+    return environment(installation, state.http)
+
+
+def _import(adapters: Adapters, file: Path, target: Import) -> Imported:
+    from shoald.application.collection_documents import CollectionDocuments
+    from shoald.wiring import build_access
+
+    documents = CollectionDocuments(
+        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
+    )
+    caller = build_access(adapters).caller(target.namespace)
+    with progress(f"Importing {file.name}") as report:
+        rows = _Rows(adapters.document_tables.rows_in(str(file)), report)
+        batches = adapters.document_tables.from_file(str(file))
+        return documents.import_batches(caller, target, batches, step=rows)
+
+
+class _Rows:
+    """Turns numbers of stored rows into progress; a file that does not say its length shows the count only."""
+
+    def __init__(self, total: int | None, report: Report) -> None:
+        self._total = total
+        self._report = report
+        self._done = 0
+
+    def __call__(self, stored: int) -> None:
+        self._done += stored
+        share = self._done / self._total if self._total else 0.0
+        self._report(share, f"{self._done:,} documents")
