@@ -23,6 +23,7 @@ def part_of(described: dict[str, Any], folder: Path) -> Part:
         command=(sys.executable, "-S", "-c", described["code"], str(folder)),
         after=tuple(described.get("after", ())),
         uses=tuple(described.get("uses", ())),
+        awaited=described.get("awaited", True),
         ends=described.get("ends", False),
         is_ready=ready.exists,
         prepare=lambda: ready.unlink(missing_ok=True),

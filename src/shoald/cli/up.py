@@ -97,6 +97,7 @@ def _detach(installation: Installation, *, port: int, workers: int | None, serve
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
     _wait(installation, process, log, start)
+    _say_where(installation, port)
 
 
 def _wait(installation: Installation, process: subprocess.Popen[bytes], log: Path, start: int) -> None:
@@ -104,12 +105,18 @@ def _wait(installation: Installation, process: subprocess.Popen[bytes], log: Pat
     while time.monotonic() < deadline:
         state = installation.state()
         if state and state.pid == process.pid and state.state == "ready":
-            typer.echo(f"Shoal listens on {state.http} (data: {installation.data}; stop it with `shoal down`)")
             return
         if process.poll() is not None:
             _fail(_since(log, start) or f"the supervisor ended with status {process.returncode}")
         time.sleep(_POLL_SECONDS)
     _fail(f"Shoal is not ready after {_DETACHED_SECONDS:.0f} s; see {log}")
+
+
+def _say_where(installation: Installation, wanted: int) -> None:
+    state = installation.state()
+    if state is not None:
+        taken = "" if state.http.endswith(f":{wanted}") else f"port {wanted} is taken, so "
+        typer.echo(f"{taken}Shoal listens on {state.http} (data: {installation.data}; stop it with `shoal down`)")
 
 
 def _since(log: Path, start: int) -> str:

@@ -15,11 +15,10 @@ def nothing_to_do() -> None:
 class Part:
     """One process of an installation.
 
-    `after` names the parts that must be ready before it starts, and that stop after it; `uses` those that only stop
-    after it. `is_ready` asks the running
-    process itself and answers at once; a part that `ends` is a step instead, done when it exits with 0. `prepare`
-    runs before every start, `before_stop` before the stop signal. The kernel sends `death_signal` when the
-    supervisor dies. Users need not wait for a part that is not `awaited`. `niceness` lets others go before it.
+    `after` names the parts that must be ready before it starts, `uses` those that stop only after it. `is_ready` asks
+    the running process itself and answers at once; a part that `ends` is a step instead, done when it exits with 0.
+    `prepare` runs before every start, `before_stop` before the stop signal. The kernel sends `death_signal` when the
+    supervisor dies. Users need not wait for a part that is not `awaited`.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Part:
     uses: tuple[str, ...] = ()
     ends: bool = False
     awaited: bool = True
-    niceness: int = 0
     is_ready: Callable[[], bool] = field(default=lambda: True)
     prepare: Callable[[], None] = nothing_to_do
     before_stop: Callable[[], None] = nothing_to_do

@@ -19,7 +19,7 @@ from shoald.supervisor.parts.valkey import ValkeyServer
 
 _POOL_OF_A_SERVER = 24
 _POOL_OF_A_WORKER = 4
-_NICENESS = 5  # whoever asks goes before whatever is computed
+_STORES = ("postgres", "valkey", "qdrant-owner")
 _SPARE_CONNECTIONS = 20  # migrations, benchmarks, a person with psql
 
 
@@ -75,22 +75,25 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
 
 
 def parts_of(installation: Installation, http_port: int, size: Size) -> list[Part]:
-    """Return the parts of an installation; what needs what is said by `after`."""
+    """Return the parts of an installation."""
     settings = environment(installation, f"http://127.0.0.1:{http_port}")
-    needed = ("valkey", "migrate")
-    servers = [_server(number, settings, installation, after=needed) for number in range(1, size.servers + 1)]
+    servers = [_server(number, settings, installation) for number in range(1, size.servers + 1)]
+    names = tuple(server.name for server in servers)
     return [
         _postgres(installation, size.connections).part(),
         _valkey(installation).part(),
         _qdrant_owner(installation, settings),
-        replace(
-            migrate_part(settings, after=("postgres",)), prepare=lambda: _empty_folder(installation.run / "metrics")
-        ),
+        _migrate(installation, settings),
         *servers,
-        _worker(size, settings, installation, after=needed),
-        _scheduler(settings, installation, after=needed),
         _envoy(http_port, servers, installation),
+        _worker(size, settings, installation, after=names),
+        _scheduler(settings, installation, after=names),
     ]
+
+
+def _migrate(installation: Installation, settings: Mapping[str, str]) -> Part:
+    part = migrate_part(settings, after=("postgres",))
+    return replace(part, prepare=lambda: _empty_folder(installation.run / "metrics"))
 
 
 def _empty_folder(folder: Path) -> None:
@@ -100,11 +103,11 @@ def _empty_folder(folder: Path) -> None:
 
 
 def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
-    owner = process_part("qdrant-owner", settings, run=installation.run, after=())
+    owner = process_part("qdrant-owner", settings, run=installation.run)
     return replace(owner, address=settings["SHOAL_QDRANT_URL"].removeprefix("http://"))
 
 
-def _server(number: int, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
+def _server(number: int, settings: Mapping[str, str], installation: Installation) -> Part:
     name = f"serve-{number}"
     unary, stream = installation.port(f"{name}-unary"), installation.port(f"{name}-stream")
     own = {
@@ -113,24 +116,25 @@ def _server(number: int, settings: Mapping[str, str], installation: Installation
         "SHOAL_DRAIN_NOTICE_SECONDS": "0",  # Envoy has been drained before
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_SERVER),
     }
-    part = process_part(name, {**settings, **own}, run=installation.run, after=after)
-    return replace(part, address=f"127.0.0.1:{unary},{stream}", uses=("qdrant-owner",))
+    part = process_part(name, {**settings, **own}, run=installation.run, after=("valkey", "migrate"), uses=_STORES)
+    return replace(part, address=f"127.0.0.1:{unary},{stream}")
 
 
 def _worker(size: Size, settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
+    """Workers start after the servers: on few cores, callers would wait for both."""
     own = {
         "SHOAL_WORKER_SHORT_SLOTS": str(size.short_slots),
         "SHOAL_WORKER_HEAVY_SLOTS": str(size.heavy_slots),
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER),
     }
-    part = process_part("work", {**settings, **own}, run=installation.run, after=after)
-    return replace(part, uses=("qdrant-owner",), awaited=False, niceness=_NICENESS)
+    part = process_part("work", {**settings, **own}, run=installation.run, after=after, uses=_STORES)
+    return replace(part, awaited=False, ready_seconds=300)
 
 
 def _scheduler(settings: Mapping[str, str], installation: Installation, *, after: tuple[str, ...]) -> Part:
     own = {"SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_WORKER)}
-    part = process_part("schedule", {**settings, **own}, run=installation.run, after=after)
-    return replace(part, awaited=False, niceness=_NICENESS)
+    part = process_part("schedule", {**settings, **own}, run=installation.run, after=after, uses=_STORES)
+    return replace(part, awaited=False)
 
 
 def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) -> Part:
@@ -147,4 +151,4 @@ def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) 
         otlp_endpoint=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
     envoy = EnvoyServer(form=form, run=installation.run, drain_seconds=limits.drain_seconds)
-    return envoy.part(after=tuple(server.name for server in servers))
+    return envoy.part(servers=tuple(server.name for server in servers))

@@ -75,9 +75,8 @@ class RunningPart:
 
 
 def _become(part: Part, parent: int) -> None:
-    """Run in the child between fork and exec: die with the parent, also when it died already; be nice."""
+    """Run in the child between fork and exec: die with the parent, also when it died already."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, part.death_signal)
-    os.nice(part.niceness)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -112,15 +111,7 @@ def _start(part: Part, log: Path) -> RunningPart:
         )
     finally:
         os.close(descriptor)
-    _be_nice_as_a_group(process.pid, part.niceness)
     return RunningPart(part=part, process=process, log=log, started_at=time.time())
-
-
-def _be_nice_as_a_group(pid: int, niceness: int) -> None:
-    """Tell kernels that share the processor among sessions first, among which a process's own niceness is nothing."""
-    if niceness:
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def log_tail(log: Path, lines: int = 12) -> str:

@@ -86,6 +86,7 @@ class Supervisor:
 
     def _stay(self, wake: int) -> None:
         while not self._stops_asked:
+            self._start_those_that_may()
             self._tick()
             calm = all(watched.phase in {Phase.READY, Phase.DONE} for watched in self._parts)
             _nap(wake, _LONG_NAP if calm else _SHORT_NAP)
@@ -111,18 +112,9 @@ class Supervisor:
         self._report("stopped")
 
     def _stoppable(self) -> list[WatchedPart]:
-        needed = self._needed_by({watched.part.name for watched in self._parts if not watched.is_down})
+        needed = {name for watched in self._parts if not watched.is_down for name in watched.part.uses}
         live = [watched for watched in self._parts if watched.phase in {Phase.STARTING, Phase.READY}]
         return [watched for watched in live if watched.part.name not in needed]
-
-    def _needed_by(self, names: set[str]) -> set[str]:
-        """Return what these parts need, directly or through steps that are done."""
-        direct = {watched.part.name: {*watched.part.after, *watched.part.uses} for watched in self._parts}
-        needed: set[str] = set()
-        while fresh := {need for name in names for need in direct[name]} - needed:
-            needed |= fresh
-            names = fresh
-        return needed
 
     def _hurry(self) -> None:
         for watched in self._parts:

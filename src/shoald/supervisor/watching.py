@@ -136,7 +136,7 @@ class WatchedPart:
             self.phase = Phase.STOPPED
             return
         reason = reason or f"ended ({_in_words(self._status())})"
-        if not self._was_ready:
+        if self.part.awaited and not self._was_ready:
             self._failures_at_start += 1
             if self._failures_at_start >= _TRIES_BEFORE_FIRST_READY:
                 raise PartStartError(f"{self.part.name} {reason}\n{log_tail(self._log)}")

@@ -40,8 +40,8 @@ while True: time.sleep(60)
 """
 
 
-def lives(name: str, *after: str, delay: float = 0.0) -> dict[str, Any]:
-    return {"name": name, "after": after, "code": LIVES.format(name=name, delay=delay)}
+def lives(name: str, *needs: str, delay: float = 0.0) -> dict[str, Any]:
+    return {"name": name, "after": needs, "uses": needs, "code": LIVES.format(name=name, delay=delay)}
 
 
 class Running:
@@ -114,15 +114,6 @@ def test_a_step_is_done_before_its_successors_start(data_dir: Path) -> None:
         assert {part.name: part.state for part in state.parts} == {"later": "ready", "step": "done"}
 
 
-def test_a_part_stops_after_those_that_need_it_through_a_step_and_those_that_use_it(data_dir: Path) -> None:
-    step = {"name": "step", "ends": True, "code": "", "after": ["base"]}
-    user = lives("user", "step") | {"uses": ["used"]}
-    with supervised(data_dir, lives("base"), lives("used"), step, user) as running:
-        running.wait_ready()
-        running.end()
-        assert running.diary()[3] == "user stopped"
-
-
 def test_a_part_that_is_killed_starts_again_and_the_others_go_on(data_dir: Path) -> None:
     with supervised(data_dir, lives("one"), lives("two", "one")) as running:
         running.wait_ready()
@@ -145,6 +136,14 @@ def test_a_part_that_never_starts_ends_the_run_with_its_last_words(data_dir: Pat
         assert state.state == "failed"
         assert "no such luck" in state.message
         assert running.pids() == {}
+
+
+def test_a_part_that_nobody_awaits_is_tried_again_and_again_while_the_others_serve(data_dir: Path) -> None:
+    broken = {"name": "broken", "code": "raise SystemExit('no such luck')", "awaited": False, "after": ["fine"]}
+    with supervised(data_dir, lives("fine"), broken) as running:
+        running.wait_until(lambda state: state.state == "ready" and state.parts[1].restarts >= 4)
+        status, _ = running.end()
+        assert status == 0
 
 
 def test_a_part_that_ignores_the_stop_is_killed_when_its_time_is_over(data_dir: Path) -> None:

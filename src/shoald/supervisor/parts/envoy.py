@@ -25,15 +25,16 @@ class EnvoyServer:
     run: Path
     drain_seconds: float
 
-    def part(self, *, after: tuple[str, ...]) -> Part:
-        """Return it as the supervisor sees it."""
+    def part(self, *, servers: tuple[str, ...]) -> Part:
+        """Return it as the supervisor sees it, in front of these parts."""
         concurrency = max(2, len(os.sched_getaffinity(0)) // 2)  # one thread transcodes a large answer, one goes on
         options = ("--disable-hot-restart", "--concurrency", str(concurrency), "--log-level", "warning")
         return Part(
             name="envoy",
             command=(binaries.envoy(), "-c", str(self.configuration), *options),
             address=self.form.listen,
-            after=after,
+            after=servers,
+            uses=servers,
             is_ready=self.is_ready,
             prepare=self.prepare,
             before_stop=self.drain,

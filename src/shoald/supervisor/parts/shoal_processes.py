@@ -35,7 +35,9 @@ def migrate_part(environment: Mapping[str, str], *, after: tuple[str, ...]) -> P
     return Part(name="migrate", command=command("migrate"), after=after, ends=True, environment=environment)
 
 
-def process_part(name: str, environment: Mapping[str, str], *, run: Path, after: tuple[str, ...]) -> Part:
+def process_part(
+    name: str, environment: Mapping[str, str], *, run: Path, after: tuple[str, ...] = (), uses: tuple[str, ...] = ()
+) -> Part:
     """Return a long-lived process of ours, `name` without its number being the command.
 
     It writes a file when it is ready.
@@ -45,6 +47,7 @@ def process_part(name: str, environment: Mapping[str, str], *, run: Path, after:
         name=name,
         command=command(name.rstrip("-0123456789")),
         after=after,
+        uses=uses,
         is_ready=ready.is_there,
         prepare=ready.forget,
         environment={**environment, "SHOAL_READY_FILE": str(ready.path)},
