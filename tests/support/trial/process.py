@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from support.trial.handlers import add_handlers
+from support.trial.wrong_clock import set_wrong_clock
 
 COMMAND = (sys.executable, "-u", __file__)
 
@@ -48,6 +49,8 @@ def scheduler() -> None:
 
 
 if __name__ == "__main__":
+    set_wrong_clock()
+
     import logging
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
