@@ -12,7 +12,16 @@ from shoald.domain.chunking.token import TokenSettings, token_spans
 
 prose = st.text(alphabet="ab.- \n\u00a0é", max_size=120)
 separators = st.sampled_from(
-    [DEFAULT_SEPARATORS, (". ", " ", ""), ("--", "\n\n", ""), ("aba", ".", ""), ("\n \n", "\n", ""), ("",), (" ", "")]
+    [
+        DEFAULT_SEPARATORS,
+        (". ", " ", ""),
+        ("--", "\n\n", ""),
+        ("aba", ".", ""),
+        ("\n \n", "\n", ""),
+        ("aaa", "\n\n", ""),
+        ("",),
+        (" ", ""),
+    ]
 )
 
 

@@ -50,12 +50,11 @@ def recursive_spans(text: str, settings: RecursiveSettings) -> Iterator[Span]:
     ['one two', 'two three', 'four']
     """
     for start, end in _split(text, 0, len(text), settings.separators, settings):
-        while start < end and text[start].isspace():
-            start += 1  # noqa: PLW2901 - the span is narrowed in place
-        while start < end and text[end - 1].isspace():
-            end -= 1  # noqa: PLW2901 - the same
-        if start < end:
-            yield start, end
+        piece = text[start:end]
+        length = len(piece.strip())
+        if length:
+            first = start + len(piece) - len(piece.lstrip()) if length < len(piece) else start
+            yield first, first + length
 
 
 class _Cuts(Protocol):
@@ -94,8 +93,46 @@ class _Searched:
         return self._text.rfind(self._separator, low, min(high + self._reach, self._end))
 
 
+class _Repeated:
+    """A separator that is one character several times, as a blank line is: in a run of it every n-th place counts."""
+
+    def __init__(self, text: str, separator: str, start: int, end: int) -> None:
+        self._text, self._separator, self._start, self._end = text, separator, start, end
+        self._length = len(separator)
+        # the run of the last place that was looked at: where it begins, and how far it is known
+        self._run = (start, start)
+
+    def first(self, low: int, high: int) -> int:
+        limit = min(high + self._length - 1, self._end)
+        place = self._text.find(self._separator, low, limit)
+        while place >= 0:
+            counted = place + (self._run_start(place) - place) % self._length
+            if counted >= high:
+                return -1
+            if self._text.startswith(self._separator, counted, self._end):
+                return counted
+            place = self._text.find(self._separator, place + 1, limit)
+        return -1
+
+    def last(self, low: int, high: int) -> int:
+        place = self._text.rfind(self._separator, low, min(high + self._length - 1, self._end))
+        counted = place - (place - self._run_start(place)) % self._length if place >= 0 else -1
+        return counted if counted >= low else -1
+
+    def _run_start(self, place: int) -> int:
+        run_start, known = self._run
+        if not run_start <= place <= known:
+            text, character, at = self._text, self._separator[0], place
+            stop = known if place > known else self._start
+            while at > stop and text[at - 1] == character:
+                at -= 1
+            is_same_run = place > known and at == known and text[known] == character
+            self._run = (run_start if is_same_run else at, place)
+        return self._run[0]
+
+
 class _Listed:
-    """A separator that can overlap itself, as a blank line can: which occurrences count is settled from the left."""
+    """Any other separator that can overlap itself: which occurrences count is settled from the left."""
 
     def __init__(self, text: str, separator: str, start: int, end: int) -> None:
         found = re.compile(re.escape(separator)).finditer(text, start, end)
@@ -113,6 +150,8 @@ class _Listed:
 def _cuts(text: str, separator: str, start: int, end: int) -> _Cuts:
     if not separator:
         return _Everywhere()
+    if len(separator) > 1 and len(set(separator)) == 1:
+        return _Repeated(text, separator, start, end)
     overlaps_itself = any(separator.startswith(separator[n:]) for n in range(1, len(separator)))
     return _Listed(text, separator, start, end) if overlaps_itself else _Searched(text, separator, end)
 
