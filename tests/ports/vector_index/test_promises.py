@@ -103,12 +103,19 @@ def test_a_query_of_another_dimension_is_refused(index: VectorIndex) -> None:
 
 def test_builds_do_not_touch_each_other(index: VectorIndex) -> None:
     one, two = unit_rows(20, 8, seed=1), unit_rows(30, 8, seed=2)
-    build_id = str(uuid4())
-    manifests = [build(index, rows, attempt=attempt, build_id=build_id) for attempt, rows in [(1, one), (2, two)]]
+    manifests = [build(index, rows) for rows in (one, two)]
     assert_same(index, manifests[0], one, one[0], 20)
     assert_same(index, manifests[1], two, one[0], 20)
     index.drop(manifests[0])
     assert_same(index, manifests[1], two, one[0], 20)
+
+
+def test_a_later_attempt_at_a_build_is_searched_by_its_own_manifest(index: VectorIndex) -> None:
+    one, two = unit_rows(20, 8, seed=1), unit_rows(30, 8, seed=2)
+    build_id = str(uuid4())
+    build(index, one, attempt=1, build_id=build_id)
+    manifest = build(index, two, attempt=2, build_id=build_id)
+    assert_same(index, manifest, two, one[0], 30)
 
 
 def test_a_dropped_build_is_gone_and_may_be_dropped_again(index: VectorIndex) -> None:

@@ -250,6 +250,19 @@ def test_points_carry_their_items_ids(qdrant_owner: OwnerProcess) -> None:
         assert record.payload == {"chunk_item_id": "item 12"}
 
 
+def test_a_build_that_fails_or_is_tried_again_leaves_no_collection(owner: OwnerProcess) -> None:
+    def stop(_part: float) -> None:
+        raise InterruptedError
+
+    with closing(QdrantVectorIndex(owner.url)) as index, closing(_client(owner)) as client:
+        with pytest.raises(InterruptedError):
+            index.build("b", ["x"] * 300, _ROWS, attempt=1, config={}, progress=stop)
+        assert client.get_collections().collections == []
+        for attempt in (1, 2):
+            index.build("b", ["x"] * 300, _ROWS, attempt=attempt, config={}, progress=_nothing)
+        assert [found.name for found in client.get_collections().collections] == ["shoal_b_a2"]
+
+
 def test_what_a_killed_owner_left_half_made_is_removed(owner: OwnerProcess, tmp_path: Path) -> None:
     owner.kill()
     for folder in ("new", "trash"):

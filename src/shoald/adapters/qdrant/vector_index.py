@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -59,29 +60,28 @@ class QdrantVectorIndex:
         config: JsonObject,
         progress: Callable[[float], None],
     ) -> JsonObject:
-        """Fill a new collection and count what it holds."""
+        """Fill a new collection and count what it holds; what earlier attempts at this build left goes first."""
         if len(ids) != len(vectors):
             raise ValueError("as many ids as vectors")
-        name = _collection_name(build_id, attempt, config)
         exact = _exact(config) or len(vectors) <= _EXACT_UP_TO
-        dimension = int(vectors.shape[1])
-        self._create(name, dimension)
-        for start, points in _batches(ids, vectors):
-            self._points("Upsert", messages.UpsertPoints(collection_name=name, wait=True, points=points))
-            progress(0.95 * (start + len(points)) / len(vectors))
-        counted = self._points("Count", messages.CountPoints(collection_name=name, exact=True)).result.count
-        if counted != len(vectors):
-            raise Broken(f"Qdrant holds {counted} points of {len(vectors)}.", detail={"collection_name": name})
-        progress(1.0)
-        return {
+        for earlier in range(1, attempt):
+            self.drop({"collection_name": _collection_name(build_id, earlier, config)})
+        manifest = {
             "provider": "qdrant",
-            "collection_name": name,
+            "collection_name": _collection_name(build_id, attempt, config),
             "points": len(vectors),
             "vectors": len(vectors),
-            "dimension": dimension,
+            "dimension": int(vectors.shape[1]),
             "metric": "cosine",
             "exact": exact,
         }
+        try:
+            self._fill(manifest, ids, vectors, progress)
+        except BaseException:
+            with contextlib.suppress(Failure):  # what went wrong first is what is told
+                self.drop(manifest)
+            raise
+        return manifest
 
     def search(
         self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
@@ -124,6 +124,23 @@ class QdrantVectorIndex:
             client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def _fill(
+        self,
+        manifest: JsonObject,
+        ids: Sequence[str],
+        vectors: npt.NDArray[np.float32],
+        progress: Callable[[float], None],
+    ) -> None:
+        name, n = manifest["collection_name"], len(vectors)
+        self._create(name, manifest["dimension"])
+        for start, points in _batches(ids, vectors):
+            self._points("Upsert", messages.UpsertPoints(collection_name=name, wait=True, points=points))
+            progress(0.95 * (start + len(points)) / n)
+        counted = self._points("Count", messages.CountPoints(collection_name=name, exact=True)).result.count
+        if counted != n:
+            raise Broken(f"Qdrant holds {counted} points of {n}.", detail={"collection_name": name})
+        progress(1.0)
 
     def _create(self, name: str, dimension: int) -> None:
         """Make the collection anew: one of this name can only be what an earlier try of this attempt left."""
