@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     # where things are
     data_dir: Path = Field(default=Path(".shoal"), description="Folder of this installation: caches, snapshots, logs.")
     database_url: str = Field(
-        default="postgresql://shoal@127.0.0.1:5432/shoal", description="PostgreSQL, as a libpq URI."
+        default="postgresql://shoal@127.0.0.1:5432/shoal", description="PostgreSQL 17 or newer, as a libpq URI."
     )
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis or Valkey, 7.2 or newer.")
     qdrant_url: str | None = Field(
