@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -29,6 +30,10 @@ class ArrayBackend(Protocol):
 
     def fetch(self, values: Array) -> npt.NDArray[Any]:
         """Bring an array back as NumPy's."""
+        ...
+
+    def small_products(self) -> AbstractContextManager[object]:
+        """Within it, matrix products are so small that threads would wait for one another longer than they work."""
         ...
 
     def smallest(self, values: Array, k: int) -> Array:

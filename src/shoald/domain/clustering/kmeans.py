@@ -8,6 +8,7 @@ optimum, and only that one is polished on all rows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from shoald.domain.failures import NotEnoughPoints
 SAMPLE_ROWS = 20_000
 ROWS_PER_CENTRE = 64
 RESTART_ITERATIONS = 15
+SMALL_PRODUCT = 1e8
+"""Multiplications below which threads cost more than they bring."""
 BREATH = 5
 """Centres added and taken away together at first."""
 GAIN = 1e-5
@@ -61,16 +64,9 @@ def kmeans(
     random = np.random.default_rng(seed)
     size = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
     sample = rows if size == n else rows[np.sort(random.choice(n, size, replace=False))]
-    best, lowest = sample[:k], np.inf
-    iterations = min(RESTART_ITERATIONS, parameters.max_iter)
-    for restart in range(parameters.n_init):
-        seeds = _seeds(sample, k, parameters.init, random, backend)
-        lloyd = _Lloyd(sample, seeds, tolerance, backend)
-        lloyd.run(iterations)
-        if lloyd.inertia < lowest:
-            best, lowest = lloyd.centres, lloyd.inertia
-        step(RESTART_SHARE * (restart + 1) / parameters.n_init)
-    best = _breathe(_Lloyd(sample, best, tolerance, backend), iterations, lambda: step(RESTART_SHARE))
+    small = size * k * rows.shape[1] < SMALL_PRODUCT
+    with backend.small_products() if small else nullcontext():
+        best = _best_restart(sample, parameters, random, tolerance, backend, step)
     polish = _Lloyd(rows, best, tolerance, backend)
     polish.run(parameters.max_iter, lambda done: step(RESTART_SHARE + (1 - RESTART_SHARE) * done))
     return KmeansResult(
@@ -80,6 +76,28 @@ def kmeans(
         converged=polish.converged,
         sample_rows=size,
     )
+
+
+def _best_restart(
+    sample: Floats,
+    parameters: KmeansParameters,
+    random: np.random.Generator,
+    tolerance: float,
+    backend: ArrayBackend,
+    step: Step,
+) -> Floats:
+    """Return the centres of the tightest of `n_init` short runs, led out of their local optimum."""
+    iterations = min(RESTART_ITERATIONS, parameters.max_iter)
+    best: _Lloyd | None = None
+    for restart in range(parameters.n_init):
+        seeds = _seeds(sample, parameters.n_clusters, parameters.init, random, backend)
+        lloyd = _Lloyd(sample, seeds, tolerance, backend)
+        lloyd.run(iterations)
+        if best is None or lloyd.inertia < best.inertia:
+            best = lloyd
+        step(RESTART_SHARE * (restart + 1) / parameters.n_init)
+    assert best is not None
+    return _breathe(best, iterations, lambda: step(RESTART_SHARE))
 
 
 def _breathe(settled: _Lloyd, iterations: int, check: Callable[[], None]) -> Floats:
@@ -178,7 +196,8 @@ def _seeds(rows: Floats, k: int, init: str, random: np.random.Generator, backend
         return rows[np.sort(random.choice(len(rows), k, replace=False))]
     if len(rows) > SAMPLE_ROWS:
         rows = rows[np.sort(random.choice(len(rows), SAMPLE_ROWS, replace=False))]
-    return rows[_plus_plus(rows, k, random, backend)]
+    with backend.small_products():
+        return rows[_plus_plus(rows, k, random, backend)]
 
 
 def _plus_plus(rows: Floats, k: int, random: np.random.Generator, backend: ArrayBackend) -> Integers:

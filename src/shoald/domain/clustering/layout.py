@@ -75,13 +75,14 @@ def layout(
     forces = Forces(a, b, backend.xp)
     blocks = _blocks(graph, parameters.epochs, backend)
     position = backend.send(np.ascontiguousarray(start[order], dtype=np.float32))
-    for epoch in range(parameters.epochs):
-        rate = 1 - epoch / parameters.epochs
-        for block in blocks:
-            others = position[backend.send(random.integers(0, n, parameters.sample)), :]
-            force = forces.pull(position, block.turns[epoch % TURNS]) + forces.push(position, block, others)
-            position[block.rows, :] += rate * block.step * force
-        step((epoch + 1) / parameters.epochs)
+    with backend.small_products():
+        for epoch in range(parameters.epochs):
+            rate = 1 - epoch / parameters.epochs
+            for block in blocks:
+                others = position[backend.send(random.integers(0, n, parameters.sample)), :]
+                force = forces.pull(position, block.turns[epoch % TURNS]) + forces.push(position, block, others)
+                position[block.rows, :] += rate * block.step * force
+            step((epoch + 1) / parameters.epochs)
     placed = np.empty_like(start, dtype=np.float32)
     placed[order] = backend.fetch(position)
     return placed
