@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from shoald.adapters.document_loaders.reading import Item
 
+NEAR_END = 16
+"""Within so many characters of the end, a constant, a number or an escape may be cut off."""
 _CONSTANTS = {True: "true", False: "false", None: "null"}
 _SPACE = " \t\r\n\0\ufeff"
 
@@ -135,15 +137,19 @@ class _Reader:
             try:
                 value, end = self._decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if not self._grow():
+                if self._is_wrong(error) or not self._grow():
                     raise self.problem(error.msg) from None
             except ValueError as error:
                 raise UnusableFile(f"the file is not valid JSON: {error}") from None
             else:
-                # a number at the end of what has been read may go on
-                if end < len(self._text) or not self._grow():
+                # a number near the end of what has been read may go on
+                if len(self._text) - end > NEAR_END or not self._grow():
                     self._at = end
                     return value
+
+    def _is_wrong(self, error: json.JSONDecodeError) -> bool:
+        """Say whether more text would not help: what is merely cut off is wrong at its end, or is an open text."""
+        return error.pos < len(self._text) - NEAR_END and not error.msg.startswith("Unterminated string")
 
     def problem(self, reason: str) -> UnusableFile:
         """Return the failure at the present place."""
