@@ -242,14 +242,15 @@ def _without_own_keys(
 def _answer(upsert: Upsert, collection: Collection, dropped: Mapping[str, Sequence[str]]) -> Upserted:
     ids = [one.document_id for one in upsert.documents]
     repeated = len(ids) - len(set(ids))
-    warnings = [f"{repeated} documents come again later in the call; the last of each was stored"] if repeated else []
+    again = f"documents that come again later in the call: {repeated}; the last of each was stored"
+    last = {one.document_id: one for one in upsert.documents}
     return Upserted(
         collection_id=collection.collection_id,
         document_ids=tuple(dict.fromkeys(ids)),
         write_token=upsert.write_token,
         dropped_payload_fields=dropped,
-        unsearchable_document_ids=tuple(one.document_id for one in upsert.documents if not one.vectors),
-        warnings=tuple(warnings),
+        unsearchable_document_ids=tuple(one.document_id for one in last.values() if not one.vectors),
+        warnings=(again,) if repeated else (),
     )
 
 
