@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shoald.adapters.embedders import local
 from shoald.adapters.embedders.local import LocalEmbedder
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
@@ -48,10 +47,11 @@ def main() -> None:
 
 def _embedding() -> None:
     texts = _docstrings()
-    tokens = np.mean([len(local.WordPieces(local._vocabulary()).encode(text, most=256)) for text in texts[:50]])  # noqa: SLF001
-    print(f"embedding {len(texts)} docstrings of {tokens:.0f} tokens")
     embedder = LocalEmbedder()
     embedder.warm()
+    pieces, _ = embedder._loaded()  # noqa: SLF001
+    tokens = np.mean([len(pieces.encode(text, most=256)) for text in texts])
+    print(f"embedding {len(texts)} docstrings of {tokens:.0f} tokens")
     _print(
         "  MiniLM, one text a call, a thread a core",
         len(texts) / _seconds(lambda: embedder.embed_passages(texts)),

@@ -14,4 +14,8 @@ embeddings = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
-event.listen(embeddings, "after_create", DDL("ALTER TABLE embeddings ALTER COLUMN vector SET STORAGE EXTERNAL"))
+event.listen(
+    embeddings,
+    "after_create",
+    DDL("ALTER TABLE embeddings ALTER COLUMN vector SET STORAGE EXTERNAL"),  # type: ignore[no-untyped-call]
+)
