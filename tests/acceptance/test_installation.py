@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import stat
 import time
@@ -73,7 +74,7 @@ def part_is(stack: Stack, name: str, state: str) -> bool:
 
 
 def test_status_shows_every_part_with_address_pid_and_log(stack: Stack) -> None:
-    eventually(lambda: part_is(stack, "work", "ready"))
+    eventually(lambda: part(stack, "work").pid is not None and part(stack, "schedule").pid is not None)
     found = stack.status()
     assert found["state"] == "ready"
     assert found["http"] == stack.url
@@ -83,6 +84,16 @@ def test_status_shows_every_part_with_address_pid_and_log(stack: Stack) -> None:
         assert shown["pid"] in processes_of(stack.data)
         assert Path(shown["log"]).is_file()
     assert found["parts"]["migrate"]["state"] == "done"
+
+
+def test_one_page_has_the_metrics_of_all_processes(stack: Stack) -> None:
+    address, _, path = stack.status()["metrics"].removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("GET", f"/{path}")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    processes = set(re.findall(r'shoal_process_resident_bytes{pid="(\d+)"}', text))
+    assert str(part(stack, "serve-1").pid) in processes
 
 
 def test_secrets_and_folders_are_the_owners_alone(stack: Stack) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -14,6 +16,12 @@ import yaml
 
 from shoald.cli.app import COMMANDS
 from shoald.settings import Settings
+from shoald.supervisor.part import Part
+from shoald.supervisor.parts.postgres import PostgresServer
+from shoald.supervisor.parts.shoal_processes import ReadyFile, command
+from shoald.supervisor.ports import free_port
+from shoald.supervisor.processes import start_part
+from support.stack import shoal
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests" / "support" / "schemas" / "compose-spec.json"
@@ -82,10 +90,56 @@ def test_our_processes_are_commands_that_exist(compose: dict[str, Any]) -> None:
 
 
 def test_every_variable_given_to_our_processes_is_a_setting(compose: dict[str, Any]) -> None:
-    known = {f"SHOAL_{name.upper()}" for name in Settings.model_fields}
+    known = {f"SHOAL_{name.upper()}" for name in Settings.model_fields} | {"PROMETHEUS_MULTIPROC_DIR"}
     for service in compose["services"].values():
         if "build" in service:
             assert set(service["environment"]) <= known
+
+
+@pytest.mark.acceptance
+def test_the_commands_run_with_the_environment_that_compose_gives_them(
+    compose: dict[str, Any], postgres_server: PostgresServer, redis_url: str, tmp_path: Path
+) -> None:
+    """Migrate ends; the others get ready, serve answers `shoal health`, and all go when they are told to."""
+    metrics = tmp_path / "metrics"
+    metrics.mkdir()
+    elsewhere = {
+        "SHOAL_DATABASE_URL": postgres_server.url("composed"),
+        "SHOAL_REDIS_URL": redis_url,
+        "SHOAL_DATA_DIR": str(tmp_path / "data"),
+        "SHOAL_HOST": "0.0.0.0",  # noqa: S104 - as in the image
+        "SHOAL_UNARY_PORT": str(free_port()),
+        "SHOAL_STREAM_PORT": str(free_port()),
+        "SHOAL_METRICS_PORT": str(free_port()),
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }
+    environments = {
+        name: os.environ | plain(compose["services"][name]["environment"]) | elsewhere
+        for name in ("migrate", "serve", "work", "schedule")
+    }
+    assert shoal("migrate", environment=environments.pop("migrate")).returncode == 0
+    processes = {}
+    with contextlib.ExitStack() as started:
+        for name, environment in environments.items():
+            ready = ReadyFile(tmp_path / f"{name}.ready")
+            part = Part(
+                name=name,
+                command=command(name),
+                is_ready=ready.is_there,
+                environment=environment | {"SHOAL_READY_FILE": str(ready.path)},
+                ready_seconds=120,
+            )
+            processes[name] = start_part(part, tmp_path / f"{name}.log")
+            started.callback(processes[name].stop)
+        for process in processes.values():
+            process.wait_ready()
+        assert shoal("health", environment=environments["serve"]).returncode == 0
+    assert {name: process.process.returncode for name, process in processes.items()} == dict.fromkeys(environments, 0)
+
+
+def plain(environment: dict[str, str]) -> dict[str, str]:
+    """Return the variables as compose would with none of its own set: `${NAME:-default}` is the default."""
+    return {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for name, value in environment.items()}
 
 
 def test_no_process_of_ours_has_rights_it_does_not_need(compose: dict[str, Any]) -> None:

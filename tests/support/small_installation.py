@@ -12,7 +12,7 @@ from typing import Any
 
 from shoald.supervisor.installation import Installation
 from shoald.supervisor.part import Part
-from shoald.supervisor.supervisor import Supervisor
+from shoald.supervisor.supervisor import Addresses, Supervisor
 
 
 def part_of(described: dict[str, Any], folder: Path) -> Part:
@@ -38,7 +38,9 @@ def main(data: Path, parts: list[dict[str, Any]]) -> int:
     installation.prepare()
     installation.lock()
     made = [part_of(described, installation.run) for described in parts]
-    return Supervisor(installation, made, http="", report=lambda line: print(line, flush=True)).run()
+    return Supervisor(
+        installation, made, addresses=Addresses(http="", metrics=""), report=lambda line: print(line, flush=True)
+    ).run()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def current_state(installation: Installation) -> State:
     """Return the state, which is `stopped` when no supervisor lives, whatever the last one wrote."""
     known = installation.state()
     if known is None:
-        return State(state="stopped", pid=0, http="", data=str(installation.data), message="", parts=())
+        return State(state="stopped", pid=0, http="", metrics="", data=str(installation.data), message="", parts=())
     if installation.supervisor_pid() is None:
         parts = tuple(replace(part, state="stopped", pid=None, started_ticks=None) for part in known.parts)
         message = known.message if known.state in {"stopped", "failed"} else "the supervisor was killed"

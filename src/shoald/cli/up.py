@@ -57,7 +57,7 @@ def _run(installation: Installation, *, port: int, workers: int | None, servers:
     from shoald.supervisor.binaries import MissingBinaryError
     from shoald.supervisor.plan import parts_of, usual_size
     from shoald.supervisor.ports import NoFreePortError, first_free_port
-    from shoald.supervisor.supervisor import Supervisor
+    from shoald.supervisor.supervisor import Addresses, Supervisor
 
     usual = usual_size()
     size = replace(usual, servers=servers or usual.servers, heavy_slots=workers or usual.heavy_slots)
@@ -73,7 +73,10 @@ def _run(installation: Installation, *, port: int, workers: int | None, servers:
         _fail(str(error))
     if chosen != port:
         typer.echo(f"port {port} is taken, so Shoal listens on {chosen}")
-    supervisor = Supervisor(installation, parts, http=f"http://127.0.0.1:{chosen}", report=_report)
+    addresses = Addresses(
+        http=f"http://127.0.0.1:{chosen}", metrics=f"http://127.0.0.1:{installation.port('metrics')}/metrics"
+    )
+    supervisor = Supervisor(installation, parts, addresses=addresses, report=_report)
     raise typer.Exit(supervisor.run())
 
 

@@ -44,11 +44,15 @@ class PartState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The installation as `shoal status` shows it. `state`: starting, ready, stopping, stopped, failed."""
+    """The installation as `shoal status` shows it. `state`: starting, ready, stopping, stopped, failed.
+
+    `http` is the base URL for JSON and gRPC alike, `metrics` Prometheus' page.
+    """
 
     state: str
     pid: int
     http: str
+    metrics: str
     data: str
     message: str
     parts: Sequence[PartState]
@@ -143,8 +147,11 @@ class Installation:
         found = self._read(self._state_file)
         if not found:
             return None
-        parts = tuple(PartState(**part) for part in found.pop("parts"))
-        return State(parts=parts, **found)
+        try:
+            parts = tuple(PartState(**part) for part in found.pop("parts"))
+            return State(parts=parts, **found)
+        except (KeyError, TypeError):  # another version of Shoal wrote it
+            return None
 
     # what it keeps to itself
 

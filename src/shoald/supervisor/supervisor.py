@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
 from shoald.supervisor.installation import Installation, State
@@ -20,14 +21,22 @@ _ROTATE_EVERY_SECONDS = 5.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where an installation as a whole is found."""
+
+    http: str
+    metrics: str
+
+
 class Supervisor:
     """One run of an installation. Single-threaded: a child's life hangs on the thread that forked it."""
 
     def __init__(
-        self, installation: Installation, parts: Sequence[Part], *, http: str, report: Callable[[str], None]
+        self, installation: Installation, parts: Sequence[Part], *, addresses: Addresses, report: Callable[[str], None]
     ) -> None:
         self._installation = installation
-        self._http = http
+        self._addresses = addresses
         self._report = report
         self._parts = [WatchedPart(part, installation.logs / f"{part.name}.log", report) for part in parts]
         self._phase = "starting"
@@ -68,7 +77,7 @@ class Supervisor:
             if all(watched.is_up or not watched.part.awaited for watched in self._parts):
                 self._phase = "ready"
                 self._show()
-                self._report(f"ready on {self._http} in {time.monotonic() - began:.1f} s")
+                self._report(f"ready on {self._addresses.http} in {time.monotonic() - began:.1f} s")
                 return
             _nap(wake, _SHORT_NAP)
 
@@ -133,7 +142,8 @@ class Supervisor:
             State(
                 state=self._phase,
                 pid=os.getpid(),
-                http=self._http,
+                http=self._addresses.http,
+                metrics=self._addresses.metrics,
                 data=str(self._installation.data),
                 message=self._message,
                 parts=tuple(watched.state() for watched in self._parts),

@@ -37,7 +37,9 @@ def written(
         restarts=0,
         log=str(data / "logs" / "valkey.log"),
     )
-    installation.write_state(State(state=state, pid=1, http="", data=str(data), message="it said so", parts=(valkey,)))
+    installation.write_state(
+        State(state=state, pid=1, http="", metrics="", data=str(data), message="it said so", parts=(valkey,))
+    )
     return installation
 
 

@@ -87,6 +87,7 @@ class PostgresServer:
         prefix, user = _way_of_not_being_root()
         if user:
             _check_that_others_may_enter(self.data.parent)
+            _check_that_others_may_enter(Path(postgres_program("postgres")).parent)
         unfinished = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
