@@ -455,13 +455,9 @@ def build_worker_parent(adapters: Adapters, child_command: Sequence[str], on_rea
     return WorkerParent(plan=plan, moves=adapters.job_moves, dispatch=adapters.job_dispatch, on_ready=on_ready)
 
 
-def build_worker_child(adapters: Adapters, place: ChildPlace) -> WorkerChild:
-    """Build one slot of a worker."""
+def build_worker_child(adapters: Adapters, place: ChildPlace, warm: Callable[[], None]) -> WorkerChild:
+    """Build one slot of a worker; `warm` runs before it says that it is ready."""
     from shoald.adapters.rq_queue.deliveries import RqDeliveries
-
-    def warm() -> None:
-        if place.queue == HEAVY_QUEUE:
-            warm_heavy(adapters)
 
     return WorkerChild(
         line=place.line,
@@ -473,8 +469,10 @@ def build_worker_child(adapters: Adapters, place: ChildPlace) -> WorkerChild:
     )
 
 
-def warm_heavy(adapters: Adapters) -> None:
-    """Load what index builds and cluster runs need, so that the first of them does not wait for it."""
+def warm_up(adapters: Adapters, queue: str) -> None:
+    """Load what the jobs of a queue need, so that the first of them does not wait for it."""
+    if queue != HEAVY_QUEUE:
+        return
     with contextlib.suppress(MissingDependency):
         adapters.embedders.warm()
     for provider in IndexProvider:

@@ -5,30 +5,40 @@ from __future__ import annotations
 import argparse
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from shoald.worker.child import die_with_parent, limit_memory
 from shoald.worker.control import ControlLine
 
+if TYPE_CHECKING:
+    from shoald.wiring import Adapters
 
-def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[object], None] | None = None) -> None:
-    """Become a child: first tie our life to the parent's, then load what jobs need. `add_handlers` is for tests."""
+
+def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[Adapters], None] | None = None) -> None:
+    """Become a child: first tie our life to the parent's, then load what jobs need.
+
+    Tests give other handlers, and their children load nothing beside.
+    """
     options = _parser().parse_args(arguments)
     die_with_parent(options.parent)
 
     from shoald.adapters.telemetry.setup import set_up_telemetry
     from shoald.entrypoints.telemetry import telemetry_of
     from shoald.settings import read_settings
-    from shoald.wiring import Adapters, ChildPlace, build_job_handlers, build_worker_child
+    from shoald.wiring import Adapters, ChildPlace, build_job_handlers, build_worker_child, warm_up
 
     settings = read_settings()
     set_up_telemetry("shoal-worker-child", telemetry_of(settings))
     limit_memory(settings.worker_memory_mib)
     adapters = Adapters(settings, is_worker=True)
-    build_job_handlers(adapters)
-    if add_handlers is not None:
-        add_handlers(adapters)
-    line = ControlLine(socket.socket(fileno=options.control))
-    build_worker_child(adapters, ChildPlace(options.queue, options.name, line)).run()
+    (add_handlers or build_job_handlers)(adapters)
+    place = ChildPlace(options.queue, options.name, ControlLine(socket.socket(fileno=options.control)))
+
+    def warm() -> None:
+        if add_handlers is None:
+            warm_up(adapters, options.queue)
+
+    build_worker_child(adapters, place, warm).run()
     adapters.close()
 
 
