@@ -49,7 +49,7 @@ def test_codes_are_unique() -> None:
 
 
 def test_the_contract_lists_every_code() -> None:
-    listed = {name.removeprefix("ERROR_REASON_").lower() for name in error_reason_pb2.ErrorReason.keys()}
+    listed = {name.removeprefix("ERROR_REASON_").lower() for name, _ in error_reason_pb2.ErrorReason.items()}
     assert listed - {"unspecified"} == {kind.code for kind in FAILURES}
 
 
@@ -66,14 +66,36 @@ def test_the_contract_shows_the_body_of_every_code() -> None:
 
 
 DOCUMENTED_STATUS = {
-    "project_not_found": 404, "document_not_found": 404, "document_version_not_found": 404, "segment_set_not_found": 404,
-    "chunk_set_not_found": 404, "index_not_found": 404, "index_build_not_found": 404, "job_not_found": 404,
-    "unsupported_loader": 400, "unsupported_chunk_strategy": 400, "invalid_chunker_params": 400, "invalid_loader_params": 400,
-    "unsupported_target": 400, "invalid_target": 400, "missing_target_id": 400, "empty_chunk_set": 400,
-    "provider_unsupported": 501, "missing_dependency": 424, "embedding_failure": 500, "missing_faiss_artifact": 500,
-    "cluster_not_found": 404, "already_exists": 409, "unauthenticated": 401, "permission_denied": 403, "too_many_requests": 429,
-    "request_too_large": 413, "validation_error": 422, "unavailable": 503, "internal_error": 500,
-}  # fmt: skip
+    "project_not_found": 404,
+    "document_not_found": 404,
+    "document_version_not_found": 404,
+    "segment_set_not_found": 404,
+    "chunk_set_not_found": 404,
+    "index_not_found": 404,
+    "index_build_not_found": 404,
+    "job_not_found": 404,
+    "unsupported_loader": 400,
+    "unsupported_chunk_strategy": 400,
+    "invalid_chunker_params": 400,
+    "invalid_loader_params": 400,
+    "unsupported_target": 400,
+    "invalid_target": 400,
+    "missing_target_id": 400,
+    "empty_chunk_set": 400,
+    "provider_unsupported": 501,
+    "missing_dependency": 424,
+    "embedding_failure": 500,
+    "missing_faiss_artifact": 500,
+    "cluster_not_found": 404,
+    "already_exists": 409,
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "too_many_requests": 429,
+    "request_too_large": 413,
+    "validation_error": 422,
+    "unavailable": 503,
+    "internal_error": 500,
+}
 
 
 @pytest.mark.parametrize(("code", "status"), DOCUMENTED_STATUS.items())

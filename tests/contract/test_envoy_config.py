@@ -14,7 +14,7 @@ from contract.contracts import ROOT
 from shoald.supervisor import binaries
 from shoald.supervisor.envoy_config import EnvoyForm, render
 
-FORM = {
+FORM: dict[str, Any] = {
     "listen": "127.0.0.1:8000",
     "admin": "127.0.0.1:9901",
     "unary": ("127.0.0.1:50051", "127.0.0.1:50053"),
@@ -45,14 +45,14 @@ def test_envoy_accepts_what_docker_compose_mounts(tmp_path: Path) -> None:
 
 
 def test_every_server_process_is_an_endpoint() -> None:
-    clusters = {cluster["name"]: cluster for cluster in render(EnvoyForm(**FORM))["static_resources"]["clusters"]}  # type: ignore[arg-type]
+    clusters = {cluster["name"]: cluster for cluster in render(EnvoyForm(**FORM))["static_resources"]["clusters"]}
     for name, ports in (("unary", [50051, 50053]), ("streams", [50052, 50054])):
         endpoints = clusters[name]["load_assignment"]["endpoints"][0]["lb_endpoints"]
         assert [e["endpoint"]["address"]["socket_address"]["port_value"] for e in endpoints] == ports
 
 
 def test_the_compose_file_has_the_same_rules_as_the_embedded_form() -> None:
-    ours = render(EnvoyForm(**FORM))["static_resources"]["listeners"][0]  # type: ignore[arg-type]
+    ours = render(EnvoyForm(**FORM))["static_resources"]["listeners"][0]
     theirs = yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text())["static_resources"]["listeners"][0]
     for listener in (ours, theirs):
         del listener["address"]

@@ -90,6 +90,7 @@ class Outcome:
     """What the log says of how a call ended."""
 
     failure_code: str | None = None
+    status: str = "OK"
     http_status: int = 200
 
 
@@ -103,8 +104,8 @@ def begin_outcome() -> Outcome:
     return outcome
 
 
-def note_failure(code: str, http_status: int) -> None:
+def note_failure(code: str, status: str, http_status: int) -> None:
     """Note the failure that the present call ends with."""
     outcome = _outcome.get()
     if outcome is not None:
-        outcome.failure_code, outcome.http_status = code, http_status
+        outcome.failure_code, outcome.status, outcome.http_status = code, status, http_status

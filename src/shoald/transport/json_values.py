@@ -238,6 +238,8 @@ def _members(descriptor: Descriptor) -> tuple[tuple[str, bool, bool, Printer], .
 
 def documented(message: Message) -> Any:
     """Return a message as plain Python that serialises to the documented JSON, the same that Envoy makes of it."""
+    if not is_ours(message.DESCRIPTOR):
+        return _message_printer(message.DESCRIPTOR)(message)
     body: dict[str, Any] = {}
     for name, has_presence, is_nullable, printer in _members(message.DESCRIPTOR):
         if not has_presence or message.HasField(name):

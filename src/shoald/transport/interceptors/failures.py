@@ -91,8 +91,8 @@ def _as_failure(error: Exception, context: grpc.ServicerContext) -> Failure:
 
 
 def _abort(context: grpc.ServicerContext, failure: Failure, family: Family) -> NoReturn:
-    calls.note_failure(failure.code, answer_to(failure).http_status)
     answer = answer_to(failure)
+    calls.note_failure(failure.code, answer.status.name, answer.http_status)
     message = failure.message[:1024]
     context.set_trailing_metadata(tuple(_trailers(failure, family, is_json=calls.is_json(context))))
     context.abort(answer.status, message)

@@ -94,12 +94,9 @@ def _span(method: str, context: grpc.ServicerContext) -> Iterator[None]:
 
 
 def _status(context: grpc.ServicerContext, outcome: calls.Outcome) -> str:
-    code = getattr(context, "code", lambda: None)()
-    if code is not None:
-        return str(getattr(code, "name", code))
     if outcome.failure_code is None and not context.is_active():
         return "CANCELLED"
-    return "OK"
+    return outcome.status
 
 
 def _tell(method: str, context: grpc.ServicerContext, outcome: calls.Outcome, seconds: float) -> None:
