@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shoald.adapters.redis_cache.result_cache import RedisResultCache
+from shoald.supervisor.ports import free_port
+
+pytestmark = pytest.mark.integration
+
+
+def test_what_was_put_is_found_until_its_time_is_over(redis_url: str) -> None:
+    cache = RedisResultCache(redis_url, keep_seconds=1)
+    cache.put("a", b"1")
+    assert cache.get("a") == b"1"
+    assert cache.get("b") is None
+    time.sleep(1.1)
+    assert cache.get("a") is None
+    cache.close()
+
+
+def test_a_redis_that_is_away_costs_nothing_after_the_first_try() -> None:
+    cache = RedisResultCache(f"redis://127.0.0.1:{free_port()}/0")
+    cache.put("a", b"1")
+    begun = time.monotonic()
+    for _ in range(1000):
+        assert cache.get("a") is None
+        cache.put("a", b"1")
+    assert time.monotonic() - begun < 0.5
+    cache.close()

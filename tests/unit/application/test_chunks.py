@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shoald.application.chunking import chunks_of
+from support.builders import make_item
+
+
+def halves(text: str) -> Iterator[tuple[int, int]]:
+    middle = len(text) // 2
+    yield 0, middle
+    yield middle, len(text)
+
+
+def test_chunks_keep_their_segments_place_kind_and_metadata() -> None:
+    segment = make_item(
+        7, "abcd", metadata={"page": 3, "start": "theirs"}, parent_id="p", level=2, path=("A",), type="table"
+    )
+    first, second = chunks_of([segment], halves, first_position=5)
+    assert (first.content, second.content) == ("ab", "cd")
+    assert (first.position, second.position) == (5, 6)
+    assert (first.parent_id, first.level, first.path, first.type) == ("p", 2, ("A",), "table")
+    where = {"page": 3, "source_segment_item_id": segment.item_id}
+    assert first.metadata == {**where, "chunk_index": 0, "start": 0, "end": 2}
+    assert second.metadata == {**where, "chunk_index": 1, "start": 2, "end": 4}
+    assert len({segment.item_id, first.item_id, second.item_id}) == 3
+
+
+def test_blank_chunks_are_dropped_and_leave_a_gap_in_the_index() -> None:
+    chunks = list(chunks_of([make_item(0, "  ab"), make_item(1, "  ")], halves, first_position=0))
+    assert [(chunk.content, chunk.position, chunk.metadata["chunk_index"]) for chunk in chunks] == [("ab", 0, 1)]
