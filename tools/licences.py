@@ -82,16 +82,16 @@ def _one(tokens: Sequence[str]) -> tuple[bool, Sequence[str]]:
 
 def said_licence(package: metadata.PackageMetadata) -> str:
     """Return what a package's metadata says, as an SPDX expression where it can be told."""
-    expression = package.get("License-Expression")
+    expression = package.get_all("License-Expression")
     if expression:
-        return expression
+        return str(expression[0])
     classifiers = [
         c.rpartition("::")[2].strip() for c in package.get_all("Classifier") or [] if c.startswith("License")
     ]
     known = [SPELLINGS[name] for name in classifiers if name in SPELLINGS]
     if known:
         return " OR ".join(known)
-    text = (package.get("License") or "").strip()
+    text = next(iter(package.get_all("License") or []), "").strip().partition("\n")[0].strip()
     return SPELLINGS.get(text, text)
 
 
