@@ -23,7 +23,11 @@ scalars = st.one_of(
     texts, st.integers(-3, 3), st.sampled_from([0.5, -1.5, 1e20, 123456789012345678]), st.booleans(), st.none()
 )
 keys = st.sampled_from(["a", "b", 'k"y', "é"])
-places = st.fixed_dictionaries({"lat": st.floats(-80, 80), "lon": st.floats(-170, 170)})
+degrees = st.one_of(
+    st.integers(-90, 90), st.floats(-80, 80), st.sampled_from([0, 1e-300, 5e-324, -95.5, 1e300, "7", None])
+)
+places = st.fixed_dictionaries({"lat": degrees, "lon": degrees})
+real_places = st.fixed_dictionaries({"lat": st.floats(-80, 80), "lon": st.floats(-170, 170)})
 leaves = st.one_of(scalars, places, st.lists(scalars, max_size=3))
 objects = st.dictionaries(keys, leaves, max_size=3)
 documents = st.dictionaries(
@@ -66,7 +70,7 @@ conditions = st.one_of(
     condition(["regex"], patterns),
     condition(["exists", "is_null"], st.booleans()),
     condition(["text", "phrase", "words"], wordy),
-    condition(["geo_radius"], st.builds(lambda center: {"center": center, "radius": 3e6}, places)),
+    condition(["geo_radius"], st.builds(lambda center: {"center": center, "radius": 3e6}, real_places)),
     condition(["geo_bounding_box"], squares.map(box)),
     condition(["geo_polygon"], squares.map(polygon)),
 )
@@ -81,7 +85,9 @@ filters = st.recursive(
 
 @pytest.fixture(scope="module")
 def connection(postgres_url: str) -> Iterator[Connection]:
-    engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = create_engine(
+        postgres_url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -97,16 +103,42 @@ def chosen(connection: Connection, given_filter: dict[str, Any], found: list[dic
     return sorted(connection.execute(select(parsed.c.at).where(clause)).scalars())
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(filters, st.lists(documents, min_size=1, max_size=8))
-def test_sql_is_the_evaluator(
-    connection: Connection, given_filter: dict[str, Any], found: list[dict[str, Any]]
-) -> None:
+_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+def check(connection: Connection, given_filter: dict[str, Any], found: list[dict[str, Any]]) -> None:
     condition = parse_filter(given_filter)
     expected = [at for at, document in enumerate(found) if condition is None or matches(condition, document)]
     assert chosen(connection, given_filter, found) == expected
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=_CHECKS)
+@given(given_filter=filters, found=st.lists(documents, min_size=1, max_size=8))
+def test_sql_is_the_evaluator(
+    connection: Connection, given_filter: dict[str, Any], found: list[dict[str, Any]]
+) -> None:
+    check(connection, given_filter, found)
+
+
+@pytest.mark.nightly
+@settings(max_examples=4000, deadline=None, suppress_health_check=_CHECKS)
+@given(given_filter=filters, found=st.lists(documents, min_size=1, max_size=8))
+def test_sql_is_the_evaluator_at_length(
+    connection: Connection, given_filter: dict[str, Any], found: list[dict[str, Any]]
+) -> None:
+    check(connection, given_filter, found)
+
+
+def test_numbers_beyond_all_floats_do_no_harm(connection: Connection) -> None:
+    # JSON carries them, PostgreSQL's jsonb too
+    found: list[dict[str, Any]] = [
+        {"a": {"lat": 10**400, "lon": 1}},
+        {"a": {"lat": 10**-300, "lon": 1}},
+        {"a": 10**400},
+    ]
+    area = {"center": {"lat": 0, "lon": 1}, "radius": 10}
+    assert chosen(connection, comparison("a", "geo_radius", area, False), found) == [1]
+    assert chosen(connection, comparison("a", "gt", 1e300, False), found) == [2]
 
 
 HOSTILE = "x' OR '1'='1'; DROP TABLE x; -- \" \\ $1 %s :name {0}"

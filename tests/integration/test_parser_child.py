@@ -69,7 +69,7 @@ def hostile(tmp_path: Path) -> Iterator[ParserChildLoader]:
     folder.mkdir()
     (folder / "hostile.py").write_text(HOSTILE)
     names = ("crash", "hog", "spin", "stall", "long", "mistake", "look", "descriptors")
-    limits = ParserLimits(memory_bytes=256 * MIB, cpu_seconds=1, stall_seconds=2.5, max_segment_bytes=MIB)
+    limits = ParserLimits(memory_bytes=256 * MIB, cpu_seconds=1, stall_seconds=30, max_segment_bytes=MIB)
     loader = ParserChildLoader(
         parsers={name: Parser(function=f"hostile:{name}") for name in names}, limits=limits, import_from=[str(folder)]
     )
@@ -149,7 +149,6 @@ def test_a_child_has_nothing_to_see_and_nowhere_to_write(
         ("crash", "ended early"),
         ("hog", "more memory than its parser may use"),
         ("spin", "processor time"),
-        ("stall", "gave nothing for 2.5 seconds"),
         ("long", "a segment would be larger than 1 MiB"),
         ("mistake", "could not be parsed: KeyError"),
     ],
@@ -159,6 +158,14 @@ def test_a_parser_that_goes_wrong_is_a_clear_failure(
 ) -> None:
     with pytest.raises(InvalidLoaderParams, match=words):
         load(hostile, tmp_path, "", kind)
+
+
+def test_a_parser_that_gives_nothing_is_ended(
+    hostile: ParserChildLoader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hostile, "_limits", ParserLimits(stall_seconds=1.5))
+    with pytest.raises(InvalidLoaderParams, match=r"gave nothing for 1\.5 seconds"):
+        load(hostile, tmp_path, "", "stall")
 
 
 def children_of(pid: int) -> set[int]:

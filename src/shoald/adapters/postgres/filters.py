@@ -11,7 +11,22 @@ from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Text, and_, case, cast, exists, false, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.sql.expression import collate
 from sqlalchemy.types import UserDefinedType
@@ -32,7 +47,16 @@ from shoald.domain.filters.conditions import (
     Scalar,
     Within,
 )
-from shoald.domain.filters.geometry import EARTH_RADIUS_METRES, Area, Box, Circle, Place
+from shoald.domain.filters.geometry import (
+    DECIMALS,
+    EARTH_RADIUS_METRES,
+    MAX_LATITUDE,
+    MAX_LONGITUDE,
+    Area,
+    Box,
+    Circle,
+    Place,
+)
 from shoald.domain.vocabulary import FilterOperator
 
 Json = ColumnElement[Any]
@@ -155,10 +179,9 @@ def _(condition: Exists, document: ColumnElement) -> Test:  # type: ignore[type-
 def _(condition: Within, document: ColumnElement) -> Test:  # type: ignore[type-arg]
     def test(value: Json) -> Test:
         lat, lon = value["lat"], value["lon"]
-        is_place = and_(_is(value, "object"), _is(lat, "number"), _is(lon, "number"))
+        is_place = and_(_is(value, "object"), _is_degree(lat, MAX_LATITUDE), _is_degree(lon, MAX_LONGITUDE))
         # a CASE, because a cast of what is no number would end the statement
-        within = _in_area(condition.area, cast(_as_text(lat), Double), cast(_as_text(lon), Double))
-        return case((is_place, within), else_=false())
+        return case((is_place, _in_area(condition.area, _degree(lat), _degree(lon))), else_=false())
 
     return _any_element(document, condition.path, test)
 
@@ -242,6 +265,16 @@ def _compared(left: ColumnElement[Any], operator: FilterOperator, right: ColumnE
 
 def _found(text: ColumnElement[str], pattern: str, case_sensitive: bool) -> Test:  # noqa: FBT001
     return text.op("~" if case_sensitive else "~*", is_comparison=True)(literal(pattern, Text))
+
+
+def _is_degree(value: Json, limit: float) -> Test:
+    number = cast(_as_text(value), Numeric)
+    return case((_is(value, "number"), func.abs(number) <= cast(int(limit), Numeric)), else_=false())
+
+
+def _degree(value: Json) -> ColumnElement[float]:
+    """Return a number of degrees, rounded: PostgreSQL refuses to compute with numbers that are nearly zero."""
+    return cast(func.round(cast(_as_text(value), Numeric), DECIMALS), Double)
 
 
 def _in_area(area: Area, lat: ColumnElement[float], lon: ColumnElement[float]) -> Test:

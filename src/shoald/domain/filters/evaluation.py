@@ -163,7 +163,9 @@ def _texts(document: JsonObject, path: FieldPath, case_sensitive: bool) -> Itera
 def _places(document: JsonObject, path: FieldPath) -> Iterator[Place]:
     for value in _elements(_values(document, path)):
         if isinstance(value, Mapping) and _is_number(value.get("lat")) and _is_number(value.get("lon")):
-            yield Place(float(value["lat"]), float(value["lon"]))
+            place = Place.of(value["lat"], value["lon"])
+            if place is not None:
+                yield place
 
 
 def _cased(text: str, case_sensitive: bool) -> str:  # noqa: FBT001

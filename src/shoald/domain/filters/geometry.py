@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 EARTH_RADIUS_METRES = 6_371_008.8
+MAX_LATITUDE, MAX_LONGITUDE = 90.0, 180.0
+DECIMALS = 12
+"""Degrees are rounded to a ten-thousandth of a millimetre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,13 @@ class Place:
 
     lat: float
     lon: float
+
+    @classmethod
+    def of(cls, lat: float, lon: float) -> Place | None:
+        """Return the place, rounded, None when there is none on the globe."""
+        if abs(lat) <= MAX_LATITUDE and abs(lon) <= MAX_LONGITUDE:
+            return cls(round(float(lat), DECIMALS), round(float(lon), DECIMALS))
+        return None
 
 
 @dataclass(frozen=True, slots=True)

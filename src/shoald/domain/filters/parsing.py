@@ -24,7 +24,16 @@ from shoald.domain.filters.conditions import (
     Scalar,
     Within,
 )
-from shoald.domain.filters.geometry import Area, Box, Circle, Place, Polygon
+from shoald.domain.filters.geometry import (
+    DECIMALS,
+    MAX_LATITUDE,
+    MAX_LONGITUDE,
+    Area,
+    Box,
+    Circle,
+    Place,
+    Polygon,
+)
 from shoald.domain.filters.patterns import BadPattern, read_pattern
 from shoald.domain.json_types import JsonObject
 from shoald.domain.vocabulary import FilterOperator
@@ -277,16 +286,17 @@ def _object(value: Any, where: Where) -> Mapping[str, Any]:
     return value
 
 
-def _number(given: Mapping[str, Any], name: str, where: Where, limit: float) -> float:
+def _degrees(given: Mapping[str, Any], name: str, where: Where, limit: float) -> float:
     value = given.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= limit:
         raise _refuse((*where, name), f"must be a number from {-limit:g} to {limit:g}", value)
-    return float(value)
+    return round(float(value), DECIMALS)
 
 
 def _place(value: Any, where: Where) -> Place:
     given = _object(value, where)
-    return Place(lat=_number(given, "lat", where, 90), lon=_number(given, "lon", where, 180))
+    lat, lon = _degrees(given, "lat", where, MAX_LATITUDE), _degrees(given, "lon", where, MAX_LONGITUDE)
+    return Place(lat=lat, lon=lon)
 
 
 def _circle(given: Mapping[str, Any], where: Where) -> Circle:
