@@ -82,7 +82,9 @@ class Adapters:
             pool_size=self.settings.database_pool_size, statement_seconds=self.settings.statement_timeout_seconds
         )
         if self.is_worker:  # a job's statements may be long: its lease, its deadline and its user's patience bound it
-            limits = replace(limits, statement_seconds=0.0, idle_seconds=_WORKER_IDLE_SECONDS)
+            limits = replace(
+                limits, statement_seconds=0.0, idle_seconds=_WORKER_IDLE_SECONDS, lock_seconds=_WORKER_IDLE_SECONDS
+            )
         engine = make_engine(self.settings.database_url, limits)
         self.on_close.callback(engine.dispose)
         return PostgresUnitsOfWork(engine)
