@@ -15,6 +15,9 @@ Candidates = Callable[[Floats, Floats, int], npt.NDArray[np.int64]]
 
 SPARE = 8
 """So many candidates more than asked for: float32 cannot tell the order of near-equal distances."""
+WIDER = 4
+"""Rows whose candidates prove nothing get so many times as many."""
+MANTISSA = 2.0**-24
 
 BLOCK_OPERATIONS = 2.5e10
 """Work between two calls of `step`: about half a second on two cores."""
@@ -37,10 +40,10 @@ def neighbour_graph(
     """Return the k nearest rows of every row, itself first.
 
     `vectors` (n, d) float32, finite; 1 <= k, more than n gives n. `metric` is `euclidean` (`l2`) or `cosine`, which is
-    half the squared Euclidean distance of the unit rows. Exact up to float64 rounding for neighbours whose float32
-    distances are told apart within SPARE places. O(n² d) time in matrix products, O(n k) memory.
+    half the squared Euclidean distance of the unit rows. Exact up to float64 rounding: a row whose float32 candidates
+    do not prove its neighbours gets more of them. O(n² d) time in matrix products, O(n k) memory.
     """
-    rows, measured = proposal_rows(vectors, metric), Measure(vectors, metric)
+    rows, measure = proposal_rows(vectors, metric), Measure(vectors, metric)
     n, d = rows.shape
     k = min(k, n)
     ids = np.empty((n, k), dtype=np.int32)
@@ -48,12 +51,32 @@ def neighbour_graph(
     block = int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d))))
     for at in range(0, n, block):
         here = np.arange(at, min(at + block, n))
-        proposed = candidates(rows[here], rows, min(n, k + SPARE))
-        ids[here], distances[here] = _nearest(measured, here, proposed, k)
+        width = k + SPARE
+        while len(here):
+            proposed = candidates(rows[here], rows, min(n, width))
+            ids[here], distances[here], furthest = _nearest(measure, here, proposed, k)
+            here = here[~_proven(rows[here], distances[here, -1], furthest)] if width < n else here[:0]
+            width *= WIDER
+            step(at / n)
         step(min(at + block, n) / n)
     if metric == "cosine":
         distances = np.square(distances) / 2
     return Neighbours(ids, distances, "cosine" if metric == "cosine" else "euclidean")
+
+
+def product_error(lengths: Doubles, d: int) -> Doubles:
+    """Return how wrong a squared distance is that float32 products of d terms give, for pairs of so long rows together.
+
+    Roundings of d terms, as a random walk, with room.
+    """
+    return np.asarray(MANTISSA * (4 + np.sqrt(d)) * np.square(lengths))
+
+
+def _proven(rows: Floats, last: Doubles, furthest: Doubles) -> npt.NDArray[np.bool_]:
+    """Say whose neighbours are certain: whatever was not proposed lies, beyond all error, further than the last one."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    error = product_error(2 * lengths + furthest, rows.shape[1])
+    return np.asarray((np.square(last) <= np.square(furthest) - 2 * error) | (last == 0))
 
 
 def centred(vectors: Floats) -> Floats:
@@ -104,16 +127,18 @@ class Measure:
         return rows
 
 
-def _nearest(measure: Measure, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles]:
-    """Measure the proposed neighbours in float64 and keep the k nearest, the row first, ties by smaller id."""
+def _nearest(measure: Measure, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles, Doubles]:
+    """Measure the proposed rows in float64; return the k nearest (the row first, ties by id) and the furthest one."""
     ids = np.empty((len(here), k), dtype=np.int64)
     distances = np.empty((len(here), k), dtype=np.float64)
+    furthest = np.empty(len(here), dtype=np.float64)
     stride = max(1, 4_000_000 // (proposed.shape[1] * measure.width))
     for at in range(0, len(here), stride):
         part = slice(at, at + stride)
         measured = measure(here[part, None], proposed[part])
+        furthest[part] = measured.max(axis=1)
         ids[part], distances[part] = _ordered(here[part], proposed[part], measured, k)
-    return ids, distances
+    return ids, distances, furthest
 
 
 def _ordered(here: Integers, proposed: Integers, measured: Doubles, k: int) -> tuple[Integers, Doubles]:

@@ -48,6 +48,11 @@ class Space:
         digest.update(self.vectors.data)
         return digest.hexdigest()
 
+    @property
+    def is_layout(self) -> bool:
+        """Whether the rows were laid out by UMAP."""
+        return self.name.endswith("umap")
+
     def __len__(self) -> int:
         return len(self.vectors)
 

@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.neighbour_graph import Measure, proposal_rows
+from shoald.domain.clustering.neighbour_graph import Measure, product_error, proposal_rows
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
 
 SCAN_ENTRIES = 20_000_000
 PAIRS = 2_000_000
-MANTISSA = 2.0**-24
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,9 @@ class _Search:
         self.core = distances[:, min(core, k - 1)]
         self.reach = np.maximum(distances / alpha, np.maximum(self.core[:, None], self.core[ids]))
         squares = np.einsum("ij,ij->i", rows, rows)
-        # float32 products of d terms: a random walk of roundings, four deviations of it, in squared distance
-        self.slack = max(2e-6, 8 * MANTISSA * np.sqrt(rows.shape[1])) * float(squares.max(initial=0))
-        unlisted = np.sqrt(np.maximum(distances[:, -1] ** 2 - self.slack, 0)) / alpha if k < n else np.full(n, np.inf)
+        longest = np.sqrt(squares.max(initial=0))
+        self.slack = float(2 * product_error(2 * longest, rows.shape[1]))
+        unlisted = distances[:, -1] / alpha if k < n else np.full(n, np.inf)
         self.bound = np.maximum(self.core, unlisted)
         self.component = np.arange(n)
         self.edges: list[npt.NDArray[Any]] = []

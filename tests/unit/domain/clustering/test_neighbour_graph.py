@@ -37,6 +37,17 @@ def test_far_from_the_origin_nothing_is_lost() -> None:
     np.testing.assert_allclose(moved.distances, np.sort(apart, axis=1)[:, :8], atol=1e-5)
 
 
+def test_tight_groups_far_apart_are_told_apart_within() -> None:
+    """Float32 products of rows of length 60 are wrong by more than the distances within a group."""
+    random = np.random.default_rng(2)
+    centres = random.normal(size=(10, 40)) * 10
+    vectors = (np.repeat(centres, 60, axis=0) + 0.005 * random.normal(size=(600, 40))).astype(np.float32)
+    found = graph(vectors, 10, "euclidean")
+    truth = vectors.astype(np.float64)
+    apart = np.stack([np.sqrt(np.square(truth - row).sum(axis=1)) for row in truth])
+    np.testing.assert_allclose(found.distances, np.sort(apart, axis=1)[:, :10], rtol=0, atol=1e-12)
+
+
 def test_near_copies_keep_their_small_distances() -> None:
     vectors = texture(200)
     vectors = np.concatenate([vectors, vectors[:50] + np.float32(1e-6)])

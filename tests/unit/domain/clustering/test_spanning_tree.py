@@ -71,6 +71,13 @@ def test_alpha_divides_the_distances_but_not_the_core(metric: str) -> None:
     np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5, metric, 1.3), rtol=0, atol=1e-9)
 
 
+def test_tight_groups_far_apart_are_exact_too() -> None:
+    random = np.random.default_rng(3)
+    centres = random.normal(size=(8, 40)) * 10
+    vectors = (np.repeat(centres, 60, axis=0) + 0.005 * random.normal(size=(480, 40))).astype(np.float32)
+    np.testing.assert_allclose(tree(vectors, 5).edges[:, 2], prim(vectors, 5), rtol=0, atol=1e-9)
+
+
 def test_short_lists_only_cost_more_scans() -> None:
     vectors = texture(500)
     short, long = tree(vectors, 2, k=4), tree(vectors, 2, k=40)

@@ -1,0 +1,102 @@
+"""What the clustering benchmarks share: vectors, and a measured call in a fresh process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+_CACHE = Path(tempfile.gettempdir()) / "shoal-benchmark-vectors"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a call gave and cost: wall and processor seconds, and how far the process's peak memory rose, in MiB."""
+
+    value: Any
+    wall: float
+    cpu: float
+    memory: float
+
+
+def text_vectors() -> Path:
+    """Return the file of the demo's vectors: the standard library's documentation by the bundled MiniLM."""
+    file = _CACHE / "stdlib.npy"
+    if not file.exists():
+        from shoald.adapters.embedders.local import LocalEmbedder
+        from shoald.cli.demo_corpus import standard_library_texts
+
+        texts = [f"{t['name']}: {t['text']}" for module in standard_library_texts().values() for t in module]
+        _save(file, LocalEmbedder(threads=2).embed_passages(texts))
+    return file
+
+
+def planted_vectors(n: int, groups: int, d: int = 384) -> Path:
+    """Return the file of n unit rows in so many separated groups with a tenth of noise; their labels lie beside it."""
+    file = _CACHE / f"planted-{n}-{groups}-{d}.npy"
+    if not file.exists():
+        random = np.random.default_rng(0)
+        centres = random.normal(size=(groups, d)) / np.sqrt(d)
+        labels = random.integers(0, groups, n)
+        flat = random.normal(size=(groups, 16, d)) / np.sqrt(d)
+        rows = centres[labels] + 0.7 * np.einsum("nj,njd->nd", random.normal(size=(n, 16)), flat[labels]) / 4
+        noise = random.random(n) < 0.1
+        rows[noise] = random.normal(size=(int(noise.sum()), d)) / np.sqrt(d)
+        _save(file.with_suffix(".labels.npy"), np.where(noise, -1, labels))
+        _save(file, (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+    return file
+
+
+def _save(file: Path, values: npt.NDArray[Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.save(file, values)
+
+
+def measured(work: Callable[..., Any], file: Path, *, rows: int | None = None, warm: int = 1, **given: Any) -> Measured:
+    """Call `work(vectors, **given)` in a fresh process: `warm` times unmeasured on up to 300 rows, then once."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_in_child, (work, str(file), rows, warm, given))
+
+
+def _in_child(work: Callable[..., Any], file: str, rows: int | None, warm: int, given: dict[str, Any]) -> Measured:
+    vectors = np.ascontiguousarray(np.load(file)[:rows])
+    for _ in range(warm):
+        work(vectors[:300], **given)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    value = work(vectors, **given)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Measured(value, wall, cpu, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+class Report:
+    """Prints lines and writes them to `benchmarks/results/NAME.md`."""
+
+    def __init__(self, name: str, title: str) -> None:
+        self._file = Path("benchmarks/results") / f"{name}.md"
+        self._lines: list[str] = []
+        self.say(f"# {title}\n\nCommand: `python -m benchmarks {name}`\n")
+
+    def say(self, line: str) -> None:
+        """Print a line, keep it, and write what there is so far."""
+        print(line, flush=True)
+        self._lines.append(line)
+        self._file.parent.mkdir(exist_ok=True)
+        self._file.write_text("\n".join(self._lines) + "\n")
+
+    def head(self, *columns: str) -> None:
+        """Begin a table."""
+        self.say("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+
+    def row(self, *cells: Any) -> None:
+        """Add a row; numbers get three digits that matter."""
+        self.say("| " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells) + " |")

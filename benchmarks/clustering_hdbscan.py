@@ -1,0 +1,61 @@
+"""HDBSCAN beside the hdbscan library (default and generic) and scikit-learn's brute force, and how the cost grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks._clustering import Report, Vectors, measured, planted_vectors, text_vectors
+
+
+def ours(vectors: Vectors) -> tuple[Any, Any]:
+    from shoald.adapters.arrays import ArrayLibraries
+    from shoald.adapters.estimators import estimators_for
+    from shoald.application.cluster_stages import ClusterTools, cluster
+    from shoald.domain.clustering.parameters import HdbscanParameters
+    from shoald.domain.clustering.spaces import Space
+
+    arrays = ArrayLibraries().get("numpy")
+    tools = ClusterTools(arrays=arrays, estimators=estimators_for(arrays))
+    found = cluster(Space(vectors), HdbscanParameters(min_cluster_size=15, min_samples=5), tools=tools)
+    return found.labels, found.notes.get("rows_scanned")
+
+
+def scikit_learn_brute(vectors: Vectors) -> tuple[Any, Any]:
+    from sklearn.cluster import HDBSCAN
+
+    found = HDBSCAN(min_cluster_size=15, min_samples=6, algorithm="brute", copy=True).fit(vectors.astype(np.float64))
+    return found.labels_, None
+
+
+def hdbscan_default(vectors: Vectors) -> tuple[Any, Any]:
+    import hdbscan
+
+    return hdbscan.HDBSCAN(min_cluster_size=15, min_samples=5, core_dist_n_jobs=1).fit(vectors).labels_, None
+
+
+def main() -> None:
+    """Print the table and write it."""
+    report = Report("clustering_hdbscan", "HDBSCAN on the vectors themselves")
+    report.say("min_cluster_size 15, min_samples 5. Agreement is the adjusted Rand index with scikit-learn's labels;")
+    report.say("on text it says little, since many edges weigh the same there and ties decide.")
+    report.head("data", "method", "wall s", "cpu s", "memory MiB", "groups", "noise", "agreement", "rows scanned")
+    text, planted = text_vectors(), planted_vectors(20_000, 100)
+    cases = [("texts", text, 2500), ("texts", text, None), ("planted", planted, 2500), ("planted", planted, 5000)]
+    cases += [("planted", planted, 10_000), ("planted", planted, 20_000)]
+    for name, file, rows in cases:
+        n = rows or len(np.load(file, mmap_mode="r"))
+        peers = [scikit_learn_brute] if n <= 5000 else []
+        peers += [hdbscan_default] if n <= 2500 else []
+        known = None
+        for work in (*peers, ours):
+            one = measured(work, file, rows=rows)
+            labels, scanned = one.value
+            known = labels if work is scikit_learn_brute else known
+            agreement = float(adjusted_rand_score(known, labels)) if known is not None else "-"
+            noise = float((labels < 0).mean())
+            report.row(
+                f"{n} {name}", work.__name__, one.wall, one.cpu, one.memory, labels.max() + 1, noise, agreement, scanned
+            )
