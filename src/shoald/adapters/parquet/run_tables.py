@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class ParquetRunTables:
         batch_rows: int = 8192,
     ) -> Iterator[Mapping[str, Any]]:
         """Yield a file's columns in batches."""
-        with _opened(path) as file:
+        with _readable(), _opened(path) as file:
             wanted = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
             groups = _groups(file, where)
             for batch in file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=wanted):
@@ -55,7 +56,7 @@ class ParquetRunTables:
 
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each."""
-        with _opened(path) as file:
+        with _readable(), _opened(path) as file:
             for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
                 yield from _messages(batch, max_bytes)
 
@@ -79,11 +80,17 @@ class _Sink(io.RawIOBase):
         return len(piece)
 
 
-def _opened(path: str) -> pq.ParquetFile:
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Say of a file that cannot be read that it is damaged."""
     try:
-        return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
-    except (pa.ArrowInvalid, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError) as error:
         raise DataCorrupt(f"An artifact cannot be read: {error}.") from error
+
+
+def _opened(path: str) -> pq.ParquetFile:
+    return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
 
 
 def _to_arrow(column: Column) -> pa.Array:

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.sql.expression import bindparam
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
-from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import ExecutionStatus
 
@@ -124,16 +121,3 @@ class PostgresClusterRuns:
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found."""
         self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run)))
-
-    def naming_artifact(self, keys: Sequence[str]) -> set[str]:
-        """Return those object keys that some run still names."""
-        statement = text(
-            "SELECT DISTINCT artifact.value ->> 'key' FROM cluster_runs, jsonb_each(cluster_runs.artifacts) AS artifact"
-            " WHERE artifact.value ->> 'key' = ANY(:keys)"
-        ).bindparams(bindparam("keys", list(keys), type_=ARRAY(TEXT)))
-        return {row[0] for row in self._connection.execute(statement)}
-
-    def record_inputs(self, run_id: str, revisions: JsonObject) -> None:
-        """Note the revisions of the collections that a run reads."""
-        changed = update(cluster_runs).where(cluster_runs.c.run_id == run_id).values(revisions=dict(revisions))
-        self._connection.execute(changed)

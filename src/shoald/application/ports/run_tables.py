@@ -16,7 +16,7 @@ Columns = Mapping[str, Column]
 class ByteSink(Protocol):
     """Takes bytes in order."""
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes, /) -> object:
         """Append a piece."""
         ...
 

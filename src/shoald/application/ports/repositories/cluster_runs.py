@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Protocol
 
 from shoald.application.listing import Selection
-from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 
 
@@ -46,14 +45,6 @@ class ClusterRunRepository(Protocol):
 
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found: state, figures, centroids, artifacts, times."""
-        ...
-
-    def naming_artifact(self, keys: Sequence[str]) -> set[str]:
-        """Return those object keys that some run still names."""
-        ...
-
-    def record_inputs(self, run_id: str, revisions: JsonObject) -> None:
-        """Note the revisions of the collections that a run reads."""
         ...
 
     def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:

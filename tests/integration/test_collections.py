@@ -1,0 +1,199 @@
+"""Collections, their documents and their vectors in a real PostgreSQL, and the snapshots that runs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
+from shoald.application.collection_documents import Import, Upsert
+from shoald.application.collections import BuiltIndex, publish_index_collection
+from shoald.application.document_vectors import IncomingDocument
+from shoald.application.listing import ListQuery, SortKey
+from shoald.domain.failures import Conflict, InvalidVectors
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from support.cluster_world import ClusterWorld, cluster_world
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
+    with cluster_world(postgres_database, data_dir) as made:
+        yield made
+
+
+def stored_vectors(world: ClusterWorld, collection_id: str, ids: list[str]) -> dict[str, list[float]]:
+    with world.adapters.open_unit_of_work() as uow:
+        found = uow.collections.vectors(collection_id, ids)
+    return {one: named["v"].tolist() if "v" in named else [] for one, named in found.items()}
+
+
+def one_document(document_id: str, dimension: int) -> DocumentBatch:
+    vectors = VectorColumn(name="v", values=np.ones((1, dimension), np.float32))
+    return DocumentBatch(ids=[document_id], payloads=[{}], vectors=[vectors])
+
+
+def test_ids_of_any_length_keep_their_own_vectors(world: ClusterWorld) -> None:
+    ids = ["a", "bb", "é", "日本語", "x" * 512, "d'; --", "  ", "%", "c" * 36, "dd"]
+    vectors = np.random.default_rng(0).normal(size=(len(ids), 5)).astype(np.float32)
+    collection_id = world.store(vectors, ids=ids)
+    assert stored_vectors(world, collection_id, ids) == {
+        one: vector.tolist() for one, vector in zip(ids, vectors, strict=True)
+    }
+
+
+def test_copy_pieces_are_bounded_and_whole() -> None:
+    ids = encoded_ids([f"{at:036d}" for at in range(3000)])
+    vectors = np.ones((3000, 384), np.float32)
+    pieces = list(copy_pieces(("col_1", "v"), ids, vectors))
+    assert max(map(len, pieces)) <= 1 << 20
+    row = 2 + (4 + 5) + (4 + 1) + (4 + 36) + (4 + 4 * 384)
+    assert sum(map(len, pieces)) == 19 + 3000 * row + 2
+
+
+def test_a_document_that_comes_again_is_replaced_with_all_its_vectors(world: ClusterWorld) -> None:
+    collection_id = world.store(np.eye(3, dtype=np.float32), ids=["a", "b", "c"])
+    again = [IncomingDocument("b", {"new": 1}, {"v": [5, 5, 5]}), IncomingDocument("c", {}, {})]
+    world.use_cases.collection_documents.upsert(
+        world.caller, Upsert(namespace="default", collection="things", documents=again)
+    )
+    assert stored_vectors(world, collection_id, ["a", "b", "c"]) == {"a": [1, 0, 0], "b": [5, 5, 5], "c": []}
+    with world.adapters.open_unit_of_work() as uow:
+        stored = uow.collections.find("ns_default", "things")
+    assert stored is not None
+    assert (stored.document_count, stored.revision) == (3, 2)
+
+
+def test_an_import_that_fails_in_its_middle_stores_nothing(world: ClusterWorld) -> None:
+    collection_id = world.store(np.eye(3, dtype=np.float32))
+
+    def batches() -> Iterator[DocumentBatch]:
+        yield DocumentBatch(
+            ids=["new"], payloads=[{}], vectors=[VectorColumn(name="v", values=np.ones((1, 3), np.float32))]
+        )
+        yield DocumentBatch(
+            ids=["bad"], payloads=[{}], vectors=[VectorColumn(name="v", values=np.ones((1, 2), np.float32))]
+        )
+
+    with pytest.raises(InvalidVectors):
+        world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), batches())
+    page = world.use_cases.collection_documents.list(world.caller, collection_id, ListQuery(include_total=True))
+    assert page.total == 3
+
+
+def test_an_import_may_replace_everything(world: ClusterWorld) -> None:
+    world.store(np.eye(3, dtype=np.float32))
+    batch = DocumentBatch(
+        ids=["x"], payloads=[{}], vectors=[VectorColumn(name="v", values=np.ones((1, 3), np.float32))]
+    )
+    world.use_cases.collection_documents.import_batches(
+        world.caller, Import(collection="things", replace=True), [batch]
+    )
+    page = world.use_cases.collection_documents.list(world.caller, "things", ListQuery(include_total=True))
+    assert [read.document.document_id for read in page.items] == ["x"]
+
+
+def test_pages_in_the_order_of_ids_miss_nothing_while_documents_come(world: ClusterWorld) -> None:
+    world.store(np.ones((10, 2), np.float32), ids=[f"k{at}" for at in range(10)])
+    documents = world.use_cases.collection_documents
+    first = documents.list(world.caller, "things", ListQuery(limit=5))
+    world.store(np.ones((1, 2), np.float32), ids=["a-before"])
+    second = documents.list(world.caller, "things", ListQuery(limit=50, cursor=first.next_cursor))
+    seen = [read.document.document_id for page in (first, second) for read in page.items]
+    assert seen == [f"k{at}" for at in range(10)]
+
+
+def test_documents_are_sorted_by_their_payload(world: ClusterWorld) -> None:
+    world.store(np.ones((12, 2), np.float32))
+    query = ListQuery(limit=3, sort=(SortKey(field="n", descending=True),))
+    page = world.use_cases.collection_documents.list(world.caller, "things", query)
+    assert [read.document.payload["n"] for read in page.items] == [11, 10, 9]
+
+
+def test_a_snapshot_is_read_once_and_follows_the_revision(world: ClusterWorld) -> None:
+    vectors = np.random.default_rng(1).normal(size=(500, 8)).astype(np.float32)
+    collection_id = world.store(vectors, ids=[f"{999 - at}" for at in range(500)])
+    snapshots = world.adapters.cluster_inputs._snapshots
+    first = snapshots.open(collection_id, "v", dimension=8, revision=1)
+    again = snapshots.open(collection_id, "v", dimension=8, revision=1)
+    assert (first.was_read, again.was_read) == (True, False)
+    assert first.sha256 == again.sha256
+    assert list(first.ids) == sorted(f"{999 - at}".encode() for at in range(500))
+    assert np.array_equal(first.vectors, vectors[::-1])
+    world.store(np.ones((1, 8), np.float32), ids=["new"])
+    newer = snapshots.open(collection_id, "v", dimension=8, revision=2)
+    assert (newer.was_read, newer.revision, len(newer.ids)) == (True, 2, 501)
+    assert len(first.ids) == 500
+
+
+def test_equal_content_has_one_snapshot(world: ClusterWorld) -> None:
+    vectors = np.random.default_rng(1).normal(size=(50, 8)).astype(np.float32)
+    snapshots = world.adapters.cluster_inputs._snapshots
+    one, two = (world.store(vectors, collection=name) for name in ("things", "others"))
+    taken = [snapshots.open(one_id, "v", dimension=8, revision=1) for one_id in (one, two)]
+    assert taken[0].sha256 == taken[1].sha256
+
+
+def test_lost_snapshot_files_are_made_again(world: ClusterWorld, data_dir: Path) -> None:
+    collection_id = world.store(np.ones((5, 8), np.float32))
+    snapshots = world.adapters.cluster_inputs._snapshots
+    first = snapshots.open(collection_id, "v", dimension=8, revision=1)
+    for path in (data_dir / "snapshots").glob("*.npy"):
+        path.unlink()
+    again = snapshots.open(collection_id, "v", dimension=8, revision=1)
+    assert again.was_read
+    assert again.sha256 == first.sha256
+
+
+def test_vectors_are_stored_as_they_are(world: ClusterWorld) -> None:
+    world.store(np.ones((1, 8), np.float32))
+    query = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'document_vectors'::regclass AND attname = 'vector'"
+    with psycopg.connect(world.adapters.settings.database_url) as connection:
+        (storage,) = connection.execute(query).fetchone() or (None,)
+    assert storage in {"e", b"e"}
+
+
+def test_an_index_keeps_one_collection_whose_documents_are_its_chunks(world: ClusterWorld) -> None:
+    def publish(build: str, n: int) -> str:
+        built = BuiltIndex(
+            namespace_id="ns_default",
+            index_id="index-1",
+            index_name="things",
+            build_id=build,
+            embedder="mini",
+            embedder_version="1",
+            dimension=4,
+        )
+        batch = DocumentBatch(
+            ids=[f"{build}-{at}" for at in range(n)],
+            payloads=[{"content": "text", "document_id": "source", "embedding": "no"}] * n,
+            vectors=[VectorColumn(name="embedding", values=np.ones((n, 4), np.float32))],
+        )
+        with world.adapters.open_unit_of_work() as uow:
+            collection = publish_index_collection(uow, built, [batch], at=world.adapters.clock.now())
+            uow.commit()
+        return collection.collection_id
+
+    world.store(np.ones((1, 4), np.float32))
+    first = publish("b1", 3)
+    assert publish("b2", 2) == first
+    kept = world.use_cases.collections.get(world.caller, first)
+    assert (kept.index_build_id, kept.document_count) == ("b2", 2)
+    assert kept.collection_name == "things (index-1)"
+    assert kept.vector_configs[0].feature_uri == "shoal://mini@1/embedding"
+    page = world.use_cases.collection_documents.list(world.caller, first, ListQuery())
+    assert [read.document.document_id for read in page.items] == ["b2-0", "b2-1"]
+    assert page.items[0].document.payload == {
+        "content": "text",
+        "source_document_id": "source",
+        "source_embedding": "no",
+    }
+    with pytest.raises(Conflict):
+        world.store(np.ones((1, 4), np.float32), collection=first)
+    with pytest.raises(Conflict):
+        world.use_cases.collections.delete(world.caller, first)

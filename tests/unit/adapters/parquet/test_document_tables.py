@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shoald.adapters.parquet.document_tables import ArrowDocumentTables
+from shoald.domain.failures import InvalidFields
+
+TABLES = ArrowDocumentTables()
+VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+def table(**columns: Any) -> pa.Table:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(VECTORS.reshape(-1)), 3)
+    return pa.table({"document_id": ["a", "b", "c", "d"], "text": vectors, **columns})
+
+
+def stream(of: pa.Table, *, rows: int = 2) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, of.schema) as writer:
+        writer.write_table(of, max_chunksize=rows)
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_stream_may_be_cut_anywhere(size: int) -> None:
+    body = stream(table(title=["A", "B", None, "D"]))
+    batches = list(TABLES.from_stream(body[at : at + size] for at in range(0, len(body), size)))
+    assert [one for batch in batches for one in batch.ids] == ["a", "b", "c", "d"]
+    assert [one for batch in batches for one in batch.payloads] == [{"title": "A"}, {"title": "B"}, {}, {"title": "D"}]
+    assert np.array_equal(np.concatenate([batch.vectors[0].values for batch in batches]), VECTORS)
+
+
+def test_lists_of_doubles_nulls_and_whole_payloads() -> None:
+    given = pa.table(
+        {
+            "id": [1, 2, 3],
+            "v": pa.array([[1.5, 2.0], None, [3.0, 4.0]], type=pa.list_(pa.float64())),
+            "payload": [json.dumps({"k": 1}), None, "{}"],
+            "day": pa.array([0, 1, None], type=pa.date32()),
+        }
+    )
+    (batch,) = TABLES.from_stream([stream(given, rows=9)])
+    assert batch.ids == ["1", "2", "3"]
+    assert batch.payloads == [{"k": 1, "day": "1970-01-01"}, {"day": "1970-01-02"}, {}]
+    (column,) = batch.vectors
+    assert column.rows is not None
+    assert column.rows.tolist() == [0, 2]
+    assert column.values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+
+
+def test_slices_of_a_batch_keep_their_own_vectors() -> None:
+    (batch,) = TABLES.from_stream([stream(table().slice(1, 2))])
+    assert batch.vectors[0].values.tolist() == VECTORS[1:3].tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (b"no arrow", "no Arrow"),
+        (b"", "no Arrow"),
+        (stream(pa.table({"v": [[1.0]]})), "no column document_id"),
+        (stream(pa.table({"id": ["a", None]})), "every document needs an id"),
+        (stream(pa.table({"id": ["a", "b"], "v": [[1.0], [1.0, 2.0]]})), "different lengths"),
+        (stream(pa.table({"id": ["a"], "v": [[1.0, None]]})), "hold nulls"),
+        (stream(pa.table({"id": ["a"], "payload": ["{"]})), "no JSON"),
+        (stream(pa.table({"id": ["a"], "payload": ["3"]})), "must be a JSON object"),
+        (stream(table())[:-200], "cannot be read|no Arrow"),
+    ],
+)
+def test_what_cannot_be_stored_says_why(given: bytes, message: str) -> None:
+    with pytest.raises(InvalidFields, match=message):
+        list(TABLES.from_stream([given]))
+
+
+def test_files_by_their_ending(tmp_path: Path) -> None:
+    pq.write_table(table(title=list("wxyz")), tmp_path / "a.parquet")
+    np.save(tmp_path / "b.npy", np.ones((11, 2)))
+    lines = [
+        {"document_id": "x", "v": [1, 2], "tags": ["t"], "n": 5},
+        {"id": "y", "vectors": {"v": [3, 4]}, "payload": {"k": 1}},
+    ]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    (tmp_path / "d.arrow").write_bytes(stream(table()))
+    (a,) = TABLES.from_file(str(tmp_path / "a.parquet"))
+    assert (a.payloads[3], a.vectors[0].values.shape, TABLES.rows_in(str(tmp_path / "a.parquet"))) == (
+        {"title": "z"},
+        (4, 3),
+        4,
+    )
+    (b,) = TABLES.from_file(str(tmp_path / "b.npy"))
+    assert (b.ids[0], b.ids[10], TABLES.rows_in(str(tmp_path / "b.npy"))) == ("00", "10", 11)
+    (c,) = TABLES.from_file(str(tmp_path / "c.jsonl"))
+    assert (c.ids, c.payloads) == (["x", "y"], [{"tags": ["t"], "n": 5}, {"k": 1}])
+    assert c.vectors[0].values.tolist() == [[1, 2], [3, 4]]
+    assert TABLES.rows_in(str(tmp_path / "c.jsonl")) is None
+    assert sum(len(batch.ids) for batch in TABLES.from_file(str(tmp_path / "d.arrow"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.xlsx", b"", r"\*.xlsx are not read"),
+        ("a.parquet", b"PAR1", "no Parquet"),
+        ("a.npy", b"junk", "no array"),
+        ("a.jsonl", b'{"document_id":"a"}\n{', "line 2 is no JSON"),
+        ("a.jsonl", b'{"v":[1,2]}', "line 1 has no document_id"),
+        ("a.jsonl", b"[1]", "line 1 is no JSON object"),
+        ("a.jsonl", b'{"id":"a","v":[1,2]}\n{"id":"b","v":[1,2,3]}', "no lists of numbers of one length"),
+    ],
+)
+def test_a_bad_file_says_why(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidFields, match=message):
+        list(TABLES.from_file(str(tmp_path / name)))
+
+
+def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"x": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidFields, match="no array"):
+        list(TABLES.from_file(str(tmp_path / "a.npy")))

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
+from shoald.domain.clustering.parameters import HdbscanParameters, KmeansParameters
+from shoald.domain.failures import InvalidFields, Unsupported
+from shoald.domain.records.collection import Collection, VectorConfig
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def collection(name: str, *vectors: tuple[str, str | None]) -> Collection:
+    return Collection(
+        collection_id=f"col_{name}",
+        namespace_id="ns_1",
+        collection_name=name,
+        description=None,
+        index_id=None,
+        vector_configs=tuple(
+            VectorConfig(name=vector, dimension=3, metric="cosine", feature_uri=uri) for vector, uri in vectors
+        ),
+        metadata={},
+        document_count=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def problems(error: pytest.ExceptionInfo[InvalidFields]) -> list[tuple[Any, ...]]:
+    return [(problem.loc, problem.kind) for problem in error.value.problems]
+
+
+def test_the_guides_other_names_mean_the_same() -> None:
+    ours = normalized(
+        {
+            "collection_ids": ["a"],
+            "vector_config": {
+                "feature_uris": ["text"],
+                "clustering_method": "kmeans",
+                "algorithm_params": {"n_clusters": 20},
+                "sample_size": 9,
+                "vis_n_components": 3,
+            },
+        }
+    )
+    guides = normalized(
+        {
+            "source_collection_ids": ["a"],
+            "feature_addresses": ["text"],
+            "algorithm": "kmeans",
+            "algorithm_config": {"num_clusters": 20},
+            "sample_size": 9,
+            "dimension_reduction": {"method": "umap", "components": 3},
+        }
+    )
+    assert read_spec(ours) == read_spec(guides)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        {"algorithm": "kmeans", "num_clusters": 4},
+        {"clustering_method": "kmeans", "num_clusters": 4},
+        {"clustering_method": "kmeans", "kmeans_parameters": {"n_clusters": 4}},
+    ],
+)
+def test_names_that_clients_were_seen_to_send(vector: dict[str, Any]) -> None:
+    spec = read_spec(normalized({"collection_ids": ["a"], "vector_config": vector}))
+    assert isinstance(spec.algorithm, KmeansParameters)
+    assert spec.algorithm.n_clusters == 4
+
+
+def test_parameters_of_another_algorithm_are_left_out_and_named() -> None:
+    # what an official client sends when a caller writes hdbscan's parameters as a dictionary
+    asked = {"n_clusters": 8, "init": "k-means++", "min_cluster_size": 7, "verbose": 0}
+    spec = read_spec(
+        normalized(
+            {"collection_ids": ["a"], "vector_config": {"clustering_method": "hdbscan", "algorithm_params": asked}}
+        )
+    )
+    assert spec.algorithm == HdbscanParameters(min_cluster_size=7)
+    assert len(spec.warnings) == 3
+
+
+def test_a_run_may_change_what_it_is_told_to() -> None:
+    definition = normalized({"collection_ids": ["a"], "vector_config": {"clustering_method": "kmeans"}})
+    spec = read_spec(definition, {"sample_size": 5, "vis_n_components": 3, "filters": {"n": 1}})
+    assert (spec.sample_size, spec.map_dimensions, spec.filters) == (5, 3, {"n": 1})
+    assert read_spec(definition, {"defer_visualization": True}).map_dimensions is None
+    assert read_spec(definition).sample_size is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, ("vector_config", "clustering_method")),
+        ({"vector_config": {"clustering_method": "kmeans"}}, ("collection_ids",)),
+    ],
+)
+def test_what_is_missing_is_named(asked: dict[str, Any], expected: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidFields) as error:
+        normalized(asked)
+    assert problems(error) == [(("body", *expected), "missing")]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hierarchical": True},
+        {"cluster_type": "attribute"},
+        {"source_cluster_ids": ["clust_1"]},
+        {"auto_execute_on_batch": True},
+        {"enrich_source_collection": True},
+    ],
+)
+def test_what_is_not_done_is_refused_rather_than_ignored(asked: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported):
+        normalized({"collection_ids": ["a"], "algorithm": "kmeans", **asked})
+
+
+def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> None:
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "llm_labeling": {"model_name": "my-own", "enabled": True}}
+    labeling = normalized(asked)["llm_labeling"]
+    assert labeling == {"enabled": True, "parameters": {"model_name": "my-own"}}
+
+
+@pytest.mark.parametrize("name", ["list", "Enrich", "triggers", "clust_12ab", "run_1", "a/b", " a", "a\nb"])
+def test_names_that_paths_could_not_tell_apart_are_refused(name: str) -> None:
+    with pytest.raises(InvalidFields):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["topics", "Themen 2026 ü", "a:b", "listing"])
+def test_other_names_are_taken(name: str) -> None:
+    check_name(name)
+
+
+def test_a_feature_is_found_by_its_uri_its_output_or_its_bare_name() -> None:
+    one = collection("one", ("text", None), ("image", None))
+    two = collection("two", ("words", "mixpeek://text_extractor@v1/text"), ("text", None))
+    (found,) = resolve_features(["mixpeek://text_extractor@v1/text"], [one, two])
+    assert found.vector_names == {"col_one": "text", "col_two": "words"}
+    (bare,) = resolve_features(["text"], [one, two])
+    assert bare.vector_names == {"col_one": "text", "col_two": "text"}
+
+
+def test_without_a_feature_the_only_vector_is_meant() -> None:
+    (found,) = resolve_features([], [collection("one", ("v", None)), collection("two", ("v", None))])
+    assert found.vector_names == {"col_one": "v", "col_two": "v"}
+
+
+@pytest.mark.parametrize("features", [[], ["nope"]])
+def test_a_feature_that_cannot_be_told_lists_those_there_are(features: list[str]) -> None:
+    with pytest.raises(InvalidFields, match="image, text"):
+        resolve_features(features, [collection("one", ("text", None), ("image", None))])
+
+
+def test_collections_that_hold_nothing_yet_are_asked_at_the_run() -> None:
+    assert resolve_features(["text"], [collection("empty")]) == ()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoald.application.document_vectors import IncomingDocument, batch_of, check_vectors, configs_for, last_of_each
+from shoald.domain.failures import InvalidVectors
+from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
+
+
+def documents(*vectors: dict[str, Any]) -> list[IncomingDocument]:
+    return [IncomingDocument(f"d{at}", {"at": at}, given) for at, given in enumerate(vectors)]
+
+
+def test_documents_may_have_different_vectors() -> None:
+    batch = batch_of(documents({"a": [1, 2]}, {}, {"a": [3, 4], "b": [5]}))
+    a, b = batch.vectors
+    assert (a.name, a.values.tolist(), a.rows.tolist() if a.rows is not None else None) == (
+        "a",
+        [[1, 2], [3, 4]],
+        [0, 2],
+    )
+    assert (b.name, b.values.tolist(), b.rows.tolist() if b.rows is not None else None) == ("b", [[5]], [2])
+
+
+def test_the_first_batch_decides_what_the_vectors_are() -> None:
+    batch = batch_of(documents({"a": [1, 2]}))
+    assert configs_for((), batch) == (VectorConfig(name="a", dimension=2, metric="cosine"),)
+    known = (VectorConfig(name="z", dimension=9, metric="euclidean"),)
+    assert configs_for(known, batch) == known
+
+
+@pytest.mark.parametrize(
+    "vector", ["x", 3, None, True, [], ["1"], [1, None], [True], [[1]], {"indices": [1], "values": [1]}]
+)
+def test_what_is_no_list_of_numbers_is_refused(vector: Any) -> None:
+    with pytest.raises(InvalidVectors, match="'d0'"):
+        batch_of(documents({"a": vector}))
+
+
+def test_vectors_of_one_call_have_one_length() -> None:
+    with pytest.raises(InvalidVectors, match="'d1' has 3 components; 2 are expected"):
+        batch_of(documents({"a": [1, 2]}, {"a": [1, 2, 3]}))
+
+
+@pytest.mark.parametrize(
+    ("metric", "rows", "message"),
+    [
+        ("cosine", [[0, 0]], "all zero"),
+        ("euclidean", [[float("nan"), 0]], "not finite"),
+        ("euclidean", [[float("inf"), 0]], "not finite"),
+        ("euclidean", [[1, 2, 3]], "3 components; 2 are expected"),
+    ],
+)
+def test_vectors_that_cannot_be_compared_are_refused(metric: str, rows: list[list[float]], message: str) -> None:
+    batch = DocumentBatch(
+        ids=["d0"], payloads=[{}], vectors=[VectorColumn(name="a", values=np.asarray(rows, np.float32))]
+    )
+    with pytest.raises(InvalidVectors, match=message):
+        check_vectors(batch, [VectorConfig(name="a", dimension=2, metric=metric)])
+
+
+def test_zeros_are_a_place_where_distances_count() -> None:
+    batch = DocumentBatch(
+        ids=["d0"], payloads=[{}], vectors=[VectorColumn(name="a", values=np.zeros((1, 2), np.float32))]
+    )
+    check_vectors(batch, [VectorConfig(name="a", dimension=2, metric="euclidean")])
+
+
+def test_a_vector_that_the_collection_has_not_is_refused() -> None:
+    with pytest.raises(InvalidVectors, match="it has a, b"):
+        check_vectors(
+            batch_of(documents({"c": [1]})),
+            [VectorConfig(name=name, dimension=1, metric="cosine") for name in ("b", "a")],
+        )
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=12))
+def test_of_documents_with_one_id_the_last_is_kept_with_its_own_vectors(rows: list[tuple[int, bool]]) -> None:
+    given_documents = [
+        IncomingDocument(f"d{name}", {"at": at}, {"v": [float(at)]} if has_vector else {})
+        for at, (name, has_vector) in enumerate(rows)
+    ]
+    batch = last_of_each(batch_of(given_documents))
+    expected = {one.document_id: one for one in given_documents}
+    assert dict(zip(batch.ids, batch.payloads, strict=True)) == {key: one.payload for key, one in expected.items()}
+    kept = {}
+    for column in batch.vectors:
+        places = range(len(batch.ids)) if column.rows is None else column.rows.tolist()
+        kept = {batch.ids[place]: value[0] for place, value in zip(places, column.values.tolist(), strict=True)}
+    assert kept == {key: one.vectors["v"][0] for key, one in expected.items() if one.vectors}
