@@ -1,4 +1,7 @@
-"""Says whether a document fulfils a condition: the reference that SQL is held to."""
+"""Says whether a document fulfils a condition: the reference that SQL is held to.
+
+Its regular expressions are Python's, which can take long where PostgreSQL's do not: strangers' filters go to SQL.
+"""
 
 from __future__ import annotations
 

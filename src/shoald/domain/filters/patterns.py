@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 MAX_CHARACTERS = 1000
 MAX_REPEATS = 255
-MAX_REPEATS_TOGETHER = 1000
+MAX_STEPS = 2000
+"""What a pattern may come to when its counted repetitions are written out."""
 
 _BOUNDS = re.compile(r"\{(\d{1,4})(,(\d{0,4}))?\}")
 # where the two dialects spell the same thing differently
@@ -54,30 +55,43 @@ def read_pattern(source: str) -> Pattern:
 
 
 class _Tokens:
-    """Takes a pattern apart and refuses what is not in the language."""
+    """Takes a pattern apart, refuses what is not in the language, and counts how long it is written out."""
 
     def __init__(self, source: str) -> None:
         self._source, self._at = source, 0
-        self._together = 1
+        # the steps of each open group so far, and of the last thing in it, which a quantifier may repeat
+        self._steps, self._last = [0], 0
 
     def read(self) -> list[str]:
         words: list[str] = []
         while self._at < len(self._source):
             words.append(self._word())
+        self._step(0)
+        if sum(self._steps) > MAX_STEPS:
+            raise BadPattern("repeats too often")
         return words
 
     def _word(self) -> str:
         character = self._source[self._at]
+        if character in "*+?{":
+            return self._quantifier()
+        if character == "(":
+            return self._group()
+        if character == ")" and len(self._steps) > 1:
+            self._step(0)
+            self._last = self._steps.pop()
+        else:
+            self._step(1)
         if character == "\\":
             return self._escape()
         if character == "[":
             return self._class()
-        if character == "(":
-            return self._group()
-        if character in "*+?{":
-            return self._quantifier()
         self._at += 1
         return character
+
+    def _step(self, steps: int) -> None:
+        self._steps[-1] += self._last
+        self._last = steps
 
     def _escape(self) -> str:
         word = self._source[self._at : self._at + 2]
@@ -87,6 +101,8 @@ class _Tokens:
         return word
 
     def _group(self) -> str:
+        self._step(0)
+        self._steps.append(0)
         if not self._source.startswith("(?", self._at):
             self._at += 1
             return "("
@@ -111,8 +127,8 @@ class _Tokens:
         return word
 
     def _count(self, least: int, most: int) -> None:
-        self._together *= max(1, most)
-        if most > MAX_REPEATS or least > most or self._together > MAX_REPEATS_TOGETHER:
+        self._last *= max(1, most)
+        if most > MAX_REPEATS or least > most or self._last > MAX_STEPS:
             raise BadPattern("repeats too often")
 
     def _class(self) -> str:
