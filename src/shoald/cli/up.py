@@ -35,6 +35,7 @@ def up(
     except UnusableFolderError as error:
         _fail(str(error))
     if installation.supervisor_pid() is not None:
+        _wait_for_another(installation, patience=_DETACHED_SECONDS if detach else 0.0)
         _say_it_runs(installation)
     elif detach:
         _detach(installation, port=port, workers=workers, servers=servers)
@@ -51,6 +52,16 @@ def _say_it_runs(installation: Installation) -> None:
     state = installation.state()
     where = f" on {state.http}" if state else ""
     typer.echo(f"Shoal runs already{where} (data: {installation.data}, process {installation.supervisor_pid()})")
+
+
+def _wait_for_another(installation: Installation, *, patience: float) -> None:
+    """Whoever asked for a running installation gets one that is ready, though somebody else is starting it."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and installation.supervisor_pid() is not None:
+        state = installation.state()
+        if state is not None and state.state == "ready":
+            return
+        time.sleep(_POLL_SECONDS)
 
 
 def _run(installation: Installation, *, port: int, workers: int | None, servers: int | None) -> None:
@@ -104,12 +115,15 @@ def _detach(installation: Installation, *, port: int, workers: int | None, serve
 
 
 def _wait(installation: Installation, process: subprocess.Popen[bytes], log: Path, start: int) -> None:
+    """Wait for the supervisor, or for that of somebody who was quicker; ends the command when there is none."""
     deadline = time.monotonic() + _DETACHED_SECONDS
     while time.monotonic() < deadline:
+        has_ended = process.poll() is not None
+        holder = installation.supervisor_pid()
         state = installation.state()
-        if state and state.pid == process.pid and state.state == "ready":
+        if state is not None and state.state == "ready" and state.pid == holder:
             return
-        if process.poll() is not None:
+        if has_ended and holder is None:
             _fail(_since(log, start) or f"the supervisor ended with status {process.returncode}")
         time.sleep(_POLL_SECONDS)
     _fail(f"Shoal is not ready after {_DETACHED_SECONDS:.0f} s; see {log}")
