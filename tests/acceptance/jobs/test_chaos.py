@@ -135,7 +135,7 @@ class Chaos:
     def _start_what_is_gone(self) -> None:
         for name in (*WORKERS, *SCHEDULERS):
             if self.place.processes[name].popen.poll() is not None:
-                self.place.start(name.partition("-")[0], name, wait=False)
+                self.place.launch(name)
 
 
 def _signal(pid: int, number: int) -> None:
@@ -156,9 +156,8 @@ def test_nothing_is_lost_or_applied_twice_whatever_is_killed(tmp_path: Path, kil
         jobs = place.wait(place.accepted, 120)
         states = collections.Counter(job.state for job in jobs)
         most = max(job.attempt for job in jobs)
-        print(
-            f"{chaos.kills.total()} kills {dict(chaos.kills)}, {len(jobs)} jobs {dict(states)}, attempts up to {most}"
-        )
+        print(f"{chaos.kills.total()} kills {dict(chaos.kills)}, other faults {dict(chaos.others)}")
+        print(f"{len(jobs)} jobs {dict(states)}, attempts up to {most}")
         assert set(states) <= TERMINAL
         assert set(states) == {JobState.COMPLETED}
         assert len(jobs) == chaos.submitted

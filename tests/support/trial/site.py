@@ -171,12 +171,17 @@ class Site:
         ready = self.folder / f"{name}.ready"
         self.until(ready.exists, 60, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
 
+    def launch(self, name: str) -> None:
+        """Start what a name stands for: `worker`, `scheduler`, or another one with a dash; others have one slot."""
+        slots = {"SHOAL_WORKER_HEAVY_SLOTS": "0"} if "-" in name and not name.endswith("-a") else {}
+        self.start(name.partition("-")[0], name, wait=False, **slots)
+
     def ensure(self, *names: str) -> None:
         """Start those that do not run, all at once: a `worker…` or a `scheduler…`, as the name says."""
         for name in names:
             process = self.processes.get(name)
             if process is None or process.popen.poll() is not None:
-                self.start(name.partition("-")[0], name, wait=False)
+                self.launch(name)
         for name in names:
             self.wait_ready(name)
 
