@@ -19,6 +19,7 @@ sys.path.append(str(ROOT))  # the tools are scripts, in no package that is insta
 @cache
 def load_all() -> tuple[Any, ...]:
     """Import every generated module of ours and return their file descriptors."""
+    import_module("grpc_health.v1.health_pb2")
     modules = sorted((GENERATED / "shoal").rglob("*_pb2.py"))
     return tuple(
         import_module(".".join(path.relative_to(GENERATED).with_suffix("").parts)).DESCRIPTOR for path in modules

@@ -6,6 +6,8 @@ import base64
 import http.client
 import json
 import secrets
+import select
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,13 +46,30 @@ def http_sender(base_url: str) -> SendHttp:
     def send(method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
         try:
-            connection.request(method, path, body=body, headers=dict(headers))
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            sizes = {} if body is None else {"content-length": str(len(body))}
+            for name, value in ({**sizes, **headers}).items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            _send_until_answered(connection.sock, body or b"")
             answer = connection.getresponse()
             return HttpAnswer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:
             connection.close()
 
     return send
+
+
+def _send_until_answered(sock: socket.socket, body: bytes) -> None:
+    """Send a body, and stop where the answer comes before its end, as it does for one that is too large."""
+    rest = memoryview(body)
+    sock.setblocking(False)
+    while rest:
+        readable, writable, _ = select.select([sock], [sock], [], _TIMEOUT_SECONDS)
+        if readable or not writable:
+            break
+        rest = rest[sock.send(rest[:65536]) :]
+    sock.settimeout(_TIMEOUT_SECONDS)
 
 
 @dataclass

@@ -37,7 +37,7 @@ def traced(self, request, context):
     with tracing.job_span("job trial", tracing.current(), job_id="j"):
         return plain(self, request, context)
 Projects.GetProject = traced
-limits = ServerLimits(unary_threads=2, stream_threads=2, streams_per_caller=2, concurrent_calls=9, message_bytes=9999999)
+limits = ServerLimits(unary_threads=2, stream_threads=2, streams_per_caller=2, concurrent_calls=9, message_bytes=99999)
 servers = Servers(adder(SegmentSets()), limits)
 taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
 print("listens", taken.unary, taken.streams, flush=True)
@@ -69,7 +69,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 def collector() -> Iterator[tuple[Collector, int]]:
     server = grpc.server(futures.ThreadPoolExecutor(4))
     keeper = Collector()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(keeper, server)
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(keeper, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield keeper, port
