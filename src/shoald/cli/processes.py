@@ -63,18 +63,21 @@ def health(
 ) -> None:
     """Ask a server for its health over gRPC; ends with status 0 when it serves, else 1. For health checks."""
     import grpc
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
+    from grpc_health.v1 import health_pb2
 
     from shoald.settings import read_settings
 
     target = address or f"127.0.0.1:{read_settings().unary_port}"
     with grpc.insecure_channel(target) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=service), timeout=5
-            )
+            answer = check(health_pb2.HealthCheckRequest(service=service), timeout=5)
         except grpc.RpcError as error:
-            typer.echo(f"{target}: {error.code().name.lower()}", err=True)  # type: ignore[attr-defined]
+            typer.echo(f"{target}: {error.code().name.lower()}", err=True)
             raise typer.Exit(1) from error
     word = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
     typer.echo(f"{target}: {word.lower()}")
