@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from shoald.application.waiting import Patience
     from shoald.domain.records.job import Job
 
-# what a loader's child process costs before the first byte, and what it reads in a second
+# what a job that does nothing costs, and a loader's child process before the first byte; what either takes in a second
+_LEAST_SECONDS = 0.01
 _CHILD_SECONDS = 0.15
 _BYTES_PER_SECOND = 5_000_000
 
@@ -60,7 +61,7 @@ class Segmenting:
         with self._open_unit_of_work() as uow:
             _, document = _visible_version(uow, caller, version_id)
             payload = self._payload(version_id, how)
-            job = self._jobs.accept(uow, _job_request(caller, document, payload))
+            job = self._jobs.accept(uow, _job_request(caller, document, payload, len(how.source_text or "")))
             uow.commit()
         job = patience.finish(self._jobs, job)
         return self.get(caller, job.result["segment_set_version_id"])
@@ -182,9 +183,10 @@ def _put_text(objects: ObjectStore, text: str) -> str:
         return writer.publish().key
 
 
-def _job_request(caller: Caller, document: Document, payload: JsonObject) -> JobRequest:
-    size = document.metadata.get("size", 0)
-    seconds = 0.01 if "source_text_key" in payload else _CHILD_SECONDS + size / _BYTES_PER_SECOND
+def _job_request(caller: Caller, document: Document, payload: JsonObject, text_length: int) -> JobRequest:
+    has_text = "source_text_key" in payload
+    size = text_length if has_text else document.metadata.get("size", 0)
+    seconds = (_LEAST_SECONDS if has_text else _CHILD_SECONDS) + size / _BYTES_PER_SECOND
     return JobRequest(
         job_type=JobType.SEGMENTS,
         payload=payload,

@@ -71,8 +71,16 @@ def test_large_sets_are_cut_into_parts() -> None:
     items = [make_item(position, "x" * 10_000) for position in range(100)]
     parts = list(with_items("segment_set", message, [items]))
     assert len(parts) > 3
-    assert max(len(part.data) for part in parts) < 300 * 1024
+    assert max(len(part.data) for part in parts) <= 256 * 1024
     assert len(json.loads(b"".join(part.data for part in parts))["items"]) == 100
+
+
+def test_one_large_item_is_cut_too() -> None:
+    _, version = make_document(make_project())
+    message = segment_sets.to_message(make_segment_set(version, "p"))
+    parts = list(with_items("segment_set", message, [[make_item(0, "ü" * 1_000_000)]]))
+    assert max(len(part.data) for part in parts) <= 256 * 1024
+    assert json.loads(b"".join(part.data for part in parts))["items"][0]["content"] == "ü" * 1_000_000
 
 
 @settings(max_examples=20)

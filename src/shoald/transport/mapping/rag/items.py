@@ -19,19 +19,33 @@ _COLUMNS_BYTES = 1024 * 1024
 
 def with_items(name: str, stored: Message, batches: Iterable[Sequence[SetItem]]) -> Iterator[HttpBody]:
     """Yield `{<name>: <the set>, "items": [...]}` in parts; memory is that of one batch, whatever the set's size."""
-    buffer = bytearray(b"{" + orjson.dumps(name) + b":" + orjson.dumps(documented(stored)) + b',"items":[')
     content_type = "application/json"
+    for part in _parts(_pieces(name, stored, batches)):
+        yield HttpBody(content_type=content_type, data=part)
+        content_type = ""
+
+
+def _pieces(name: str, stored: Message, batches: Iterable[Sequence[SetItem]]) -> Iterator[bytes]:
+    yield b"{" + orjson.dumps(name) + b":" + orjson.dumps(documented(stored)) + b',"items":['
     separator = b""
     for batch in batches:
         for item in batch:
-            buffer += separator + orjson.dumps(item_json(item), default=dict)
+            yield separator
+            yield orjson.dumps(item_json(item), default=dict)
             separator = b","
-            if len(buffer) >= _PART_BYTES:
-                yield HttpBody(content_type=content_type, data=bytes(buffer))
-                content_type = ""
-                buffer.clear()
-    buffer += b"]}"
-    yield HttpBody(content_type=content_type, data=bytes(buffer))
+    yield b"]}"
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather small pieces and cut large ones: one item may be as large as a whole request."""
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        if len(buffer) >= _PART_BYTES:
+            yield from (bytes(buffer[at : at + _PART_BYTES]) for at in range(0, len(buffer), _PART_BYTES))
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
 
 
 def item_json(item: SetItem) -> dict[str, Any]:
