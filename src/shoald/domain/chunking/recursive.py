@@ -109,7 +109,7 @@ class _Repeated:
             counted = place + (self._run_start(place) - place) % self._length
             if counted >= high:
                 return -1
-            if self._text.startswith(self._separator, counted, self._end):
+            if counted == place or self._text.startswith(self._separator, counted, self._end):
                 return counted
             place = self._text.find(self._separator, place + 1, limit)
         return -1
@@ -120,6 +120,8 @@ class _Repeated:
         return counted if counted >= low else -1
 
     def _run_start(self, place: int) -> int:
+        if place == self._start or self._text[place - 1] != self._separator[0]:
+            return place
         run_start, known = self._run
         if not run_start <= place <= known:
             text, character, at = self._text, self._separator[0], place
