@@ -66,6 +66,7 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
         "SHOAL_DATABASE_URL": _postgres(installation).url(),
         "SHOAL_REDIS_URL": _valkey(installation).url,
         "SHOAL_QDRANT_URL": f"http://127.0.0.1:{installation.port('qdrant-owner')}",
+        "SHOAL_QDRANT_API_KEY": installation.secret("qdrant"),
         "SHOAL_SIGNING_SECRET": installation.secret("signing"),
         "SHOAL_PUBLIC_URL": http,
         "SHOAL_METRICS_PORT": str(installation.port("metrics")),
