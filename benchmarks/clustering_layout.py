@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks._clustering import Report, Vectors, measured, planted_vectors, text_vectors
@@ -25,7 +27,12 @@ def ours(vectors: Vectors, *, dimensions: int, neighbours: int, distance: float)
 def umap_learn(vectors: Vectors, *, dimensions: int, neighbours: int, distance: float) -> Vectors:
     import umap
 
-    shape = {"n_components": dimensions, "n_neighbors": neighbours, "min_dist": distance, "metric": "cosine"}
+    shape: dict[str, Any] = {
+        "n_components": dimensions,
+        "n_neighbors": neighbours,
+        "min_dist": distance,
+        "metric": "cosine",
+    }
     return np.asarray(umap.UMAP(**shape, random_state=42, n_jobs=1).fit_transform(vectors))
 
 
@@ -42,7 +49,7 @@ def main() -> None:
     vectors = np.load(file)
     near = _nearest(vectors)
     for dimensions, neighbours, distance in ((2, 15, 0.1), (3, 15, 0.1), (10, 30, 0.0), (50, 30, 0.0)):
-        given = {"dimensions": dimensions, "neighbours": neighbours, "distance": distance}
+        given: dict[str, Any] = {"dimensions": dimensions, "neighbours": neighbours, "distance": distance}
         for name, work, warm in (("ours", ours, 1), ("umap-learn cold", umap_learn, 0), ("umap-learn", umap_learn, 1)):
             if work is umap_learn and dimensions not in {2, 10}:
                 continue
@@ -60,7 +67,7 @@ def main() -> None:
             report.row(rows, dimensions, one.wall, one.cpu, one.memory)
 
 
-def _nearest(vectors: Vectors) -> np.ndarray:
+def _nearest(vectors: Vectors) -> Any:
     from sklearn.neighbors import NearestNeighbors
 
     metric = "cosine" if vectors.shape[1] > 100 else "euclidean"

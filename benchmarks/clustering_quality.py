@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def stages(vectors: Vectors, *, dimensions: int) -> dict[str, float]:
     return took | {"groups": found.count}
 
 
-def _labels(vectors: Vectors, k: int) -> np.ndarray:
+def _labels(vectors: Vectors, k: int) -> Any:
     return (vectors @ vectors[: min(k, len(vectors) // 4)].T).argmax(axis=1).astype(np.int32)
 
 

@@ -8,6 +8,7 @@ the others.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ def spanning_tree(
     cosine = neighbours.metric == "cosine"
     distances = np.sqrt(2 * neighbours.distances) if cosine else neighbours.distances
     measured = Neighbours(neighbours.ids, distances, neighbours.metric)
-    search = _Search(vectors, measured, core, np.sqrt(alpha) if cosine else alpha, backend)
+    search = _Search(vectors, measured, core, math.sqrt(alpha) if cosine else alpha, backend)
     edges = search.run(step)
     if cosine:
         edges[:, 2] = edges[:, 2] ** 2 / 2
@@ -87,7 +88,8 @@ class _Search:
         self.component = np.arange(n)
         self.edges: list[npt.NDArray[Any]] = []
         self.scanned = 0
-        self.device = (backend.send(rows), backend.send(squares), backend.send(self.core.astype(np.float32)))
+        doubled, reach = np.ascontiguousarray(-2 * rows.T), np.square(alpha * self.core).astype(np.float32)
+        self.device = tuple(backend.send(part) for part in (rows, doubled, squares, reach))
 
     def run(self, step: Step) -> Doubles:
         """Join components round by round; returns the edges in order."""
@@ -149,13 +151,14 @@ class _Search:
         Float32 squares choose; whatever lies within their error of the smallest is measured in float64.
         """
         xp, send = self.backend.xp, self.backend.send
-        vectors, squares, core = self.device
+        vectors, doubled, squares, core = self.device
         at, component = send(rows), send(self.component)
-        reach = squares[at][:, None] + squares[None, :] - 2 * (vectors[at, :] @ vectors.T)
-        reach = xp.maximum(reach, 0) / (self.alpha * self.alpha)
-        reach = xp.maximum(reach, xp.maximum(core[at][:, None], core[None, :]) ** 2)
+        reach = vectors[at, :] @ doubled
+        reach += squares[None, :]
+        reach += squares[at][:, None]
+        reach = xp.maximum(xp.maximum(reach, core[None, :]), core[at][:, None])
         reach = xp.where(component[at][:, None] == component[None, :], xp.inf, reach)
-        near = reach <= xp.min(reach, axis=1)[:, None] + self.slack / (self.alpha * self.alpha)
+        near = reach <= xp.min(reach, axis=1)[:, None] + self.slack
         row, other = (self.backend.fetch(x) for x in xp.nonzero(near))
         exact = np.empty(len(row))
         for first in range(0, len(row), PAIRS // 64):
