@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -84,7 +85,8 @@ class Report:
     def __init__(self, name: str, title: str) -> None:
         self._file = Path("benchmarks/results") / f"{name}.md"
         self._lines: list[str] = []
-        self.say(f"# {title}\n\nCommand: `python -m benchmarks {name}`\n")
+        load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
+        self.say(f"# {title}\n\nCommand: `python -m benchmarks {name}` ({load})\n")
 
     def say(self, line: str) -> None:
         """Print a line, keep it, and write what there is so far."""
