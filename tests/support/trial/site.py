@@ -169,7 +169,7 @@ class Site:
         """Return when a process says that it is ready."""
         process = self.processes[name]
         ready = self.folder / f"{name}.ready"
-        self.until(ready.exists, 60, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
+        self.until(ready.exists, 180, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
 
     def launch(self, name: str) -> None:
         """Start what a name stands for: `worker`, `scheduler`, or another one with a dash; others have one slot."""
