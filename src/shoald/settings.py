@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", description="Base URL under which callers reach Shoal; download links use it."
     )
 
+    web_origins: str = Field(
+        default="",
+        description="Origins of web pages that may call, by comma, besides pages of this machine.",
+    )
+
     # how much at a time
     unary_threads: int = Field(default=16, ge=1, description="Threads for short calls in one server process.")
     stream_threads: int = Field(default=32, ge=2, description="Threads for streams and waiting calls, one each.")

@@ -149,6 +149,7 @@ def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) 
         max_json_bytes=limits.max_json_bytes,
         max_message_bytes=limits.max_message_bytes,
         max_upload_bytes=limits.max_upload_bytes,
+        origins=tuple(filter(None, map(str.strip, limits.web_origins.split(",")))),
         otlp_endpoint=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
     envoy = EnvoyServer(form=form, run=installation.run, drain_seconds=limits.drain_seconds)

@@ -19,13 +19,45 @@ from shoald.transport.http_bindings import HttpBinding
 from shoald.transport.json_values import Descriptor
 
 Path = tuple[str | int, ...]
+_FREE = {"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"}
+_LARGEST_CHECKED_WHOLE = 256 * 1024
 # larger requests are not repeated in their own error
 _LARGEST_INPUT = 16 * 1024
 
 
 def problems_in(message: Message, binding: HttpBinding | None) -> list[FieldProblem]:
     """Return what the contract's rules say against a request."""
-    return [_problem(message, violation, binding) for violation in protovalidate.collect_violations(message)]
+    checked = _without_free_values(message) if message.ByteSize() > _LARGEST_CHECKED_WHOLE else message
+    return [_problem(message, violation, binding) for violation in protovalidate.collect_violations(checked)]
+
+
+def _without_free_values(message: Message) -> Message:
+    """Return a copy in which free JSON is there but empty: no rule looks into it, and vectors in it are long."""
+    copy = type(message)()
+    for field, value in message.ListFields():
+        kind = field.message_type
+        if kind is None:
+            copy.MergeFrom(type(message)(**{field.name: value}))
+        elif kind.GetOptions().map_entry:
+            _copy_map(getattr(copy, field.name), value)
+        elif field.is_repeated:
+            getattr(copy, field.name).extend(_emptied(element) for element in value)
+        else:
+            getattr(copy, field.name).SetInParent()
+            getattr(copy, field.name).CopyFrom(_emptied(value))
+    return copy
+
+
+def _copy_map(copy: Any, value: Any) -> None:
+    for key in value:
+        if isinstance(value[key], Message):
+            copy[key].CopyFrom(_emptied(value[key]))
+        else:
+            copy[key] = value[key]
+
+
+def _emptied(message: Message) -> Message:
+    return type(message)() if message.DESCRIPTOR.full_name in _FREE else _without_free_values(message)
 
 
 def _problem(message: Message, violation: Any, binding: HttpBinding | None) -> FieldProblem:
