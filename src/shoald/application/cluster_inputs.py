@@ -65,11 +65,11 @@ class ClusterInputs:
         Raises `NotEnoughPoints` when there are none, and `InvalidFields` for a feature that there is not.
         """
         features = resolve_features(spec.features, collections)
-        parts = []
-        for at, collection in enumerate(one for one in collections if one.vector_configs):
-            parts.append(
-                self._part(collection, features, spec, lambda done, at=at: step((at + done) / len(collections)))
-            )
+        filled = [one for one in collections if one.vector_configs]
+        parts = [
+            self._part(collection, features, spec, part_of(step, at, len(filled)))
+            for at, collection in enumerate(filled)
+        ]
         found = sum(len(part.ids) for part in parts)
         if found == 0:
             message = "There are no documents with vectors to cluster."
@@ -135,13 +135,15 @@ def _combined(
     found = sum(len(part.ids) for part in parts)
     kept = np.arange(found) if chosen is None else chosen
     widths = [snapshot.vectors.shape[1] for snapshot in parts[0].snapshots]
-    vectors = np.empty((len(kept), sum(widths)), dtype=np.float32)
+    whole = _whole(parts, kept)
+    vectors = np.empty((len(kept), sum(widths)), dtype=np.float32) if whole is None else whole
     ids, places, start, filled = [], [], 0, 0
     for place, part in enumerate(parts):
         if [snapshot.vectors.shape[1] for snapshot in part.snapshots] != widths:
             raise InvalidVectors("The collections have vectors of different dimensions.")
         mine = kept[(kept >= start) & (kept < start + len(part.ids))] - start
-        _fill(vectors[filled : filled + len(mine)], part, mine, _weights(features, spec))
+        if whole is None:
+            _fill(vectors[filled : filled + len(mine)], part, mine, _weights(features, spec))
         ids.append(part.ids[mine])
         places.append(np.full(len(mine), place, dtype=np.int32))
         start, filled = start + len(part.ids), filled + len(mine)
@@ -158,6 +160,14 @@ def _combined(
         content=_content(record, all_ids, all_places),
         record=record,
     )
+
+
+def _whole(parts: Sequence[_Part], kept: npt.NDArray[np.int64]) -> Floats | None:
+    """Return the mapped file itself where all of one vector of one collection is clustered: no copy is needed."""
+    if len(parts) > 1 or len(parts[0].snapshots) > 1:
+        return None
+    (snapshot,) = parts[0].snapshots
+    return snapshot.vectors if len(snapshot.ids) == len(kept) else None
 
 
 def _weights(features: Sequence[ResolvedFeature], spec: ClusterSpec) -> list[float]:

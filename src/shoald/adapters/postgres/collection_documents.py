@@ -25,19 +25,16 @@ from shoald.domain.records.collection import CollectionDocument, DocumentBatch
 if TYPE_CHECKING:
     from shoald.domain.filters import Condition
 
-_DOCUMENTS, _VECTORS = "collection_documents", "document_vectors"
 _COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "created_at", "updated_at")}
 
 _MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_documents (LIKE collection_documents) ON COMMIT DROP;
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming_vectors (LIKE document_vectors) ON COMMIT DROP;
-TRUNCATE incoming_documents, incoming_vectors
+TRUNCATE incoming_documents
 """
 # a document that is stored again loses the vectors that it does not bring any more
-_MERGE_VECTORS = """
+_REMOVE_VECTORS = """
 DELETE FROM document_vectors AS old USING incoming_documents AS new
-WHERE old.collection_id = new.collection_id AND old.document_id = new.document_id;
-INSERT INTO document_vectors SELECT * FROM incoming_vectors
+WHERE old.collection_id = new.collection_id AND old.document_id = new.document_id
 """
 _MERGE_DOCUMENTS = """
 WITH put AS (
@@ -113,8 +110,9 @@ class CollectionDocumentRows:
         stored = added = 0
         for batch in batches:
             self._connection.execute(text(_MAKE_INCOMING))
-            self._copy(collection_id, batch, at, documents="incoming_documents", vectors="incoming_vectors")
-            self._connection.execute(text(_MERGE_VECTORS))
+            self._copy_documents(collection_id, batch, at, into="incoming_documents")
+            self._connection.execute(text(_REMOVE_VECTORS))
+            self._copy_vectors(collection_id, batch)
             added += self._connection.execute(text(_MERGE_DOCUMENTS)).scalar_one()
             stored += len(batch.ids)
         self._note(collection_id, at, document_count=collections.c.document_count + added)
@@ -128,7 +126,8 @@ class CollectionDocumentRows:
         self._connection.execute(delete(collection_documents).where(_in(collection_id)))
         stored = 0
         for batch in batches:
-            self._copy(collection_id, batch, at, documents=_DOCUMENTS, vectors=_VECTORS)
+            self._copy_documents(collection_id, batch, at, into="collection_documents")
+            self._copy_vectors(collection_id, batch)
             stored += len(batch.ids)
         self._note(collection_id, at, document_count=stored, index_build_id=index_build_id)
         return stored
@@ -140,21 +139,26 @@ class CollectionDocumentRows:
             .values(revision=collections.c.revision + 1, updated_at=at, **values)
         )
 
-    def _copy(self, collection_id: str, batch: DocumentBatch, at: datetime, *, documents: str, vectors: str) -> None:
-        driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+    def _copy_documents(self, collection_id: str, batch: DocumentBatch, at: datetime, *, into: str) -> None:
         columns = "(collection_id, document_id, payload, created_at, updated_at)"
-        with driver.cursor() as cursor, cursor.copy(f"COPY {documents} {columns} FROM STDIN") as copy:
+        with self._driver.cursor() as cursor, cursor.copy(f"COPY {into} {columns} FROM STDIN") as copy:
             for document_id, payload in zip(batch.ids, batch.payloads, strict=True):
                 body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
                 copy.write_row((collection_id, document_id, body, at, at))
+
+    def _copy_vectors(self, collection_id: str, batch: DocumentBatch) -> None:
         ids = encoded_ids(batch.ids)
-        columns = "(collection_id, vector_name, document_id, vector)"
+        command = "COPY document_vectors (collection_id, vector_name, document_id, vector) FROM STDIN (FORMAT binary)"
         for column in batch.vectors:
             of_rows = ids if column.rows is None else ids[column.rows]
-            command = f"COPY {vectors} {columns} FROM STDIN (FORMAT binary)"
-            with driver.cursor() as cursor, cursor.copy(command) as copy:
+            with self._driver.cursor() as cursor, cursor.copy(command) as copy:
                 for piece in copy_pieces((collection_id, column.name), of_rows, column.values):
                     copy.write(piece)
+
+    @property
+    def _driver(self) -> psycopg.Connection[Any]:
+        driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+        return driver
 
     def documents(self, collection_id: str, selection: Selection) -> list[CollectionDocument]:
         """Return documents in the order of their ids unless sorted by other keys."""

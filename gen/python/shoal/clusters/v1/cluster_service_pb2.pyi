@@ -372,7 +372,7 @@ class ListClustersStats(_message.Message):
     """The same for each cluster on average."""
     @_builtins.property
     def clusters_by_status(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Clusters by the state of their last run, in upper case."""
+        """Clusters by the state of their last run, in upper case; `NEVER_RUN` counts those without one."""
 
     def __init__(
         self,

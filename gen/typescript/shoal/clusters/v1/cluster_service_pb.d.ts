@@ -343,7 +343,7 @@ export declare type ListClustersStats = Message<"shoal.clusters.v1.ListClustersS
   avgDocumentsPerCluster: number;
 
   /**
-   * Clusters by the state of their last run, in upper case.
+   * Clusters by the state of their last run, in upper case; `NEVER_RUN` counts those without one.
    *
    * @generated from field: map<string, int32> clusters_by_status = 4;
    */

@@ -2439,7 +2439,7 @@ class ListClustersStats(betterproto2.Message):
         4, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_INT32)
     )
     """
-    Clusters by the state of their last run, in upper case.
+    Clusters by the state of their last run, in upper case; `NEVER_RUN` counts those without one.
     """
 
 
