@@ -21,6 +21,7 @@ SECONDS = Histogram(
     ["kind"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
+_log = structlog.get_logger("shoald.jobs")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -77,5 +78,7 @@ class OpenTelemetryTracing:
                 yield
                 outcome = "returned"
             finally:
+                seconds = time.perf_counter() - started
                 ATTEMPTS.labels(name, outcome).inc()
-                SECONDS.labels(name).observe(time.perf_counter() - started)
+                SECONDS.labels(name).observe(seconds)
+                _log.info("attempt", kind=name, outcome=outcome, ms=round(seconds * 1000, 1))
