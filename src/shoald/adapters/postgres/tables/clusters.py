@@ -164,5 +164,5 @@ event.listen(
 event.listen(
     document_vectors,
     "after_create",
-    DDL("ALTER TABLE document_vectors ALTER COLUMN vector SET STORAGE EXTERNAL"),
+    DDL("ALTER TABLE document_vectors ALTER COLUMN vector SET STORAGE EXTERNAL"),  # type: ignore[no-untyped-call]
 )

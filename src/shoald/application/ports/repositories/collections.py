@@ -36,10 +36,6 @@ class CollectionRepository(Protocol):
         """Return the collection that an index keeps."""
         ...
 
-    def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
-        """Return collections, newest first unless sorted."""
-        ...
-
     def count(self, namespace_id: str, selection: Selection) -> int:
         """Count what `list` would return without limits."""
         ...
@@ -113,4 +109,8 @@ class CollectionRepository(Protocol):
 
     def keep_answer(self, namespace_id: str, key: str, request_hash: bytes, answer: JsonObject, at: datetime) -> None:
         """Store an answer under an idempotency key; raises `Unavailable` while another call stores one."""
+        ...
+
+    def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
+        """Return collections, newest first unless sorted."""
         ...
