@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -42,6 +43,15 @@ SHORT_TIMES = {
     "SHOAL_DATABASE_POOL_SIZE": "4",
     "SHOAL_JOB_MAX_FAILURES": "3",
 }
+
+
+_LIBC = ctypes.CDLL(None)  # loaded before any fork
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_the_tests() -> None:
+    """Leave nothing running when the test run itself is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass
@@ -159,6 +169,7 @@ class Site:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                preexec_fn=_die_with_the_tests,  # noqa: PLW1509 - it calls one function, loaded before
             )
         self.processes[name] = process = Process(name, popen, log)
         if wait:
