@@ -85,6 +85,7 @@ class _Search:
         self.slack = float(2 * product_error(2 * longest, rows.shape[1]))
         unlisted = distances[:, -1] / alpha if k < n else np.full(n, np.inf)
         self.bound = np.maximum(self.core, unlisted)
+        self.found, self.found_at = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
         self.component = np.arange(n)
         self.edges: list[npt.NDArray[Any]] = []
         self.scanned = 0
@@ -120,11 +121,13 @@ class _Search:
         self.component = np.unique(self.component, return_inverse=True)[1]
 
     def _listed(self) -> tuple[Doubles, Integers]:
-        """Return each row's cheapest listed edge out of its component, ties to the smaller other row."""
+        """Return each row's cheapest known edge out of its component: listed (ties to the smaller row) or scanned."""
         outside = np.where(self.component[self.ids] != self.component[:, None], self.reach, np.inf)
         weight = outside.min(axis=1)
         other = np.where(outside == weight[:, None], self.ids, len(self.rows)).min(axis=1)
-        return weight, np.minimum(other, len(self.rows) - 1).astype(np.int64)
+        scanned = (self.component[self.found_at] != self.component) & (self.found < weight)
+        other = np.minimum(other, len(self.rows) - 1).astype(np.int64)
+        return np.where(scanned, self.found, weight), np.where(scanned, self.found_at, other)
 
     def _prove(self, weight: Doubles, other: Integers, step: Step) -> None:
         """Scan, nearest bound first, the rows that could hold a cheaper edge than their component's best."""
@@ -141,6 +144,9 @@ class _Search:
             better = found < weight[rows]
             weight[rows[better]], other[rows[better]] = found[better], where[better]
             np.minimum.at(best, self.component[rows], found)
+            # all that is outside now and later lies at least this far away
+            self.bound[rows] = np.maximum(self.bound[rows], found)
+            self.found[rows], self.found_at[rows] = found, where
             waiting = waiting[self.bound[waiting] < best[self.component[waiting]]]
             self.scanned += len(rows)
             step(1 - (len(sizes) - 1) / len(self.rows))
