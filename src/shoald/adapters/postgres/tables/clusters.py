@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     CheckConstraint,
     Column,
     DateTime,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -149,20 +147,3 @@ Index(
     "ix_cluster_runs_newest", cluster_runs.c.cluster_id, cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc()
 )
 Index("ix_cluster_runs_job_id", cluster_runs.c.job_id)
-
-# everything belongs to a namespace, so there is one from the start
-event.listen(
-    namespaces,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call] # SQLAlchemy leaves its constructor untyped
-        "INSERT INTO namespaces (namespace_id, namespace_name, description, mode, created_at, updated_at)"
-        " VALUES ('ns_default', 'default', 'Where callers are who name none.', 'managed', now(), now())"
-        " ON CONFLICT DO NOTHING"
-    ),
-)
-# floats do not compress, and a value that may be compressed is looked at for nothing; short rows stay in the main table
-event.listen(
-    document_vectors,
-    "after_create",
-    DDL("ALTER TABLE document_vectors ALTER COLUMN vector SET STORAGE EXTERNAL"),  # type: ignore[no-untyped-call]
-)

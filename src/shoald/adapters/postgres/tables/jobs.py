@@ -6,7 +6,6 @@ The states and their edges are `domain/job_states.py`; what a single row can sho
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    event,
     func,
     text,
 )
@@ -152,23 +150,3 @@ workers = Table(
     Column("slots", Integer, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
 )
-
-# A CHECK sees one version of a row; only a trigger sees that an ended job is being changed.
-event.listen(
-    jobs,
-    "after_create",
-    DDL(
-        f"""
-        CREATE OR REPLACE FUNCTION jobs_keep_their_end() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF OLD.state IN ({_TERMINAL}) AND (NEW.state, NEW.attempt, NEW.finished_at, NEW.result)
-                IS DISTINCT FROM (OLD.state, OLD.attempt, OLD.finished_at, OLD.result) THEN
-                RAISE EXCEPTION 'job %% has ended as %%', OLD.job_id, OLD.state USING ERRCODE = 'check_violation';
-            END IF;
-            RETURN NEW;
-        END $$;
-        CREATE TRIGGER jobs_keep_their_end BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION jobs_keep_their_end();
-        """
-    ),
-)
-event.listen(jobs, "after_drop", DDL("DROP FUNCTION IF EXISTS jobs_keep_their_end()"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, Column, LargeBinary, Table, Text, event
+from sqlalchemy import Column, LargeBinary, Table, Text
 
 from shoald.adapters.postgres.tables import metadata
 
@@ -12,10 +12,4 @@ embeddings = Table(
     Column("embedder", Text, primary_key=True),
     Column("content_hash", LargeBinary, primary_key=True),
     Column("vector", LargeBinary, nullable=False),
-)
-
-event.listen(
-    embeddings,
-    "after_create",
-    DDL("ALTER TABLE embeddings ALTER COLUMN vector SET STORAGE EXTERNAL"),  # type: ignore[no-untyped-call]
 )

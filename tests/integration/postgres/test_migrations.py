@@ -1,0 +1,58 @@
+"""The migrations give the schema that the tables describe, and can be taken back."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
+from shoald.adapters.postgres.migrating import configuration, current_revision, migrate, newest_revision
+from shoald.adapters.postgres.tables import metadata
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_migrated_schema_is_that_of_the_tables(postgres_database: str) -> None:
+    migrate(postgres_database)
+    engine = make_engine(postgres_database, DatabaseLimits())
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_vectors_are_stored_uncompressed_beside_their_rows(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database) as connection:
+        stored = connection.execute(
+            "SELECT attrelid::regclass::text, attstorage FROM pg_attribute WHERE attname = 'vector' AND attnum > 0"
+            " AND attrelid IN ('embeddings'::regclass, 'document_vectors'::regclass) ORDER BY 1"
+        ).fetchall()
+    assert stored == [("document_vectors", "e"), ("embeddings", "e")]
+
+
+def test_the_namespace_default_is_there_from_the_start(postgres_database: str) -> None:
+    with psycopg.connect(postgres_database) as connection:
+        assert connection.execute("SELECT namespace_name FROM namespaces").fetchall() == [("default",)]
+
+
+def test_down_and_up_again_gives_the_same_schema(postgres_database: str) -> None:
+    before = _columns(postgres_database)
+    engine = make_engine(postgres_database, DatabaseLimits())
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "base")
+    engine.dispose()
+    assert current_revision(postgres_database) is None
+    migrate(postgres_database)
+    assert current_revision(postgres_database) == newest_revision()
+    assert _columns(postgres_database) == before
+
+
+def _columns(url: str) -> list[tuple[str | None, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+            " WHERE table_schema = 'public' ORDER BY 1, ordinal_position"
+        ).fetchall()
