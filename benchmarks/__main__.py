@@ -1,4 +1,4 @@
-"""Runs the benchmarks one after another: `python -m benchmarks [name …]`; `--gpu` takes those that need a CUDA device."""
+"""Runs the benchmarks one after another: `python -m benchmarks [name …]`; `--gpu` takes those for a CUDA device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import benchmarks
 
 
 def main() -> None:
-    """Run the named benchmarks, or all of the wanted kind; each prints its own table and writes it to `benchmarks/results`."""
+    """Run the named benchmarks, or all of the wanted kind; each prints its table and writes it to `benchmarks/results`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--gpu", action="store_true")

@@ -1,4 +1,4 @@
-"""Puts into README.md what is written elsewhere: the examples and the table of settings; `--check` fails on a difference."""
+"""Puts into README.md what is written elsewhere, examples and settings; `--check` fails on a difference."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 # what a build costs besides its embeddings, and how many texts a second each provider embeds; an endpoint's pace is
 # not known, so its builds always go to a worker
 _LEAST_SECONDS = 0.05
-_TEXTS_PER_SECOND = {
+_TEXTS_PER_SECOND: dict[str, float] = {
     EmbeddingProvider.MOCK: 5_000.0,
     EmbeddingProvider.LOCAL: 150.0,
     EmbeddingProvider.HUGGINGFACE: 150.0,

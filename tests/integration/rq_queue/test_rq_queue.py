@@ -95,7 +95,7 @@ class _Hostile:
 def _push(connection: redis.Redis, name: str, data: bytes, **fields: str) -> None:
     """Put an entry into the queue as somebody would who can write to Redis."""
     key = CarriedJob.key_for(name)
-    content = {"data": data, "origin": QUEUE_PREFIX + "short", "status": "queued", **fields}
+    content: dict[str, bytes | str] = {"data": data, "origin": QUEUE_PREFIX + "short", "status": "queued", **fields}
     for field, value in content.items():
         connection.hset(key, field, value)
     connection.rpush(f"rq:queue:{QUEUE_PREFIX}short", name)
