@@ -11,7 +11,7 @@ import benchmarks
 
 
 def main() -> None:
-    """Run the named benchmarks, or all of the wanted kind; each prints its table and writes it to `benchmarks/results`."""
+    """Run the named benchmarks, or all of the wanted kind; each prints its table and writes it to `results`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--gpu", action="store_true")
