@@ -7,3 +7,26 @@ from typing import Any
 
 JsonObject = Mapping[str, Any]
 """A JSON object: finite numbers, text without NUL, integers within ±2^53 (what a protobuf Struct carries exactly)."""
+
+MOST_LEVELS = 24
+"""How deep a free object may be nested. Protobuf's readers stop at 100 messages, of which each level takes three;
+the answers that show a stored object need the rest."""
+_LARGEST_EXACT = 2**53
+
+
+def flaw_of(value: Any, levels: int = MOST_LEVELS) -> str | None:
+    r"""Return what keeps parsed JSON from being stored and shown again as it is, or None.
+
+    >>> flaw_of({"a": [1, "b", None]}), flaw_of({"a": "\0"}), flaw_of([2**53 + 1])
+    (None, 'text must not contain NUL characters', 'integers beyond 2^53 are not carried exactly')
+    """
+    if isinstance(value, str):
+        return "text must not contain NUL characters" if "\0" in value else None
+    if isinstance(value, int):
+        return "integers beyond 2^53 are not carried exactly" if abs(value) > _LARGEST_EXACT else None
+    if not isinstance(value, dict | list):
+        return None
+    if levels == 0:
+        return f"objects and lists may be nested at most {MOST_LEVELS} levels deep"
+    members = [*value, *value.values()] if isinstance(value, dict) else value
+    return next((flaw for member in members if (flaw := flaw_of(member, levels - 1))), None)

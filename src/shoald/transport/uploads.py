@@ -12,13 +12,14 @@ from python_multipart.multipart import parse_options_header
 
 from shoald.application.documents import DEFAULT_MIME, FileInfo
 from shoald.domain.failures import FieldProblem, InvalidFields
+from shoald.domain.json_types import flaw_of
 
 _MULTIPART = b"multipart/form-data"
 _FILE, _PARAMS = "file", "parser_params_json"
 _MOST_FIELD_BYTES = 1024 * 1024
 _LONGEST_FILENAME = 500
 _LONGEST_MIME = 200
-_NUL_ESCAPE = b"\\u0000"
+_LONGEST_BOUNDARY = 200  # RFC 2046 allows 70
 
 
 class FormReader:
@@ -135,20 +136,21 @@ def parser_params(text: bytes) -> dict[str, Any] | None:
         raise InvalidFields.field("body", _PARAMS, kind="json_invalid", message=message) from error
     if value is not None and not isinstance(value, dict):
         raise InvalidFields.field("body", _PARAMS, kind="dict_type", message="Input should be a valid dictionary")
-    if _NUL_ESCAPE in orjson.dumps(value):
-        message = "Value error, text must not contain NUL characters"
-        raise InvalidFields.field("body", _PARAMS, message=message)
+    if flaw := flaw_of(value):
+        raise InvalidFields.field("body", _PARAMS, message=f"Value error, {flaw}")
     return value
 
 
 def _boundary(content_type: str) -> bytes:
-    kind, options = parse_options_header(content_type)
+    kind, options = parse_options_header(content_type.encode())
     if kind.lower() != _MULTIPART:
         message = f"Field required: the body must be multipart/form-data, not {content_type or 'of no content type'}"
         raise InvalidFields([FieldProblem(("body", _FILE), "missing", message)])
     boundary = options.get(b"boundary")
     if not boundary:
         raise _malformed("its content type names no boundary")
+    if len(boundary) > _LONGEST_BOUNDARY:
+        raise _malformed(f"its boundary has more than {_LONGEST_BOUNDARY} characters")
     return boundary
 
 

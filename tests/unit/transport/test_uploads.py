@@ -78,6 +78,8 @@ def test_a_large_file_passes_through_in_constant_memory() -> None:
         ([b""], "application/json", (("body", "file"), "missing")),
         ([b""], "", (("body", "file"), "missing")),
         ([form(b"x")], "multipart/form-data", (("body",), "value_error")),
+        ([form(b"x")], f"multipart/form-data; boundary={'b' * 300}", (("body",), "value_error")),
+        ([form(b"x")], "multipart/form-data; boundary=\u4f60", (("body",), "value_error")),
         ([form(b"x")[:-6]], CONTENT_TYPE, (("body",), "value_error")),
         ([b"no form"], CONTENT_TYPE, (("body",), "value_error")),
         ([b"--bound--\r\n"], CONTENT_TYPE, (("body", "file"), "missing")),
@@ -95,6 +97,8 @@ def test_broken_forms_are_refused_by_name(
 def test_parser_params_are_an_object_or_nothing() -> None:
     assert parser_params(b"null") is None
     assert parser_params(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
-    for text in (b"NaN", b'"text"', b'{"a": "\\u0000"}', b"[" * 5000):
+    assert parser_params(rb'{"a": "\\u0000"}') == {"a": r"\u0000"}
+    too_deep = b'{"a":' * 25 + b"1" + b"}" * 25
+    for text in (b"NaN", b'"text"', b'{"a": "\\u0000"}', b"[" * 5000, too_deep, b'{"a": 9007199254740993}'):
         with pytest.raises(InvalidFields):
             parser_params(text)

@@ -10,6 +10,8 @@ from shoald.domain.json_types import JsonObject
 
 DEFAULT_CHUNK_SIZE = 4000
 DEFAULT_CHUNK_OVERLAP = 200
+MOST = 1_000_000_000
+"""No text is longer; a number that no machine word holds is refused here rather than met later."""
 
 
 def refuse(name: str, value: Any, reason: str) -> InvalidChunkerParams:
@@ -38,6 +40,8 @@ def integer(params: JsonObject, name: str, default: int, *, at_least: int) -> in
         raise refuse(name, value, "must be a whole number")
     if number < at_least:
         raise refuse(name, value, f"must be at least {at_least}")
+    if number > MOST:
+        raise refuse(name, value, f"must be at most {MOST}")
     return number
 
 

@@ -60,6 +60,7 @@ def test_a_number_may_be_written_in_three_ways(params: dict[str, object]) -> Non
         ("chunk_size", {"chunk_size": 0}),
         ("chunk_size", {"chunk_size": -5}),
         ("chunk_size", {"chunk_size": 1.5}),
+        ("chunk_size", {"chunk_size": 1e300}),
         ("chunk_size", {"chunk_size": True}),
         ("chunk_size", {"chunk_size": "many"}),
         ("chunk_size", {"chunk_size": float("inf")}),

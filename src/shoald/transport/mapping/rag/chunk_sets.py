@@ -35,5 +35,5 @@ def cutting_of(
     """Return how a request wants a segment set cut."""
     return Cutting(
         strategy=request.strategy if request.HasField("strategy") else ChunkStrategy.RECURSIVE,
-        params=object_of(request.chunker_params),
+        params=object_of(request.chunker_params, "chunker_params"),
     )

@@ -56,5 +56,5 @@ def file_info_of(info: document_service_pb2.DocumentInfo) -> FileInfo:
     return FileInfo(
         filename=info.filename,
         mime=info.mime if info.HasField("mime") else None,
-        parser_params=object_of(info.parser_params),
+        parser_params=object_of(info.parser_params, "info", "parser_params"),
     )

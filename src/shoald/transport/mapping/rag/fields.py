@@ -10,7 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from shoald.application.whole_lists import Listed, ListRange
 from shoald.domain.cursors import cursor_of, offset_of
-from shoald.domain.json_types import JsonObject
+from shoald.domain.failures import InvalidFields
+from shoald.domain.json_types import JsonObject, flaw_of
 from shoald.transport.calls import answer_header
 from shoald.transport.json_values import plain_object, to_struct
 
@@ -42,9 +43,15 @@ def to_object(value: JsonObject) -> Struct:
     return to_struct(value)
 
 
-def object_of(value: Struct) -> dict[str, Any]:
-    """Return a free object of a request; one that was not given is empty."""
-    return plain_object(value)
+def object_of(value: Struct, *loc: str) -> dict[str, Any]:
+    """Return the free object that stands at `loc` in a body; one that was not given is empty.
+
+    Raises `InvalidFields` for one that could be stored but not be shown again.
+    """
+    given = plain_object(value)
+    if flaw := flaw_of(given):
+        raise InvalidFields.field("body", *loc, message=f"Value error, {flaw}")
+    return given
 
 
 def list_range(request: RangeRequest) -> ListRange:

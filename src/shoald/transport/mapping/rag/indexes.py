@@ -63,8 +63,8 @@ def new_index_of(request: index_service_pb2.CreateIndexRequest) -> NewIndex:
         name=request.name,
         provider=request.provider if request.HasField("provider") else IndexProvider.QDRANT,
         index_type=request.index_type if request.HasField("index_type") else DEFAULT_INDEX_TYPE,
-        config=object_of(request.config),
-        params=object_of(request.params),
+        config=object_of(request.config, "config"),
+        params=object_of(request.params, "params"),
     )
 
 
@@ -72,6 +72,6 @@ def new_build_of(request: index_service_pb2.CreateIndexBuildRequest) -> NewBuild
     """Return what to build; only the word `async` is asynchronous."""
     return NewBuild(
         chunk_set_version_id=request.chunk_set_version_id,
-        params=object_of(request.params),
+        params=object_of(request.params, "params"),
         is_async=request.execution_mode == _ASYNC,
     )

@@ -26,7 +26,7 @@ def to_message(project: Project) -> project_pb2.Project:
 
 def settings_of(message: project_pb2.ProjectSettings) -> JsonObject:
     """Return settings as they are stored; members that are not given are null or empty."""
-    settings: dict[str, Any] = {"extra": object_of(message.extra)}
+    settings: dict[str, Any] = {"extra": object_of(message.extra, "settings", "extra")}
     for name in ("default_retrieval_preset", "default_chunking_preset"):
         settings[name] = getattr(message, name) if message.HasField(name) else None
     return settings

@@ -34,6 +34,6 @@ def segmentation_of(
     """Return how a request wants a version segmented."""
     return Segmentation(
         loader_type=request.loader_type,
-        loader_params=object_of(request.loader_params),
+        loader_params=object_of(request.loader_params, "loader_params"),
         source_text=request.source_text if request.HasField("source_text") else None,
     )
