@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[Adapter
     from shoald.adapters.telemetry.setup import set_up_telemetry
     from shoald.entrypoints.telemetry import telemetry_of
     from shoald.settings import read_settings
-    from shoald.wiring import Adapters, ChildPlace, build_job_handlers, build_worker_child, warm_up
+    from shoald.wiring import Adapters, ChildPlace, Warming, build_job_handlers, build_worker_child
 
     settings = read_settings()
     set_up_telemetry("shoal-worker-child", telemetry_of(settings))
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[Adapter
 
     def warm() -> None:
         if add_handlers is None:
-            warm_up(adapters, options.queue)
+            Warming(adapters, options.queue).begin()
 
     build_worker_child(adapters, place, warm).run()
     adapters.close()

@@ -134,5 +134,5 @@ KINDS: dict[str, Callable[[JobContext, JsonObject], None]] = {
 def add_handlers(adapters: Any) -> None:
     """Let a process run trial jobs, on both queues."""
     handler = TrialHandler(adapters.open_unit_of_work)
-    adapters.job_handlers[TRIAL] = handler
-    adapters.job_handlers[HEAVY_TRIAL] = handler
+    adapters.job_handlers.add(TRIAL, lambda: handler)
+    adapters.job_handlers.add(HEAVY_TRIAL, lambda: handler)

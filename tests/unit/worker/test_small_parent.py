@@ -7,20 +7,37 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import shoald
 
 SOURCE = Path(shoald.__file__).parent
-HEAVY = ("scipy", "sklearn", "faiss", "onnxruntime", "umap", "hdbscan", "numba", "pyarrow", "grpc", "torch")
+HEAVY = (
+    "scipy",
+    "sklearn",
+    "faiss",
+    "onnxruntime",
+    "umap",
+    "hdbscan",
+    "numba",
+    "pyarrow",
+    "grpc",
+    "torch",
+    "rich",
+    "tiktoken",
+)
 
 
-def test_the_parent_loads_no_numerics() -> None:
+@pytest.mark.parametrize("build", ["build_worker_parent(adapters, ['child'], print)", "build_scheduler(adapters)"])
+def test_the_parent_and_the_scheduler_load_no_numerics(build: str) -> None:
     program = (
         "import sys\n"
+        "from shoald.entrypoints import schedule, work\n"
         "from shoald.settings import Settings\n"
         "from shoald.wiring import Adapters, build_job_handlers, build_scheduler, build_worker_parent\n"
         "adapters = Adapters(Settings())\n"
         "build_job_handlers(adapters)\n"
-        "build_worker_parent(adapters, ['child'], print)\n"
+        f"{build}\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

@@ -9,7 +9,14 @@ from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import orjson
-import structlog
+
+if "rich" not in sys.modules:  # structlog would load it, a quarter of a second at each start, for a terminal's colours
+    sys.modules["rich"] = None  # type: ignore[assignment] # what the import system takes for "there is none"
+    import structlog
+
+    del sys.modules["rich"]
+else:
+    import structlog
 
 EventDict = MutableMapping[str, Any]
 

@@ -1,8 +1,4 @@
-"""The only place that picks concrete adapters and hands them to use cases.
-
-Each process builds what it needs: `Adapters` makes every adapter at its first use, and heavy libraries are
-imported where they are used, so that a worker's parent or the scheduler stays small.
-"""
+"""The outside of one process: each adapter is made at its first use, and imported there."""
 
 from __future__ import annotations
 
@@ -20,21 +16,13 @@ from shoald.adapters.system_clock import SystemClock
 from shoald.application.job_attempts import JobRunner, Terms, Unwatched
 from shoald.application.job_dispatch import JobDispatch
 from shoald.application.job_moves import JobMoves
-from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
-from shoald.application.jobs import HEAVY_QUEUE, QUEUES, SHORT_QUEUE, Jobs
-from shoald.application.object_sweep import ObjectSweep
-from shoald.domain.failures import MissingDependency, ProviderUnsupported
-from shoald.domain.vocabulary import IndexProvider, JobType
-from shoald.scheduler.rounds import Round, Scheduler
+from shoald.application.jobs import Jobs
 from shoald.settings import Settings
-from shoald.worker.child import TellParent, WorkerChild
-from shoald.worker.parent import WorkerParent, WorkerPlan
+from shoald.wiring.job_handlers import JobHandlers
+from shoald.wiring.vector_indexes import ConfiguredVectorIndexes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
-    from shoald.application.access import Access
     from shoald.application.cluster_inputs import ClusterInputs
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.embedding import EmbedTexts
@@ -44,18 +32,13 @@ if TYPE_CHECKING:
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.document_tables import DocumentTables
-    from shoald.application.ports.jobs import JobHandler
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.run_tables import RunTables
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
-    from shoald.application.ports.vector_index import VectorIndex, VectorIndexes
+    from shoald.application.ports.vector_index import VectorIndexes
     from shoald.application.searching import Searches
-    from shoald.application.use_cases import UseCases
-    from shoald.worker.control import ControlLine
 
-_SWEEP_SECONDS = 60.0
-_OBJECT_SWEEP_SECONDS = 3600.0
 _WORKER_IDLE_SECONDS = 600.0
 
 
@@ -63,14 +46,16 @@ _WORKER_IDLE_SECONDS = 600.0
 class Adapters:
     """The outside of one process: database, queue, objects, embedders. One per process, made in its main thread.
 
-    What holds connections registers its closing in `on_close`.
+    What holds connections registers its closing in `on_close`. `warming` is the thread that still loads libraries
+    in a worker's child.
     """
 
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
     is_worker: bool = False
-    job_handlers: dict[str, JobHandler] = field(default_factory=dict)
+    job_handlers: JobHandlers = field(default_factory=JobHandlers)
     on_close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    warming: threading.Thread | None = None
 
     @cached_property
     def open_unit_of_work(self) -> OpenUnitOfWork:
@@ -196,7 +181,11 @@ class Adapters:
     @cached_property
     def vector_indexes(self) -> VectorIndexes:
         """Where vectors are searched, by provider; each is made when it is first asked for."""
-        return _ConfiguredVectorIndexes(self)
+        return ConfiguredVectorIndexes(
+            objects=lambda: self.objects,
+            settings=self.settings,
+            on_close=self.on_close,
+        )
 
     @cached_property
     def document_loader(self) -> DocumentLoader:
@@ -302,202 +291,3 @@ class Adapters:
     def close(self) -> None:
         """Close what was opened, last first."""
         self.on_close.close()
-
-
-class _ConfiguredVectorIndexes:
-    """`VectorIndexes` of this installation; several threads may ask at once."""
-
-    def __init__(self, adapters: Adapters) -> None:
-        self._adapters = adapters
-        self._lock = threading.Lock()
-        self._made: dict[str, VectorIndex] = {}
-
-    def get(self, provider: str) -> VectorIndex:
-        """Return the adapter of a provider."""
-        with self._lock:
-            if provider not in self._made:
-                self._made[provider] = self._make(provider)
-            return self._made[provider]
-
-    def _make(self, provider: str) -> VectorIndex:
-        if provider == IndexProvider.FAISS:
-            from shoald.adapters.faiss.vector_index import FaissVectorIndex
-
-            return FaissVectorIndex(self._adapters.objects, use_gpu=self._adapters.settings.faiss_gpu)
-        if provider == IndexProvider.QDRANT:
-            return self._qdrant()
-        raise ProviderUnsupported(
-            f"Unsupported index provider: {provider}",
-            detail={"provider": provider},
-            hint=f"Known providers: {', '.join(IndexProvider)}.",
-        )
-
-    def _qdrant(self) -> VectorIndex:
-        settings = self._adapters.settings
-        if settings.qdrant_url is None:
-            raise MissingDependency("No Qdrant is configured.", hint="Set SHOAL_QDRANT_URL, or use provider faiss.")
-        from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
-
-        key = settings.qdrant_api_key
-        index = QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
-        self._adapters.on_close.callback(index.close)
-        return index
-
-
-def build_access(adapters: Adapters) -> Access:
-    """Build what finds callers."""
-    from shoald.application.access import Access
-
-    return Access(open_unit_of_work=adapters.open_unit_of_work, default_namespace=adapters.settings.default_namespace)
-
-
-def build_application(adapters: Adapters) -> UseCases:
-    """Build what a server can do."""
-    from shoald.application.artifacts import Artifacts
-    from shoald.application.chunking import Chunking
-    from shoald.application.clusters import Clusters
-    from shoald.application.collection_documents import CollectionDocuments
-    from shoald.application.collections import Collections
-    from shoald.application.documents import Documents
-    from shoald.application.executions import Executions
-    from shoald.application.index_building import IndexBuilding
-    from shoald.application.indexing import Indexes
-    from shoald.application.joining import Joining
-    from shoald.application.namespaces import Namespaces
-    from shoald.application.projects import Projects
-    from shoald.application.retrieving import Retrieving
-    from shoald.application.segmenting import Segmenting
-    from shoald.application.tasks import Tasks
-    from shoald.application.use_cases import UseCases
-
-    build_job_handlers(adapters)
-    settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
-    cursors = adapters.page_cursors
-    return UseCases(
-        access=build_access(adapters),
-        jobs=jobs,
-        projects=Projects(open_unit_of_work=opens, clock=clock),
-        documents=Documents(
-            open_unit_of_work=opens,
-            clock=clock,
-            objects=adapters.objects,
-            max_upload_bytes=settings.max_upload_bytes,
-        ),
-        segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
-        chunking=Chunking(open_unit_of_work=opens, jobs=jobs),
-        joining=Joining(open_unit_of_work=opens, jobs=jobs),
-        indexes=Indexes(open_unit_of_work=opens, clock=clock),
-        index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
-        retrieving=Retrieving(
-            open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches
-        ),
-        namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
-        collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
-        collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
-        document_tables=adapters.document_tables,
-        clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
-        executions=Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs),
-        tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
-        artifacts=Artifacts(
-            open_unit_of_work=opens,
-            clock=clock,
-            objects=adapters.objects,
-            tables=adapters.run_tables,
-            links=adapters.file_links,
-            public_url=settings.public_url,
-        ),
-    )
-
-
-def build_job_handlers(adapters: Adapters) -> None:
-    """Fill `adapters.job_handlers`: the code of each job type. Its imports stay light: heavy ones wait for `run`."""
-    from shoald.application.chunking import ChunkHandler
-    from shoald.application.clustering import ClusterRunHandler
-    from shoald.application.index_building import IndexBuildHandler
-    from shoald.application.joining import JoinHandler
-    from shoald.application.segmenting import SegmentsHandler
-
-    opens, clock, objects = adapters.open_unit_of_work, adapters.clock, adapters.objects
-    adapters.job_handlers |= {
-        JobType.SEGMENTS: SegmentsHandler(
-            open_unit_of_work=opens, clock=clock, objects=objects, loader=adapters.document_loader
-        ),
-        JobType.CHUNK: ChunkHandler(open_unit_of_work=opens, clock=clock),
-        JobType.JOIN: JoinHandler(open_unit_of_work=opens, clock=clock),
-        JobType.INDEX_BUILD: IndexBuildHandler(
-            open_unit_of_work=opens,
-            clock=clock,
-            objects=objects,
-            embedders=adapters.embedders,
-            embed_texts=adapters.embed_texts,
-            vector_indexes=adapters.vector_indexes,
-        ),
-        JobType.CLUSTER_RUN: ClusterRunHandler(clock=clock, pipeline=lambda: adapters.cluster_pipeline),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class ChildPlace:
-    """Where a worker's child stands: its queue, its name, and its line to the parent."""
-
-    queue: str
-    name: str
-    line: ControlLine
-
-
-def build_worker_parent(adapters: Adapters, child_command: Sequence[str], on_ready: Callable[[], None]) -> WorkerParent:
-    """Build what keeps the children of a worker alive."""
-    settings = adapters.settings
-    slots = {SHORT_QUEUE: settings.worker_short_slots, HEAVY_QUEUE: settings.worker_heavy_slots}
-    plan = WorkerPlan(
-        slots={queue: n for queue, n in slots.items() if n > 0},
-        child_command=child_command,
-        drain_seconds=settings.worker_drain_seconds,
-    )
-    return WorkerParent(plan=plan, moves=adapters.job_moves, dispatch=adapters.job_dispatch, on_ready=on_ready)
-
-
-def build_worker_child(adapters: Adapters, place: ChildPlace, warm: Callable[[], None]) -> WorkerChild:
-    """Build one slot of a worker; `warm` runs before it says that it is ready."""
-    from shoald.adapters.rq_queue.deliveries import RqDeliveries
-
-    return WorkerChild(
-        line=place.line,
-        queue=place.queue,
-        runner=adapters.job_runner(place.name, TellParent(place.line)),
-        dispatch=adapters.job_dispatch,
-        deliveries=RqDeliveries(adapters.settings.redis_url, place.queue),
-        warm=warm,
-    )
-
-
-def warm_up(adapters: Adapters, queue: str) -> None:
-    """Load what the jobs of a queue need, so that the first of them does not wait for it."""
-    if queue != HEAVY_QUEUE:
-        return
-    with contextlib.suppress(MissingDependency):
-        adapters.embedders.warm()
-    for provider in IndexProvider:
-        with contextlib.suppress(MissingDependency):
-            adapters.vector_indexes.get(provider)
-    adapters.cluster_pipeline.warm()
-
-
-def build_scheduler(adapters: Adapters) -> Scheduler:
-    """Build what heals jobs and sweeps up."""
-    settings = adapters.settings
-    moves, dispatch = adapters.job_moves, adapters.job_dispatch
-    reconciler = Reconciler(
-        moves=moves, dispatch=dispatch, redispatch_after=timedelta(seconds=settings.redispatch_seconds)
-    )
-    objects = ObjectSweep(open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, clock=adapters.clock)
-    relay = OutboxRelay(moves=moves, tell=log_event)
-    sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
-    return Scheduler(
-        rounds=[
-            Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
-            Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
-            Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
-            Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
-        ]
-    )

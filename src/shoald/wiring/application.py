@@ -1,0 +1,77 @@
+"""What a server can do: every use case, given its adapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shoald.wiring.adapters import Adapters
+from shoald.wiring.jobs import build_job_handlers
+
+if TYPE_CHECKING:
+    from shoald.application.access import Access
+    from shoald.application.use_cases import UseCases
+
+
+def build_access(adapters: Adapters) -> Access:
+    """Build what finds callers."""
+    from shoald.application.access import Access
+
+    return Access(open_unit_of_work=adapters.open_unit_of_work, default_namespace=adapters.settings.default_namespace)
+
+
+def build_application(adapters: Adapters) -> UseCases:
+    """Build what a server can do."""
+    from shoald.application.artifacts import Artifacts
+    from shoald.application.chunking import Chunking
+    from shoald.application.clusters import Clusters
+    from shoald.application.collection_documents import CollectionDocuments
+    from shoald.application.collections import Collections
+    from shoald.application.documents import Documents
+    from shoald.application.executions import Executions
+    from shoald.application.index_building import IndexBuilding
+    from shoald.application.indexing import Indexes
+    from shoald.application.joining import Joining
+    from shoald.application.namespaces import Namespaces
+    from shoald.application.projects import Projects
+    from shoald.application.retrieving import Retrieving
+    from shoald.application.segmenting import Segmenting
+    from shoald.application.tasks import Tasks
+    from shoald.application.use_cases import UseCases
+
+    build_job_handlers(adapters)
+    settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
+    cursors = adapters.page_cursors
+    return UseCases(
+        access=build_access(adapters),
+        jobs=jobs,
+        projects=Projects(open_unit_of_work=opens, clock=clock),
+        documents=Documents(
+            open_unit_of_work=opens,
+            clock=clock,
+            objects=adapters.objects,
+            max_upload_bytes=settings.max_upload_bytes,
+        ),
+        segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
+        chunking=Chunking(open_unit_of_work=opens, jobs=jobs),
+        joining=Joining(open_unit_of_work=opens, jobs=jobs),
+        indexes=Indexes(open_unit_of_work=opens, clock=clock),
+        index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+        retrieving=Retrieving(
+            open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches
+        ),
+        namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        document_tables=adapters.document_tables,
+        clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
+        executions=Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs),
+        tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
+        artifacts=Artifacts(
+            open_unit_of_work=opens,
+            clock=clock,
+            objects=adapters.objects,
+            tables=adapters.run_tables,
+            links=adapters.file_links,
+            public_url=settings.public_url,
+        ),
+    )

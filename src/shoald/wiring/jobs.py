@@ -1,0 +1,97 @@
+"""What does jobs: the code of each job type, and the scheduler that heals and sweeps them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
+from shoald.application.jobs import QUEUES
+from shoald.application.object_sweep import ObjectSweep
+from shoald.domain.vocabulary import JobType
+from shoald.scheduler.rounds import Round, Scheduler
+from shoald.wiring.adapters import Adapters
+
+if TYPE_CHECKING:
+    from shoald.application.cluster_pipeline import ClusterPipeline
+    from shoald.application.ports.jobs import JobHandler
+
+_SWEEP_SECONDS = 60.0
+_OBJECT_SWEEP_SECONDS = 3600.0
+
+
+def build_job_handlers(adapters: Adapters) -> None:
+    """Say how the handler of each job type is made."""
+    handlers = adapters.job_handlers
+    handlers.add(JobType.SEGMENTS, lambda: _segments(adapters))
+    handlers.add(JobType.CHUNK, lambda: _chunk(adapters))
+    handlers.add(JobType.JOIN, lambda: _join(adapters))
+    handlers.add(JobType.INDEX_BUILD, lambda: _index_build(adapters))
+    handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
+
+
+def _segments(adapters: Adapters) -> JobHandler:
+    from shoald.application.segmenting import SegmentsHandler
+
+    return SegmentsHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        loader=adapters.document_loader,
+    )
+
+
+def _chunk(adapters: Adapters) -> JobHandler:
+    from shoald.application.chunking import ChunkHandler
+
+    return ChunkHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+
+
+def _join(adapters: Adapters) -> JobHandler:
+    from shoald.application.joining import JoinHandler
+
+    return JoinHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+
+
+def _index_build(adapters: Adapters) -> JobHandler:
+    from shoald.application.index_building import IndexBuildHandler
+
+    return IndexBuildHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        embedders=adapters.embedders,
+        embed_texts=adapters.embed_texts,
+        vector_indexes=adapters.vector_indexes,
+    )
+
+
+def _cluster_run(adapters: Adapters) -> JobHandler:
+    from shoald.application.clustering import ClusterRunHandler
+
+    def pipeline() -> ClusterPipeline:
+        if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
+            adapters.warming.join()
+        return adapters.cluster_pipeline
+
+    return ClusterRunHandler(clock=adapters.clock, pipeline=pipeline)
+
+
+def build_scheduler(adapters: Adapters) -> Scheduler:
+    """Build what heals jobs and sweeps up."""
+    settings = adapters.settings
+    moves, dispatch = adapters.job_moves, adapters.job_dispatch
+    reconciler = Reconciler(
+        moves=moves, dispatch=dispatch, redispatch_after=timedelta(seconds=settings.redispatch_seconds)
+    )
+    objects = ObjectSweep(open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, clock=adapters.clock)
+    relay = OutboxRelay(moves=moves, tell=log_event)
+    sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
+    return Scheduler(
+        rounds=[
+            Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
+            Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
+            Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
+            Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
+        ]
+    )

@@ -1,0 +1,61 @@
+"""The vector indexes of an installation by provider; each is made when it is first asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+from shoald.domain.failures import MissingDependency, ProviderUnsupported
+from shoald.domain.vocabulary import IndexProvider
+from shoald.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.vector_index import VectorIndex
+
+
+class ConfiguredVectorIndexes:
+    """`VectorIndexes` of this installation; several threads may ask at once."""
+
+    def __init__(
+        self, *, objects: Callable[[], ObjectStore], settings: Settings, on_close: contextlib.ExitStack
+    ) -> None:
+        self._objects = objects
+        self._settings = settings
+        self._on_close = on_close
+        self._lock = threading.Lock()
+        self._made: dict[str, VectorIndex] = {}
+
+    def get(self, provider: str) -> VectorIndex:
+        """Return the adapter of a provider."""
+        with self._lock:
+            if provider not in self._made:
+                self._made[provider] = self._make(provider)
+            return self._made[provider]
+
+    def _make(self, provider: str) -> VectorIndex:
+        if provider == IndexProvider.FAISS:
+            from shoald.adapters.faiss.vector_index import FaissVectorIndex
+
+            return FaissVectorIndex(self._objects(), use_gpu=self._settings.faiss_gpu)
+        if provider == IndexProvider.QDRANT:
+            return self._qdrant()
+        raise ProviderUnsupported(
+            f"Unsupported index provider: {provider}",
+            detail={"provider": provider},
+            hint=f"Known providers: {', '.join(IndexProvider)}.",
+        )
+
+    def _qdrant(self) -> VectorIndex:
+        settings = self._settings
+        if settings.qdrant_url is None:
+            raise MissingDependency("No Qdrant is configured.", hint="Set SHOAL_QDRANT_URL, or use provider faiss.")
+        from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
+
+        key = settings.qdrant_api_key
+        index = QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
+        self._on_close.callback(index.close)
+        return index
