@@ -13,6 +13,7 @@ from shoald.application.segmenting import visible_segment_set
 from shoald.application.set_items import Totals, batch_size, item_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.chunking import Chunker, chunker
+from shoald.domain.chunking.parameters import size_and_overlap
 from shoald.domain.failures import ChunkSetNotFound, SegmentSetNotFound
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 # what a job that does nothing costs, and what one second cuts and stores
 _LEAST_SECONDS = 0.01
 _CHARACTERS_PER_SECOND = 5_000_000
-_SEGMENTS_PER_SECOND = 20_000
+_ITEMS_PER_SECOND = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Chunking:
                     payload=payload,
                     caller=caller,
                     project_id=segment_set.project_id,
-                    estimated_seconds=_estimate(segment_set),
+                    estimated_seconds=estimated_seconds(segment_set, how),
                 ),
             )
             uow.commit()
@@ -174,9 +175,11 @@ def visible_chunk_set(uow: UnitOfWork, caller: Caller, set_id: str) -> ChunkSet:
     return chunk_set
 
 
-def _estimate(segment_set: SegmentSet) -> float:
-    cutting = segment_set.total_characters / _CHARACTERS_PER_SECOND
-    return _LEAST_SECONDS + cutting + segment_set.total_items / _SEGMENTS_PER_SECOND
+def estimated_seconds(segment_set: SegmentSet, how: Cutting) -> float:
+    """Return about how long cutting takes; what small steps make of a text counts, not the text alone."""
+    size, overlap = size_and_overlap(how.params)
+    items = segment_set.total_items + segment_set.total_characters / (size - overlap)
+    return _LEAST_SECONDS + segment_set.total_characters / _CHARACTERS_PER_SECOND + items / _ITEMS_PER_SECOND
 
 
 def _new_set(job: Job, segment_set: SegmentSet, clock: Clock) -> ChunkSet:

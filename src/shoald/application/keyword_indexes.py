@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from shoald.application.keyed_locks import KeyedLocks
 from shoald.application.set_items import batch_size
 from shoald.domain.failures import ArtifactNotFound, Failure
 from shoald.domain.records.chunk_set import ChunkSet
@@ -31,7 +32,7 @@ class KeywordIndexes:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Bm25Index] = OrderedDict()
-        self._makers: dict[str, threading.Lock] = {}
+        self._making = KeyedLocks()
 
     def of(self, stored: AnySet) -> Bm25Index:
         """Return the index of a set; callers who ask for one that is being built wait for it."""
@@ -39,15 +40,11 @@ class KeywordIndexes:
         found = self._remembered(key)
         if found is not None:
             return found
-        with self._lock:
-            maker = self._makers.setdefault(key, threading.Lock())
-        with maker:
+        with self._making.held(key):
             found = self._remembered(key)
             if found is None:
                 found = self._load(key) or self._build(stored, key)
                 self._remember(key, found)
-        with self._lock:
-            self._makers.pop(key, None)
         return found
 
     def _remembered(self, key: str) -> Bm25Index | None:

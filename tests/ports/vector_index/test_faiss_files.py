@@ -6,7 +6,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +194,33 @@ def test_a_gpu_builds_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     for query in rows[:20]:
         ours, theirs = (one.search(manifest, query, k=10)[0] for one in (on_gpu, on_cpu))
         assert [hit.position for hit in ours] == [hit.position for hit in theirs]
+
+
+def test_a_file_that_takes_long_to_open_keeps_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalObjectStore(tmp_path)
+    index = FaissVectorIndex(store)
+    slow, quick = (index.build(name, ["x"] * 10, _rows(10, 16), attempt=1, config={}, progress=print) for name in "sq")
+    key = slow["object"]["key"]
+    begun, copied, lend = threading.Event(), threading.Event(), store.local_copy
+    asked: list[str] = []
+
+    def late(wanted: str, sha256: str) -> AbstractContextManager[str]:
+        asked.append(wanted)
+        if wanted == key:
+            begun.set()
+            assert copied.wait(20)
+        return lend(wanted, sha256)
+
+    monkeypatch.setattr(store, "local_copy", late)
+    row = _rows(1, 16)[0]
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(index.search, slow, row, k=1) for _ in range(2)]
+        try:
+            assert begun.wait(20)
+            assert index.search(quick, row, k=1)[0]
+        finally:
+            copied.set()
+        assert all(found.result()[0] for found in waiting)
+    assert asked.count(key) == 1

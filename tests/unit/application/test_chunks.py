@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shoald.application.chunking import chunks_of
-from support.builders import make_item
+import pytest
+
+from shoald.application.chunking import Cutting, chunks_of, estimated_seconds
+from support.builders import make_document, make_item, make_project, make_segment_set
 
 
 def halves(text: str) -> Iterator[tuple[int, int]]:
@@ -29,3 +31,12 @@ def test_chunks_keep_their_segments_place_kind_and_metadata() -> None:
 def test_blank_chunks_are_dropped_and_leave_a_gap_in_the_index() -> None:
     chunks = list(chunks_of([make_item(0, "  ab"), make_item(1, "  ")], halves, first_position=0))
     assert [(chunk.content, chunk.position, chunk.metadata["chunk_index"]) for chunk in chunks] == [("ab", 0, 1)]
+
+
+@pytest.mark.parametrize("params", [{"chunk_size": 1}, {"chunk_size": 1000, "chunk_overlap": 999}])
+def test_small_steps_through_a_text_are_known_to_take_long(params: dict[str, int]) -> None:
+    project = make_project()
+    _, version = make_document(project)
+    text = make_segment_set(version, project.project_id, total_items=1, total_characters=250_000)
+    assert estimated_seconds(text, Cutting(strategy="recursive", params=params)) > 5
+    assert estimated_seconds(text, Cutting(strategy="recursive", params={})) < 0.2

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.adapters.faiss.index_files import build_index, has_gpu, load_faiss, map_index, write_index
+from shoald.application.keyed_locks import KeyedLocks
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.vector_index import VectorHit
 from shoald.domain.failures import ArtifactNotFound, InvalidIndexConfig, MissingFaissArtifact
@@ -41,7 +42,8 @@ class FaissVectorIndex:
         self._gpu = use_gpu and has_gpu()
         self._most_open = most_open
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        self._opening = KeyedLocks()
 
     def build(
         self,
@@ -100,20 +102,35 @@ class FaissVectorIndex:
 
     def drop(self, manifest: JsonObject) -> None:
         """Forget the file and remove it; who has it mapped may finish."""
-        with self._opening:
+        with self._lock:
             self._opened.pop(_name(manifest), None)
         self._objects.delete(manifest["object"]["key"])
 
     def _open(self, manifest: JsonObject) -> _Opened:
         name = _name(manifest)
-        with self._opening:
-            known = self._opened.get(name)
-            if known is None:
-                known = self._opened[name] = self._read(manifest)
-                while len(self._opened) > self._most_open:
-                    self._opened.popitem(last=False)
-            self._opened.move_to_end(name)
+        known = self._known(name)
+        if known is not None:
             return known
+        # reading a file takes its time, or a download; searches of other builds go on meanwhile
+        with self._opening.held(name):
+            known = self._known(name)
+            if known is None:
+                known = self._read(manifest)
+                self._keep(name, known)
+        return known
+
+    def _known(self, name: str) -> _Opened | None:
+        with self._lock:
+            known = self._opened.get(name)
+            if known is not None:
+                self._opened.move_to_end(name)
+            return known
+
+    def _keep(self, name: str, opened: _Opened) -> None:
+        with self._lock:
+            self._opened[name] = opened
+            while len(self._opened) > self._most_open:
+                self._opened.popitem(last=False)
 
     def _read(self, manifest: JsonObject) -> _Opened:
         stored = manifest["object"]
