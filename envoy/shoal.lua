@@ -87,8 +87,31 @@ local function wrong_value(place, path, value, wanted)
     .. ',"input":' .. value .. "}", message
 end
 
+-- What the transcoder says of a field that cannot be read, in its words and in ours; all but the first begin with the path.
+local MISFITS = {
+  { "^The binding value .* of the field ([%w_%.]+) is conflicting with", "Value error, differs from the path" },
+  { "^([%w_%.%[%]]*): invalid value oneof field .* Cannot set", "Value error, given twice" },
+  { "^([%w_%.%[%]]*): invalid value Starting an object", "Value error, an object cannot stand here" },
+  { "^([%w_%.%[%]]*): Proto field is not repeating", "Value error, a list stands in a field that takes none" },
+}
+
+local function misfit(reason, place)
+  for _, known in ipairs(MISFITS) do
+    local path = reason:match(known[1])
+    if path then
+      local field = reason:match("Cannot set '([%w_]+)'") or reason:match("scalar field for type ([%w_]+)")
+      if field then path = path == "" and field or path .. "." .. field end
+      local loc = location(path)
+      if loc ~= "" then loc = "," .. loc end
+      return '{"type":"value_error","loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(known[2]) .. ',"input":null}', known[2]
+    end
+  end
+end
+
 -- What the transcoder refuses, as an entry of the documented list.
 local function parse_problem(reason, place)
+  local entry, message = misfit(reason, place)
+  if entry then return entry, message end
   local path, value, wanted = reason:match("^([%w_%.%[%]]*): invalid value (.*) for type ([%w_%./]+)")
   if path then
     value = value:gsub("%s+$", "")
@@ -101,7 +124,7 @@ local function parse_problem(reason, place)
     return wrong_value("body", "", "null", "object")
   end
   local first = reason:match("^[^\r\n]*") or reason
-  local entry = '{"type":"json_invalid","loc":["body",0],"msg":' .. text("JSON decode error: " .. first)
+  entry = '{"type":"json_invalid","loc":["body",0],"msg":' .. text("JSON decode error: " .. first)
     .. ',"input":{},"ctx":{"error":' .. text(first) .. "}}"
   return entry, "JSON decode error: " .. first
 end
@@ -117,6 +140,15 @@ local function problems_body(family, reason, method)
     .. '"detail":[' .. entry .. "]}"
 end
 
+-- Headers that grpcio would read, and fail over: they mean nothing in a JSON call.
+local function forget_grpc_headers(headers)
+  local found = {}
+  for name in pairs(headers) do
+    if name:sub(1, 5) == "grpc-" or name:sub(-4) == "-bin" then found[#found + 1] = name end
+  end
+  for _, name in ipairs(found) do headers:remove(name) end
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   -- the transcoder sets these later, for JSON calls; a gRPC client that sends them must not look like one
@@ -125,6 +157,7 @@ function envoy_on_request(handle)
   headers:remove("x-shoal-json")
   local kind = headers:get("content-type") or ""
   if kind:sub(1, 16) == "application/grpc" then return end
+  forget_grpc_headers(headers)
   local path = headers:get(":path") or ""
   local marks = handle:streamInfo():dynamicMetadata()
   marks:set("shoal", "family", path:sub(1, 4) == "/v1/" and "clusters" or "rag")

@@ -555,3 +555,7 @@ def test_a_server_that_stops_says_so_first_and_lets_calls_end(tmp_path: Path) ->
             drained.result(10)
         status, body = edge.json("GET", "/v1/clusters/abc")
         assert (status, body["error"]["type"]) == (503, "ServiceUnavailableError")
+        with grpc.insecure_channel(edge.address) as channel, pytest.raises(grpc.RpcError) as raised:
+            project_service_pb2_grpc.ProjectServiceStub(channel).ListProjects(project_service_pb2.ListProjectsRequest())
+        assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert "{" not in raised.value.details()  # words, and no body that is meant for JSON callers

@@ -9,10 +9,11 @@ Json = dict[str, Any]
 
 # the clusters API begins here; everything else answers as the RAG API does
 _CLUSTERS = "/v1/"
+_SEEN_BY_LUA: Json = {"name": "x-shoal-json", "present_match": True}
 
 
 def local_replies(paths: list[Json], max_json_bytes: int, max_upload_bytes: int) -> Json:
-    """Return the mappers, first match first. Callers by gRPC are not concerned: Envoy answers them in their own way."""
+    """Return the mappers, first match first."""
     fixed = [
         (400, "bad_request", "BadRequestError", "The request is no HTTP that can be served."),
         (413, "request_too_large", "PayloadTooLargeError", _limits(max_json_bytes, max_upload_bytes)),
@@ -27,6 +28,7 @@ def local_replies(paths: list[Json], max_json_bytes: int, max_upload_bytes: int)
     ]
     return {
         "mappers": [
+            _as_it_is_over_grpc(),
             *_wrong_methods(paths),
             _mapper(404, _clusters_body(404, "NotFoundError", "not_found", "There is no such path."), family=_CLUSTERS),
             _mapper(404, {"detail": "Not Found"}),
@@ -80,9 +82,20 @@ def _header(name: str, value: str) -> Json:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
+def _as_it_is_over_grpc() -> Json:
+    """Leave what Envoy tells callers by gRPC: its own words, which become the status message."""
+    # a JSON call has that type too once it is transcoded, but the Lua filter's mark beside it
+    kind = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    headers = (kind, {**_SEEN_BY_LUA, "invert_match": True})
+    return {
+        "filter": {"and_filter": {"filters": [{"header_filter": {"header": header}} for header in headers]}},
+        "body_format_override": {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}},
+    }
+
+
 def _refused_by_the_transcoder() -> Json:
     """Pass the reason on to the Lua filter, which makes the documented list of it."""
-    seen = {"header_filter": {"header": {"name": "x-shoal-json", "present_match": True}}}
+    seen = {"header_filter": {"header": _SEEN_BY_LUA}}
     return {
         "filter": {"and_filter": {"filters": [_status_is(400), seen]}},
         "headers_to_add": [_header("x-local-reply", "%RESPONSE_CODE_DETAILS%")],

@@ -22,6 +22,8 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 # threads beyond the admitted streams, which tell the next callers why they were not let in
 _SPARE_THREADS = 4
 _HEALTH_THREADS = 4
+# beyond the 60 KiB of headers that Envoy lets in, so that its 431 comes before grpcio's RESOURCE_EXHAUSTED
+_METADATA_BYTES = 96 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ def channel_options(limits: ServerLimits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", 1000),
         ("grpc.keepalive_time_ms", 60_000),
