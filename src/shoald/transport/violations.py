@@ -64,8 +64,17 @@ def _problem(message: Message, violation: Any, binding: HttpBinding | None) -> F
     path = _path_of(violation.proto)
     field = _field_at(message.DESCRIPTOR, path)
     kind, text = _kind_and_text(violation, field, message, path)
-    shown = _input(message, path[:-1] if kind == "missing" else path)
+    shown = _neighbours(message, path, binding) if kind == "missing" else _input(message, path)
     return FieldProblem(_loc(message, path, binding), kind, text, shown)
+
+
+def _neighbours(message: Message, path: Path, binding: HttpBinding | None) -> Any:
+    """Return what stood where the field is missing: of a body, without what the path and the query said."""
+    found = _input(message, path[:-1])
+    if len(path) != 1 or binding is None or not isinstance(found, dict):
+        return found
+    place = binding.place_of(str(path[0]))
+    return {name: value for name, value in found.items() if binding.place_of(name) == place}
 
 
 def _path_of(violation: Any) -> Path:
