@@ -114,11 +114,11 @@ def _serve_bare() -> None:
 def _memory(shoal: _Shoal, say: Callable[[str], None]) -> None:
     say("## Memory at rest (proportional set size of each part and its children)\n\n| part | MB |\n|---|---|")
     total = 0.0
-    for part in shoal.state["parts"]:
+    for name, part in shoal.state["parts"].items():
         if part["pid"]:
             size = sum(map(_pss, _tree(part["pid"])))
             total += size
-            say(f"| {part['name']} | {size:.0f} |")
+            say(f"| {name} | {size:.0f} |")
     say(f"| together | {total:.0f} |\n")
 
 
