@@ -1,12 +1,14 @@
 """A supervisor over parts of a few lines each, run as `python small_installation.py DATA PARTS` in tests.
 
-PARTS is a JSON list of {"name", "after", "code", "ends", "ready_file", "stop_seconds"}.
+PARTS is a JSON list of {"name", "after", "code", "ends", "ready_seconds", "stop_seconds",
+"farewell_seconds"}.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ def part_of(described: dict[str, Any], folder: Path) -> Part:
         prepare=lambda: ready.unlink(missing_ok=True),
         ready_seconds=described.get("ready_seconds", 10.0),
         stop_seconds=described.get("stop_seconds", 5.0),
+        before_stop=lambda: time.sleep(described.get("farewell_seconds", 0.0)),
     )
 
 

@@ -17,8 +17,8 @@ class Part:
 
     `after` names the parts that must be ready before it starts, `uses` those that stop only after it. `is_ready` asks
     the running process itself and answers at once; a part that `ends` is a step instead, done when it exits with 0.
-    `prepare` runs before every start, `before_stop` before the stop signal. The kernel sends `death_signal` when the
-    supervisor dies. Users need not wait for a part that is not `awaited`.
+    `prepare` runs before every start, `before_stop` before the stop signal, in a thread of its own. The kernel sends
+    `death_signal` when the supervisor dies. Users need not wait for a part that is not `awaited`.
     """
 
     name: str

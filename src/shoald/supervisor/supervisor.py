@@ -30,7 +30,7 @@ class Addresses:
 
 
 class Supervisor:
-    """One run of an installation. Single-threaded: a child's life hangs on the thread that forked it."""
+    """One run of an installation. One thread starts all parts: a child's life hangs on the thread that forked it."""
 
     def __init__(
         self, installation: Installation, parts: Sequence[Part], *, addresses: Addresses, report: Callable[[str], None]

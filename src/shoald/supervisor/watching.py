@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
 from shoald.supervisor.installation import PartState, process_ticks
-from shoald.supervisor.part import Part
+from shoald.supervisor.part import Part, nothing_to_do
 from shoald.supervisor.processes import PartStartError, RunningPart, log_tail, start_part
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -46,6 +47,7 @@ class WatchedPart:
         self._was_ready = False
         self._failures_at_start = 0
         self._is_wanted = True
+        self._farewell: threading.Thread | None = None
 
     @property
     def is_up(self) -> bool:
@@ -120,6 +122,10 @@ class WatchedPart:
         running = self._alive_or_none()
         if running is None:
             self.phase = Phase.STOPPED
+        elif self._farewell is not None:
+            if not self._farewell.is_alive():
+                self._farewell = None
+                self._signal(running)
         elif time.monotonic() > self._due:
             self._report(f"{self.part.name} did not stop within {self.part.stop_seconds:.0f} s and is killed")
             running.kill()
@@ -158,14 +164,22 @@ class WatchedPart:
         if self._running is None or self.is_down:
             self.phase = Phase.STOPPED
             return
-        if not at_once:
-            self.part.before_stop()
-            self._running.ask_to_stop()
-        self._due = time.monotonic() + (0.0 if at_once else self.part.stop_seconds)
         self.phase = Phase.STOPPING
+        if at_once:
+            self._due = 0.0
+        elif self.part.before_stop is nothing_to_do:
+            self._signal(self._running)
+        else:  # it may take long, and the others go on meanwhile
+            self._farewell = threading.Thread(target=self.part.before_stop, name="farewell", daemon=True)
+            self._farewell.start()
+
+    def _signal(self, running: RunningPart) -> None:
+        running.ask_to_stop()
+        self._due = time.monotonic() + self.part.stop_seconds
 
     def hurry(self) -> None:
         """Give it no more time."""
+        self._farewell = None
         self._due = 0.0
 
     def _alive_or_none(self) -> RunningPart | None:

@@ -146,6 +146,15 @@ def test_a_part_that_nobody_awaits_is_tried_again_and_again_while_the_others_ser
         assert status == 0
 
 
+def test_a_long_farewell_of_one_part_holds_up_only_what_it_uses(data_dir: Path) -> None:
+    slow = {**lives("slow", "used"), "farewell_seconds": 1.0}
+    with supervised(data_dir, lives("used"), lives("other"), slow) as running:
+        running.wait_ready()
+        status, _ = running.end()
+        assert status == 0
+        assert running.diary()[3:] == ["other stopped", "slow stopped", "used stopped"]
+
+
 def test_a_part_that_ignores_the_stop_is_killed_when_its_time_is_over(data_dir: Path) -> None:
     with supervised(data_dir, {"name": "stubborn", "code": STUBBORN, "stop_seconds": 0.3}) as running:
         running.wait_ready()
@@ -156,8 +165,9 @@ def test_a_part_that_ignores_the_stop_is_killed_when_its_time_is_over(data_dir: 
         assert not is_alive(pid)
 
 
-def test_a_second_signal_ends_the_patience(data_dir: Path) -> None:
-    with supervised(data_dir, {"name": "stubborn", "code": STUBBORN, "stop_seconds": 60}) as running:
+@pytest.mark.parametrize("slow", ["stop_seconds", "farewell_seconds"])
+def test_a_second_signal_ends_the_patience(slow: str, data_dir: Path) -> None:
+    with supervised(data_dir, {"name": "stubborn", "code": STUBBORN, slow: 60}) as running:
         running.wait_ready()
         running.process.send_signal(signal.SIGINT)
         running.wait_until(lambda state: state.state == "stopping")
