@@ -19,12 +19,13 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS
-from shoald.domain.failures import ArtifactNotFound, TooLarge
-from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.failures import ArtifactNotFound, InvalidFields, TooLarge
+from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
 from shoald.domain.vocabulary import ExecutionStatus
 
 LINK_SECONDS = 900
 CSV_ROWS = 100_000
+SOLID = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,17 @@ class Artifacts:
             found.update({cluster_id: vector for cluster_id, vector in pairs if vector is not None})
         return found
 
+    def require_third_dimension(self, run: ClusterRun) -> None:
+        """Raise `InvalidFields` when the run's map is flat, or was put off."""
+        dimensions = run.effective["map"]["dimensions"]
+        if dimensions != SOLID:
+            what = "no map" if dimensions is None else f"a map of {dimensions} dimensions"
+            message = f"this run made {what}; run the cluster with vis_n_components 3"
+            raise InvalidFields.field("query", "projection_method", message=message, value="3d")
+
     def members(self, run: ClusterRun, wanted: MemberRange) -> Iterator[Mapping[str, Any]]:
         """Yield members in batches of columns, by group and id; flat memory."""
-        where = None if wanted.cluster_id is None else ("cluster_id", wanted.cluster_id)
+        where = None if wanted.cluster_id is None else ("cluster_id", _member_word(wanted.cluster_id))
         skip, left = wanted.offset, wanted.limit
         for batch in self._read(run, MEMBERS, where=where):
             rows = len(batch["point_id"])
@@ -136,7 +145,8 @@ class Artifacts:
             kept = [
                 at
                 for at, is_centroid in enumerate(batch["is_centroid"])
-                if not is_centroid and (label is None or label in {batch["cluster_label"][at], batch["cluster_id"][at]})
+                if not is_centroid
+                and (label is None or label == batch["cluster_label"][at] or is_group(batch["cluster_id"][at], label))
             ]
             if kept:
                 yield {name: [batch[name][at] for at in kept] for name in _TEXT_COLUMNS}
@@ -176,6 +186,15 @@ class Artifacts:
         stored = run.artifacts[name]
         with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
             yield from self._tables.read(path, columns=columns, where=where)
+
+
+def is_group(cluster_id: str, asked: str) -> bool:
+    """Say whether a group is the one that is asked for; noise goes by either of its ids."""
+    return _member_word(cluster_id) == _member_word(asked)
+
+
+def _member_word(cluster_id: str) -> str:
+    return NOISE_MEMBER if cluster_id == NOISE_CENTROID else cluster_id
 
 
 _TEXT_COLUMNS = (

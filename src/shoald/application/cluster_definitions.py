@@ -11,7 +11,7 @@ from shoald.domain.failures import FieldProblem, InvalidFields, Unsupported
 from shoald.domain.identifiers import looks_like_an_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
-from shoald.domain.vocabulary import ClusterType
+from shoald.domain.vocabulary import CentroidKind, ClusterType, MultiFeatureStrategy, OutputStrategy
 
 PATH_WORDS = frozenset(
     {"list", "enrich", "triggers", "execute", "executions", "artifacts", "groups", "visualization", "jobs", "export"}
@@ -53,6 +53,7 @@ class ClusterSpec:
     normalize: bool
     strategy: str
     weights: JsonObject
+    centroid_kind: str
     map_dimensions: int | None
     filters: JsonObject | None
     labeling: JsonObject
@@ -72,16 +73,18 @@ def normalized(asked: JsonObject) -> dict[str, Any]:
         raise InvalidFields.field(
             "body", "vector_config", "clustering_method", message="Field required", kind="missing"
         )
+    features = _features(asked, vector)
     definition: dict[str, Any] = {
         "collection_ids": _collection_ids(asked),
         "cluster_type": asked.get("cluster_type") or ClusterType.VECTOR.value,
         "vector_config": {
-            "feature_uris": _features(asked, vector),
+            "feature_uris": features,
             "clustering_method": method,
             "algorithm_params": _parameters(asked, vector, method),
             "sample_size": vector.get("sample_size") or asked.get("sample_size"),
             "multi_feature_strategy": vector.get("multi_feature_strategy") or "concatenate",
-            "feature_weights": vector.get("feature_weights") or {},
+            "feature_weights": _checked_weights(vector, features),
+            "effective_feature_method": vector.get("effective_feature_method") or CentroidKind.MEAN.value,
             "normalize_features": vector.get("normalize_features", True),
             "preprocessing_steps": _steps(asked, vector),
             "vis_n_components": vector.get("vis_n_components") or _reduced(asked) or 2,
@@ -106,6 +109,7 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
     )
     steps, more = parse_steps(vector["preprocessing_steps"], loc=(*loc, "preprocessing_steps"))
     dimensions = changes.get("vis_n_components") or vector["vis_n_components"]
+    labeling = changes.get("llm_labeling") or definition["llm_labeling"] or {}
     return ClusterSpec(
         features=tuple(vector["feature_uris"]),
         algorithm=algorithm,
@@ -114,10 +118,11 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
         normalize=vector["normalize_features"],
         strategy=vector["multi_feature_strategy"],
         weights=vector["feature_weights"],
+        centroid_kind=vector.get("effective_feature_method", CentroidKind.MEAN.value),
         map_dimensions=None if changes.get("defer_visualization") else dimensions,
         filters=changes.get("filters") or definition["filters"],
-        labeling=changes.get("llm_labeling") or definition["llm_labeling"] or {},
-        warnings=(*dropped, *more, *_idle(vector, changes)),
+        labeling=labeling,
+        warnings=(*dropped, *more, *_idle(vector, changes), *_idle_inputs(labeling)),
     )
 
 
@@ -191,6 +196,12 @@ def _refuse_unsupported(asked: JsonObject, vector: JsonObject) -> None:
         "enrich_source_collection": asked.get("enrich_source_collection"),
         "auto_execute_on_batch": asked.get("auto_execute_on_batch"),
         "hierarchical": asked.get("hierarchical") or vector.get("hierarchical"),
+        "enrich_source": vector.get("enrich_source"),
+        "output_strategy per_feature": vector.get("output_strategy") == OutputStrategy.PER_FEATURE,
+        "face_cluster_merge": (vector.get("face_cluster_merge") or {}).get("enabled"),
+        "multi_feature_strategy weighted without feature_weights": vector.get("multi_feature_strategy")
+        == MultiFeatureStrategy.WEIGHTED
+        and "feature_weights" not in vector,
     }
     for what, is_wanted in wanted.items():
         if is_wanted:
@@ -208,6 +219,24 @@ def _features(asked: JsonObject, vector: JsonObject) -> list[str]:
     one = vector.get("feature_uri")
     given = vector.get("feature_uris") or ([one] if one else None) or asked.get("feature_addresses") or []
     return list(dict.fromkeys(given))
+
+
+def _checked_weights(vector: JsonObject, features: Sequence[str]) -> JsonObject:
+    """Return the factors of the features; raises `InvalidFields` for those that mean nothing."""
+    given: JsonObject = vector.get("feature_weights") or {}
+    loc = ("body", "vector_config", "feature_weights")
+    problems = []
+    for name, weight in given.items():
+        if weight < 0:
+            problems.append(FieldProblem((*loc, name), "greater_than_equal", "must be at least 0", weight))
+        elif features and name not in features:
+            message = f"is none of the features {', '.join(features)}"
+            problems.append(FieldProblem((*loc, name), "value_error", message, weight))
+    if features and all(given.get(name, 1) == 0 for name in features):
+        problems.append(FieldProblem(loc, "value_error", "at least one feature needs a weight", dict(given)))
+    if problems:
+        raise InvalidFields(problems)
+    return given
 
 
 def _parameters(asked: JsonObject, vector: JsonObject, method: str) -> dict[str, Any]:
@@ -250,6 +279,18 @@ def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
         warnings.append("max_hierarchy_depth does not apply: groups are not divided further")
     if (changes.get("layout_stability") or vector.get("layout_stability")) in {"transform", "align"}:
         warnings.append("layout_stability does not apply: every map stands by itself")
-    if vector.get("feature_weights") and vector["multi_feature_strategy"] != "weighted":
-        warnings.append("feature_weights does not apply: multi_feature_strategy is not weighted")
+    if vector["feature_weights"] and len(vector["feature_uris"]) <= 1:
+        warnings.append("feature_weights does not apply: there is one feature")
+    if changes.get("source_execution_ids"):
+        warnings.append("source_execution_ids does not apply: the mode is full")
     return warnings
+
+
+def _idle_inputs(labeling: JsonObject) -> list[str]:
+    """Name the labelling inputs that hold no text of the documents' payloads."""
+    mappings = (labeling.get("labeling_inputs") or {}).get("input_mappings") or ()
+    sources = {one.get("source_type") or "payload" for one in mappings} - {"payload"}
+    return [
+        f"labeling_inputs of source_type {source} do not apply: groups are named after the texts of payloads"
+        for source in sorted(sources)
+    ]

@@ -143,7 +143,7 @@ def _combined(
             raise InvalidVectors("The collections have vectors of different dimensions.")
         mine = kept[(kept >= start) & (kept < start + len(part.ids))] - start
         if whole is None:
-            _fill(vectors[filled : filled + len(mine)], part, mine, _weights(features, spec))
+            _fill(vectors[filled : filled + len(mine)], part, mine, _weights(features, spec), normalize=spec.normalize)
         ids.append(part.ids[mine])
         places.append(np.full(len(mine), place, dtype=np.int32))
         start, filled = start + len(part.ids), filled + len(mine)
@@ -171,21 +171,21 @@ def _whole(parts: Sequence[_Part], kept: npt.NDArray[np.int64]) -> Floats | None
 
 
 def _weights(features: Sequence[ResolvedFeature], spec: ClusterSpec) -> list[float]:
-    """Return the factor of each feature; concatenation without weights gives all the same."""
-    if spec.strategy != "weighted":
-        return [1.0] * len(features)
+    """Return the factor of each feature; one without a weight has 1."""
     return [float(spec.weights.get(feature.name, 1.0)) for feature in features]
 
 
-def _fill(out: Floats, part: _Part, mine: npt.NDArray[np.int64], weights: Sequence[float]) -> None:
-    """Copy the chosen rows; several features are each brought to unit length, so that none outweighs by its scale."""
+def _fill(out: Floats, part: _Part, mine: npt.NDArray[np.int64], weights: Sequence[float], *, normalize: bool) -> None:
+    """Copy the chosen rows; of several features each is weighed and, if asked, first brought to unit length, so that
+    none outweighs by its scale.
+    """
     at = 0
     for snapshot, rows, weight in zip(part.snapshots, part.rows, weights, strict=True):
         width = snapshot.vectors.shape[1]
         for start in range(0, len(mine), _BLOCK_ROWS):
             block = snapshot.vectors[rows[mine[start : start + _BLOCK_ROWS]]]
             if len(part.snapshots) > 1:
-                lengths = np.linalg.norm(block, axis=1, keepdims=True)
+                lengths = np.linalg.norm(block, axis=1, keepdims=True) if normalize else np.float32(1)
                 block = (block / np.where(lengths > 0, lengths, 1) * weight).astype(np.float32)
             out[start : start + _BLOCK_ROWS, at : at + width] = block
         at += width
@@ -216,7 +216,7 @@ def _record(
 
 
 def _content(record: Mapping[str, object], ids: npt.NDArray[np.bytes_], places: npt.NDArray[np.int32]) -> str:
-    hashes = [sorted(one["snapshots"].values()) for one in record["collections"]]  # type: ignore[attr-defined]
+    hashes = [list(one["snapshots"].values()) for one in record["collections"]]  # type: ignore[attr-defined]
     digest = hashlib.sha256(repr((hashes, ids.shape)).encode())
     digest.update(b"\0".join(ids.tolist()))
     digest.update(places.tobytes())

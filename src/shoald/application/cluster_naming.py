@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shoald.application.cluster_inputs import ClusterInput
@@ -46,7 +46,10 @@ class ClusterNaming:
         for at, rows in enumerate(members):
             texts.append(list(self._texts(given, rows[:SHOWN_TO_NAMING], labeling)))
             step((at + 1) / len(members))
-        return Names(names=tuple(name_groups(texts)), errors=(_NO_MODEL,) if labeling.get("enabled") else ())
+        names = name_groups(texts)
+        if labeling.get("include_keywords") is False:
+            names = [replace(one, keywords=()) for one in names]
+        return Names(names=tuple(names), errors=(_NO_MODEL,) if labeling.get("enabled") else ())
 
     def _texts(self, given: ClusterInput, rows: Integers, labeling: JsonObject) -> Iterator[str]:
         for place, collection in enumerate(given.collections):

@@ -135,7 +135,7 @@ class ClusterPipeline:
         worked = _preprocessed(work, kept, given, space)
         found = _grouped(work, kept, given, worked)
         work.stage("centroids", f"{found.count} groups of {n} documents")
-        centres = stages.centroids(space, found.labels, tools=work.tools)
+        centres = stages.centroids(space, found.labels, tools=work.tools, kind=work.spec.centroid_kind)
         work.stage("quality", f"{found.count} groups of {n} documents")
         metrics = stages.quality(space, found.labels, centres, tools=work.tools, previous=self._metrics_before(work))
         places = _mapped(work, kept, given, space)
@@ -282,6 +282,8 @@ def _effective(work: _Work, result: ClusterResult) -> dict[str, Any]:
         "notes": {key: value for key, value in result.found.notes.items() if key != "steps"},
         "normalize_features": work.spec.normalize,
         "multi_feature_strategy": work.spec.strategy,
+        "feature_weights": dict(work.spec.weights),
+        "effective_feature_method": work.spec.centroid_kind,
         "map": {"dimensions": work.spec.map_dimensions, "method": "umap", "seed": _MAP_SEED},
         "input": {**result.given.record, "content_sha256": result.given.content},
         "backend": {"arrays": work.tools.arrays.name, "estimators": work.tools.estimators.name},

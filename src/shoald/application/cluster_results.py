@@ -15,9 +15,8 @@ from shoald.application.cluster_naming import Names
 from shoald.application.ports.run_tables import Columns
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Space
+from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER
 
-NOISE_MEMBER = "-1"
-NOISE_CENTROID = "cl_cluster_noise"
 _AXES = ("x", "y", "z")
 _SHOWN_MEMBERS = 5
 

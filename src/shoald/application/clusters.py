@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shoald.application.access import Caller
 from shoald.application.cluster_definitions import check_name, normalized, resolve_features
@@ -17,11 +16,10 @@ from shoald.application.run_artifacts import remove_artifacts
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, JobNotFound
 from shoald.domain.identifiers import new_cluster_id
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.vocabulary import ExecutionStatus, JobState
 
-NEVER_RUN = "NEVER_RUN"
 _STATES = {
     ExecutionStatus.PENDING: JobState.PENDING,
     ExecutionStatus.PROCESSING: JobState.PROCESSING,
@@ -43,15 +41,6 @@ class ClusterState:
     def status(self) -> JobState | None:
         """The last run's state in the words of tasks; None before the first."""
         return None if self.last_run is None else _STATES[ExecutionStatus(self.last_run.status)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterListStats:
-    """Figures of a whole list of clusters."""
-
-    total_clusters: int = 0
-    total_documents: int = 0
-    by_status: dict[str, int] = field(default_factory=dict)
 
 
 class Clusters:
@@ -109,15 +98,15 @@ class Clusters:
         selection = select_page(query, self._cursors.open(scope, query), condition_of(query.filters))
         with self._open_unit_of_work() as uow:
             rows = _with_runs(uow, uow.clusters.list(caller.namespace_id, selection))
-            everything = _with_runs(uow, uow.clusters.all(caller.namespace_id, selection))
+            stats = uow.clusters.stats(caller.namespace_id, selection)
         seal = self._cursors.sealer(scope, query)
-        return make_page(rows, query, selection, total=len(everything), seal=seal), _stats(everything)
+        return make_page(rows, query, selection, total=stats.total_clusters, seal=seal), stats
 
     def delete(self, caller: Caller, id_or_name: str) -> Cluster:
         """Remove a definition with its runs and their artifacts, and cancel what still runs."""
         with self._open_unit_of_work() as uow:
             cluster = find_cluster(uow, caller, id_or_name)
-            runs = uow.cluster_runs.all(cluster.cluster_id, select_page(ListQuery(), 0, None))
+            runs = uow.cluster_runs.all(cluster.cluster_id)
         for run in runs:
             if run.status in _OPEN:
                 self._cancel(caller, run.job_id)
@@ -157,9 +146,3 @@ def find_collections(uow: UnitOfWork, caller: Caller, ids_or_names: Sequence[str
 def _with_runs(uow: UnitOfWork, clusters: Sequence[Cluster]) -> list[ClusterState]:
     runs = uow.cluster_runs.get_many([one.last_run_id for one in clusters if one.last_run_id is not None])
     return [ClusterState(one, runs.get(one.last_run_id or "")) for one in clusters]
-
-
-def _stats(states: Sequence[ClusterState]) -> ClusterListStats:
-    counted = Counter(str(one.status or NEVER_RUN) for one in states)
-    points = sum(one.last_run.num_points for one in states if one.last_run is not None)
-    return ClusterListStats(total_clusters=len(states), total_documents=points, by_status=dict(counted))

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 
 from shoald.application.access import Caller
-from shoald.application.collections import OWN_KEYS, find_collection, find_or_add_collection, refuse_kept_by_index
-from shoald.application.document_vectors import IncomingDocument, batch_of, check_vectors, configs_for, last_of_each
+from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
+from shoald.application.document_vectors import (
+    OWN_KEYS,
+    IncomingDocument,
+    batch_of,
+    check_vectors,
+    configs_for,
+    last_of_each,
+)
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import caller_in
 from shoald.application.ports.clock import Clock

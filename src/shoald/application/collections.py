@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
+from shoald.application.document_vectors import OWN_KEYS
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import check_vector_names
 from shoald.application.ports.clock import Clock
@@ -18,9 +19,6 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, DocumentBatch, VectorConfig
 
 DIRECT_UPSERT = "_direct_upsert"
-OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
-"""Root keys of a document's JSON that no payload may have."""
-
 INDEX_VECTOR = "embedding"
 _LONGEST_NAME = 100
 _SHORTEST_NAME = 3

@@ -15,6 +15,10 @@ from shoald.domain.records.collection import DocumentBatch, VectorColumn, Vector
 
 _NAMED_AT_MOST = 5
 DEFAULT_METRIC = "cosine"
+OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
+"""Root keys of a document's JSON that no payload and no vector may have."""
+
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,16 @@ def _wrong_dimension(name: str, document_id: str, expected: int, got: int) -> In
 
 
 def configs_for(known: Sequence[VectorConfig], batch: DocumentBatch) -> tuple[VectorConfig, ...]:
-    """Return the configuration that the batch's vectors follow: the known one or, where there is none, their own."""
+    """Return the configuration that the batch's vectors follow: the known one or, where there is none, their own.
+
+    Raises `InvalidVectors` for names that nothing could find afterwards.
+    """
     if known:
         return tuple(known)
+    for column in batch.vectors:
+        if column.name in OWN_KEYS or not 0 < len(column.name) <= _LONGEST_NAME:
+            message = f"A vector cannot be named {column.name[:_LONGEST_NAME]!r}."
+            raise InvalidVectors(message, detail={"vector": column.name[:_LONGEST_NAME]})
     return tuple(
         VectorConfig(name=column.name, dimension=column.values.shape[1], metric=DEFAULT_METRIC)
         for column in batch.vectors

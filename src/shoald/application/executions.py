@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from shoald.application.access import Caller
@@ -17,7 +15,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import ExecutionNotFound, Unsupported
 from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.domain.records.cluster import Cluster, ClusterRun, RunListStats
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import ExecutionStatus, JobType
 
@@ -30,17 +28,6 @@ class RunState:
 
     run: ClusterRun
     is_stale: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunListStats:
-    """Figures of a whole list of runs."""
-
-    total_executions: int = 0
-    by_status: Mapping[str, int] = field(default_factory=dict[str, int])
-    avg_execution_time_ms: float = 0.0
-    total_documents_clustered: int = 0
-    avg_num_clusters: float = 0.0
 
 
 class Executions:
@@ -138,9 +125,9 @@ class Executions:
             scope = f"executions/{cluster_id}"
             selection = select_page(query, self._cursors.open(scope, query), condition)
             rows = uow.cluster_runs.list(cluster_id, selection)
-            everything = uow.cluster_runs.all(cluster_id, selection)
+            stats = uow.cluster_runs.stats(cluster_id, selection)
         seal = self._cursors.sealer(scope, query)
-        return make_page(rows, query, selection, total=len(everything), seal=seal), _stats(everything)
+        return make_page(rows, query, selection, total=stats.total_executions, seal=seal), stats
 
 
 def find_run(uow: UnitOfWork, caller: Caller, cluster: str, run_id: str) -> ClusterRun:
@@ -159,19 +146,3 @@ def _state(uow: UnitOfWork, caller: Caller, run: ClusterRun) -> RunState:
     }
     is_stale = any(now.get(collection_id) != revision for collection_id, revision in run.revisions.items())
     return RunState(run, run.status == ExecutionStatus.COMPLETED and is_stale)
-
-
-def _stats(runs: Sequence[ClusterRun]) -> RunListStats:
-    done = [run for run in runs if run.status == ExecutionStatus.COMPLETED]
-    times = [
-        (run.completed_at - run.started_at).total_seconds() * 1000
-        for run in done
-        if run.completed_at is not None and run.started_at is not None
-    ]
-    return RunListStats(
-        total_executions=len(runs),
-        by_status=dict(Counter(run.status for run in runs)),
-        avg_execution_time_ms=sum(times) / len(times) if times else 0.0,
-        total_documents_clustered=sum(run.num_points for run in done),
-        avg_num_clusters=sum(run.num_clusters for run in done) / len(done) if done else 0.0,
-    )

@@ -195,6 +195,21 @@ class MultiFeatureStrategy(StrEnum):
     WEIGHTED = "weighted"
 
 
+class CentroidKind(StrEnum):
+    """What the centroid of a group is made of."""
+
+    MEAN = "mean"
+    MEDIAN = "median"
+    MEDOID = "medoid"
+
+
+class OutputStrategy(StrEnum):
+    """How many collections the runs of several features write."""
+
+    SINGLE = "single"
+    PER_FEATURE = "per_feature"
+
+
 class LayoutStability(StrEnum):
     """How the map of a run keeps to the map before."""
 

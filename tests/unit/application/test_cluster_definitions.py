@@ -115,11 +115,53 @@ def test_what_is_missing_is_named(asked: dict[str, Any], expected: tuple[str, ..
         {"source_cluster_ids": ["clust_1"]},
         {"auto_execute_on_batch": True},
         {"enrich_source_collection": True},
+        {"vector_config": {"enrich_source": True}},
+        {"vector_config": {"output_strategy": "per_feature"}},
+        {"vector_config": {"face_cluster_merge": {"enabled": True}}},
+        {"vector_config": {"multi_feature_strategy": "weighted"}},
     ],
 )
 def test_what_is_not_done_is_refused_rather_than_ignored(asked: dict[str, Any]) -> None:
     with pytest.raises(Unsupported):
         normalized({"collection_ids": ["a"], "algorithm": "kmeans", **asked})
+
+
+def test_what_asks_for_nothing_is_taken() -> None:
+    idle = {"enrich_source": False, "output_strategy": "single", "face_cluster_merge": {"enabled": False}}
+    spec = read_spec(normalized({"collection_ids": ["a"], "algorithm": "kmeans", "vector_config": idle}))
+    assert (spec.warnings, spec.centroid_kind) == ((), "mean")
+
+
+@pytest.mark.parametrize("strategy", ["concatenate", "weighted"])
+def test_weights_apply_whichever_way_features_are_joined(strategy: str) -> None:
+    vector = {"feature_uris": ["a", "b"], "multi_feature_strategy": strategy, "feature_weights": {"a": 0.5}}
+    spec = read_spec(normalized({"collection_ids": ["c"], "algorithm": "kmeans", "vector_config": vector}))
+    assert (spec.weights, spec.warnings) == ({"a": 0.5}, ())
+
+
+@pytest.mark.parametrize(
+    ("weights", "loc"), [({"a": -1.0}, ("a",)), ({"z": 1.0}, ("z",)), ({"a": 0.0, "b": 0.0}, ())], ids=str
+)
+def test_weights_that_mean_nothing_are_refused(weights: dict[str, float], loc: tuple[str, ...]) -> None:
+    vector = {"feature_uris": ["a", "b"], "feature_weights": weights}
+    with pytest.raises(InvalidFields) as error:
+        normalized({"collection_ids": ["c"], "algorithm": "kmeans", "vector_config": vector})
+    assert [found for found, _ in problems(error)] == [("body", "vector_config", "feature_weights", *loc)]
+
+
+def test_a_run_names_what_it_was_told_in_vain() -> None:
+    definition = normalized(
+        {
+            "collection_ids": ["c"],
+            "algorithm": "kmeans",
+            "vector_config": {"feature_weights": {"v": 2.0}},
+            "llm_labeling": {
+                "labeling_inputs": {"input_mappings": [{"input_key": "image_url", "source_type": "blob"}]}
+            },
+        }
+    )
+    found = "\n".join(read_spec(definition, {"source_execution_ids": ["run_1"]}).warnings)
+    assert [word in found for word in ("feature_weights", "source_execution_ids", "source_type blob")] == [True] * 3
 
 
 def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> None:

@@ -21,6 +21,8 @@ _ROWS = 4096
 _ID_COLUMNS = ("document_id", "id", "point_id")
 _PAYLOAD = "payload"
 _MATRIX_DIMENSIONS = 2
+_LARGEST_BATCH = 256 << 20
+"""Bytes of one record batch, which is held whole."""
 
 
 class ArrowDocumentTables:
@@ -29,7 +31,7 @@ class ArrowDocumentTables:
     def from_stream(self, pieces: Iterable[bytes]) -> Iterator[DocumentBatch]:
         """Yield the documents of an Arrow IPC stream."""
         with _readable("the stream is no Arrow IPC stream"):
-            reader = pa.ipc.open_stream(pa.PythonFile(io.BufferedReader(_Pieces(pieces)), mode="r"))
+            reader = pa.ipc.open_stream(pa.PythonFile(_Bounded(io.BufferedReader(_Pieces(pieces))), mode="r"))
         yield from _from_batches(_next_batches(reader))
 
     def from_file(self, path: str) -> Iterator[DocumentBatch]:
@@ -91,6 +93,21 @@ class _Pieces(io.RawIOBase):
         return size
 
 
+class _Bounded(io.BufferedIOBase):
+    """A file that gives no more bytes at once than a record batch may have: the library asks for it in one piece."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > _LARGEST_BATCH:
+            raise ValueError(f"it has {size} bytes in one piece; send batches of at most {_LARGEST_BATCH} bytes")
+        return self._file.read(size)
+
+
 def _next_batches(reader: Any) -> Iterator[pa.RecordBatch]:
     while True:
         try:
@@ -105,7 +122,17 @@ def _next_batches(reader: Any) -> Iterator[pa.RecordBatch]:
 def _parquet(path: str) -> Iterator[DocumentBatch]:
     with _readable("the file is no Parquet file"):
         file = pq.ParquetFile(path)
-    yield from _from_batches(file.iter_batches(batch_size=_ROWS))
+    yield from _from_batches(_next_of_file(file))
+
+
+def _next_of_file(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(batch_size=_ROWS)
+    while True:
+        with _readable("the file is damaged"):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _arrow_file(path: str) -> Iterator[DocumentBatch]:
@@ -131,7 +158,9 @@ def _npy(path: str) -> Iterator[DocumentBatch]:
 
 
 def _jsonl(path: str) -> Iterator[DocumentBatch]:
-    """Yield documents that stand one in a line; lists of numbers, and those under `vectors`, are vectors."""
+    """Yield documents that stand one in a line; vectors are those under `vectors`, or without that all lists of
+    numbers.
+    """
     lines: list[dict[str, Any]] = []
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -147,12 +176,16 @@ def _jsonl(path: str) -> Iterator[DocumentBatch]:
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, parse_constant=_no_number)
     except ValueError as error:
         raise _wrong(f"line {number} is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise _wrong(f"line {number} is no JSON object")
     return {**value, "_line": number}
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number that JSON has")
 
 
 def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
@@ -163,11 +196,15 @@ def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
         if name is None:
             raise _wrong(f"line {number} has no document_id")
         ids.append(str(line.pop(name)))
-        inner = line.pop("vectors", None) or {}
-        found = {**{key: value for key, value in line.items() if _is_vector(value)}, **inner}
+        inner = line.pop("vectors", None)
+        if not isinstance(inner, dict | None):
+            raise _wrong(f"line {number}: vectors must be an object of lists of numbers")
+        found = {key: value for key, value in line.items() if _is_vector(value)} if inner is None else inner
         for key, value in found.items():
             vectors.setdefault(key, []).append((at, value))
         payload = line.pop(_PAYLOAD, None) or {}
+        if not isinstance(payload, dict):
+            raise _wrong(f"line {number}: payload must be an object")
         payloads.append({**payload, **{key: value for key, value in line.items() if key not in found}})
     columns = [_column(name, rows, len(lines)) for name, rows in vectors.items()]
     return DocumentBatch(ids=ids, payloads=payloads, vectors=columns)
@@ -247,7 +284,7 @@ def _payloads(batch: pa.RecordBatch) -> list[dict[str, Any]]:
         whole = row.pop(_PAYLOAD, None) if row else None
         if isinstance(whole, str):
             try:
-                whole = json.loads(whole)
+                whole = json.loads(whole, parse_constant=_no_number)
             except ValueError as error:
                 raise _wrong(f"a payload is no JSON: {error}", _PAYLOAD) from error
         if whole is not None and not isinstance(whole, dict):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
-from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.cluster import ClusterRun, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
 
 _SORTABLE = ("run_id", "status", "num_clusters", "num_points", "created_at", "completed_at")
@@ -99,10 +99,31 @@ class PostgresClusterRuns:
         )
         return None if row is None else _run(row)
 
-    def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
-        """Return all runs that meet the condition, without their centroids and without limits."""
+    def all(self, cluster_id: str) -> list[ClusterRun]:
+        """Return all runs of a cluster, without their centroids."""
         mine = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
-        return [_run(row) for row in self._connection.execute(mine.where(_LISTED.conditions(selection))).mappings()]
+        return [_run(row) for row in self._connection.execute(mine).mappings()]
+
+    def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
+        """Add up in the database."""
+        seconds = func.extract("epoch", cluster_runs.c.completed_at - cluster_runs.c.started_at)
+        figures = [
+            cluster_runs.c.status,
+            func.count().label("runs"),
+            func.coalesce(func.avg(seconds), 0).label("seconds"),
+            func.sum(cluster_runs.c.num_points).label("points"),
+            func.avg(cluster_runs.c.num_clusters).label("groups"),
+        ]
+        mine = select(*figures).where(cluster_runs.c.cluster_id == cluster_id, _LISTED.conditions(selection))
+        rows = {row.status: row for row in self._connection.execute(mine.group_by(cluster_runs.c.status))}
+        done = rows.get(ExecutionStatus.COMPLETED.value)
+        return RunListStats(
+            total_executions=sum(row.runs for row in rows.values()),
+            by_status={status: row.runs for status, row in rows.items()},
+            avg_execution_time_ms=0.0 if done is None else float(done.seconds) * 1000,
+            total_documents_clustered=0 if done is None else int(done.points),
+            avg_num_clusters=0.0 if done is None else float(done.groups),
+        )
 
     def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
         """Return runs without their centroids, newest first unless sorted."""

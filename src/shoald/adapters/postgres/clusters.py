@@ -5,15 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.lists import ListedTable
-from shoald.adapters.postgres.tables.clusters import clusters
+from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
-from shoald.domain.records.cluster import Cluster
+from shoald.domain.records.cluster import Cluster, ClusterListStats
 
+_NEVER_RUN = "NEVER_RUN"
+_VECTOR = clusters.c.definition["vector_config"]
+_LAST_STATUS = (
+    select(func.upper(cluster_runs.c.status)).where(cluster_runs.c.run_id == clusters.c.last_run_id).scalar_subquery()
+)
+# what lists print under names that no column has
+_PRINTED = {
+    "input_collections": clusters.c.collection_ids,
+    "algorithm": _VECTOR["clustering_method"],
+    "algorithm_params": _VECTOR["algorithm_params"],
+    "feature_uris": _VECTOR["feature_uris"],
+    "status": _LAST_STATUS,
+}
 _LISTED = ListedTable(
     table=clusters,
     id=clusters.c.cluster_id,
@@ -21,6 +34,7 @@ _LISTED = ListedTable(
         name: clusters.c[name] for name in ("cluster_id", "cluster_name", "cluster_type", "created_at", "updated_at")
     },
     searched=(clusters.c.cluster_id, clusters.c.cluster_name, clusters.c.description),
+    printed=_PRINTED,
 )
 
 
@@ -79,10 +93,23 @@ class PostgresClusters:
         row = self._connection.execute(statement).first()
         return None if row is None else _cluster(row)
 
-    def all(self, namespace_id: str, selection: Selection) -> list[Cluster]:
-        """Return all that meet the condition, without limits."""
-        mine = select(clusters).where(clusters.c.namespace_id == namespace_id, _LISTED.conditions(selection))
-        return [_cluster(row) for row in self._connection.execute(mine)]
+    def stats(self, namespace_id: str, selection: Selection) -> ClusterListStats:
+        """Add up in the database."""
+        status = func.coalesce(func.upper(cluster_runs.c.status), _NEVER_RUN).label("status")
+        figures = [status, func.count().label("clusters"), func.coalesce(func.sum(cluster_runs.c.num_points), 0)]
+        mine = (
+            select(*figures)
+            .select_from(clusters)
+            .outerjoin(cluster_runs, cluster_runs.c.run_id == clusters.c.last_run_id)
+            .where(clusters.c.namespace_id == namespace_id, _LISTED.conditions(selection))
+            .group_by(text("1"))
+        )
+        rows = self._connection.execute(mine).all()
+        return ClusterListStats(
+            total_clusters=sum(count for _, count, _ in rows),
+            total_documents=sum(int(points) for _, _, points in rows),
+            by_status={status: count for status, count, _ in rows},
+        )
 
     def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:
         """Return definitions, newest first unless sorted."""

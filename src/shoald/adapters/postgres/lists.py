@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Table, and_, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import literal_column
 
@@ -16,12 +16,16 @@ from shoald.domain.failures import InvalidFields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTable:
-    """How one table is listed: what can be sorted by, what a search looks at, and the id that breaks ties."""
+    """How one table is listed: what can be sorted by, what a search looks at, and the id that breaks ties.
+
+    `printed` holds what the resource shows under names that are no columns; filters see it beside the columns.
+    """
 
     table: Table
     id: ColumnElement[str]
     sortable: Mapping[str, ColumnElement[Any]]
     searched: Sequence[ColumnElement[str]]
+    printed: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def conditions(self, selection: Selection) -> ColumnElement[bool]:
         """Return what rows must meet."""
@@ -55,7 +59,11 @@ class ListedTable:
 
     def _as_json(self) -> ColumnElement[Any]:
         # a row as JSON lets the filter language see every column under its own name
-        return func.to_jsonb(literal_column(self.table.name), type_=JSONB)
+        row = func.to_jsonb(literal_column(self.table.name), type_=JSONB)
+        if not self.printed:
+            return row
+        pairs = [part for name, value in self.printed.items() for part in (literal(name), value)]
+        return row.op("||", return_type=JSONB)(func.jsonb_build_object(*pairs, type_=JSONB))
 
 
 def unknown_sort(field: str, known: Mapping[str, Any]) -> InvalidFields:

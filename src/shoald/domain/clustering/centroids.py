@@ -41,7 +41,7 @@ def group_centroids(vectors: Floats, labels: Labels, kind: str = "mean", *, back
     k = int(labels.max(initial=-1)) + 1
     sizes = np.bincount(labels[labels >= 0], minlength=k)
     centres = _means(vectors, labels, k, backend)
-    if kind == "median":
+    if kind == "median" and k:
         centres = np.stack([np.median(vectors[labels == group], axis=0) for group in range(k)]).astype(np.float32)
     elif kind == "medoid":
         centres = vectors[_medoids(labels, own_cosines(vectors, labels, centres), k)]

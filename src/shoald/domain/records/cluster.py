@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
+
+NOISE_MEMBER = "-1"
+"""The group that a document in no group carries."""
+
+NOISE_CENTROID = "cl_cluster_noise"
+"""The group of all those documents, where groups are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +65,23 @@ class ClusterRun:
     centroids: tuple[JsonObject, ...] = ()
     overrides: JsonObject = field(default_factory=dict)
     revisions: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterListStats:
+    """Figures of a whole list of clusters; `by_status` counts the states of the last runs, `NEVER_RUN` included."""
+
+    total_clusters: int = 0
+    total_documents: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunListStats:
+    """Figures of a whole list of runs; averages and documents are those of completed runs."""
+
+    total_executions: int = 0
+    by_status: Mapping[str, int] = field(default_factory=dict[str, int])
+    avg_execution_time_ms: float = 0.0
+    total_documents_clustered: int = 0
+    avg_num_clusters: float = 0.0

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shoald.adapters.parquet import document_tables
 from shoald.adapters.parquet.document_tables import ArrowDocumentTables
 from shoald.domain.failures import InvalidFields
 
@@ -112,6 +113,9 @@ def test_files_by_their_ending(tmp_path: Path) -> None:
         ("a.jsonl", b'{"document_id":"a"}\n{', "line 2 is no JSON"),
         ("a.jsonl", b'{"v":[1,2]}', "line 1 has no document_id"),
         ("a.jsonl", b"[1]", "line 1 is no JSON object"),
+        ("a.jsonl", b'{"id":"a","n":NaN}', "line 1 is no JSON: NaN"),
+        ("a.jsonl", b'{"id":"a","vectors":[1,2]}', "line 1: vectors must be an object"),
+        ("a.jsonl", b'{"id":"a","payload":"x"}', "line 1: payload must be an object"),
         ("a.jsonl", b'{"id":"a","v":[1,2]}\n{"id":"b","v":[1,2,3]}', "no lists of numbers of one length"),
     ],
 )
@@ -119,6 +123,33 @@ def test_a_bad_file_says_why(tmp_path: Path, name: str, content: bytes, message:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidFields, match=message):
         list(TABLES.from_file(str(tmp_path / name)))
+
+
+def test_beside_named_vectors_lists_of_numbers_are_payload(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id":"a","vectors":{"v":[1,2]},"years":[2020,2021]}')
+    (batch,) = TABLES.from_file(str(tmp_path / "a.jsonl"))
+    assert ([column.name for column in batch.vectors], batch.payloads) == (["v"], [{"years": [2020, 2021]}])
+
+
+def test_a_file_that_is_damaged_further_on_says_so(tmp_path: Path) -> None:
+    wide = pa.table({"id": [str(n) for n in range(9000)], "v": [[float(n)] for n in range(9000)]})
+    pq.write_table(wide, tmp_path / "a.parquet", use_dictionary=False, compression="none")
+    body = bytearray((tmp_path / "a.parquet").read_bytes())
+    body[4:40] = bytes(36)
+    (tmp_path / "a.parquet").write_bytes(body)
+    with pytest.raises(InvalidFields, match="damaged"):
+        list(TABLES.from_file(str(tmp_path / "a.parquet")))
+
+
+def test_a_record_batch_that_is_too_large_to_hold_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(document_tables, "_LARGEST_BATCH", 10_000)
+    small = pa.table({"id": ["a"] * 100, "v": [[1.0] * 4] * 100})
+    assert sum(len(batch.ids) for batch in TABLES.from_stream([stream(small)])) == 100
+    large = pa.table({"id": ["a"] * 1000, "v": [[1.0] * 4] * 1000})
+    with pytest.raises(InvalidFields, match="send batches of at most 10000 bytes"):
+        list(TABLES.from_stream([stream(large, rows=1000)]))
 
 
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:

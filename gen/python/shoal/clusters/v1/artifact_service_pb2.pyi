@@ -39,7 +39,7 @@ class DownloadArtifactsRequest(_message.Message):
     limit: _builtins.int
     """Members to write at most; unset means all."""
     projection_method: _builtins.str
-    """`2d` or `3d`: whether `z` is written; unset means as the run's map has it."""
+    """`2d` leaves `z` out; `3d` fails with 422 unless the run's map has three dimensions; unset means as the map is."""
     def __init__(
         self,
         *,
@@ -108,7 +108,7 @@ class DownloadExecutionDataRequest(_message.Message):
     """Members to skip; unset means none."""
     @_builtins.property
     def body(self) -> Global___ExecutionDataBody:
-        """What the POST form sends; it wins over the query string."""
+        """What the POST form sends; each of its fields wins over the query string's."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class ExecutionDataBody(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
-    """Only this group, such as `cl_0` or `-1`; unset means all."""
+    """Only this group, such as `cl_0`, or `-1` or `cl_cluster_noise` for the documents in none; unset means all."""
     include_centroids: _builtins.bool
     """Whether groups are written; unset means true."""
     include_members: _builtins.bool

@@ -62,6 +62,11 @@ class VectorClustering(_message.Message):
     HDBSCAN_PARAMETERS_FIELD_NUMBER: _builtins.int
     ALGORITHM_FIELD_NUMBER: _builtins.int
     NUM_CLUSTERS_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FEATURE_METHOD_FIELD_NUMBER: _builtins.int
+    ENRICH_SOURCE_FIELD_NUMBER: _builtins.int
+    OUTPUT_STRATEGY_FIELD_NUMBER: _builtins.int
+    WEIGHT_LEARNING_CONFIG_FIELD_NUMBER: _builtins.int
+    FACE_CLUSTER_MERGE_FIELD_NUMBER: _builtins.int
     feature_uri: _builtins.str
     """One feature: a URI `mixpeek://extractor@version/output`, or the bare name of a vector. Unset, with no
     `feature_uris` either, means the only vector of the collections. Fails with 422 and the names there are otherwise.
@@ -71,9 +76,11 @@ class VectorClustering(_message.Message):
     sample_size: _builtins.int
     """Documents to cluster at most, 1 to 1000000, drawn by a fixed seed; unset means all."""
     multi_feature_strategy: _builtins.str
-    """`concatenate` or `weighted`; unset means `concatenate`. Applies to several features only."""
+    """`concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
+    `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
+    """
     normalize_features: _builtins.bool
-    """Whether vectors are brought to unit length first; unset means true."""
+    """Whether vectors are brought to unit length first, of several features each by itself; unset means true."""
     vis_n_components: _builtins.int
     """Dimensions of the map, 2 or 3; unset means 2."""
     hierarchical: _builtins.bool
@@ -88,6 +95,14 @@ class VectorClustering(_message.Message):
     """Another name of `clustering_method`."""
     num_clusters: _builtins.int
     """Another name of `algorithm_params.n_clusters`."""
+    effective_feature_method: _builtins.str
+    """How the centroid of a group is made: `mean`, `median` (of each component) or `medoid` (the member with the largest
+    cosines to the others); unset means `mean`.
+    """
+    enrich_source: _builtins.bool
+    """Whether runs write into the source documents; true is refused with `unsupported`."""
+    output_strategy: _builtins.str
+    """`single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection."""
     @_builtins.property
     def feature_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Several features, combined as `multi_feature_strategy` says."""
@@ -103,7 +118,7 @@ class VectorClustering(_message.Message):
 
     @_builtins.property
     def feature_weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Weight of each feature for `weighted`; a feature without one weighs 1."""
+        """Factor of each feature, at least 0, not all 0; a feature without one has 1. Applies to several features only."""
 
     @_builtins.property
     def preprocessing_steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreprocessingStep]:
@@ -116,6 +131,14 @@ class VectorClustering(_message.Message):
     @_builtins.property
     def hdbscan_parameters(self) -> _struct_pb2.Struct:
         """An older name of `algorithm_params`, for hdbscan."""
+
+    @_builtins.property
+    def weight_learning_config(self) -> _struct_pb2.Struct:
+        """How weights are learned; applies without `feature_weights` only, and is refused then."""
+
+    @_builtins.property
+    def face_cluster_merge(self) -> Global___FaceClusterMerge:
+        """Merges groups of one face; refused with `unsupported` when it is enabled."""
 
     def __init__(
         self,
@@ -137,15 +160,24 @@ class VectorClustering(_message.Message):
         hdbscan_parameters: _struct_pb2.Struct | None = ...,
         algorithm: _builtins.str | None = ...,
         num_clusters: _builtins.int | None = ...,
+        effective_feature_method: _builtins.str | None = ...,
+        enrich_source: _builtins.bool | None = ...,
+        output_strategy: _builtins.str | None = ...,
+        weight_learning_config: _struct_pb2.Struct | None = ...,
+        face_cluster_merge: Global___FaceClusterMerge | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "feature_uri", b"feature_uri", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "feature_uri", b"feature_uri", "feature_uris", b"feature_uris", "feature_weights", b"feature_weights", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "preprocessing_steps", b"preprocessing_steps", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "feature_uris", b"feature_uris", "feature_weights", b"feature_weights", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "preprocessing_steps", b"preprocessing_steps", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__algorithm: _TypeAlias = _typing.Literal["algorithm"]  # noqa: Y015
     _WhichOneofArgType__algorithm: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm"]  # noqa: Y015
     _WhichOneofReturnType__clustering_method: _TypeAlias = _typing.Literal["clustering_method"]  # noqa: Y015
     _WhichOneofArgType__clustering_method: _TypeAlias = _typing.Literal["_clustering_method", b"_clustering_method"]  # noqa: Y015
+    _WhichOneofReturnType__effective_feature_method: _TypeAlias = _typing.Literal["effective_feature_method"]  # noqa: Y015
+    _WhichOneofArgType__effective_feature_method: _TypeAlias = _typing.Literal["_effective_feature_method", b"_effective_feature_method"]  # noqa: Y015
+    _WhichOneofReturnType__enrich_source: _TypeAlias = _typing.Literal["enrich_source"]  # noqa: Y015
+    _WhichOneofArgType__enrich_source: _TypeAlias = _typing.Literal["_enrich_source", b"_enrich_source"]  # noqa: Y015
     _WhichOneofReturnType__feature_uri: _TypeAlias = _typing.Literal["feature_uri"]  # noqa: Y015
     _WhichOneofArgType__feature_uri: _TypeAlias = _typing.Literal["_feature_uri", b"_feature_uri"]  # noqa: Y015
     _WhichOneofReturnType__hierarchical: _TypeAlias = _typing.Literal["hierarchical"]  # noqa: Y015
@@ -160,6 +192,8 @@ class VectorClustering(_message.Message):
     _WhichOneofArgType__normalize_features: _TypeAlias = _typing.Literal["_normalize_features", b"_normalize_features"]  # noqa: Y015
     _WhichOneofReturnType__num_clusters: _TypeAlias = _typing.Literal["num_clusters"]  # noqa: Y015
     _WhichOneofArgType__num_clusters: _TypeAlias = _typing.Literal["_num_clusters", b"_num_clusters"]  # noqa: Y015
+    _WhichOneofReturnType__output_strategy: _TypeAlias = _typing.Literal["output_strategy"]  # noqa: Y015
+    _WhichOneofArgType__output_strategy: _TypeAlias = _typing.Literal["_output_strategy", b"_output_strategy"]  # noqa: Y015
     _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
     _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
     _WhichOneofReturnType__vis_n_components: _TypeAlias = _typing.Literal["vis_n_components"]  # noqa: Y015
@@ -168,6 +202,10 @@ class VectorClustering(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__algorithm) -> _WhichOneofReturnType__algorithm | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__clustering_method) -> _WhichOneofReturnType__clustering_method | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__effective_feature_method) -> _WhichOneofReturnType__effective_feature_method | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enrich_source) -> _WhichOneofReturnType__enrich_source | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__feature_uri) -> _WhichOneofReturnType__feature_uri | None: ...
     @_typing.overload
@@ -182,6 +220,8 @@ class VectorClustering(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__normalize_features) -> _WhichOneofReturnType__normalize_features | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__num_clusters) -> _WhichOneofReturnType__num_clusters | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_strategy) -> _WhichOneofReturnType__output_strategy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
     @_typing.overload

@@ -56,7 +56,7 @@ export declare type DownloadArtifactsRequest = Message<"shoal.clusters.v1.Downlo
   limit?: number | undefined;
 
   /**
-   * `2d` or `3d`: whether `z` is written; unset means as the run's map has it.
+   * `2d` leaves `z` out; `3d` fails with 422 unless the run's map has three dimensions; unset means as the map is.
    *
    * @generated from field: optional string projection_method = 6;
    */
@@ -90,7 +90,7 @@ export declare type DownloadExecutionDataRequest = Message<"shoal.clusters.v1.Do
   runId?: string | undefined;
 
   /**
-   * What the POST form sends; it wins over the query string.
+   * What the POST form sends; each of its fields wins over the query string's.
    *
    * @generated from field: shoal.clusters.v1.ExecutionDataBody body = 3;
    */
@@ -138,7 +138,7 @@ export declare const DownloadExecutionDataRequestSchema: GenMessage<DownloadExec
  */
 export declare type ExecutionDataBody = Message<"shoal.clusters.v1.ExecutionDataBody"> & {
   /**
-   * Only this group, such as `cl_0` or `-1`; unset means all.
+   * Only this group, such as `cl_0`, or `-1` or `cl_cluster_noise` for the documents in none; unset means all.
    *
    * @generated from field: optional string cluster_id = 1;
    */

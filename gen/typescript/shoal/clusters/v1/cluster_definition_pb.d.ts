@@ -60,21 +60,22 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   sampleSize?: number | undefined;
 
   /**
-   * `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only.
+   * `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
+   * `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
    *
    * @generated from field: optional string multi_feature_strategy = 6;
    */
   multiFeatureStrategy?: string | undefined;
 
   /**
-   * Weight of each feature for `weighted`; a feature without one weighs 1.
+   * Factor of each feature, at least 0, not all 0; a feature without one has 1. Applies to several features only.
    *
    * @generated from field: map<string, double> feature_weights = 7;
    */
   featureWeights: { [key: string]: number };
 
   /**
-   * Whether vectors are brought to unit length first; unset means true.
+   * Whether vectors are brought to unit length first, of several features each by itself; unset means true.
    *
    * @generated from field: optional bool normalize_features = 8;
    */
@@ -143,6 +144,42 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
    * @generated from field: optional int32 num_clusters = 17;
    */
   numClusters?: number | undefined;
+
+  /**
+   * How the centroid of a group is made: `mean`, `median` (of each component) or `medoid` (the member with the largest
+   * cosines to the others); unset means `mean`.
+   *
+   * @generated from field: optional string effective_feature_method = 18;
+   */
+  effectiveFeatureMethod?: string | undefined;
+
+  /**
+   * Whether runs write into the source documents; true is refused with `unsupported`.
+   *
+   * @generated from field: optional bool enrich_source = 19;
+   */
+  enrichSource?: boolean | undefined;
+
+  /**
+   * `single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection.
+   *
+   * @generated from field: optional string output_strategy = 20;
+   */
+  outputStrategy?: string | undefined;
+
+  /**
+   * How weights are learned; applies without `feature_weights` only, and is refused then.
+   *
+   * @generated from field: google.protobuf.Struct weight_learning_config = 21;
+   */
+  weightLearningConfig?: JsonObject | undefined;
+
+  /**
+   * Merges groups of one face; refused with `unsupported` when it is enabled.
+   *
+   * @generated from field: shoal.clusters.v1.FaceClusterMerge face_cluster_merge = 22;
+   */
+  faceClusterMerge?: FaceClusterMerge | undefined;
 };
 
 /**

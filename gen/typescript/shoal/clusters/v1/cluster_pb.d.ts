@@ -306,6 +306,13 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: google.protobuf.Struct metadata = 41;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * How the centroid of a group is made.
+   *
+   * @generated from field: optional string effective_feature_method = 42;
+   */
+  effectiveFeatureMethod?: string | undefined;
 };
 
 /**

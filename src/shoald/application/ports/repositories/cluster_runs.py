@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shoald.application.listing import Selection
-from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.cluster import ClusterRun, RunListStats
 
 
 class ClusterRunRepository(Protocol):
@@ -33,8 +33,12 @@ class ClusterRunRepository(Protocol):
         """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
         ...
 
-    def all(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:
-        """Return all runs that meet the condition, without their centroids and without limits."""
+    def all(self, cluster_id: str) -> list[ClusterRun]:
+        """Return all runs of a cluster, without their centroids."""
+        ...
+
+    def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
+        """Return the figures of all runs that meet the condition, whatever the page."""
         ...
 
     def move(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shoald.application.listing import Selection
-from shoald.domain.records.cluster import Cluster
+from shoald.domain.records.cluster import Cluster, ClusterListStats
 
 
 class ClusterRepository(Protocol):
@@ -20,8 +20,8 @@ class ClusterRepository(Protocol):
         """Return the definition of the namespace with this id, else the one with this name."""
         ...
 
-    def all(self, namespace_id: str, selection: Selection) -> list[Cluster]:
-        """Return all that meet the condition, without limits."""
+    def stats(self, namespace_id: str, selection: Selection) -> ClusterListStats:
+        """Return the figures of all that meet the condition, whatever the page."""
         ...
 
     def set_last_run(self, cluster_id: str, run_id: str, at: datetime) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 from google.api.httpbody_pb2 import HttpBody
-from shoal.clusters.v1 import artifact_pb2
+from shoal.clusters.v1 import artifact_pb2, artifact_service_pb2
 
-from shoald.application.artifacts import Export
+from shoald.application.artifacts import Export, is_group
 from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.json_values import documented
 from shoald.transport.mapping.clusters.executions import Vectors, centroid_message
@@ -22,6 +22,18 @@ _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _MEMBER_FIELDS = tuple(field.name for field in artifact_pb2.Member.DESCRIPTOR.fields)
 _CSV_FIELDS = ("document_id", "collection_id", "cluster_id", "cluster_label", "x", "y", "z")
 _SIMILARITY = "cosine_similarity_to_centroid"
+
+
+def data_asked_of(
+    request: artifact_service_pb2.DownloadExecutionDataRequest,
+) -> artifact_service_pb2.ExecutionDataBody:
+    """Return which groups and members are asked for: each field of the body wins over the query string's."""
+    asked = artifact_service_pb2.ExecutionDataBody()
+    for name in ("include_centroids", "include_members", "limit", "offset"):
+        if request.HasField(name):
+            setattr(asked, name, getattr(request, name))
+    asked.MergeFrom(request.body)
+    return asked
 
 
 def artifacts_json(
@@ -53,7 +65,7 @@ def _artifact_pieces(
     yield orjson.dumps(body)[:-1] + b',"centroids":['
     separator = b""
     for row in run.centroids if vectors is not None else ():
-        if only is None or only == row["cluster_id"]:
+        if only is None or is_group(row["cluster_id"], only):
             yield separator + orjson.dumps(documented(centroid_message(row, (vectors or {}).get(row["cluster_id"]))))
             separator = b","
     yield b'],"members":['

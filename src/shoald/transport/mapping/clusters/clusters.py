@@ -8,10 +8,11 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from shoal.clusters.v1 import cluster_definition_pb2, cluster_pb2, cluster_service_pb2
 
-from shoald.application.clusters import ClusterListStats, ClusterState
+from shoald.application.clusters import ClusterState
 from shoald.application.executions import RunState
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
+from shoald.domain.vocabulary import CentroidKind
 from shoald.transport.json_values import documented, to_struct
 from shoald.transport.mapping.clusters.times import to_timestamp
 
@@ -74,6 +75,7 @@ def _add_definition(message: cluster_pb2.Cluster, cluster: Cluster) -> None:
     message.algorithm_params.CopyFrom(to_struct(vector["algorithm_params"]))
     message.preprocessing_steps.extend(map(to_struct, vector["preprocessing_steps"]))
     message.multi_feature_strategy = vector["multi_feature_strategy"]
+    message.effective_feature_method = vector.get("effective_feature_method", CentroidKind.MEAN.value)
     message.vis_n_components = vector["vis_n_components"]
     message.hierarchical_vector = vector["hierarchical"]
     for name in ("sample_size", "layout_stability", "max_hierarchy_depth"):

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from shoal.clusters.v1 import execution_pb2, execution_service_pb2
 
-from shoald.application.executions import RunListStats, RunState
+from shoald.application.executions import RunState
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.cluster import ClusterRun, RunListStats
 from shoald.transport.json_values import to_struct, to_value
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
 

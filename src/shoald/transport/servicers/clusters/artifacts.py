@@ -16,7 +16,7 @@ from shoald.transport.callers import caller_of
 from shoald.transport.mapping.clusters import artifacts as mapping
 
 _ARROW_BYTES = 2 * 1024 * 1024
-_FLAT, _CSV = "2d", "csv"
+_FLAT, _SOLID, _CSV = "2d", "3d", "csv"
 
 
 class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
@@ -31,6 +31,8 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
     ) -> Iterator[HttpBody]:
         """Write groups and members as JSON."""
         run = self._run(context, request.cluster_id, request.run_id or None)
+        if request.projection_method == _SOLID:
+            self._artifacts.require_third_dimension(run)
         with_centroids = request.include_centroids or not request.HasField("include_centroids")
         wanted = MemberRange(limit=request.limit or None)
         return mapping.artifacts_json(
@@ -45,9 +47,9 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
     ) -> Iterator[HttpBody]:
         """Write groups and members as JSON, of one group if wanted."""
         run = self._run(context, request.cluster_id, request.run_id)
-        asked = request.body if request.HasField("body") else request
+        asked = mapping.data_asked_of(request)
         with_centroids = asked.include_centroids or not asked.HasField("include_centroids")
-        only = request.body.cluster_id or None
+        only = asked.cluster_id or None
         wanted = MemberRange(cluster_id=only, limit=asked.limit or None, offset=asked.offset)
         return mapping.artifacts_json(
             run,

@@ -540,6 +540,11 @@ class Cluster(betterproto2.Message):
     What the caller wants to remember about it.
     """
 
+    effective_feature_method: "str | None" = betterproto2.field(42, betterproto2.TYPE_STRING, optional=True)
+    """
+    How the centroid of a group is made.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Cluster", Cluster)
 
@@ -1257,7 +1262,7 @@ class DownloadArtifactsRequest(betterproto2.Message):
 
     projection_method: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    `2d` or `3d`: whether `z` is written; unset means as the run's map has it.
+    `2d` leaves `z` out; `3d` fails with 422 unless the run's map has three dimensions; unset means as the map is.
     """
 
 
@@ -1282,7 +1287,7 @@ class DownloadExecutionDataRequest(betterproto2.Message):
 
     body: "ExecutionDataBody | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the POST form sends; it wins over the query string.
+    What the POST form sends; each of its fields wins over the query string's.
     """
 
     include_centroids: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
@@ -1552,7 +1557,7 @@ class ExecutionDataBody(betterproto2.Message):
 
     cluster_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    Only this group, such as `cl_0` or `-1`; unset means all.
+    Only this group, such as `cl_0`, or `-1` or `cl_cluster_noise` for the documents in none; unset means all.
     """
 
     include_centroids: "bool | None" = betterproto2.field(2, betterproto2.TYPE_BOOL, optional=True)
@@ -3956,19 +3961,20 @@ class VectorClustering(betterproto2.Message):
 
     multi_feature_strategy: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only.
+    `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
+    `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
     """
 
     feature_weights: "dict[str, float]" = betterproto2.field(
         7, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_DOUBLE)
     )
     """
-    Weight of each feature for `weighted`; a feature without one weighs 1.
+    Factor of each feature, at least 0, not all 0; a feature without one has 1. Applies to several features only.
     """
 
     normalize_features: "bool | None" = betterproto2.field(8, betterproto2.TYPE_BOOL, optional=True)
     """
-    Whether vectors are brought to unit length first; unset means true.
+    Whether vectors are brought to unit length first, of several features each by itself; unset means true.
     """
 
     preprocessing_steps: "list[PreprocessingStep]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
@@ -4019,6 +4025,34 @@ class VectorClustering(betterproto2.Message):
     num_clusters: "int | None" = betterproto2.field(17, betterproto2.TYPE_INT32, optional=True)
     """
     Another name of `algorithm_params.n_clusters`.
+    """
+
+    effective_feature_method: "str | None" = betterproto2.field(18, betterproto2.TYPE_STRING, optional=True)
+    """
+    How the centroid of a group is made: `mean`, `median` (of each component) or `medoid` (the member with the largest
+    cosines to the others); unset means `mean`.
+    """
+
+    enrich_source: "bool | None" = betterproto2.field(19, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether runs write into the source documents; true is refused with `unsupported`.
+    """
+
+    output_strategy: "str | None" = betterproto2.field(20, betterproto2.TYPE_STRING, optional=True)
+    """
+    `single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection.
+    """
+
+    weight_learning_config: "___google__protobuf__.Struct | None" = betterproto2.field(
+        21, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    How weights are learned; applies without `feature_weights` only, and is refused then.
+    """
+
+    face_cluster_merge: "FaceClusterMerge | None" = betterproto2.field(22, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Merges groups of one face; refused with `unsupported` when it is enabled.
     """
 
 
