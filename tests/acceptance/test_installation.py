@@ -9,8 +9,10 @@ import re
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,32 @@ def test_nothing_outlives_a_killed_supervisor_and_up_mends_it(stack: Stack) -> N
     assert again.returncode == 0, again.stderr
     assert is_healthy(stack)
     assert status(stack.data)["http"] == stack.url
+
+
+def _calls_until_refused(address: str, started: threading.Event) -> list[int]:
+    """Call on connections that are kept until the port is closed, and return every status.
+
+    Raises what a client sees when an answer is cut off.
+    """
+    statuses: list[int] = []
+    connection = http.client.HTTPConnection(address, timeout=30)  # opens itself again when an answer says close
+    with contextlib.suppress(ConnectionRefusedError):
+        while True:
+            connection.request("GET", "/api/v1/projects?limit=1")
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+            started.set()
+    return statuses
+
+
+def test_no_call_fails_when_everything_stops_under_load(stack: Stack) -> None:
+    """R13: calls are answered until the port is closed."""
+    started = [threading.Event() for _ in range(8)]
+    with futures.ThreadPoolExecutor(len(started)) as pool:
+        calls = [pool.submit(_calls_until_refused, stack.address, event) for event in started]
+        assert all(event.wait(30) for event in started)
+        os.kill(stack.status()["pid"], signal.SIGTERM)
+        statuses = [call.result(60) for call in calls]
+    assert {status for one in statuses for status in one} == {200}
+    eventually(lambda: processes_of(stack.data) == set(), seconds=30)

@@ -15,6 +15,7 @@ from shoald.supervisor.part import Part
 
 _POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 2.0
+_GOODBYE_SECONDS = 1  # in which each answer says that its connection ends; then the port is closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class EnvoyServer:
         """Return it as the supervisor sees it, in front of these parts."""
         concurrency = max(2, len(os.sched_getaffinity(0)) // 2)  # one thread transcodes a large answer, one goes on
         options = ("--disable-hot-restart", "--concurrency", str(concurrency), "--log-level", "warning")
+        options += ("--drain-strategy", "immediate", "--drain-time-s", str(_GOODBYE_SECONDS))
         return Part(
             name="envoy",
             command=(binaries.envoy(), "-c", str(self.configuration), *options),
@@ -55,9 +57,10 @@ class EnvoyServer:
         return _ask(self.form.listen, "GET", "/health")[0] == http.client.OK
 
     def drain(self) -> None:
-        """Take no new connections and wait for the running calls to end."""
+        """Tell every client that its connection ends, take no new ones, and wait for the running calls to end."""
         _ask(self.form.admin, "POST", "/drain_listeners?graceful")
         deadline = time.monotonic() + self.drain_seconds
+        time.sleep(min(_GOODBYE_SECONDS, self.drain_seconds))
         while self._active_calls() > 0 and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
