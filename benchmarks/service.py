@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import numpy as np
@@ -64,9 +64,17 @@ class _Shoal:
     def __init__(self, folder: Path) -> None:
         self._data = folder / "data"
         self._command("up", "--detach", "--port", "18000")
-        self.state = json.loads(self._command("status", "--json"))
+        self.state = self._when_ready()
         self.http = self.state["http"]
         self.address = self.http.removeprefix("http://")
+
+    def _when_ready(self) -> dict[str, Any]:
+        """Return the status once workers have loaded what they need, too: `up` does not wait for them."""
+        while True:
+            state: dict[str, Any] = json.loads(self._command("status", "--json"))
+            if all(part["state"] in {"ready", "done"} for part in state["parts"].values()):
+                return state
+            time.sleep(0.5)
 
     def _command(self, name: str, *options: str) -> str:
         command = [sys.executable, "-m", "shoald", name, "--data", str(self._data), *options]
