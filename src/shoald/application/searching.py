@@ -13,7 +13,7 @@ import orjson
 
 from shoald.application.keyword_indexes import KeywordIndexes
 from shoald.application.search_targets import SearchTarget
-from shoald.domain.failures import EmbeddingFailed
+from shoald.domain.failures import EmbeddingFailed, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.mmr import most_relevant
 from shoald.domain.vocabulary import RetrievalStrategy, SearchType
@@ -27,6 +27,8 @@ DEFAULT_K = 10
 # how many of the nearest `mmr` chooses from
 _MMR_CANDIDATES, _MMR_CANDIDATES_PER_HIT = 20, 4
 _MOST_CACHED = 20_000
+# a hit's vector is held while hits are ordered, and `mmr` compares each hit with all candidates
+_MOST_HITS, _MOST_DIFFERING_HITS = 10_000, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Searches:
         strategy, build, index = search.strategy, search.target.build, search.target.index
         if build is None or index is None:
             raise TypeError("a target without a build has no vectors")
+        k = _hits_wanted(search)
         manifest = build.manifest
         embedder = self._embedders.get(manifest["embedding_provider"], manifest["embedding_model_name"])
         query = embedder.embed_query(search.query)
@@ -113,7 +116,6 @@ class Searches:
                 detail={"build_id": build.build_id},
                 hint="The embedding model has changed; build the index again.",
             )
-        k = min(strategy.k, search.target.items.total_items)
         is_mmr = strategy.search_type == SearchType.MMR
         wanted = max(_MMR_CANDIDATES, k * _MMR_CANDIDATES_PER_HIT) if is_mmr else k
         found, vectors = self._vector_indexes.get(index.provider).search(
@@ -123,6 +125,18 @@ class Searches:
         if is_mmr and vectors is not None and near:
             near = [near[row] for row in most_relevant(query, vectors[np.asarray(near)], k=k)]
         return [Hit(found[row].position, found[row].score) for row in near[:k]]
+
+
+def _hits_wanted(search: Search) -> int:
+    """Return k, at most the number of items; raises `InvalidFields` for more than a search by vectors can order."""
+    strategy = search.strategy
+    k = min(strategy.k, search.target.items.total_items)
+    most = _MOST_DIFFERING_HITS if strategy.search_type == SearchType.MMR else _MOST_HITS
+    if k > most:
+        message = f"Input should be less than or equal to {most}"
+        place = ("body", "strategy", strategy.type, "k")
+        raise InvalidFields.field(*place, kind="less_than_equal", message=message, value=strategy.k)
+    return k
 
 
 def _reaches(hit: VectorHit, threshold: float | None) -> bool:

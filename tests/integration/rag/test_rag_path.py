@@ -17,6 +17,7 @@ from shoald.domain.failures import (
     EmptyChunkSet,
     Failure,
     IndexNotFound,
+    InvalidFields,
     InvalidLoaderParams,
     JobCanceled,
     ProjectNotFound,
@@ -253,6 +254,19 @@ def test_mmr_prefers_what_differs(path: RagPath) -> None:
     assert [item.page_content for item in nearest.items] == ["red apple pie", "red apple pie!"]
     assert varied.items[0].page_content == "red apple pie"
     assert varied.total == 2
+
+
+def test_more_hits_than_can_be_ordered_are_refused_by_name(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shoald.application.searching._MOST_HITS", 3)
+    monkeypatch.setattr("shoald.application.searching._MOST_DIFFERING_HITS", 2)
+    build = path.build(path.index(), path.chunk(path.texts(*"abcd")))
+    for search_type, most in (("similarity", 3), ("mmr", 2)):
+        assert path.by_vectors("a", build, k=most, search_type=search_type).total == most
+        with pytest.raises(InvalidFields) as refused:
+            path.by_vectors("a", build, k=100, search_type=search_type)
+        (problem,) = refused.value.problems
+        assert (problem.loc, problem.kind) == (("body", "strategy", "vector", "k"), "less_than_equal")
+        assert problem.message == f"Input should be less than or equal to {most}"
 
 
 def test_the_collection_holds_the_chunks_with_their_vectors(path: RagPath) -> None:

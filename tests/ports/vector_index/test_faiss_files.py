@@ -111,6 +111,20 @@ def test_many_rows_are_found_through_lists_with_the_recall_that_the_manifest_say
     assert found >= 970
 
 
+def test_a_search_for_many_looks_into_as_many_lists_as_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    index = FaissVectorIndex(LocalObjectStore(tmp_path))
+    rows = _rows(5_000, 32)
+    manifest = index.build("b", ["x"] * 5_000, rows, attempt=1, config={}, progress=lambda _part: None)
+    assert len({hit.position for hit in index.search(manifest, rows[0], k=5_000)[0]}) == 5_000
+    truth = set(np.argsort(-(rows @ rows[0]))[:1_000].tolist())
+    found = {hit.position for hit in index.search(manifest, rows[0], k=1_000)[0]}
+    assert len(found) == 1_000
+    assert len(truth & found) >= 970
+
+
 def test_a_file_in_s3_is_searched_elsewhere_and_goes_on_when_its_copy_is_gone(
     s3_location: S3Location, tmp_path: Path
 ) -> None:

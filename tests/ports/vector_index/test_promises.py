@@ -66,6 +66,11 @@ def test_a_great_many_are_all_given(index: VectorIndex) -> None:
     assert_same(index, build(index, rows), rows, rows[3], 6_000)
 
 
+def test_a_great_many_that_are_equally_near_are_all_given(index: VectorIndex) -> None:
+    rows = np.repeat(unit_rows(3, 1_024), 2_000, axis=0)
+    assert_same(index, build(index, rows), rows, rows[3_000], 6_000)
+
+
 def test_no_rows_give_no_hits(index: VectorIndex) -> None:
     manifest = build(index, np.empty((0, 8), np.float32))
     assert index.search(manifest, unit_rows(1, 8)[0], k=5) == ([], None)

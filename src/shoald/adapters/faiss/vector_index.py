@@ -21,6 +21,7 @@ from shoald.domain.retrieval.nearest import Candidates, nearest
 
 _FILE = "index.faiss"
 _MOST_ON_GPU = 2048  # FAISS's own limit for k on CUDA
+_SPREAD = 4  # a search for many looks into lists that hold so many times as many
 
 
 @dataclass
@@ -31,6 +32,12 @@ class _Opened:
     searching: Any
     alone: threading.Lock | None
     resources: Any = field(repr=False)
+
+    def lists_for(self, m: int) -> int | None:
+        """Return how many lists hold the m nearest, None where those of any search do, or where there are no lists."""
+        lists = getattr(self.mapped, "nlist", 0)
+        holding = min(lists, -(-_SPREAD * m * lists // max(1, self.mapped.ntotal)))
+        return holding if holding > getattr(self.mapped, "nprobe", 0) else None
 
 
 class FaissVectorIndex:
@@ -147,14 +154,26 @@ class FaissVectorIndex:
 
 
 def _positions(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
-    """Return the m nearest, fewer when the lists that were looked into hold fewer; a GPU takes one search at a time."""
+    """Return the m nearest; a GPU takes one search at a time."""
+    lists = opened.lists_for(m)
+    kept = _looked_into(opened, row, m, lists) if lists else _usual(opened, row, m)
+    return kept if len(kept) == m else _looked_into(opened, row, m, opened.mapped.nlist)
+
+
+def _usual(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
     if opened.alone is None or m > _MOST_ON_GPU:
-        found = opened.mapped.search(row, m)[1][0]
-    else:
-        with opened.alone:
-            found = opened.searching.search(row, m)[1][0]
-    kept: npt.NDArray[np.int64] = found[found >= 0]
-    return kept
+        return _kept(opened.mapped.search(row, m))
+    with opened.alone:
+        return _kept(opened.searching.search(row, m))
+
+
+def _looked_into(opened: _Opened, row: npt.NDArray[np.float32], m: int, lists: int) -> npt.NDArray[np.int64]:
+    return _kept(opened.mapped.search(row, m, params=load_faiss().SearchParametersIVF(nprobe=lists)))
+
+
+def _kept(answer: Any) -> npt.NDArray[np.int64]:
+    positions: npt.NDArray[np.int64] = answer[1][0]
+    return positions[positions >= 0]
 
 
 def _name(manifest: JsonObject) -> str:

@@ -94,17 +94,7 @@ class QdrantVectorIndex:
         n = int(manifest["vectors"])
         if k < 1 or not n:
             return [], np.empty((0, query.size), np.float32) if with_vectors else None
-        values = query.tolist()
-
-        def fetch(m: int) -> Candidates:
-            found = [hit for part in _parts(m, query.size) for hit in self._hits(manifest, values, part)]
-            positions = np.fromiter((hit.id.num for hit in found), np.int64, len(found))
-            rows = [_dense(hit.vectors.vector) for hit in found]
-            # a tie at the seam of two parts may give the same point in both
-            positions, first = np.unique(positions, return_index=True)
-            return positions, np.array(rows, np.float32).reshape(len(rows), query.size)[first]
-
-        positions, scores, rows = nearest(query, fetch, k=k, n=n)
+        positions, scores, rows = nearest(query, lambda m: self._candidates(manifest, query, m), k=k, n=n)
         hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
         return hits, rows if with_vectors else None
 
@@ -154,9 +144,27 @@ class QdrantVectorIndex:
 
         self._call(make)
 
-    def _hits(self, manifest: JsonObject, values: list[float], part: range) -> Sequence[messages.ScoredPoint]:
-        hits: Sequence[messages.ScoredPoint] = self._points("Query", _query(manifest, values, part)).result
-        return hits
+    def _candidates(self, manifest: JsonObject, query: npt.NDArray[np.float32], m: int) -> Candidates:
+        """Return the m nearest; vectors that do not fit into one answer are asked for by the points' ids."""
+        most = max(1, _ANSWER_BYTES // (4 * query.size))
+        found = self._points("Query", _query(manifest, query.tolist(), m, with_vectors=m <= most)).result
+        points = found if m <= most else self._with_vectors(manifest, [hit.id for hit in found], most)
+        rows = np.array([_dense(point.vectors.vector) for point in points], np.float32).reshape(-1, query.size)
+        return np.fromiter((point.id.num for point in points), np.int64, len(points)), rows
+
+    def _with_vectors(
+        self, manifest: JsonObject, ids: Sequence[messages.PointId], most: int
+    ) -> list[messages.RetrievedPoint]:
+        points: list[messages.RetrievedPoint] = []
+        for start in range(0, len(ids), most):
+            request = messages.GetPoints(
+                collection_name=manifest["collection_name"],
+                ids=ids[start : start + most],
+                with_vectors=messages.WithVectorsSelector(enable=True),
+                with_payload=messages.WithPayloadSelector(enable=False),
+            )
+            points.extend(self._points("Get", request).result)
+        return points
 
     def _points(self, method: str, request: Any) -> Any:
         seconds = _WRITE_SECONDS if method == "Upsert" else _CALL_SECONDS
@@ -215,23 +223,15 @@ def _point(position: int, item_id: str, row: list[float]) -> messages.PointStruc
     )
 
 
-def _parts(m: int, dimension: int) -> Iterator[range]:
-    """Yield ranges of ranks whose vectors fit into one answer."""
-    size = max(1, _ANSWER_BYTES // (4 * dimension))
-    for start in range(0, m, size):
-        yield range(start, min(m, start + size))
-
-
-def _query(manifest: JsonObject, values: list[float], part: range) -> messages.QueryPoints:
+def _query(manifest: JsonObject, values: list[float], m: int, *, with_vectors: bool) -> messages.QueryPoints:
     exact = bool(manifest["exact"])
     nearest_to = messages.VectorInput(dense=messages.DenseVector(data=values))
     return messages.QueryPoints(
         collection_name=manifest["collection_name"],
         query=messages.Query(nearest=nearest_to),
-        limit=len(part),
-        offset=part.start,
-        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(part.stop, _WIDE_SEARCH)),
-        with_vectors=messages.WithVectorsSelector(enable=True),
+        limit=m,
+        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(m, _WIDE_SEARCH)),
+        with_vectors=messages.WithVectorsSelector(enable=with_vectors),
         with_payload=messages.WithPayloadSelector(enable=False),
     )
 
