@@ -37,11 +37,12 @@ from shoald.wiring import Adapters, build_access
 _ROWS, _DIMENSION, _BATCH = 100_000, 384, 10_000
 _BYTES = _ROWS * _DIMENSION * 4
 _MEMBERS = 1_000_000
-_ROUNDS = 3
+_ROUNDS = 7
 
 
 def main() -> None:
     """Print one line per measured thing."""
+    _print("load of the machine before (0 is idle)", os.getloadavg()[0], f"of {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         with _database(Path(folder)) as url:
             _vectors(url, Path(folder))
@@ -62,8 +63,9 @@ def _vectors(url: str, folder: Path) -> None:
     _print("import, documents and vectors", _BYTES / 1e6 / (time.perf_counter() - began), "MB/s")
     out = np.empty_like(values)
     reader = VectorReader(url)
-    read = _median(lambda: reader.read(stored.collection_id, "v", lambda _: out, lambda _: None))
-    from_file = _file_speed(values, out, folder)
+    read, from_file = _by_turns(
+        lambda: reader.read(stored.collection_id, "v", lambda _: out, lambda _: None), _file_reader(values, out, folder)
+    )
     _print("a file not in the page cache", _BYTES / 1e6 / from_file, "MB/s")
     _print("PostgreSQL into NumPy, with ids", _BYTES / 1e6 / read, "MB/s")
     _print("  as a share of the file's speed", from_file / read, "(wanted: 0.25)")
@@ -85,7 +87,7 @@ def _batches(values: npt.NDArray[np.float32]) -> Iterator[DocumentBatch]:
         )
 
 
-def _file_speed(values: npt.NDArray[np.float32], out: npt.NDArray[np.float32], folder: Path) -> float:
+def _file_reader(values: npt.NDArray[np.float32], out: npt.NDArray[np.float32], folder: Path) -> Callable[[], object]:
     path = folder / "vectors.bin"
     path.write_bytes(values.tobytes())
 
@@ -95,7 +97,7 @@ def _file_speed(values: npt.NDArray[np.float32], out: npt.NDArray[np.float32], f
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             file.readinto(out.data.cast("B"))
 
-    return _median(read)
+    return read
 
 
 def _members(folder: Path) -> None:
@@ -160,13 +162,16 @@ def _database(folder: Path) -> Iterator[str]:
         running.stop()
 
 
-def _median(work: Callable[[], object]) -> float:
-    took = []
-    for _ in range(_ROUNDS):
-        began = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - began)
-    return statistics.median(took)
+def _by_turns(*works: Callable[[], object]) -> list[float]:
+    """Return the median seconds of each, done in turn, so that whatever else runs on the machine meets all of them."""
+    took = [[_seconds(work) for work in works] for _ in range(_ROUNDS)]
+    return [statistics.median(times) for times in zip(*took, strict=True)]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def _print(name: str, value: float, unit: str) -> None:

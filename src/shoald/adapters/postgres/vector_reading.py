@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 import psycopg.sql
 
 from shoald.domain.failures import DataCorrupt, Unavailable
 
 _BATCH_BYTES = 4 << 20
+_COUNT = """
+SELECT (SELECT revision FROM collections WHERE collection_id = {collection}) AS revision,
+       (SELECT count(*) FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}) AS rows
+"""
+# one table, no join, no order: whoever reads brings the rows into order
+_READ = "SELECT document_id, vector FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}"
 
 AllocateRows = Callable[[int], npt.NDArray[np.float32]]
 
@@ -29,60 +33,41 @@ class VectorReader:
     ) -> tuple[npt.NDArray[np.bytes_], int]:
         """Fill the array that `allocate(n)` gives, (n, d) float32; return the ids in the same order, and the revision.
 
-        Ids are UTF-8 bytes in no order. Both connections see one snapshot of the database.
+        Ids are UTF-8 bytes in no order. All of it is read in one transaction, which sees one moment.
         """
-        with self._exported(collection_id, vector_name) as (snapshot, rows, revision):
-            out = allocate(rows)
-            if rows == 0:
-                return np.empty(0, dtype="S1"), revision
-            ids = self._fill(_statement(collection_id, vector_name), snapshot, out, step)
-        return ids, revision
-
-    @contextlib.contextmanager
-    def _exported(self, collection_id: str, vector_name: str) -> Iterator[tuple[str, int, int]]:
-        """Hold a transaction whose view of the database another connection can take over."""
-        try:
-            with psycopg.connect(self._database_url, application_name="shoal snapshots") as connection:
-                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                counted = connection.execute(
-                    "SELECT pg_export_snapshot(), (SELECT revision FROM collections WHERE collection_id = %s),"
-                    " (SELECT count(*) FROM document_vectors WHERE collection_id = %s AND vector_name = %s)",
-                    (collection_id, collection_id, vector_name),
-                ).fetchone()
-                assert counted is not None
-                yield counted[0], counted[2], counted[1] or 0
-        except psycopg.OperationalError as error:
-            raise Unavailable("The database is not available; try again.") from error
-
-    def _fill(
-        self, statement: str, snapshot: str, out: npt.NDArray[np.float32], step: Callable[[float], None]
-    ) -> npt.NDArray[np.bytes_]:
         import adbc_driver_postgresql.dbapi as adbc
 
-        found: list[npt.NDArray[np.bytes_]] = []
-        done = 0
         try:
             with adbc.connect(self._database_url) as connection, connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-                cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-                cursor.execute(statement)
-                for batch in cursor.fetch_record_batch():
-                    rows = len(batch)
-                    out[done : done + rows] = _floats(batch.column("vector"), out.shape[1])
-                    found.append(_texts(batch.column("document_id")))
-                    done += rows
-                    step(done / len(out))
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(_statement(_COUNT, collection_id, vector_name))
+                revision, rows = cursor.fetchone() or (None, 0)
+                ids = self._fill(cursor, _statement(_READ, collection_id, vector_name), allocate(rows), step)
         except (adbc.OperationalError, adbc.InterfaceError) as error:
             raise Unavailable("The database is not available; try again.") from error
+        return ids, revision or 0
+
+    def _fill(
+        self, cursor: Any, statement: str, out: npt.NDArray[np.float32], step: Callable[[float], None]
+    ) -> npt.NDArray[np.bytes_]:
+        found: list[npt.NDArray[np.bytes_]] = [np.empty(0, dtype="S1")]
+        done = 0
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+        cursor.execute(statement)
+        for batch in cursor.fetch_record_batch():
+            rows = len(batch)
+            if rows == 0:
+                continue
+            out[done : done + rows] = _floats(batch.column("vector"), out.shape[1])
+            found.append(_texts(batch.column("document_id")))
+            done += rows
+            step(done / len(out))
         return np.concatenate(found)
 
 
-def _statement(collection_id: str, vector_name: str) -> str:
-    query = psycopg.sql.SQL(
-        "SELECT document_id, vector FROM document_vectors WHERE collection_id = {} AND vector_name = {}"
-    )
-    return query.format(collection_id, vector_name).as_string(None)
+def _statement(template: str, collection_id: str, vector_name: str) -> str:
+    """Return a statement with its values written in: the driver's COPY takes no parameters."""
+    return psycopg.sql.SQL(template).format(collection=collection_id, name=vector_name).as_string(None)
 
 
 def _offsets(column: Any) -> npt.NDArray[np.int32]:
