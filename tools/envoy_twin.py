@@ -8,7 +8,7 @@ name, in one oneof with it; the server appends two to four bytes to an answer wh
 from __future__ import annotations
 
 from google.protobuf import descriptor_pb2
-from tools.descriptors import OURS
+from tools.descriptors import HTTP, OURS, http_rule
 
 NULL_OFFSET = 100_000
 _STRUCT = "google/protobuf/struct.proto"
@@ -83,6 +83,14 @@ def _order_oneofs(message: descriptor_pb2.DescriptorProto, fields: list[_Field])
         declaration.name = name
 
 
+def _bind_streams(service: descriptor_pb2.ServiceDescriptorProto) -> None:
+    """Give calls that take a stream the annotation that Envoy reads."""
+    for method in service.method:
+        rule = http_rule(method)
+        if rule is not None:
+            method.options.Extensions[HTTP].CopyFrom(rule)
+
+
 def twin(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pb2.FileDescriptorSet:
     """Return a copy of the contract in the form that Envoy loads."""
     copy = descriptor_pb2.FileDescriptorSet()
@@ -97,4 +105,6 @@ def twin(files: descriptor_pb2.FileDescriptorSet) -> descriptor_pb2.FileDescript
             file.dependency.append(_STRUCT)
         for message in file.message_type:
             _rewrite_message(message)
+        for service in file.service:
+            _bind_streams(service)
     return descriptor_pb2.FileDescriptorSet(file=ordered)

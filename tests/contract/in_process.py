@@ -14,13 +14,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import grpc
 import grpc_testing
-from google.api import annotations_pb2, httpbody_pb2
+from google.api import httpbody_pb2
 from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
 
 from contract.contracts import methods
 from contract.player import HttpAnswer
-from shoald.transport.http_bindings import template_pattern
+from shoald.transport.http_bindings import http_rule, template_pattern
 from shoald.transport.interceptors.failures import Failures
 from shoald.transport.interceptors.json_form import JsonForm
 from shoald.transport.interceptors.method_interceptor import MethodInterceptor
@@ -49,9 +49,9 @@ class Route:
 
 def routes() -> Iterator[Route]:
     for method in methods():
-        if not method.GetOptions().HasExtension(annotations_pb2.http):
+        main = http_rule(method)
+        if main is None:
             continue
-        main = method.GetOptions().Extensions[annotations_pb2.http]
         for rule in (main, *main.additional_bindings):
             verb = rule.WhichOneof("pattern")
             template = getattr(rule, verb)

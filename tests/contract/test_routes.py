@@ -15,6 +15,7 @@ from shoal.options.v1 import options_pb2
 
 from contract.contracts import ROOT, methods
 from shoald.supervisor.envoy_config import contract_routes
+from shoald.transport.http_bindings import http_rule
 
 DOCUMENTED = json.loads(Path(__file__).with_name("documented_routes.json").read_text())
 FILE_BODY = "google.api.HttpBody"
@@ -26,8 +27,8 @@ def shape(route: str) -> str:
 
 
 def rules_of(method: Any) -> Iterator[Any]:
-    if method.GetOptions().HasExtension(annotations_pb2.http):
-        rule = method.GetOptions().Extensions[annotations_pb2.http]
+    rule = http_rule(method)
+    if rule is not None:
         yield rule
         yield from rule.additional_bindings
 
@@ -39,6 +40,20 @@ def routes_of(method: Any) -> Iterator[str]:
 
 
 BOUND = Counter(shape(route) for method in methods() for route in routes_of(method))
+
+
+def test_google_s_annotation_is_as_the_grpc_gateway_takes_it() -> None:
+    """It refuses a file in which a call that takes a stream has variables in its path, or answers with a part of it."""
+    for method in methods():
+        if not method.GetOptions().HasExtension(annotations_pb2.http):
+            continue
+        main = method.GetOptions().Extensions[annotations_pb2.http]
+        rules = [main, *main.additional_bindings]
+        templates = [getattr(rule, rule.WhichOneof("pattern")) for rule in rules]
+        assert not (method.client_streaming and any("{" in template for template in templates)), method.full_name
+        assert not any(rule.body and rule.WhichOneof("pattern") in {"get", "delete"} for rule in rules), (
+            method.full_name
+        )
 
 
 def test_each_route_is_bound_once() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
+from shoal.options.v1 import options_pb2
 
-_HTTP: Any = annotations_pb2.http  # google's own stubs do not know what it extends
+_HTTP: tuple[Any, ...] = (annotations_pb2.http, options_pb2.streamed_http)  # google's stubs do not know what it extends
 _VARIABLE = re.compile(r"\{([^}=]+)(?:=([^}]*))?\}")
 
 
@@ -65,13 +66,20 @@ def method_descriptor(path: str) -> MethodDescriptor | None:
     return found.methods_by_name.get(method)
 
 
+def http_rule(method: MethodDescriptor) -> http_pb2.HttpRule | None:
+    """Return how a method is bound to HTTP, be it by `google.api.http` or by our form of it for streams."""
+    options = method.GetOptions()
+    found = next((extension for extension in _HTTP if options.HasExtension(extension)), None)
+    return None if found is None else options.Extensions[found]
+
+
 @cache
 def bindings_of(path: str) -> tuple[HttpBinding, ...]:
     """Return the HTTP forms of a gRPC path, the main one first."""
     method = method_descriptor(path)
-    if method is None or not method.GetOptions().HasExtension(_HTTP):
+    rule = http_rule(method) if method is not None else None
+    if rule is None:
         return ()
-    rule: http_pb2.HttpRule = method.GetOptions().Extensions[_HTTP]
     return (_binding(rule), *(_binding(more) for more in rule.additional_bindings))
 
 
