@@ -3,6 +3,7 @@
 isort:skip_file
 Marks that say how a message or a call appears as documented JSON and where it is served. They change nothing on the wire."""
 
+from google.api import http_pb2 as _http_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf.internal import extension_dict as _extension_dict
@@ -14,6 +15,7 @@ OMIT_UNSET_FIELD_NUMBER: _builtins.int
 BARE_ARRAY_FIELD_NUMBER: _builtins.int
 MAY_WAIT_FIELD_NUMBER: _builtins.int
 JSON_MESSAGE_FIELD_NUMBER: _builtins.int
+STREAMED_HTTP_FIELD_NUMBER: _builtins.int
 omit_unset: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """Leaves the key out of the JSON when the field is unset, where the document shows no `null`."""
 bare_array: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, _builtins.bool]
@@ -22,3 +24,7 @@ may_wait: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOption
 """Says that the call may wait for a job, so that it is served beside the streams and cannot starve short calls."""
 json_message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
 """Names the message whose JSON a stream of HttpBody carries, for answers that have no bound."""
+streamed_http: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _http_pb2.HttpRule]
+"""Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
+protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+"""

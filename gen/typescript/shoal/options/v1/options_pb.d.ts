@@ -6,6 +6,7 @@
 
 import type { GenExtension, GenFile } from "@bufbuild/protobuf/codegenv2";
 import type { FieldOptions, MessageOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { HttpRule } from "../../../google/api/http_pb.js";
 
 /**
  * Describes the file shoal/options/v1/options.proto.
@@ -39,4 +40,12 @@ export declare const may_wait: GenExtension<MethodOptions, boolean>;
  * @generated from extension: optional string json_message = 50104;
  */
 export declare const json_message: GenExtension<MethodOptions, string>;
+
+/**
+ * Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
+ * protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+ *
+ * @generated from extension: optional google.api.HttpRule streamed_http = 50105;
+ */
+export declare const streamed_http: GenExtension<MethodOptions, HttpRule>;
 

@@ -5,13 +5,14 @@
 /* eslint-disable */
 
 import { extDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_api_http } from "../../../google/api/http_pb.js";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/options/v1/options.proto.
  */
 export const file_shoal_options_v1_options = /*@__PURE__*/
-  fileDesc("Ch5zaG9hbC9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEHNob2FsLm9wdGlvbnMudjE6QQoKb21pdF91bnNldBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYtYcDIAEoCFIJb21pdFVuc2V0iAEBOkMKCmJhcmVfYXJyYXkSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYtocDIAEoCFIJYmFyZUFycmF5iAEBOj4KCG1heV93YWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYt4cDIAEoCFIHbWF5V2FpdIgBATpGCgxqc29uX21lc3NhZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi4hwMgASgJUgtqc29uTWVzc2FnZYgBAWIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5zaG9hbC9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEHNob2FsLm9wdGlvbnMudjE6QQoKb21pdF91bnNldBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYtYcDIAEoCFIJb21pdFVuc2V0iAEBOkMKCmJhcmVfYXJyYXkSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYtocDIAEoCFIJYmFyZUFycmF5iAEBOj4KCG1heV93YWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYt4cDIAEoCFIHbWF5V2FpdIgBATpGCgxqc29uX21lc3NhZ2USHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi4hwMgASgJUgtqc29uTWVzc2FnZYgBATpeCg1zdHJlYW1lZF9odHRwEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuYcDIAEoCzIULmdvb2dsZS5hcGkuSHR0cFJ1bGVSDHN0cmVhbWVkSHR0cIgBAWIGcHJvdG8z", [file_google_api_http, file_google_protobuf_descriptor]);
 
 /**
  * Leaves the key out of the JSON when the field is unset, where the document shows no `null`.
@@ -44,4 +45,13 @@ export const may_wait = /*@__PURE__*/
  */
 export const json_message = /*@__PURE__*/
   extDesc(file_shoal_options_v1_options, 3);
+
+/**
+ * Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
+ * protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+ *
+ * @generated from extension: optional google.api.HttpRule streamed_http = 50105;
+ */
+export const streamed_http = /*@__PURE__*/
+  extDesc(file_shoal_options_v1_options, 4);
 
