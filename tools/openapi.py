@@ -42,7 +42,7 @@ class FamilyDocument:
         path = _VARIABLE.sub(r"{\1}", binding.path)
         operation: Json = {
             "operationId": f"{self._prefix}{rpc.method.name}{number + 1 if number else ''}",
-            "tags": [_tag(rpc.service)],
+            "tags": ["admin" if "/admin/" in path else _tag(rpc.service)],
             "summary": rpc.comment.partition(". ")[0].rstrip(".") or rpc.method.name,
             "description": rpc.comment,
         }
@@ -118,9 +118,19 @@ class FamilyDocument:
         return {"description": self._contract.comments.get(shown, "The answer."), "content": {"application/json": body}}
 
 
+# the RAG document's own words, where they are not the noun's plural
+_TAGS = {
+    "SegmentSetService": "segments",
+    "ChunkSetService": "chunks",
+    "IndexService": "indexes",
+    "RetrievalService": "retrieval",
+    "ServiceInfoService": "service",
+}
+
+
 def _tag(service: str) -> str:
     words = re.sub(r"(?<!^)(?=[A-Z])", "_", service.removesuffix("Service")).lower()
-    return words if words.endswith("s") or words in {"retrieval", "service_info"} else f"{words}s"
+    return _TAGS.get(service, f"{words}s")
 
 
 def _is_message(field: _Field) -> bool:

@@ -83,7 +83,9 @@ class ProjectSettings(_message.Message):
     """Label of the preset that the project's clients use to chunk; unset when there is none."""
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
-        """Free JSON object, returned as it was sent; unset means `{}`."""
+        """Free JSON object, returned as it was sent; unset means `{}`. Like every free object it may be nested 24 levels deep, and integers beyond
+        2^53 are rounded to the nearest double.
+        """
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class RetrievalStrategy(_message.Message):
     type: _builtins.str
     """`vector` (nearest embeddings of an index build) or `bm25` (words of a chunk or segment set); required."""
     k: _builtins.int
-    """Largest number of hits over all pages, from 1; unset means 10."""
+    """Largest number of hits over all pages, from 1; unset means 10. `vector` refuses what would give more than 10,000 hits, by `mmr` 500."""
     search_type: _builtins.str
     """How `vector` chooses its hits, unset means `similarity`: `similarity` takes the k nearest; `similarity_score_threshold` the k nearest
     that reach `score_threshold`; `mmr` k of the nearest that differ from each other.

@@ -27,7 +27,7 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   type?: string | undefined;
 
   /**
-   * Largest number of hits over all pages, from 1; unset means 10.
+   * Largest number of hits over all pages, from 1; unset means 10. `vector` refuses what would give more than 10,000 hits, by `mmr` 500.
    *
    * @generated from field: optional int32 k = 2;
    */

@@ -1842,7 +1842,8 @@ class ProjectSettings(betterproto2.Message):
 
     extra: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Free JSON object, returned as it was sent; unset means `{}`.
+    Free JSON object, returned as it was sent; unset means `{}`. Like every free object it may be nested 24 levels deep, and integers beyond
+    2^53 are rounded to the nearest double.
     """
 
 
@@ -1969,7 +1970,7 @@ class RetrievalStrategy(betterproto2.Message):
 
     k: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
     """
-    Largest number of hits over all pages, from 1; unset means 10.
+    Largest number of hits over all pages, from 1; unset means 10. `vector` refuses what would give more than 10,000 hits, by `mmr` 500.
     """
 
     search_type: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
