@@ -21,6 +21,7 @@ setup: .venv/.complete ## Make .venv with everything that the lock file names
 lock: ## Resolve the lock files again
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra cpu --extra local-embed --extra embedded --group dev -o requirements/dev.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra cpu --extra local-embed -o requirements/image.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group nightly -o requirements/nightly.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/uv.in -o requirements/uv.lock
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/build.in -o requirements/build.lock
 
@@ -62,7 +63,8 @@ check: gen-check lint types imports licences ## Everything that is checked witho
 test: setup ## The tests, with real PostgreSQL, Redis and Envoy from their wheels
 	@.venv/bin/pytest -m "not nightly and not gpu"
 
-test-nightly: setup ## The long form: more kills, more seeds, larger files
+test-nightly: setup ## The long form: more kills, more seeds, larger files, a real S3 server
+	@.venv/bin/uv pip install --quiet --require-hashes -r requirements/nightly.lock
 	@.venv/bin/pytest -m "not gpu" --nightly
 
 test-gpu: setup ## The suites that need a CUDA device
