@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _KIB = 1024
@@ -168,6 +168,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["json", "console"] = Field(default="json", description="Form of log lines.")
 
+    @model_validator(mode="after")
+    def _leases_outlast_their_renewal(self) -> Self:
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError("SHOAL_HEARTBEAT_SECONDS must be less than SHOAL_LEASE_SECONDS")
+        return self
+
     @property
     def objects_location(self) -> str:
         """The folder or bucket of the object store."""
@@ -180,5 +186,10 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read the environment."""
-    return Settings()
+    """Read the environment; ends the process with a line for each variable that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [(".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors()]
+        lines = [f"SHOAL_{name.upper()}: {message}" if name else message for name, message in wrong]
+        raise SystemExit("\n".join(lines)) from None

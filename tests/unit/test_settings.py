@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from shoald.cli.settings_table import rows
-from shoald.settings import Settings
+from shoald.entrypoints import serve
+from shoald.settings import Settings, read_settings
 
 
 def test_every_setting_says_what_it_sets() -> None:
@@ -24,3 +25,23 @@ def test_settings_come_from_the_environment_and_stay(monkeypatch: pytest.MonkeyP
 
 def test_a_secret_does_not_print_itself() -> None:
     assert "hush" not in repr(Settings(signing_secret="hush"))  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_used_is_said_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_UNARY_PORT", "abc")
+    monkeypatch.setenv("SHOAL_LEASE_SECONDS", "-1")
+    with pytest.raises(SystemExit) as ended:
+        read_settings()
+    lines = str(ended.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["SHOAL_UNARY_PORT", "SHOAL_LEASE_SECONDS"]
+
+
+def test_a_lease_that_ends_before_it_is_renewed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_LEASE_SECONDS", "5")
+    with pytest.raises(SystemExit, match="SHOAL_HEARTBEAT_SECONDS must be less than SHOAL_LEASE_SECONDS"):
+        read_settings()
+
+
+def test_a_server_says_in_a_line_that_it_may_not_listen() -> None:
+    with pytest.raises(SystemExit, match="SHOAL_ALLOW_OPEN"):
+        serve.run(Settings(host="0.0.0.0"))  # noqa: S104 - refused here

@@ -21,7 +21,9 @@ _DETACHED_SECONDS = 600.0
 
 def up(
     data: DataOption = Path(".shoal"),
-    port: Annotated[int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.", min=1, max=65535)
+    ] = 8000,
     workers: Annotated[int | None, typer.Option(help="Index builds and cluster runs at a time.", min=1)] = None,
     servers: Annotated[int | None, typer.Option(help="Server processes.", min=1)] = None,
     detach: Annotated[

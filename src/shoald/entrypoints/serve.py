@@ -10,7 +10,7 @@ from shoald.adapters.telemetry.setup import set_up_telemetry
 from shoald.entrypoints.readiness import tell_ready
 from shoald.entrypoints.telemetry import telemetry_of
 from shoald.settings import Settings
-from shoald.transport.server import Addresses, ServerLimits, Servers
+from shoald.transport.server import Addresses, PortTaken, ServerLimits, Servers
 from shoald.transport.servicers.registration import add_servicers
 from shoald.wiring import Adapters, build_application
 
@@ -18,9 +18,16 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; ends with a word about an address where it may not or cannot listen."""
+    try:
+        refuse_open_door(settings)
+        _serve(settings)
+    except (OpenDoor, PortTaken) as error:
+        raise SystemExit(str(error)) from error
+
+
+def _serve(settings: Settings) -> None:
     set_up_telemetry("shoal-server", telemetry_of(settings))
-    refuse_open_door(settings)
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
