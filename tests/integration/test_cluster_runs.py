@@ -170,6 +170,39 @@ def test_several_features_are_joined_by_weight(world: ClusterWorld) -> None:
     assert found["coarse"]["d0"] == found["coarse"]["d1"] != found["coarse"]["d4"]
 
 
+def test_features_keep_their_scale_when_they_are_not_normalized(world: ClusterWorld) -> None:
+    from shoald.application.collection_documents import Upsert
+    from shoald.application.document_vectors import IncomingDocument
+
+    documents = [
+        IncomingDocument(f"d{at}", {}, {"large": [9.0 * (at % 2), 1.0], "small": [0.1 * (at // 2 % 2), 0.01]})
+        for at in range(16)
+    ]
+    world.use_cases.collection_documents.upsert(
+        world.caller, Upsert(namespace="default", collection="things", documents=documents)
+    )
+    cluster = world.define(
+        clustering_method="kmeans",
+        algorithm_params={"n_clusters": 2},
+        feature_uris=["large", "small"],
+        normalize_features=False,
+        effective_feature_method="median",
+    )
+    world.run(world.start(cluster))
+    found = members_of(world, cluster)
+    assert found["d0"] == found["d2"] != found["d1"]
+    run = world.use_cases.executions.latest(world.caller, cluster)
+    assert run is not None
+    assert run.run.effective["effective_feature_method"] == "median"
+
+
+def test_noise_only_has_no_centroid_of_any_kind(world: ClusterWorld) -> None:
+    world.store(groups_of(3))
+    for kind in ("mean", "median", "medoid"):
+        cluster = world.define(clustering_method="hdbscan", effective_feature_method=kind)
+        assert world.run(world.start(cluster)).state is JobState.COMPLETED
+
+
 def test_reruns_read_no_vector_again(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     from shoald.adapters.postgres.vector_reading import VectorReader
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from shoald.application.collection_documents import Import, Upsert
 from shoald.application.collections import BuiltIndex, publish_index_collection
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import ListQuery, SortKey
-from shoald.domain.failures import Conflict, InvalidVectors
+from shoald.domain.failures import Conflict, InvalidFields, InvalidVectors
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from support.cluster_world import ClusterWorld, cluster_world
 
@@ -84,6 +85,16 @@ def test_an_import_that_fails_in_its_middle_stores_nothing(world: ClusterWorld) 
         world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), batches())
     page = world.use_cases.collection_documents.list(world.caller, collection_id, ListQuery(include_total=True))
     assert page.total == 3
+
+
+def test_an_import_keeps_what_own_keys_would_hide_and_refuses_ids_that_no_path_takes(world: ClusterWorld) -> None:
+    documents = world.use_cases.collection_documents
+    vectors = [VectorColumn(name="v", values=np.ones((1, 3), np.float32))]
+    batch = DocumentBatch(ids=["a"], payloads=[{"collection_id": "elsewhere"}], vectors=vectors)
+    documents.import_batches(world.caller, Import(collection="things"), [batch])
+    assert documents.get(world.caller, "things", "a").document.payload == {"source_collection_id": "elsewhere"}
+    with pytest.raises(InvalidFields):
+        documents.import_batches(world.caller, Import(collection="things"), [replace(batch, ids=["i" * 5000])])
 
 
 def test_an_import_may_replace_everything(world: ClusterWorld) -> None:

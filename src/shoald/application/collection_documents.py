@@ -16,9 +16,11 @@ from shoald.application.document_vectors import (
     OWN_KEYS,
     IncomingDocument,
     batch_of,
+    check_ids,
     check_vectors,
     configs_for,
     last_of_each,
+    without_own_keys,
 )
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import caller_in
@@ -139,7 +141,7 @@ class CollectionDocuments:
                 refuse_kept_by_index(collection)
                 uow.collections.lock(collection.collection_id)
                 uow.collections.replace_documents(collection.collection_id, (), at=self._clock.now())
-            inserted = self._store(uow, collection.collection_id, _counted(batches, step))
+            inserted = self._store(uow, collection.collection_id, _counted(map(without_own_keys, batches), step))
             uow.commit()
         return Imported(collection_id=collection.collection_id, inserted=inserted)
 
@@ -195,6 +197,7 @@ def _checked(uow: UnitOfWork, collection: Collection, batches: Iterator[Document
         if not configs and batch.vectors:
             configs = configs_for(configs, batch)
             uow.collections.set_vector_configs(collection.collection_id, configs)
+        check_ids(batch)
         check_vectors(batch, configs)
         yield last_of_each(batch)
 

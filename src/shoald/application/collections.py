@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
-from shoald.application.document_vectors import OWN_KEYS
+from shoald.application.document_vectors import without_own_keys
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import check_vector_names
 from shoald.application.ports.clock import Clock
@@ -162,19 +162,9 @@ def publish_index_collection(
         collection = _add_index_collection(uow, built, at)
     uow.collections.lock(collection.collection_id)
     uow.collections.set_vector_configs(collection.collection_id, [built.vector_config])
-    renamed = map(_without_own_keys, batches)
+    renamed = map(without_own_keys, batches)  # a chunk's `document_id` is its source's
     uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
     return collection
-
-
-def _without_own_keys(batch: DocumentBatch) -> DocumentBatch:
-    """Rename payload keys that a document's own keys would hide: the chunk's `document_id` is its source's."""
-    hidden = OWN_KEYS | {column.name for column in batch.vectors}
-    payloads = [
-        {f"source_{key}" if key in hidden else key: value for key, value in payload.items()}
-        for payload in batch.payloads
-    ]
-    return replace(batch, payloads=payloads)
 
 
 def _add_index_collection(uow: UnitOfWork, built: BuiltIndex, at: datetime) -> Collection:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.failures import InvalidVectors
+from shoald.domain.failures import InvalidFields, InvalidVectors
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
 
@@ -19,6 +19,7 @@ OWN_KEYS = frozenset({"document_id", "collection_id", "_vectors", "_internal"})
 """Root keys of a document's JSON that no payload and no vector may have."""
 
 _LONGEST_NAME = 200
+_LONGEST_ID = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ def configs_for(known: Sequence[VectorConfig], batch: DocumentBatch) -> tuple[Ve
     )
 
 
+def check_ids(batch: DocumentBatch) -> None:
+    """Raise `InvalidFields` for a document without an id, or with one that is longer than ids may be."""
+    for one in batch.ids:
+        if not 0 < len(one) <= _LONGEST_ID:
+            message = f"an id has 1 to {_LONGEST_ID} characters; this one has {len(one)}"
+            raise InvalidFields.field("body", "document_id", message=message, value=one[:_LONGEST_ID])
+
+
 def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None:
     """Raise `InvalidVectors` for a vector that the collection has not, of the wrong dimension, or that is no direction.
 
@@ -132,6 +141,18 @@ def _refuse_rows(batch: DocumentBatch, column: VectorColumn, bad: npt.NDArray[np
         message + ("." if len(rows) <= _NAMED_AT_MOST else " and more."),
         detail={"vector": column.name, "document_ids": named, "count": len(rows)},
     )
+
+
+def without_own_keys(batch: DocumentBatch) -> DocumentBatch:
+    """Return the batch with payload keys that a document's own keys would hide under `source_` and the key."""
+    hidden = OWN_KEYS | {column.name for column in batch.vectors}
+    if not any(hidden & payload.keys() for payload in batch.payloads):
+        return batch
+    payloads = [
+        {f"source_{key}" if key in hidden else key: value for key, value in payload.items()}
+        for payload in batch.payloads
+    ]
+    return replace(batch, payloads=payloads)
 
 
 def last_of_each(batch: DocumentBatch) -> DocumentBatch:

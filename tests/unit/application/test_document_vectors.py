@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoald.application.document_vectors import IncomingDocument, batch_of, check_vectors, configs_for, last_of_each
-from shoald.domain.failures import InvalidVectors
+from shoald.application.document_vectors import (
+    IncomingDocument,
+    batch_of,
+    check_ids,
+    check_vectors,
+    configs_for,
+    last_of_each,
+    without_own_keys,
+)
+from shoald.domain.failures import InvalidFields, InvalidVectors
 from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
 
 
@@ -32,6 +41,28 @@ def test_the_first_batch_decides_what_the_vectors_are() -> None:
     assert configs_for((), batch) == (VectorConfig(name="a", dimension=2, metric="cosine"),)
     known = (VectorConfig(name="z", dimension=9, metric="euclidean"),)
     assert configs_for(known, batch) == known
+
+
+@pytest.mark.parametrize("name", ["document_id", "_vectors", "", "n" * 201])
+def test_a_vector_has_a_name_by_which_it_can_be_read(name: str) -> None:
+    with pytest.raises(InvalidVectors, match="cannot be named"):
+        configs_for((), batch_of(documents({name: [1, 2]})))
+
+
+@pytest.mark.parametrize("document_id", ["", "i" * 513])
+def test_ids_have_the_length_that_paths_take(document_id: str) -> None:
+    batch = DocumentBatch(ids=["good", document_id], payloads=[{}, {}], vectors=[])
+    with pytest.raises(InvalidFields, match="1 to 512 characters"):
+        check_ids(batch)
+
+
+def test_what_own_keys_would_hide_gets_another_name() -> None:
+    hidden = {"collection_id": "elsewhere", "a": 1, "n": 2}
+    batch = replace(batch_of(documents({"a": [1, 2]}, {})), payloads=[hidden, {"n": 3}])
+    assert list(without_own_keys(batch).payloads) == [
+        {"source_collection_id": "elsewhere", "source_a": 1, "n": 2},
+        {"n": 3},
+    ]
 
 
 @pytest.mark.parametrize(

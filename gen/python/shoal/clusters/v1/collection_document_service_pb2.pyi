@@ -312,7 +312,8 @@ class ImportDocumentsRequest(_message.Message):
     ARROW_FIELD_NUMBER: _builtins.int
     arrow: _builtins.bytes
     """Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys.
+    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
+    what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
     """
     @_builtins.property
     def info(self) -> Global___ImportInfo:

@@ -256,7 +256,8 @@ export declare type ImportDocumentsRequest = Message<"shoal.clusters.v1.ImportDo
   } | {
     /**
      * Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-     * or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys.
+     * or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
+     * what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
      *
      * @generated from field: bytes arrow = 2;
      */

@@ -2074,7 +2074,8 @@ class ImportDocumentsRequest(betterproto2.Message):
     arrow: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="part")
     """
     Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys.
+    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
+    what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
     """
 
 
