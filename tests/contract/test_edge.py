@@ -525,6 +525,18 @@ def test_the_openapi_documents_are_served(edge: Edge) -> None:
     assert titles == ["RAG API", "Clusters API", "Shoal"]
 
 
+def test_the_log_of_requests_shows_no_token_of_a_link(edge: Edge) -> None:
+    for path in ("/v1/files/opensesame?x=1", "/api/v1/projects/here"):
+        edge.call("GET", path)
+    deadline = time.monotonic() + 15  # Envoy writes its log now and then
+    while "GET /api/v1/projects/here" not in (log := edge.access_log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    shown = [json.loads(line)["http"] for line in log.splitlines()]
+    assert "GET /v1/files/[hidden]" in shown
+    assert "GET /api/v1/projects/here" in shown
+    assert "opensesame" not in log
+
+
 def test_a_deadline_of_the_caller_is_kept(channel: grpc.Channel) -> None:
     SETS.end.clear()
     stub = segment_set_service_pb2_grpc.SegmentSetServiceStub(channel)

@@ -24,6 +24,8 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 # what a gRPC message takes over its own size (the frame's head), and a file over its (heads of a form or of messages)
 _FRAME, _FORM = 5, 16 * 1024 * 1024
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+# downloads by link: the rest of the path is the right to download
+_LINKS = "/v1/files/"
 # the limits of a body: every route has all three but for those that it switches off
 _JSON_LIMIT, _MESSAGE_LIMIT, _UPLOAD_LIMIT = "json_limit", "message_limit", "upload_limit"
 # the alternatives of all documented paths make a long regular expression; Envoy's own bound is for strangers' ones
@@ -164,7 +166,7 @@ def _connection_manager(form: EnvoyForm) -> Json:
             "initial_connection_window_size": 4 * _BUFFER,
             "connection_keepalive": {"interval": "60s", "timeout": "20s"},
         },
-        "access_log": [_access_log(form.access_log)],
+        "access_log": _access_logs(form.access_log),
         "local_reply_config": local_replies(form.routes["paths"], form.max_json_bytes, form.max_upload_bytes),
         "route_config": _route_config(form),
         "http_filters": _http_filters(form),
@@ -385,13 +387,28 @@ def _http2() -> Json:
     }
 
 
-def _access_log(path: str) -> Json:
+def _access_logs(path: str) -> list[Json]:
+    """Return the log of all requests, without the tokens of links, which would open the files to its readers."""
+    named = [{"name": name, "string_match": {"prefix": _LINKS}} for name in (":path", "x-envoy-original-path")]
+    others = [{**header, "invert_match": True, "treat_missing_header_as_empty": True} for header in named]
+    method = "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%"
+    return [
+        _access_log(path, f"{method} %PATH(NQ:ORIG_OR_PATH)%", {"and_filter": _header_filters(others)}),
+        _access_log(path, f"{method} {_LINKS}[hidden]", {"or_filter": _header_filters(named)}),
+    ]
+
+
+def _header_filters(headers: list[Json]) -> Json:
+    return {"filters": [{"header_filter": {"header": header}} for header in headers]}
+
+
+def _access_log(path: str, http: str, wanted: Json) -> Json:
     fields = {
         "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)%",
         "event": "request",
         "request_id": "%REQ(X-REQUEST-ID)%",
         "trace_id": "%TRACE_ID%",
-        "http": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)% %PATH(NQ:ORIG_OR_PATH)%",
+        "http": http,
         "protocol": "%PROTOCOL%",
         "http_status": "%RESPONSE_CODE%",
         "details": "%RESPONSE_CODE_DETAILS%",
@@ -405,6 +422,7 @@ def _access_log(path: str) -> Json:
     kind = f"{_TYPES}.access_loggers.file.v3.FileAccessLog"
     return {
         "name": "envoy.access_loggers.file",
+        "filter": wanted,
         "typed_config": {"@type": kind, "path": path, "log_format": {"json_format": fields}},
     }
 

@@ -21,11 +21,12 @@ else:
 EventDict = MutableMapping[str, Any]
 
 _SECRET_KEY = re.compile(r"authorization|api[-_]?key|password|secret|token|cookie", re.IGNORECASE)
-# credentials inside other text: bearer tokens, keys of known forms, passwords in URLs, signatures of links
+# credentials inside other text: bearer tokens, keys of known forms, passwords in URLs, links and their signatures
 _SECRET_TEXT = re.compile(
     r"(?i)(bearer\s+)[\w.~+/=-]+"
     r"|\b(sk-|shl_|whsec_)[\w-]{6,}"
     r"|(://[^:/@\s]*:)[^@/\s]+(?=@)"
+    r"|(/v1/files/)[^/?\s\"]+"
     r"|([?&](?:x-amz-signature|signature|sig|token|key)=)[^&\s\"]+"
 )
 _HIDDEN = "[hidden]"

@@ -16,6 +16,7 @@ SECRETS = [
     ("postgresql://shoal:pw@h/db", "postgresql://shoal:[hidden]@h/db"),
     ("redis://:pw@h:1/0", "redis://:[hidden]@h:1/0"),
     ("/f?x=1&X-Amz-Signature=abc&y=2", "/f?x=1&X-Amz-Signature=[hidden]&y=2"),
+    ("GET /v1/files/eyJr.c2ln 200", "GET /v1/files/[hidden] 200"),
     ("whsec_abcdefgh", "whsec_[hidden]"),
 ]
 
