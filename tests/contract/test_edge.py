@@ -570,4 +570,4 @@ def test_a_server_that_stops_says_so_first_and_lets_calls_end(tmp_path: Path) ->
         with grpc.insecure_channel(edge.address) as channel, pytest.raises(grpc.RpcError) as raised:
             project_service_pb2_grpc.ProjectServiceStub(channel).ListProjects(project_service_pb2.ListProjectsRequest())
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert "{" not in raised.value.details()  # words, and no body that is meant for JSON callers
+        assert "{" not in str(raised.value.details())  # words, and no body that is meant for JSON callers

@@ -29,8 +29,8 @@ class EnvoyServer:
     def part(self, *, servers: tuple[str, ...]) -> Part:
         """Return it as the supervisor sees it, in front of these parts."""
         concurrency = max(2, len(os.sched_getaffinity(0)) // 2)  # one thread transcodes a large answer, one goes on
-        options = ("--disable-hot-restart", "--concurrency", str(concurrency), "--log-level", "warning")
-        options += ("--drain-strategy", "immediate", "--drain-time-s", str(_GOODBYE_SECONDS))
+        options = ["--disable-hot-restart", "--concurrency", str(concurrency), "--log-level", "warning"]
+        options += ["--drain-strategy", "immediate", "--drain-time-s", str(_GOODBYE_SECONDS)]
         return Part(
             name="envoy",
             command=(binaries.envoy(), "-c", str(self.configuration), *options),
