@@ -231,6 +231,12 @@ def test_http_that_cannot_be_served_has_the_envelope_too(edge: Edge) -> None:
     assert (status, answer["error"]["type"]) == (400, "BadRequestError")
     status, answer = edge.json("GET", "/api/v1/projects/%00")
     assert (status, answer["detail"]["code"]) == (400, "bad_request")
+    host, _, port = edge.address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        head, _, body = b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 426 ")
+    assert json.loads(body)["detail"]["message"] == "Call over HTTP/1.1 or HTTP/2."
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"nonsense", b'{"name":"x"} trailing', b'{"name":"\xff\xfe"}', b"[[[["])

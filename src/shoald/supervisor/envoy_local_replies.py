@@ -16,6 +16,8 @@ def local_replies(paths: list[Json], max_json_bytes: int, max_upload_bytes: int)
     """Return the mappers, first match first."""
     fixed = [
         (400, "bad_request", "BadRequestError", "The request is no HTTP that can be served."),
+        # over HTTP/1.0 a client could not see that an answer was broken off
+        (426, "bad_request", "BadRequestError", "Call over HTTP/1.1 or HTTP/2."),
         (413, "request_too_large", "PayloadTooLargeError", _limits(max_json_bytes, max_upload_bytes)),
         (429, "too_many_requests", "TooManyRequestsError", "Too many requests; try again shortly."),
         (403, "permission_denied", "ForbiddenError", "Pages of this origin may not call."),
