@@ -7,6 +7,7 @@ publish. What the dear ones made is kept by the hash of their inputs, so that a 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -269,7 +270,9 @@ def _about(work: _Work, result: ClusterResult) -> dict[str, str]:
         "feature_name": ", ".join(feature.name for feature in result.given.features),
         "reduction_method": "none" if work.spec.map_dimensions is None else "umap",
         "algorithm": str(work.spec.algorithm.method),
+        "parameters": json.dumps(dict(result.found.effective), sort_keys=True),
         "run_id": work.run.run_id,
+        "created_at": work.run.created_at.isoformat(),
     }
 
 

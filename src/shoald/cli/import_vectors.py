@@ -81,5 +81,5 @@ class _Rows:
 
     def __call__(self, stored: int) -> None:
         self._done += stored
-        share = self._done / self._total if self._total else 0.0
+        share = min(1.0, self._done / self._total) if self._total else 0.0
         self._report(share, f"{self._done:,} documents")

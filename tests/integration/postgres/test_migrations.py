@@ -30,7 +30,11 @@ def test_vectors_are_stored_uncompressed_beside_their_rows(postgres_database: st
             "SELECT attrelid::regclass::text, attstorage FROM pg_attribute WHERE attname = 'vector' AND attnum > 0"
             " AND attrelid IN ('embeddings'::regclass, 'document_vectors'::regclass) ORDER BY 1"
         ).fetchall()
+        sizes = connection.execute(
+            "SELECT reloptions FROM pg_class WHERE oid = 'document_vectors'::regclass"
+        ).fetchone()
     assert stored == [("document_vectors", "e"), ("embeddings", "e")]
+    assert sizes == (["toast_tuple_target=8160"],)
 
 
 def test_the_namespace_default_is_there_from_the_start(postgres_database: str) -> None:

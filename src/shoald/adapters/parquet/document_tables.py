@@ -43,13 +43,17 @@ class ArrowDocumentTables:
         return readers[ending](path)
 
     def rows_in(self, path: str) -> int | None:
-        """Return the number of documents in a file, or None where only reading it would tell."""
+        """Return the number of documents in a file (of lines, where they stand one in a line), or None where only
+        reading it would tell.
+        """
         ending = Path(path).suffix.lower()
         with _readable("the file cannot be read"):
             if ending == ".parquet":
                 return int(pq.ParquetFile(path).metadata.num_rows)
             if ending == ".npy":
                 return int(np.load(path, mmap_mode="r", allow_pickle=False).shape[0])
+            if ending in {".jsonl", ".ndjson"}:
+                return _lines_in(path)
         return None
 
 
@@ -172,6 +176,11 @@ def _jsonl(path: str) -> Iterator[DocumentBatch]:
                 lines = []
     if lines:
         yield _from_objects(lines)
+
+
+def _lines_in(path: str) -> int:
+    with Path(path).open("rb") as file:
+        return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
 
 
 def _object(line: bytes, number: int) -> dict[str, Any]:

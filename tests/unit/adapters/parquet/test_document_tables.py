@@ -100,7 +100,8 @@ def test_files_by_their_ending(tmp_path: Path) -> None:
     (c,) = TABLES.from_file(str(tmp_path / "c.jsonl"))
     assert (c.ids, c.payloads) == (["x", "y"], [{"tags": ["t"], "n": 5}, {"k": 1}])
     assert c.vectors[0].values.tolist() == [[1, 2], [3, 4]]
-    assert TABLES.rows_in(str(tmp_path / "c.jsonl")) is None
+    assert TABLES.rows_in(str(tmp_path / "c.jsonl")) == 3  # the empty line too
+    assert TABLES.rows_in(str(tmp_path / "d.arrow")) is None
     assert sum(len(batch.ids) for batch in TABLES.from_file(str(tmp_path / "d.arrow"))) == 4
 
 
