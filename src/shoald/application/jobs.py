@@ -44,6 +44,11 @@ _LONGEST_POLL_SECONDS = 0.25
 WATCH_SECONDS = 60.0
 
 
+def queue_of(job_type: str) -> str:
+    """Return the queue in which jobs of a type wait."""
+    return HEAVY_QUEUE if job_type in _HEAVY else SHORT_QUEUE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
     """What a use case wants done.
@@ -93,7 +98,7 @@ class Jobs:
             namespace_id=request.caller.namespace_id,
             project_id=request.project_id,
             job_type=request.job_type,
-            queue=HEAVY_QUEUE if request.job_type in _HEAVY else SHORT_QUEUE,
+            queue=queue_of(request.job_type),
             listed=request.listed,
             payload=request.payload,
             max_failures=self.max_failures,

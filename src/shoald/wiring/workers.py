@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shoald.application.jobs import HEAVY_QUEUE, SHORT_QUEUE
+from shoald.application.jobs import HEAVY_QUEUE, SHORT_QUEUE, queue_of
 from shoald.domain.failures import MissingDependency
 from shoald.domain.vocabulary import IndexProvider
 from shoald.wiring.adapters import Adapters
@@ -62,12 +62,15 @@ class Warming:
 
     def __init__(self, adapters: Adapters, queue: str) -> None:
         self._adapters = adapters
-        self._is_heavy = queue == HEAVY_QUEUE
+        self._queue = queue
         self._rest = threading.Thread(target=self._load_rest, name="warming", daemon=True)
 
     def begin(self) -> None:
-        """Load what index builds need, and go on beside the first jobs."""
-        if not self._is_heavy:
+        """Load what short jobs or index builds need; what cluster runs need loads beside the first jobs."""
+        for job_type in self._adapters.job_handlers:
+            if queue_of(job_type) == self._queue:
+                self._adapters.job_handlers[job_type]
+        if self._queue != HEAVY_QUEUE:
             return
         with contextlib.suppress(MissingDependency):
             self._adapters.embedders.warm()

@@ -44,6 +44,22 @@ def test_the_parent_and_the_scheduler_load_no_numerics(build: str) -> None:
     assert output.strip() == "[]"
 
 
+def test_a_child_has_loaded_the_code_of_its_jobs_before_it_is_ready(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from shoald.settings import Settings\n"
+        "from shoald.wiring import Adapters, Warming, build_job_handlers\n"
+        f"adapters = Adapters(Settings(data_dir=Path({str(tmp_path)!r})))\n"
+        "build_job_handlers(adapters)\n"
+        "Warming(adapters, 'short').begin()\n"
+        "modules = ['segmenting', 'chunking', 'joining', 'index_building', 'clustering']\n"
+        "print([name for name in modules if f'shoald.application.{name}' in sys.modules])\n"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "['segmenting', 'chunking', 'joining']"
+
+
 def test_no_decision_about_a_job_asks_this_machine_for_the_time() -> None:
     """R8: a clock that jumps cannot end a lease early, because only PostgreSQL's clock and spans of time count."""
     wall_clock = re.compile(r"time\.time\(|datetime\.now|utcnow|date\.today|CURRENT_TIMESTAMP|[^_.]now\(\)")
