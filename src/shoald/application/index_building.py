@@ -24,11 +24,11 @@ from shoald.domain.failures import (
     Failure,
     IndexBuildNotFound,
     IndexNotFound,
-    InvalidIndexConfig,
     JobCanceled,
     JobFenced,
 )
 from shoald.domain.identifiers import new_uuid
+from shoald.domain.index_config import read_config
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
@@ -148,7 +148,8 @@ class IndexBuildHandler:
         with self._open_unit_of_work() as uow:
             index, build, chunk_set = _parts_of(uow, job)
         vector_index = self._vector_indexes.get(index.provider)
-        embedder = self._embedder(index)
+        config = read_config(index.config)
+        embedder = self._embedders.get(config.embedding_provider, config.embedding_model_name)
         if chunk_set.total_items == 0:
             raise EmptyChunkSet(detail={"chunk_set_version_id": chunk_set.chunk_set_version_id})
         ids, vectors = self._embedded(context, embedder, chunk_set)
@@ -181,14 +182,6 @@ class IndexBuildHandler:
         """Show the build as its job is."""
         status = RunStatus.FAILED if job.state in {JobState.FAILED, JobState.CANCELED} else RunStatus.RUNNING
         uow.index_builds.set_status(job.payload["build_id"], status, at=self._clock.now())
-
-    def _embedder(self, index: Index) -> Embedder:
-        provider = index.config.get("embedding_provider") or EmbeddingProvider.MOCK
-        model_name = index.config.get("embedding_model_name")
-        for name, value in (("embedding_provider", provider), ("embedding_model_name", model_name)):
-            if value is not None and not isinstance(value, str):
-                raise InvalidIndexConfig(f"config.{name} must be text.", detail={"field": name})
-        return self._embedders.get(provider.lower(), model_name)
 
     def _embedded(
         self, context: JobContext, embedder: Embedder, chunk_set: ChunkSet
@@ -273,15 +266,15 @@ class _Result:
     @property
     def manifest(self) -> dict[str, Any]:
         """What retrieval needs to search the build, and people to know what it is."""
-        config = self.index.config
+        config = read_config(self.index.config)
         return {
             **self.stored,
             "build_id": self.build.build_id,
             "index_id": self.build.index_id,
             "chunk_set_version_id": self.build.chunk_set_version_id,
             "embedder": f"{self.embedder.name}@{self.embedder.version}",
-            "embedding_provider": (config.get("embedding_provider") or EmbeddingProvider.MOCK).lower(),
-            "embedding_model_name": config.get("embedding_model_name"),
+            "embedding_provider": config.embedding_provider,
+            "embedding_model_name": config.embedding_model_name,
         }
 
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from contract.in_process import InProcess
+from shoald.domain.failures import InvalidIndexConfig
 from shoald.domain.records.index import IndexBuild
 from shoald.settings import Settings
 from shoald.wiring import Adapters, build_application
@@ -87,3 +88,10 @@ def test_an_embedder_that_is_away_can_be_asked_again(path: RagPath, endpoint: Op
     endpoint.script.extend([Reply(status=500, headers={"retry-after": "0"})] * 4)
     status, body = answered(path, build)
     assert (status, body["detail"]["code"]) == (503, "unavailable")
+
+
+def test_a_wrong_option_is_told_before_anything_is_embedded(path: RagPath, endpoint: OpenAIServer) -> None:
+    index = path.index(config={"embedding_provider": "openai", "exact": "yes"})
+    with pytest.raises(InvalidIndexConfig, match=r"config\.exact must be true or false"):
+        path.build(index, path.chunk(path.texts("the cat sat")))
+    assert endpoint.requests == []

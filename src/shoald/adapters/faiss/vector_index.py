@@ -16,6 +16,7 @@ from shoald.application.keyed_locks import KeyedLocks
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.vector_index import VectorHit
 from shoald.domain.failures import ArtifactNotFound, InvalidIndexConfig, MissingFaissArtifact
+from shoald.domain.index_config import read_config
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
 
@@ -65,7 +66,8 @@ class FaissVectorIndex:
         """Write the index under a key of this attempt's own; it is found through the manifest only."""
         if len(ids) != len(vectors):
             raise ValueError("as many ids as vectors")
-        built = build_index(vectors, exact=_exact(config), gpu=self._gpu, progress=lambda part: progress(0.9 * part))
+        exact = read_config(config).exact
+        built = build_index(vectors, exact=exact, gpu=self._gpu, progress=lambda part: progress(0.9 * part))
         folder = f"builds/{build_id}/a{attempt}"
         with self._objects.open_writer() as writer:
             write_index(built.index, writer.write)
@@ -178,10 +180,3 @@ def _kept(answer: Any) -> npt.NDArray[np.int64]:
 
 def _name(manifest: JsonObject) -> str:
     return f"{manifest['object']['key']} {manifest['object']['sha256']}"
-
-
-def _exact(config: JsonObject) -> bool:
-    exact = config.get("exact", False)
-    if not isinstance(exact, bool):
-        raise InvalidIndexConfig("exact: true or false", detail={"field": "exact"})
-    return exact

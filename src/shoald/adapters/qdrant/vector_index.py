@@ -19,6 +19,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
 from shoald.application.ports.vector_index import VectorHit
 from shoald.domain.failures import Broken, DataCorrupt, Failure, InvalidIndexConfig, StorageFull, Unavailable
+from shoald.domain.index_config import read_config
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
 
@@ -63,7 +64,7 @@ class QdrantVectorIndex:
         """Fill a new collection and count what it holds; what earlier attempts at this build left goes first."""
         if len(ids) != len(vectors):
             raise ValueError("as many ids as vectors")
-        exact = _exact(config) or len(vectors) <= _EXACT_UP_TO
+        exact = read_config(config).exact or len(vectors) <= _EXACT_UP_TO
         for earlier in range(1, attempt):
             self.drop({"collection_name": _collection_name(build_id, earlier, config)})
         manifest = {
@@ -200,10 +201,7 @@ class QdrantVectorIndex:
 
 
 def _collection_name(build_id: str, attempt: int, config: JsonObject) -> str:
-    wished = config.get("collection_name") or ""
-    if not isinstance(wished, str):
-        raise InvalidIndexConfig("collection_name: a text", detail={"field": "collection_name"})
-    label = re.sub(r"[^A-Za-z0-9_-]+", "_", wished)[:64]
+    label = re.sub(r"[^A-Za-z0-9_-]+", "_", read_config(config).collection_name)[:64]
     return "_".join(filter(None, ("shoal", label, build_id, f"a{attempt}")))
 
 
@@ -239,13 +237,6 @@ def _query(manifest: JsonObject, values: list[float], m: int, *, with_vectors: b
 def _dense(vector: messages.VectorOutput) -> Sequence[float]:
     """Return a vector from its present or, by servers before 1.16, its older place in the answer."""
     return vector.dense.data if vector.HasField("dense") else vector.data
-
-
-def _exact(config: JsonObject) -> bool:
-    exact = config.get("exact", False)
-    if not isinstance(exact, bool):
-        raise InvalidIndexConfig("exact: true or false", detail={"field": "exact"})
-    return exact
 
 
 def _failure(error: Any) -> Failure:
