@@ -557,6 +557,9 @@ class ListDocumentsBody(_message.Message):
     RETURN_VECTOR_NAMES_FIELD_NUMBER: _builtins.int
     RETURN_PRESIGNED_URLS_FIELD_NUMBER: _builtins.int
     SELECT_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    PARTITION_FIELD_NUMBER: _builtins.int
+    EXPAND_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """Most rows on a page, 1 to 1000; unset means `page_size`, else 10."""
     page_size: _builtins.int
@@ -595,6 +598,18 @@ class ListDocumentsBody(_message.Message):
     def select(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Root keys of the payload to return; none means all."""
 
+    @_builtins.property
+    def group_by(self) -> _struct_pb2.Value:
+        """A field to put documents together by; refused with `unsupported` when it is set."""
+
+    @_builtins.property
+    def partition(self) -> _struct_pb2.Value:
+        """One of several parts of the list; refused with `unsupported` when it is set."""
+
+    @_builtins.property
+    def expand(self) -> _struct_pb2.Value:
+        """Related documents to return; refused with `unsupported` when it is set."""
+
     def __init__(
         self,
         *,
@@ -612,10 +627,13 @@ class ListDocumentsBody(_message.Message):
         return_vector_names: _struct_pb2.Value | None = ...,
         return_presigned_urls: _builtins.bool | None = ...,
         select: _abc.Iterable[_builtins.str] | None = ...,
+        group_by: _struct_pb2.Value | None = ...,
+        partition: _struct_pb2.Value | None = ...,
+        expand: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_include_total", b"_include_total", "_limit", b"_limit", "_offset", b"_offset", "_page", b"_page", "_page_size", b"_page_size", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "_search", b"_search", "cursor", b"cursor", "filters", b"filters", "include_total", b"include_total", "limit", b"limit", "offset", b"offset", "page", b"page", "page_size", b"page_size", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors", "search", b"search", "sort", b"sort"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_include_total", b"_include_total", "_limit", b"_limit", "_offset", b"_offset", "_page", b"_page", "_page_size", b"_page_size", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "_search", b"_search", "cursor", b"cursor", "expand", b"expand", "filters", b"filters", "group_by", b"group_by", "include_total", b"include_total", "limit", b"limit", "offset", b"offset", "page", b"page", "page_size", b"page_size", "partition", b"partition", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors", "search", b"search", "sort", b"sort"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_include_total", b"_include_total", "_limit", b"_limit", "_offset", b"_offset", "_page", b"_page", "_page_size", b"_page_size", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "_search", b"_search", "cursor", b"cursor", "filters", b"filters", "include_total", b"include_total", "limit", b"limit", "offset", b"offset", "page", b"page", "page_size", b"page_size", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors", "search", b"search", "select", b"select", "sort", b"sort", "sorts", b"sorts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_include_total", b"_include_total", "_limit", b"_limit", "_offset", b"_offset", "_page", b"_page", "_page_size", b"_page_size", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "_search", b"_search", "cursor", b"cursor", "expand", b"expand", "filters", b"filters", "group_by", b"group_by", "include_total", b"include_total", "limit", b"limit", "offset", b"offset", "page", b"page", "page_size", b"page_size", "partition", b"partition", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors", "search", b"search", "select", b"select", "sort", b"sort", "sorts", b"sorts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
     _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015

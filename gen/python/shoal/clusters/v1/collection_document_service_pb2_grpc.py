@@ -97,7 +97,8 @@ class CollectionDocumentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDocuments(self, request, context):
-        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`.
+        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+        `unsupported` for what this version does not do.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,9 @@ class CollectionDocumentServiceStub:
     Fails as `UpsertDocuments` does.
     """
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListDocumentsRequest, _collection_document_service_pb2.ListDocumentsResponse]
-    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`."""
+    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+    `unsupported` for what this version does not do.
+    """
     ListTypedDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListTypedDocumentsRequest, _collection_document_service_pb2.ListTypedDocumentsResponse]
     """The typed twin of `ListDocuments`."""
     GetDocument: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.GetDocumentRequest, _struct_pb2.Struct]
@@ -74,7 +76,9 @@ class CollectionDocumentServiceAsyncStub(CollectionDocumentServiceStub):
     Fails as `UpsertDocuments` does.
     """
     ListDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListDocumentsRequest, _collection_document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
-    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`."""
+    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+    `unsupported` for what this version does not do.
+    """
     ListTypedDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListTypedDocumentsRequest, _collection_document_service_pb2.ListTypedDocumentsResponse]  # type: ignore[assignment]
     """The typed twin of `ListDocuments`."""
     GetDocument: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.GetDocumentRequest, _struct_pb2.Struct]  # type: ignore[assignment]
@@ -117,7 +121,9 @@ class CollectionDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _collection_document_service_pb2.ListDocumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_collection_document_service_pb2.ListDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.ListDocumentsResponse]]:
-        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`."""
+        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+        `unsupported` for what this version does not do.
+        """
 
     @_abc_1.abstractmethod
     def ListTypedDocuments(

@@ -554,6 +554,27 @@ export declare type ListDocumentsBody = Message<"shoal.clusters.v1.ListDocuments
    * @generated from field: repeated string select = 14;
    */
   select: string[];
+
+  /**
+   * A field to put documents together by; refused with `unsupported` when it is set.
+   *
+   * @generated from field: google.protobuf.Value group_by = 15;
+   */
+  groupBy?: Value | undefined;
+
+  /**
+   * One of several parts of the list; refused with `unsupported` when it is set.
+   *
+   * @generated from field: google.protobuf.Value partition = 16;
+   */
+  partition?: Value | undefined;
+
+  /**
+   * Related documents to return; refused with `unsupported` when it is set.
+   *
+   * @generated from field: google.protobuf.Value expand = 17;
+   */
+  expand?: Value | undefined;
 };
 
 /**
@@ -790,7 +811,8 @@ export declare const CollectionDocumentService: GenService<{
     output: typeof ImportDocumentsResponseSchema;
   },
   /**
-   * Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`.
+   * Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+   * `unsupported` for what this version does not do.
    *
    * @generated from rpc shoal.clusters.v1.CollectionDocumentService.ListDocuments
    */

@@ -12,13 +12,14 @@ from shoal.clusters.v1 import collection_document_pb2, collection_document_servi
 from shoald.application.collection_documents import Import, Imported, ReadDocument, Upsert, Upserted, WantedVectors
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import Page
-from shoald.domain.failures import InvalidFields
+from shoald.domain.failures import InvalidFields, Unsupported
 from shoald.domain.json_types import JsonObject
 from shoald.transport.json_values import plain, plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.lists import pagination
 from shoald.transport.mapping.clusters.times import to_timestamp
 
 _IMMEDIATE = "immediate"
+_NOT_DONE = ("group_by", "partition", "expand")
 
 
 def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
@@ -126,7 +127,13 @@ def imported_message(answer: Imported) -> collection_document_service_pb2.Import
 def wanted_vectors_of(
     body: collection_document_service_pb2.ListDocumentsBody, *, in_query: bool = False
 ) -> WantedVectors:
-    """Return which vectors a list wants: true in query or body is true."""
+    """Return which vectors a list wants: true in query or body is true.
+
+    Raises `Unsupported` for forms of lists that there are not.
+    """
+    for name in _NOT_DONE:
+        if plain(getattr(body, name)) not in (None, "", [], {}):
+            raise Unsupported(f"This version of Shoal does not do {name}.", detail={"field": name})
     names = plain(body.return_vector_names)
     return WantedVectors(
         all=body.return_vectors or in_query,

@@ -2615,6 +2615,21 @@ class ListDocumentsBody(betterproto2.Message):
     Root keys of the payload to return; none means all.
     """
 
+    group_by: "___google__protobuf__.Value | None" = betterproto2.field(15, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    A field to put documents together by; refused with `unsupported` when it is set.
+    """
+
+    partition: "___google__protobuf__.Value | None" = betterproto2.field(16, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    One of several parts of the list; refused with `unsupported` when it is set.
+    """
+
+    expand: "___google__protobuf__.Value | None" = betterproto2.field(17, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Related documents to return; refused with `unsupported` when it is set.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "ListDocumentsBody", ListDocumentsBody)
 
@@ -4388,7 +4403,8 @@ class CollectionDocumentServiceStub:
 
     def list_documents(self, message: "ListDocumentsRequest") -> "ListDocumentsResponse":
         """
-        Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`.
+        Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
+        `unsupported` for what this version does not do.
         """
 
         return self._channel.unary_unary(
