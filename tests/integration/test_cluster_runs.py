@@ -213,3 +213,21 @@ def test_reruns_read_no_vector_again(world: ClusterWorld, monkeypatch: pytest.Mo
     assert world.run(world.start(cluster)).state is JobState.COMPLETED
     page, stats = world.use_cases.executions.list(world.caller, cluster, ListQuery())
     assert (page.total, stats.by_status, stats.total_documents_clustered) == (2, {"completed": 2}, 80)
+
+
+def test_clusters_are_filtered_and_counted_by_what_lists_print(world: ClusterWorld) -> None:
+    world.store(groups_of(20, 20))
+    run, idle = (
+        world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2}),
+        world.define(clustering_method="hdbscan"),
+    )
+    world.run(world.start(run))
+
+    def found(filters: dict[str, Any] | None) -> tuple[list[str], dict[str, int], int]:
+        page, stats = world.use_cases.clusters.list(world.caller, ListQuery(filters=filters))
+        return [state.cluster.cluster_id for state in page.items], dict(stats.by_status), stats.total_documents
+
+    assert found({"status": "COMPLETED"}) == ([run], {"COMPLETED": 1}, 40)
+    assert found({"algorithm": "hdbscan"}) == ([idle], {"NEVER_RUN": 1}, 0)
+    assert found({"algorithm": "hdbscan", "status": "COMPLETED"}) == ([], {}, 0)
+    assert found(None) == ([idle, run], {"COMPLETED": 1, "NEVER_RUN": 1}, 40)

@@ -16,8 +16,12 @@ from shoald.domain.records.cluster import Cluster, ClusterListStats
 
 _NEVER_RUN = "NEVER_RUN"
 _VECTOR = clusters.c.definition["vector_config"]
+_LAST_RUN = cluster_runs.alias("last_run")
 _LAST_STATUS = (
-    select(func.upper(cluster_runs.c.status)).where(cluster_runs.c.run_id == clusters.c.last_run_id).scalar_subquery()
+    select(func.upper(_LAST_RUN.c.status))
+    .where(_LAST_RUN.c.run_id == clusters.c.last_run_id)
+    .correlate(clusters)
+    .scalar_subquery()
 )
 # what lists print under names that no column has
 _PRINTED = {
