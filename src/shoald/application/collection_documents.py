@@ -17,6 +17,7 @@ from shoald.application.document_vectors import (
     IncomingDocument,
     batch_of,
     check_ids,
+    check_payloads,
     check_vectors,
     configs_for,
     last_of_each,
@@ -198,6 +199,7 @@ def _checked(uow: UnitOfWork, collection: Collection, batches: Iterator[Document
             configs = configs_for(configs, batch)
             uow.collections.set_vector_configs(collection.collection_id, configs)
         check_ids(batch)
+        check_payloads(batch)
         check_vectors(batch, configs)
         yield last_of_each(batch)
 

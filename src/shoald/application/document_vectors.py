@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.failures import InvalidFields, InvalidVectors
-from shoald.domain.json_types import JsonObject
+from shoald.domain.json_types import JsonObject, flaw_of
 from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
 
 _NAMED_AT_MOST = 5
@@ -106,6 +106,13 @@ def check_ids(batch: DocumentBatch) -> None:
         if not 0 < len(one) <= _LONGEST_ID:
             message = f"an id has 1 to {_LONGEST_ID} characters; this one has {len(one)}"
             raise InvalidFields.field("body", "document_id", message=message, value=one[:_LONGEST_ID])
+
+
+def check_payloads(batch: DocumentBatch) -> None:
+    """Raise `InvalidFields` for a payload that could not be shown again as it was given."""
+    for document_id, payload in zip(batch.ids, batch.payloads, strict=True):
+        if flaw := flaw_of(payload):
+            raise InvalidFields.field("body", "payload", message=f"{flaw} (document {document_id!r})")
 
 
 def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from shoald.application.document_vectors import (
     IncomingDocument,
     batch_of,
     check_ids,
+    check_payloads,
     check_vectors,
     configs_for,
     last_of_each,
@@ -54,6 +56,16 @@ def test_ids_have_the_length_that_paths_take(document_id: str) -> None:
     batch = DocumentBatch(ids=["good", document_id], payloads=[{}, {}], vectors=[])
     with pytest.raises(InvalidFields, match="1 to 512 characters"):
         check_ids(batch)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [("a\0b", "NUL"), (2**60, "2\\^53"), (json.loads("[" * 40 + "]" * 40), "levels deep")]
+)
+def test_a_payload_that_could_not_be_shown_again_is_refused(value: Any, reason: str) -> None:
+    batch = batch_of([IncomingDocument("d1", {"key": value}, {"a": [1, 2]})])
+    with pytest.raises(InvalidFields, match=reason) as raised:
+        check_payloads(batch)
+    assert raised.value.problems[0].loc == ("body", "payload")
 
 
 def test_what_own_keys_would_hide_gets_another_name() -> None:
