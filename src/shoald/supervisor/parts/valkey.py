@@ -11,6 +11,8 @@ from urllib.parse import quote
 from shoald.supervisor.binaries import valkey_server
 from shoald.supervisor.part import Part
 
+_ANSWER_SECONDS = 0.3  # the supervisor asks again, and all other parts wait for each of its questions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValkeyServer:
@@ -62,7 +64,7 @@ class ValkeyServer:
     def is_ready(self) -> bool:
         """Ask the server whether it has loaded its data."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=_ANSWER_SECONDS) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
                 answer = connection.recv(256)
                 if b"+PONG" not in answer and answer.startswith(b"+OK"):
