@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,11 +26,13 @@ from shoald.application.document_vectors import (
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import caller_in
 from shoald.application.ports.clock import Clock
-from shoald.application.ports.repositories.collections import NamedVectors
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import CollectionDocumentNotFound, CollectionNotFound, IdempotencyConflict
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch
+
+if TYPE_CHECKING:
+    from shoald.application.ports.repositories.collections import NamedVectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

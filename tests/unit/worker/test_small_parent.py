@@ -13,6 +13,7 @@ import shoald
 
 SOURCE = Path(shoald.__file__).parent
 HEAVY = (
+    "numpy",
     "scipy",
     "sklearn",
     "faiss",

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import psycopg
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, delete, func, select, text, true
 from sqlalchemy import update as change
@@ -16,13 +14,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
-from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids, vector_of
 from shoald.application.listing import Selection, SortKey
 from shoald.domain.failures import Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import CollectionDocument, DocumentBatch
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from shoald.domain.filters import Condition
 
 _COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "created_at", "updated_at")}
@@ -147,6 +147,8 @@ class CollectionDocumentRows:
                 copy.write_row((collection_id, document_id, body, at, at))
 
     def _copy_vectors(self, collection_id: str, batch: DocumentBatch) -> None:
+        from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
+
         ids = encoded_ids(batch.ids)
         command = "COPY document_vectors (collection_id, vector_name, document_id, vector) FROM STDIN (FORMAT binary)"
         for column in batch.vectors:
@@ -201,6 +203,8 @@ class CollectionDocumentRows:
             .where(_in(collection_id), clause)
             .order_by(collection_documents.c.document_id)
         )
+        from shoald.adapters.postgres.vector_copying import encoded_ids
+
         return encoded_ids(list(found))
 
     def payloads(self, collection_id: str, document_ids: Sequence[str]) -> dict[str, JsonObject]:
@@ -220,6 +224,8 @@ class CollectionDocumentRows:
         )
         if names is not None:
             statement = statement.where(document_vectors.c.vector_name.in_(names))
+        from shoald.adapters.postgres.vector_copying import vector_of
+
         found: dict[str, dict[str, npt.NDArray[np.float32]]] = {one: {} for one in document_ids}
         for row in self._connection.execute(statement):
             found[row.document_id][row.vector_name] = vector_of(row.vector)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection
 
 from shoald.adapters.postgres.set_items import driver_connection
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _KNOWN = """
 SELECT asked.place - 1, stored.vector
@@ -37,12 +40,16 @@ class PostgresEmbeddings:
         """Read those that are there."""
         with driver_connection(self._connection).cursor(binary=True) as cursor:
             rows = cursor.execute(_KNOWN, (list(hashes), embedder, 4 * dimension)).fetchall()
+        import numpy as np
+
         places = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f4").reshape(len(rows), dimension)
         return places, vectors
 
     def add(self, embedder: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
         """Write those that are not there."""
+        import numpy as np
+
         rows = np.ascontiguousarray(vectors, "<f4")
         with driver_connection(self._connection).cursor() as cursor:
             cursor.execute(_ADD, (embedder, list(hashes), [row.tobytes() for row in rows]))

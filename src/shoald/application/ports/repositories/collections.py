@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Protocol
 
 from shoald.application.listing import Selection
 from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch, VectorConfig
 
-NamedVectors = dict[str, npt.NDArray[np.float32]]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    NamedVectors = dict[str, npt.NDArray[np.float32]]
 
 
 class CollectionRepository(Protocol):
