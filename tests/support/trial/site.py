@@ -70,6 +70,12 @@ class Process:
         except OSError:
             return []
 
+    def check(self) -> None:
+        """Fail when it has ended with an error of its own: what tests do to it ends it by a signal, or with 0."""
+        status = self.popen.poll()
+        if status is not None and status > 0:
+            raise AssertionError(f"{self.name} ended with status {status}: {self.log.read_text()[-2000:]}")
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.popen.send_signal(number)
@@ -177,10 +183,17 @@ class Site:
         return process
 
     def wait_ready(self, name: str) -> None:
-        """Return when a process says that it is ready."""
+        """Return when a process says that it is ready; one that has ended never will."""
         process = self.processes[name]
         ready = self.folder / f"{name}.ready"
-        self.until(ready.exists, 180, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
+
+        def is_ready() -> bool:
+            ended = process.popen.poll() is not None
+            if not ready.exists() and ended:
+                raise AssertionError(f"{name} ended before it was ready: {process.log.read_text()[-2000:]}")
+            return ready.exists()
+
+        self.until(is_ready, 180, lambda: f"{name} to be ready: {process.log.read_text()[-2000:]}")
 
     def launch(self, name: str) -> None:
         """Start what a name stands for: `worker`, `scheduler`, or another one with a dash; others have one slot."""
@@ -236,14 +249,26 @@ class Site:
         self.until(lambda: not self._unended(ids), seconds, lambda: f"the end of {self._unended(ids)}")
         return [self.job(job_id) for job_id in ids]
 
+    def wait_while_jobs_end(self, job_ids: Iterable[str], *, down_to: int = 0, stall_seconds: float = 60) -> None:
+        """Return when so few are left, however long that takes: a backlog may be long, but it must grow shorter."""
+        ids = list(job_ids)
+        fewest = len(ids) + 1
+        end = 0.0
+        while len(left := self._unended(ids)) > down_to:
+            if len(left) < fewest:
+                fewest, end = len(left), time.monotonic() + stall_seconds
+            self.check()
+            assert time.monotonic() < end, f"nothing ended for {stall_seconds} s, {fewest} wait: {left}"
+            time.sleep(0.2)
+
     def _unended(self, ids: list[str]) -> list[Any]:
         with contextlib.suppress(psycopg.Error):
             return self.rows(
-                "SELECT job_id, state, attempt, failures, worker, error_message FROM jobs"
+                "SELECT job_id, queue, state, attempt, failures, worker, error_message FROM jobs"
                 " WHERE job_id = ANY(%s) AND finished_at IS NULL",
                 ids,
             )
-        return ["?"]
+        return ["?"] * len(ids)  # the database is away: no news
 
     def cancel(self, job_id: str) -> None:
         self.adapters.jobs.cancel(CALLER, job_id)
@@ -267,9 +292,16 @@ class Site:
         statement = "SELECT 1 FROM trial_starts WHERE job_id = %s AND attempt = %s"
         self.until(lambda: bool(self.rows(statement, job_id, attempt)), seconds, f"{job_id} to run")
 
+    def check(self) -> None:
+        """Fail when a worker or a scheduler has ended with an error."""
+        for process in self.processes.values():
+            process.check()
+
     def until(self, is_true: Any, seconds: float, what: Any) -> None:
+        """Wait, but not for what no process is left to do."""
         end = time.monotonic() + seconds
         while not is_true():
+            self.check()
             if time.monotonic() > end:
                 raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
             time.sleep(0.05)
