@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from shoald.cli import demo_job
+from shoald.cli import demo_job, demo_report
 from shoald.cli.rest_client import RestError
 from shoald.cli.up import up
 from shoald.supervisor.installation import Installation
@@ -16,9 +16,23 @@ from shoald.supervisor.installation import Installation
 
 def demo(
     data: Annotated[Path, typer.Option("--data", help="Data directory of this installation.")] = Path(".shoal"),
-    port: Annotated[int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port for JSON and gRPC; the next free one when it is taken.", min=1, max=65535)
+    ] = 8000,
 ) -> None:
     """Ingest, search and cluster the documentation of Python's standard library; a second run does nothing again."""
+    try:
+        _demo(data, port)
+    except KeyboardInterrupt:
+        typer.echo(
+            "\nInterrupted. Shoal itself goes on running: the same command again starts the demo anew,"
+            f" `{demo_report.stop_command(data)}` stops everything.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+
+
+def _demo(data: Path, port: int) -> None:
     began = time.monotonic()
     up(data=data, port=port, workers=None, servers=None, detach=True)
     state = Installation(data).state()

@@ -87,6 +87,15 @@ def _members(client: RestClient, centroid: Mapping[str, Any]) -> Iterator[str]:
         yield str(document.get("content", nearest["document_id"]))
 
 
+def stop_command(data: Path) -> str:
+    """Return the line that stops the Shoal of a data directory.
+
+    >>> stop_command(Path("elsewhere"))
+    'make down DATA=elsewhere'
+    """
+    return "make down" if data == Path(".shoal") else f"make down DATA={data}"
+
+
 def addresses(base_url: str, state: Mapping[str, str], data: Path) -> None:
     """Print where Shoal goes on listening and lines that work as pasted."""
     host = base_url.removeprefix("http://")
@@ -110,5 +119,5 @@ with grpc.insecure_channel("{host}") as channel:
     print(projects.ListProjects(project_service_pb2.ListProjectsRequest()))
 END
 
-Stop it with: make down"""
+Stop it with: {stop_command(data)}"""
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,25 @@ def upload_and_segment(
     ids: dict[Path, str] = {}
     with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
         running = {pool.submit(_one_file, client, project_id, file, recipe): file for file in files}
-        for finished in as_completed(running):
-            ids[running[finished]] = finished.result()
-            done += 1
-            report(done / len(files), f"{done} of {len(files)} files")
+        try:
+            for finished in as_completed(running):
+                ids[running[finished]] = _outcome(finished, running[finished])
+                done += 1
+                report(done / len(files), f"{done} of {len(files)} files")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # else the rest would still be uploaded
+            raise
     return [ids[file] for file in files]
+
+
+def _outcome(finished: Future[str], file: Path) -> str:
+    """Return the segment set id; an error names the file."""
+    try:
+        return finished.result()
+    except RestError as error:
+        raise RestError(f"{file}: {error}") from error
+    except OSError as error:
+        raise RestError(f"{file}: {error.strerror}") from error
 
 
 def _one_file(client: RestClient, project_id: str, file: Path, recipe: Recipe) -> str:

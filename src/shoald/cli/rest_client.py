@@ -50,20 +50,26 @@ class RestClient:
         The answer is read through but its items are not kept: a set of 100,000 items would fill the memory of a client
         that only wants the id. Falls back to parsing the whole when the set does not come first.
         """
-        with self._http.stream("POST", path, json=body) as response:
-            if response.is_error:
-                response.read()
-                raise RestError(_describe("POST", path, response))
-            return _leading_object(response.iter_text(), set_key)
+        try:
+            with self._http.stream("POST", path, json=body) as response:
+                if response.is_error:
+                    response.read()
+                    raise RestError(_describe("POST", path, response))
+                return _leading_object(response.iter_text(), set_key)
+        except httpx.HTTPError as error:
+            raise self._no_answer("POST", path, error) from error
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise RestError(f"{method} {path}: {error}") from error
+            raise self._no_answer(method, path, error) from error
         if response.is_error:
             raise RestError(_describe(method, path, response))
         return response.json()
+
+    def _no_answer(self, method: str, path: str, error: httpx.HTTPError) -> RestError:
+        return RestError(f"{method} {self._http.base_url.join(path)}: {error or type(error).__name__}")
 
 
 def _describe(method: str, path: str, response: httpx.Response) -> str:

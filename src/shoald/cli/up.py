@@ -135,7 +135,8 @@ def _say_where(installation: Installation, wanted: int) -> None:
     state = installation.state()
     if state is not None:
         taken = "" if state.http.endswith(f":{wanted}") else f"port {wanted} is taken, so "
-        typer.echo(f"{taken}Shoal listens on {state.http} (data: {installation.data}; stop it with `shoal down`)")
+        stop = f"stop it with `shoal down --data {installation.data}`"
+        typer.echo(f"{taken}Shoal listens on {state.http} (data: {installation.data}; {stop})")
 
 
 def _since(log: Path, start: int) -> str:

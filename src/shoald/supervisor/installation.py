@@ -80,7 +80,7 @@ class Installation:
                 pass
         except OSError as error:
             raise UnusableFolderError(
-                f"{self.data} cannot be used as data directory: {error.strerror}. Give another with --data, or make"
+                f"{self.data} cannot be used as data directory: {_why(error)}. Give another with --data, or make"
                 " this one writable for the user who runs Shoal."
             ) from error
 
@@ -197,6 +197,10 @@ class Installation:
         with os.fdopen(descriptor, "w") as stream:
             json.dump(content, stream, indent=2)
         draft.rename(file)
+
+
+def _why(error: OSError) -> str:
+    return "it is a file" if isinstance(error, FileExistsError) else str(error.strerror)
 
 
 def process_ticks(pid: int) -> int | None:
