@@ -22,7 +22,11 @@ def import_vectors(
     collection: Annotated[str, typer.Option(help="Name or id of the collection; a new name makes one.")],
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the default one.")] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Data directory of a running Shoal; unset: the environment says.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Data directory of a running Shoal; unset: .shoal, or the environment with SHOAL_DATABASE_URL.",
+        ),
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put the file's documents in the place of all that there are.")
@@ -33,6 +37,8 @@ def import_vectors(
     from shoald.settings import read_settings
     from shoald.wiring import Adapters
 
+    if data is None and not os.environ.get("SHOAL_DATABASE_URL"):
+        data = Path(".shoal")
     if data is not None:
         os.environ.update(_environment(data))
     adapters = Adapters(read_settings(), is_worker=True)
@@ -52,7 +58,10 @@ def _environment(data: Path) -> dict[str, str]:
     installation = Installation(data)
     state = installation.state()
     if state is None:
-        typer.echo(f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`", err=True)
+        typer.echo(
+            f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`, or set SHOAL_DATABASE_URL",
+            err=True,
+        )
         raise typer.Exit(1)
     return environment(installation, state.http)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,14 +22,25 @@ def ingest(
     data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
-    provider: Annotated[str, typer.Option(help="Where the vectors are searched: qdrant or faiss.")] = "qdrant",
-    embedding_provider: Annotated[str, typer.Option(help="mock, local or openai.")] = "local",
+    provider: Annotated[Literal["qdrant", "faiss"], typer.Option(help="Where the vectors are searched.")] = "qdrant",
+    embedding_provider: Annotated[
+        Literal["local", "openai", "mock"], typer.Option(help="Who makes the vectors.")
+    ] = "local",
 ) -> None:
-    """Upload files, cut them into chunks, embed them and build the project's index `ingested` over all of them."""
+    """Upload files, cut them into chunks, embed them and build the project's index `ingested` over all of them.
+
+    JSON and CSV are read as such, every other file as text. What is ingested twice is there twice.
+    """
     files = sorted(_files(paths))
+    known = ", ".join(sorted(_SUFFIXES))
     if not files:
-        typer.echo(f"no files to take; known endings: {', '.join(sorted(_SUFFIXES))}", err=True)
+        typer.echo(f"no files to take; known endings: {known}", err=True)
         raise typer.Exit(1)
+    if binary := [str(file) for file in files if _is_binary(file)]:
+        typer.echo(f"no text, so nothing was taken: {', '.join(binary)}; known endings: {known}", err=True)
+        raise typer.Exit(1)
+    if left_out := sum(map(_count, paths)) - len(files):
+        typer.echo(f"files left out: {left_out}; in a folder, these endings are taken: {known}", err=True)
     recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
     try:
         with RestClient(url or _running(data), namespace=namespace) as client:
@@ -48,6 +59,19 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
+def _count(path: Path) -> int:
+    return sum(file.is_file() for file in path.rglob("*")) if path.is_dir() else 1
+
+
+def _is_binary(file: Path) -> bool:
+    try:
+        with file.open("rb") as content:
+            head = content.read(8192)
+    except OSError:
+        return False  # uploading it will say why
+    return b"\0" in head or head.startswith(b"%PDF-")
+
+
 def _running(data: Path) -> str:
     state = Installation(data).state()
     if state is None:
@@ -58,7 +82,7 @@ def _running(data: Path) -> str:
 
 def _ingest(client: RestClient, project_name: str, files: list[Path], recipe: Recipe) -> dict[str, Any]:
     project_id = _project(client, project_name)
-    with progress(f"Uploading and segmenting {len(files)} files") as report:
+    with progress("Uploading and segmenting") as report:
         upload_and_segment(client, project_id, files, recipe, report)
     with progress("Joining the sets and chunking"):
         # No ids: the active set of every document, so that what was ingested before stays searchable.

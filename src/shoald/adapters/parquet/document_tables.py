@@ -215,7 +215,7 @@ def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
         if not isinstance(payload, dict):
             raise _wrong(f"line {number}: payload must be an object")
         payloads.append({**payload, **{key: value for key, value in line.items() if key not in found}})
-    columns = [_column(name, rows, len(lines)) for name, rows in vectors.items()]
+    columns = [_column(name, rows, ids) for name, rows in vectors.items()]
     return DocumentBatch(ids=ids, payloads=payloads, vectors=columns)
 
 
@@ -227,13 +227,27 @@ def _is_vector(value: Any) -> bool:
     )
 
 
-def _column(name: str, rows: list[tuple[int, list[float]]], count: int) -> VectorColumn:
+def _column(name: str, rows: list[tuple[int, list[float]]], ids: list[str]) -> VectorColumn:
     try:
         values = np.asarray([value for _, value in rows], dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise _wrong(f"the vectors {name!r} are no lists of numbers of one length", name) from error
-    at = None if len(rows) == count else np.asarray([row for row, _ in rows], dtype=np.int64)
+        raise _wrong(
+            f"the vectors {name!r} are no lists of numbers of one length{_odd_one(rows, ids)}", name
+        ) from error
+    at = None if len(rows) == len(ids) else np.asarray([row for row, _ in rows], dtype=np.int64)
     return VectorColumn(name=name, values=values, rows=at)
+
+
+def _odd_one(rows: list[tuple[int, Any]], ids: list[str]) -> str:
+    """Name the first vector that is unlike the first of all, where lengths tell it."""
+    (first_at, first), *others = rows
+    if not isinstance(first, list):
+        return ""
+    odd = next((row for row in others if not isinstance(row[1], list) or len(row[1]) != len(first)), None)
+    if odd is None:
+        return ""
+    length = len(odd[1]) if isinstance(odd[1], list) else "none"
+    return f": that of document {ids[first_at]!r} has {len(first)}, that of {ids[odd[0]]!r} {length}"
 
 
 def _from_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[DocumentBatch]:

@@ -117,7 +117,11 @@ def test_files_by_their_ending(tmp_path: Path) -> None:
         ("a.jsonl", b'{"id":"a","n":NaN}', "line 1 is no JSON: NaN"),
         ("a.jsonl", b'{"id":"a","vectors":[1,2]}', "line 1: vectors must be an object"),
         ("a.jsonl", b'{"id":"a","payload":"x"}', "line 1: payload must be an object"),
-        ("a.jsonl", b'{"id":"a","v":[1,2]}\n{"id":"b","v":[1,2,3]}', "no lists of numbers of one length"),
+        (
+            "a.jsonl",
+            b'{"id":"a","v":[1,2]}\n{"id":"b","v":[1,2,3]}',
+            "one length: that of document 'a' has 2, that of 'b' 3",
+        ),
     ],
 )
 def test_a_bad_file_says_why(tmp_path: Path, name: str, content: bytes, message: str) -> None:
