@@ -23,7 +23,8 @@ from shoal.clusters.v1 import (
 address = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:8000"
 name = f"example_{uuid.uuid4().hex[:8]}"
 rng = np.random.default_rng(7)
-topics = rng.normal(size=(5, 32))
+words = ["rivers", "bread", "chess", "comets", "violins"]
+topics = rng.normal(size=(len(words), 32))
 vectors = (np.repeat(topics, 200, axis=0) + 0.3 * rng.normal(size=(1000, 32))).astype(np.float32)
 
 
@@ -33,7 +34,7 @@ def arrow_stream():
         {
             "document_id": [f"d{i}" for i in range(len(vectors))],
             "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]),
-            "title": [f"document {i} of topic {i // 200}" for i in range(len(vectors))],
+            "title": [f"note {i} about {words[i // 200]}" for i in range(len(vectors))],
         }
     )
     written = io.BytesIO()
@@ -58,7 +59,7 @@ with grpc.insecure_channel(address) as channel:
     definition = {
         "cluster_name": name,
         "collection_ids": [collection.collection_id],
-        "vector_config": {"clustering_method": "kmeans", "algorithm_params": {"n_clusters": 5}},
+        "vector_config": {"clustering_method": "kmeans", "algorithm_params": {"n_clusters": len(words)}},
     }
     cluster = clusters.CreateCluster(json_format.ParseDict(definition, cluster_service_pb2.CreateClusterRequest()))
     task = clusters.ExecuteCluster(cluster_service_pb2.ExecuteClusterRequest(cluster_id=cluster.cluster_id))
