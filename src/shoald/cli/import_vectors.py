@@ -57,7 +57,7 @@ def _environment(data: Path) -> dict[str, str]:
 
     installation = Installation(data)
     state = installation.state()
-    if state is None:
+    if state is None or installation.supervisor_pid() is None:
         typer.echo(
             f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`, or set SHOAL_DATABASE_URL",
             err=True,

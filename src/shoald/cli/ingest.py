@@ -73,8 +73,9 @@ def _is_binary(file: Path) -> bool:
 
 
 def _running(data: Path) -> str:
-    state = Installation(data).state()
-    if state is None:
+    installation = Installation(data)
+    state = installation.state()
+    if state is None or installation.supervisor_pid() is None:
         typer.echo(f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`, or give --url", err=True)
         raise typer.Exit(1)
     return state.http
