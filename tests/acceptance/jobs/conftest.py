@@ -21,5 +21,5 @@ def place(trial_site: Site) -> Iterator[Site]:
     """The site with one warm worker and one scheduler; its invariants are checked after each test."""
     trial_site.ensure("worker", "scheduler")
     yield trial_site
-    trial_site.wait(trial_site.accepted, 60)
+    trial_site.wait_while_jobs_end(trial_site.accepted)
     assert trial_site.broken_invariants() == {}

@@ -66,7 +66,7 @@ class Chaos:
         for _ in range(self.random.randint(2, 5)):
             self.submitted += 1
             kind, seconds = self.random.choice([("sleep", 0.0), ("sleep", 0.3), ("sleep", 1.0), ("stubborn", 0.4)])
-            job_type = self.random.choice([TRIAL, HEAVY_TRIAL])
+            job_type = self.random.choice([TRIAL, TRIAL, HEAVY_TRIAL])  # as there are slots
             self._submit(kind, job_type=job_type, seconds=seconds, key=f"chaos-{self.submitted}")
 
     def _submit(self, kind: str, *, job_type: str, seconds: float, key: str) -> None:

@@ -77,8 +77,11 @@ class Process:
             raise AssertionError(f"{self.name} ended with status {status}: {self.log.read_text()[-2000:]}")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal; what is killed is gone on return."""
         with contextlib.suppress(ProcessLookupError):
             self.popen.send_signal(number)
+        if number == signal.SIGKILL:
+            self.popen.wait()
 
     def stop(self) -> int:
         """Ask it to stop and return its status; kill it when it does not."""
@@ -216,7 +219,6 @@ class Site:
     def close(self) -> None:
         for process in self.processes.values():
             process.kill()
-            process.popen.wait()
         self.adapters.close()
         for part in self.parts.values():
             part.stop()
