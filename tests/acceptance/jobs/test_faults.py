@@ -258,3 +258,14 @@ def test_the_database_refuses_to_leave_an_end(place: Site) -> None:
     ):
         with pytest.raises(psycopg.errors.CheckViolation):
             place.execute(statement, job.job_id)
+
+
+def test_a_wait_for_what_has_died_ends_at_once(place: Site) -> None:
+    """The trials themselves: nobody waits three minutes for a worker that could not start."""
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match="worker-broken ended"):
+        place.start("worker", "worker-broken", SHOAL_LEASE_SECONDS="no number")
+    assert time.monotonic() - began < 20
+    with pytest.raises(AssertionError, match="worker-broken ended"):
+        place.check()
+    del place.processes["worker-broken"]
