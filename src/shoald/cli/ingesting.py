@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,19 @@ def join_and_chunk(
 
 
 def build_index(client: RestClient, index_id: str, chunk_set_id: str, report: Report) -> dict[str, Any]:
-    """Build an index over a chunk set as a job and wait for it; return the finished build."""
+    """Build an index over a chunk set as a job and wait for it; return the finished build.
+
+    Ctrl-C cancels the job, which would else keep the next one waiting.
+    """
     started = client.post(
         f"/api/v1/indexes/{index_id}/builds", {"chunk_set_version_id": chunk_set_id, "execution_mode": "async"}
     )
-    job = wait_for(lambda: client.get(f"/api/v1/jobs/{started['job_id']}"), _job_progress, report)
+    try:
+        job = wait_for(lambda: client.get(f"/api/v1/jobs/{started['job_id']}"), _job_progress, report)
+    except KeyboardInterrupt:
+        with suppress(RestError):
+            client.post(f"/api/v1/jobs/{started['job_id']}/cancel")
+        raise
     if job["status"] != "succeeded":
         raise RestError(f"the build failed: {job['error_message']}")
     build: dict[str, Any] = client.get(f"/api/v1/index_builds/{started['build']['build_id']}")
