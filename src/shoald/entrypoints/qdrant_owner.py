@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.util
 import signal
 import sys
@@ -31,7 +32,9 @@ def run(settings: Settings) -> None:
     owner.start()
     tell_ready(settings.ready_file)
     stopping.wait()
-    owner.stop(seconds=min(5.0, settings.drain_seconds))
+    seconds = min(5.0, settings.drain_seconds)
+    faulthandler.dump_traceback_later(seconds + 5.0, exit=True)  # a stop that hangs ends all the same, and says where
+    owner.stop(seconds=seconds)
 
 
 def options_of(settings: Settings) -> OwnerOptions:
