@@ -1,0 +1,73 @@
+"""Every command of the README that needs no Docker and no keys is run by a test: here, or where the table says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.stack import Stack, shoal
+
+pytestmark = pytest.mark.acceptance
+ROOT = Path(__file__).resolve().parents[3]
+
+# the commands of the README's shell blocks, and the test that runs each
+RUN_BY = {
+    "make demo": "documents/test_demo.py",
+    "make down": "test_installation.py",
+    "shoal ingest": "here",
+    "shoal import": "here",
+    "shoal migrate": "integration/test_deployment_files.py",
+    "shoal serve": "integration/test_deployment_files.py",
+    "shoal work": "integration/test_deployment_files.py",
+    "shoal schedule": "integration/test_deployment_files.py",
+}
+
+
+def shell_commands() -> set[str]:
+    text = re.sub(r"<!-- example:.*?<!-- /example -->", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+    return {" ".join(line.split()[:2]) for line in lines if line.strip()}
+
+
+def test_the_table_above_holds_every_command_of_the_readme() -> None:
+    assert shell_commands() == set(RUN_BY)
+
+
+@pytest.mark.parametrize("target", ["demo", "down", "setup", "check", "test", "test-nightly", "bench"])
+def test_make_knows_the_words_of_the_readme(target: str) -> None:
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_is_ingested_and_searched(shoal_up: Stack, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("The lighthouse keeper writes the log at dawn.")
+    (tmp_path / "notes" / "b.md").write_text("# Bread\nFlour, water, salt.")
+    done = shoal("ingest", str(tmp_path / "notes"), "--project", "notes", "--data", str(shoal_up.data))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = subprocess.run(
+        [sys.executable, "examples/retrieve.py", shoal_up.address, "lighthouse"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "notes: " in found.stdout
+    assert "lighthouse keeper" in found.stdout
+
+
+def test_a_file_of_vectors_becomes_a_collection(shoal_up: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "vectors.npy"
+    np.save(file, np.random.default_rng(3).normal(size=(50, 8)).astype(np.float32))
+    done = shoal("import", str(file), "--collection", "mine", "--data", str(shoal_up.data))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "50" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_an_operator_asks_how_it_is(shoal_up: Stack, command: str) -> None:
+    done = shoal(command, "--data", str(shoal_up.data))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "envoy" in done.stdout.lower()
