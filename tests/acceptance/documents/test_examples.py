@@ -37,6 +37,11 @@ def test_python_retrieves_by_keyword(shoal_up: Stack) -> None:
     assert "Oslo" in answer
 
 
+def test_the_dataclass_client_lists_projects(shoal_up: Stack) -> None:
+    run("sh", "examples/first_steps.sh", SHOAL=shoal_up.url)
+    assert "First steps" in run(sys.executable, "examples/list_projects.py", shoal_up.address)
+
+
 def test_python_groups_vectors_of_its_own(shoal_up: Stack) -> None:
     answer = run(sys.executable, "examples/cluster_vectors.py", shoal_up.address).splitlines()
     assert answer[0] == "imported 1000"
