@@ -39,7 +39,9 @@ def test_python_retrieves_by_keyword(shoal_up: Stack) -> None:
 
 def test_the_dataclass_client_lists_projects(shoal_up: Stack) -> None:
     run("sh", "examples/first_steps.sh", SHOAL=shoal_up.url)
-    assert "First steps" in run(sys.executable, "examples/list_projects.py", shoal_up.address)
+    assert "First steps" in run(
+        sys.executable, "examples/list_projects.py", shoal_up.address, PYTHONPATH="gen/betterproto2"
+    )
 
 
 def test_python_groups_vectors_of_its_own(shoal_up: Stack) -> None:
