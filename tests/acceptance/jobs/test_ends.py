@@ -125,7 +125,7 @@ def test_a_waiting_job_is_canceled_on_the_spot(place: Site) -> None:
 @pytest.mark.parametrize("kind", ["sleep", "swallow", "stubborn", "hog"])
 def test_a_runaway_ends_soon_after_its_limit(place: Site, kind: str) -> None:
     """R9: code that swallows exceptions, never looks, or holds the interpreter's lock."""
-    job_id = place.submit(kind, seconds=60, limit_seconds=1.0)
+    job_id = place.submit(kind, seconds=60, limit_seconds=0.5)
     place.wait_running(job_id)
     [job] = place.wait([job_id], 6)
     assert isinstance(failure_of(job), DeadlineExceeded)
