@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,17 +17,41 @@ from shoald.domain.json_types import flaw_of
 
 _MULTIPART = b"multipart/form-data"
 _FILE, _PARAMS = "file", "parser_params_json"
+DOCUMENT_FIELDS = (_PARAMS,)
+"""What the form of a document upload has beside its file."""
 _MOST_FIELD_BYTES = 1024 * 1024
 _LONGEST_FILENAME = 500
 _LONGEST_MIME = 200
 _LONGEST_BOUNDARY = 200  # RFC 2046 allows 70
 
 
-class FormReader:
-    """Reads one upload form. What it raises names the field that is wrong, in the documented form."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a form says beside its file's bytes: the file's name and media type, and the other fields as they came."""
 
-    def __init__(self, content_type: str, write: Callable[[bytes], None]) -> None:
+    filename: str
+    mime: str
+    fields: Mapping[str, bytes]
+
+    def document(self) -> FileInfo:
+        """Return what a document upload says of its file."""
+        return FileInfo(filename=self.filename, mime=self.mime, parser_params=self.json_object(_PARAMS))
+
+    def json_object(self, name: str) -> dict[str, Any] | None:
+        """Return the object in a `*_json` field; absent, empty and `null` are none. Raises `InvalidFields`."""
+        text = self.fields.get(name)
+        return json_object(name, text) if text else None
+
+
+class FormReader:
+    """Reads one upload form: its file goes on in pieces, of its fields only the named ones are kept.
+
+    What it raises names the field that is wrong, in the documented form.
+    """
+
+    def __init__(self, content_type: str, write: Callable[[bytes], None], fields: Collection[str]) -> None:
         self._write = write
+        self._kept = frozenset(fields)
         self._part = _Part()
         self._file: _Part | None = None
         self._fields: dict[str, bytearray] = {}
@@ -46,8 +71,8 @@ class FormReader:
             },
         )
 
-    def read(self, pieces: Iterable[bytes]) -> FileInfo:
-        """Read the whole body and return what it says of its file."""
+    def read(self, pieces: Iterable[bytes]) -> Form:
+        """Read the whole body and return what it says beside its file's bytes."""
         for piece in pieces:
             try:
                 self._parser.write(piece)
@@ -57,10 +82,10 @@ class FormReader:
             raise _malformed("it ends before its last boundary")
         if self._file is None:
             raise InvalidFields([FieldProblem(("body", _FILE), "missing", "Field required")])
-        return FileInfo(
+        return Form(
             filename=self._file.filename,
             mime=self._file.mime or DEFAULT_MIME,
-            parser_params=parser_params(bytes(self._fields[_PARAMS])) if _PARAMS in self._fields else None,
+            fields={name: bytes(value) for name, value in self._fields.items()},
         )
 
     def _begin_part(self) -> None:
@@ -78,6 +103,8 @@ class FormReader:
         self._header_value.clear()
 
     def _end_headers(self) -> None:
+        if self._part.name in self._kept:
+            self._fields[self._part.name] = bytearray()  # given twice, the last counts
         if self._part.name != _FILE:
             return
         if self._file is not None:
@@ -88,13 +115,16 @@ class FormReader:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._part is self._file:
             self._write(data[start:end])
-        elif self._part.name == _PARAMS:
-            field = self._fields.setdefault(_PARAMS, bytearray())
-            if len(field) + end - start > _MOST_FIELD_BYTES:
-                raise InvalidFields.field(
-                    "body", _PARAMS, kind="string_too_long", message=f"Value error, at most {_MOST_FIELD_BYTES} bytes"
-                )
-            field += data[start:end]
+        elif self._part.name in self._kept:
+            self._keep(self._part.name, data[start:end])
+
+    def _keep(self, name: str, piece: bytes) -> None:
+        field = self._fields[name]
+        if len(field) + len(piece) > _MOST_FIELD_BYTES:
+            raise InvalidFields.field(
+                "body", name, kind="string_too_long", message=f"Value error, at most {_MOST_FIELD_BYTES} bytes"
+            )
+        field += piece
 
     def _end(self) -> None:
         self._is_whole = True
@@ -127,17 +157,17 @@ class _Part:
             self.mime = None
 
 
-def parser_params(text: bytes) -> dict[str, Any] | None:
-    """Return the object in `parser_params_json`; `null` is none. Raises `InvalidFields` for anything else."""
+def json_object(name: str, text: bytes) -> dict[str, Any] | None:
+    """Return the object in a field of JSON text; `null` is none. Raises `InvalidFields` for anything else."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         message = f"Invalid JSON: {error}"
-        raise InvalidFields.field("body", _PARAMS, kind="json_invalid", message=message) from error
+        raise InvalidFields.field("body", name, kind="json_invalid", message=message) from error
     if value is not None and not isinstance(value, dict):
-        raise InvalidFields.field("body", _PARAMS, kind="dict_type", message="Input should be a valid dictionary")
+        raise InvalidFields.field("body", name, kind="dict_type", message="Input should be a valid dictionary")
     if flaw := flaw_of(value):
-        raise InvalidFields.field("body", _PARAMS, message=f"Value error, {flaw}")
+        raise InvalidFields.field("body", name, message=f"Value error, {flaw}")
     return value
 
 

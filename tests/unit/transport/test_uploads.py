@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shoald.application.documents import FileInfo
 from shoald.domain.failures import InvalidFields
-from shoald.transport.uploads import FormReader, parser_params
+from shoald.transport.uploads import DOCUMENT_FIELDS, FormReader, json_object
 
 CONTENT_TYPE = "multipart/form-data; boundary=bound"
 DISPOSITION = b'Content-Disposition: form-data; name="file"; filename="notes.txt"\r\nContent-Type: text/plain\r\n\r\n'
@@ -24,7 +24,7 @@ def form(content: bytes, *, params: bytes | None = None) -> bytes:
 
 def read(pieces: list[bytes], content_type: str = CONTENT_TYPE) -> tuple[bytes, FileInfo]:
     written = bytearray()
-    info = FormReader(content_type, written.extend).read(pieces)
+    info = FormReader(content_type, written.extend, DOCUMENT_FIELDS).read(pieces).document()
     return bytes(written), info
 
 
@@ -64,7 +64,7 @@ def test_a_large_file_passes_through_in_constant_memory() -> None:
     sizes: list[int] = []
     tracemalloc.start()
     try:
-        FormReader(CONTENT_TYPE, lambda data: sizes.append(len(data))).read(pieces())
+        FormReader(CONTENT_TYPE, lambda data: sizes.append(len(data)), ()).read(pieces())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -95,10 +95,10 @@ def test_broken_forms_are_refused_by_name(
 
 
 def test_parser_params_are_an_object_or_nothing() -> None:
-    assert parser_params(b"null") is None
-    assert parser_params(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
-    assert parser_params(rb'{"a": "\\u0000"}') == {"a": r"\u0000"}
+    assert json_object("parser_params_json", b"null") is None
+    assert json_object("parser_params_json", b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
+    assert json_object("parser_params_json", rb'{"a": "\\u0000"}') == {"a": r"\u0000"}
     too_deep = b'{"a":' * 25 + b"1" + b"}" * 25
     for text in (b"NaN", b'"text"', b'{"a": "\\u0000"}', b"[" * 5000, too_deep, b'{"a": 9007199254740993}'):
         with pytest.raises(InvalidFields):
-            parser_params(text)
+            json_object("parser_params_json", text)

@@ -14,7 +14,7 @@ from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.transport.callers import caller_of
 from shoald.transport.mapping.rag import documents as mapping
 from shoald.transport.mapping.rag.fields import announce_next, list_range
-from shoald.transport.uploads import FormReader
+from shoald.transport.uploads import DOCUMENT_FIELDS, FormReader
 
 
 class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
@@ -32,7 +32,8 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
         first = next(requests, pb.UploadDocumentRequest())
         caller = caller_of(self._access, context)
         with self._documents.upload(caller, first.project_id) as upload:
-            info = FormReader(first.file.content_type, upload.write).read(_file_pieces(first, requests))
+            form = FormReader(first.file.content_type, upload.write, DOCUMENT_FIELDS)
+            info = form.read(_file_pieces(first, requests)).document()
             return mapping.upload_message(upload.finish(info))
 
     def ImportDocument(
