@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # SPDX identifiers that may be shipped beside Apache-2.0; LGPL and MPL oblige nobody who only imports the package
 ALLOWED = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "ISC", "LGPL-3.0-only"),
-    *("LGPL-3.0-or-later", "MIT", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
+    *("LGPL-3.0-or-later", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
 }
 # how packages without an expression write the same
 SPELLINGS = {
@@ -40,6 +40,7 @@ REVIEWED = {
     "cupy-cuda12x": "MIT",  # the extra `gpu`; LICENSE of the sources
     "faiss-gpu": "MIT",  # the extra `gpu`; the same sources as faiss-cpu
     "hdbscan": "BSD-3-Clause",  # LICENSE in the wheel
+    "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # the binding; PDFium in the wheel is BSD-3-Clause, its parts permissive
     "umap-learn": "BSD-3-Clause",  # LICENSE.txt in the wheel
 }
 
