@@ -12,6 +12,7 @@ import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_ser
 import type { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import type { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import type { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
+import type { RetrievalRunService as ragRetrievalRun } from "./shoal/rag/v1/retrieval_run_service_pb.js";
 import type { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
 import type { SegmentSetService as ragSegmentSet } from "./shoal/rag/v1/segment_set_service_pb.js";
 import type { ServiceInfoService as ragServiceInfo } from "./shoal/rag/v1/service_info_service_pb.js";
@@ -30,6 +31,7 @@ export interface Shoal {
   ragIndex: Client<typeof ragIndex>;
   ragJob: Client<typeof ragJob>;
   ragProject: Client<typeof ragProject>;
+  ragRetrievalRun: Client<typeof ragRetrievalRun>;
   ragRetrieval: Client<typeof ragRetrieval>;
   ragSegmentSet: Client<typeof ragSegmentSet>;
   ragServiceInfo: Client<typeof ragServiceInfo>;

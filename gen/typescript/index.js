@@ -13,6 +13,7 @@ import { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_
 import { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
+import { RetrievalRunService as ragRetrievalRun } from "./shoal/rag/v1/retrieval_run_service_pb.js";
 import { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
 import { SegmentSetService as ragSegmentSet } from "./shoal/rag/v1/segment_set_service_pb.js";
 import { ServiceInfoService as ragServiceInfo } from "./shoal/rag/v1/service_info_service_pb.js";
@@ -32,6 +33,7 @@ export function clients(transport) {
     ragIndex: createClient(ragIndex, transport),
     ragJob: createClient(ragJob, transport),
     ragProject: createClient(ragProject, transport),
+    ragRetrievalRun: createClient(ragRetrievalRun, transport),
     ragRetrieval: createClient(ragRetrieval, transport),
     ragSegmentSet: createClient(ragSegmentSet, transport),
     ragServiceInfo: createClient(ragServiceInfo, transport),

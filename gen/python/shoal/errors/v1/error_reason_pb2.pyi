@@ -134,6 +134,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"There are too few points for this algorithm.","type":"BadRequestError","code":"not_enough_points","details":{}}}`"""
     ERROR_REASON_INVALID_VECTORS: _ErrorReason.ValueType  # 55
     """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Some vectors cannot be clustered.","type":"BadRequestError","code":"invalid_vectors","details":{}}}`"""
+    ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND: _ErrorReason.ValueType  # 56
+    """NOT_FOUND, HTTP 404: `{"detail":{"code":"retrieval_run_not_found","message":"Retrieval run not found.","detail":{},"hint":null}}`"""
+    ERROR_REASON_EVALUATION_NOT_FOUND: _ErrorReason.ValueType  # 57
+    """NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`"""
+    ERROR_REASON_RERANKING_FAILURE: _ErrorReason.ValueType  # 58
+    """INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The machine-readable reason of a failure. `ErrorInfo.reason` carries the name without its prefix under the domain `shoal`; JSON bodies carry
@@ -252,4 +258,10 @@ ERROR_REASON_NOT_ENOUGH_POINTS: ErrorReason.ValueType  # 54
 """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"There are too few points for this algorithm.","type":"BadRequestError","code":"not_enough_points","details":{}}}`"""
 ERROR_REASON_INVALID_VECTORS: ErrorReason.ValueType  # 55
 """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Some vectors cannot be clustered.","type":"BadRequestError","code":"invalid_vectors","details":{}}}`"""
+ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND: ErrorReason.ValueType  # 56
+"""NOT_FOUND, HTTP 404: `{"detail":{"code":"retrieval_run_not_found","message":"Retrieval run not found.","detail":{},"hint":null}}`"""
+ERROR_REASON_EVALUATION_NOT_FOUND: ErrorReason.ValueType  # 57
+"""NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`"""
+ERROR_REASON_RERANKING_FAILURE: ErrorReason.ValueType  # 58
+"""INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

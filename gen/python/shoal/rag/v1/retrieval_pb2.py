@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/rag/v1/retrieval.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe9\x03\n\x11RetrievalStrategy\x12\x11\n\x04type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\x01k\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12L\n\x0bsearch_type\x18\x03 \x01(\tB2\xbaH/r-R\nsimilarityR\x1asimilarity_score_thresholdR\x03mmrH\x02\x88\x01\x01\x12%\n\x0fscore_threshold\x18\x04 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x03\x88\x01\x01:\xff\x01\xbaH\xfb\x01\x1aW\n\x13union_tag_not_found\x12\x30Unable to extract tag using discriminator \'type\'\x1a\x0ehas(this.type)\x1a\x9f\x01\n\x11union_tag_invalid\x12VInput tag found using \'type\' does not match any of the expected tags: \'vector\', \'bm25\'\x1a\x32!has(this.type) || this.type in [\'vector\', \'bm25\']B\x07\n\x05_typeB\x04\n\x02_kB\x0e\n\x0c_search_typeB\x12\n\x10_score_threshold\"r\n\x11RetrievedDocument\x12\x14\n\x0cpage_content\x18\x01 \x01(\t\x12)\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_score\"\xd1\x02\n\x0cRetrievalRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x10\n\x08strategy\x18\x03 \x01(\t\x12\r\n\x05query\x18\x04 \x01(\t\x12\x13\n\x0btarget_type\x18\x05 \x01(\t\x12\x16\n\ttarget_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\'\n\x06params\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07results\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x0c\x61rtifact_uri\x18\t \x01(\tH\x01\x88\x01\x01\x12\x12\n\nis_deleted\x18\n \x01(\x08\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\n\n_target_idB\x0f\n\r_artifact_urib\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/rag/v1/retrieval.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x07\n\x11RetrievalStrategy\x12\x11\n\x04type\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x17\n\x01k\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12L\n\x0bsearch_type\x18\x03 \x01(\tB2\xbaH/r-R\nsimilarityR\x1asimilarity_score_thresholdR\x03mmrH\x02\x88\x01\x01\x12%\n\x0fscore_threshold\x18\x04 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x03\x88\x01\x01\x12\x14\n\x07pattern\x18\x05 \x01(\tH\x04\x88\x01\x01\x12!\n\tthreshold\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00H\x05\x88\x01\x01\x12\x38\n\x07sources\x18\x07 \x03(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategyB\x06\xbaH\x03\xd8\x01\x03\x12\x17\n\x07weights\x18\x08 \x03(\x01\x42\x06\xbaH\x03\xd8\x01\x03\x12-\n\x04\x62\x61se\x18\t \x01(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategy\x12\"\n\nmodel_name\x18\n \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x06\x88\x01\x01\x12\x1b\n\x05top_n\x18\x0b \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x07\x88\x01\x01\x12\x1e\n\x06\x64\x65vice\x18\x0c \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x08\x88\x01\x01\x12\x31\n\rvector_search\x18\r \x01(\x0b\x32\x1a.shoal.rag.v1.VectorSearch\x12>\n\x06id_key\x18\x0e \x01(\tB)\xbaH&r$R\nsegment_idR\x07item_idR\rchunk_item_idH\t\x88\x01\x01:\x97\x02\xbaH\x93\x02\x1a\x90\x02\n\x11union_tag_invalid\x12\x8e\x01Input tag found using \'type\' does not match any of the expected tags: \'vector\', \'bm25\', \'regex\', \'fuzzy\', \'ensemble\', \'rerank\', \'dual_storage\'\x1aj!has(this.type) || this.type in [\'vector\', \'bm25\', \'regex\', \'fuzzy\', \'ensemble\', \'rerank\', \'dual_storage\']B\x07\n\x05_typeB\x04\n\x02_kB\x0e\n\x0c_search_typeB\x12\n\x10_score_thresholdB\n\n\x08_patternB\x0c\n\n_thresholdB\r\n\x0b_model_nameB\x08\n\x06_top_nB\t\n\x07_deviceB\t\n\x07_id_key\"\xc6\x01\n\x0cVectorSearch\x12\x17\n\x01k\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00\x88\x01\x01\x12L\n\x0bsearch_type\x18\x02 \x01(\tB2\xbaH/r-R\nsimilarityR\x1asimilarity_score_thresholdR\x03mmrH\x01\x88\x01\x01\x12%\n\x0fscore_threshold\x18\x03 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x02\x88\x01\x01\x42\x04\n\x02_kB\x0e\n\x0c_search_typeB\x12\n\x10_score_threshold\"r\n\x11RetrievedDocument\x12\x14\n\x0cpage_content\x18\x01 \x01(\t\x12)\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_score\"\xd1\x02\n\x0cRetrievalRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x10\n\x08strategy\x18\x03 \x01(\t\x12\r\n\x05query\x18\x04 \x01(\t\x12\x13\n\x0btarget_type\x18\x05 \x01(\t\x12\x16\n\ttarget_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\'\n\x06params\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07results\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x0c\x61rtifact_uri\x18\t \x01(\tH\x01\x88\x01\x01\x12\x12\n\nis_deleted\x18\n \x01(\x08\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\n\n_target_idB\x0f\n\r_artifact_urib\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,12 +40,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRIEVALSTRATEGY'].fields_by_name['search_type']._serialized_options = b'\272H/r-R\nsimilarityR\032similarity_score_thresholdR\003mmr'
   _globals['_RETRIEVALSTRATEGY'].fields_by_name['score_threshold']._loaded_options = None
   _globals['_RETRIEVALSTRATEGY'].fields_by_name['score_threshold']._serialized_options = b'\272H\004\022\002@\001'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['threshold']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['threshold']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['sources']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['sources']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['weights']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['weights']._serialized_options = b'\272H\003\330\001\003'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['model_name']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['model_name']._serialized_options = b'\272H\006r\004\272\001\001\000'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['top_n']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['top_n']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['device']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['device']._serialized_options = b'\272H\006r\004\272\001\001\000'
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['id_key']._loaded_options = None
+  _globals['_RETRIEVALSTRATEGY'].fields_by_name['id_key']._serialized_options = b'\272H&r$R\nsegment_idR\007item_idR\rchunk_item_id'
   _globals['_RETRIEVALSTRATEGY']._loaded_options = None
-  _globals['_RETRIEVALSTRATEGY']._serialized_options = b'\272H\373\001\032W\n\023union_tag_not_found\0220Unable to extract tag using discriminator \'type\'\032\016has(this.type)\032\237\001\n\021union_tag_invalid\022VInput tag found using \'type\' does not match any of the expected tags: \'vector\', \'bm25\'\0322!has(this.type) || this.type in [\'vector\', \'bm25\']'
+  _globals['_RETRIEVALSTRATEGY']._serialized_options = b'\272H\223\002\032\220\002\n\021union_tag_invalid\022\216\001Input tag found using \'type\' does not match any of the expected tags: \'vector\', \'bm25\', \'regex\', \'fuzzy\', \'ensemble\', \'rerank\', \'dual_storage\'\032j!has(this.type) || this.type in [\'vector\', \'bm25\', \'regex\', \'fuzzy\', \'ensemble\', \'rerank\', \'dual_storage\']'
+  _globals['_VECTORSEARCH'].fields_by_name['k']._loaded_options = None
+  _globals['_VECTORSEARCH'].fields_by_name['k']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_VECTORSEARCH'].fields_by_name['search_type']._loaded_options = None
+  _globals['_VECTORSEARCH'].fields_by_name['search_type']._serialized_options = b'\272H/r-R\nsimilarityR\032similarity_score_thresholdR\003mmr'
+  _globals['_VECTORSEARCH'].fields_by_name['score_threshold']._loaded_options = None
+  _globals['_VECTORSEARCH'].fields_by_name['score_threshold']._serialized_options = b'\272H\004\022\002@\001'
   _globals['_RETRIEVALSTRATEGY']._serialized_start=139
-  _globals['_RETRIEVALSTRATEGY']._serialized_end=628
-  _globals['_RETRIEVEDDOCUMENT']._serialized_start=630
-  _globals['_RETRIEVEDDOCUMENT']._serialized_end=744
-  _globals['_RETRIEVALRUN']._serialized_start=747
-  _globals['_RETRIEVALRUN']._serialized_end=1084
+  _globals['_RETRIEVALSTRATEGY']._serialized_end=1124
+  _globals['_VECTORSEARCH']._serialized_start=1127
+  _globals['_VECTORSEARCH']._serialized_end=1325
+  _globals['_RETRIEVEDDOCUMENT']._serialized_start=1327
+  _globals['_RETRIEVEDDOCUMENT']._serialized_end=1441
+  _globals['_RETRIEVALRUN']._serialized_start=1444
+  _globals['_RETRIEVALRUN']._serialized_end=1781
 # @@protoc_insertion_point(module_scope)

@@ -3,10 +3,12 @@
 isort:skip_file
 Retrieval: how to search, what is found, and the stored run of a search."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RetrievalStrategy(_message.Message):
-    """How to search: `type` says which, the other fields belong to some types each and are ignored by the others."""
+    """How to search: `type` says which, the other fields belong to some types each and are ignored by the others. What is left out comes from the
+    project's `default_retrieval_preset`, if that is of the same type, else it has the default that stands here.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -28,16 +32,70 @@ class RetrievalStrategy(_message.Message):
     K_FIELD_NUMBER: _builtins.int
     SEARCH_TYPE_FIELD_NUMBER: _builtins.int
     SCORE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    MODEL_NAME_FIELD_NUMBER: _builtins.int
+    TOP_N_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    VECTOR_SEARCH_FIELD_NUMBER: _builtins.int
+    ID_KEY_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """`vector` (nearest embeddings of an index build) or `bm25` (words of a chunk or segment set); required."""
+    """Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set.
+    `regex`: texts that a regular expression matches. `fuzzy`: texts with a passage like the query. `ensemble`: several strategies, their
+    ranks fused. `rerank`: the hits of another strategy, ordered by a reranking model. `dual_storage`: small chunks found by their vectors,
+    the segments they came from returned.
+    """
     k: _builtins.int
-    """Largest number of hits over all pages, from 1; unset means 10. `vector` refuses what would give more than 10,000 hits, by `mmr` 500."""
+    """Largest number of hits over all pages, from 1; unset means 10 (8 as a source of `ensemble`, 20 as the base of `rerank`). `vector` refuses
+    what would give more than 10,000 hits, by `mmr` 500. Of `vector` and `bm25`.
+    """
     search_type: _builtins.str
     """How `vector` chooses its hits, unset means `similarity`: `similarity` takes the k nearest; `similarity_score_threshold` the k nearest
     that reach `score_threshold`; `mmr` k of the nearest that differ from each other.
     """
     score_threshold: _builtins.float
     """Least cosine of a hit of `vector`, -1 to 1; applies to every `search_type` when given; unset drops nothing."""
+    pattern: _builtins.str
+    """Regular expression of `regex`, at most 1,000 characters, looked for anywhere in a text, without regard to case unless it begins with
+    `(?-i)`; `\\w`, `\\d`, `\\s` and `\\b` know the letters and digits of all scripts. One without look-around and back references takes time linear
+    in the text; others are stopped after two seconds and refused. Required for `regex`; a source of `ensemble` and the base of `rerank` look
+    for the query literally where it is left out.
+    """
+    threshold: _builtins.int
+    """Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without
+    regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
+    """
+    model_name: _builtins.str
+    """Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`."""
+    top_n: _builtins.int
+    """Hits that `rerank` returns, from 1; unset means 5."""
+    device: _builtins.str
+    """Where the model of `rerank` runs; unset means `cpu`."""
+    id_key: _builtins.str
+    """What `dual_storage` returns: `segment_id` (also when unset) the segment that each chunk found came from, once, with the best score of its
+    chunks; `item_id` or `chunk_item_id` the chunks themselves.
+    """
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetrievalStrategy]:
+        """Strategies whose hits `ensemble` fuses, each with its own fields, at most 10; any type but `rerank` and `dual_storage`. None: `bm25`, `regex`
+        with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
+        """
+
+    @_builtins.property
+    def weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """What each source of `ensemble` counts, from 0, as many as there are sources (three where none is given); none: all count the same."""
+
+    @_builtins.property
+    def base(self) -> Global___RetrievalStrategy:
+        """What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`."""
+
+    @_builtins.property
+    def vector_search(self) -> Global___VectorSearch:
+        """How `dual_storage` finds chunks."""
+
     def __init__(
         self,
         *,
@@ -45,10 +103,89 @@ class RetrievalStrategy(_message.Message):
         k: _builtins.int | None = ...,
         search_type: _builtins.str | None = ...,
         score_threshold: _builtins.float | None = ...,
+        pattern: _builtins.str | None = ...,
+        threshold: _builtins.int | None = ...,
+        sources: _abc.Iterable[Global___RetrievalStrategy] | None = ...,
+        weights: _abc.Iterable[_builtins.float] | None = ...,
+        base: Global___RetrievalStrategy | None = ...,
+        model_name: _builtins.str | None = ...,
+        top_n: _builtins.int | None = ...,
+        device: _builtins.str | None = ...,
+        vector_search: Global___VectorSearch | None = ...,
+        id_key: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "_type", b"_type", "k", b"k", "score_threshold", b"score_threshold", "search_type", b"search_type", "type", b"type"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_id_key", b"_id_key", "_k", b"_k", "_model_name", b"_model_name", "_pattern", b"_pattern", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "_threshold", b"_threshold", "_top_n", b"_top_n", "_type", b"_type", "base", b"base", "device", b"device", "id_key", b"id_key", "k", b"k", "model_name", b"model_name", "pattern", b"pattern", "score_threshold", b"score_threshold", "search_type", b"search_type", "threshold", b"threshold", "top_n", b"top_n", "type", b"type", "vector_search", b"vector_search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "_type", b"_type", "k", b"k", "score_threshold", b"score_threshold", "search_type", b"search_type", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device", b"_device", "_id_key", b"_id_key", "_k", b"_k", "_model_name", b"_model_name", "_pattern", b"_pattern", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "_threshold", b"_threshold", "_top_n", b"_top_n", "_type", b"_type", "base", b"base", "device", b"device", "id_key", b"id_key", "k", b"k", "model_name", b"model_name", "pattern", b"pattern", "score_threshold", b"score_threshold", "search_type", b"search_type", "sources", b"sources", "threshold", b"threshold", "top_n", b"top_n", "type", b"type", "vector_search", b"vector_search", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__device: _TypeAlias = _typing.Literal["device"]  # noqa: Y015
+    _WhichOneofArgType__device: _TypeAlias = _typing.Literal["_device", b"_device"]  # noqa: Y015
+    _WhichOneofReturnType__id_key: _TypeAlias = _typing.Literal["id_key"]  # noqa: Y015
+    _WhichOneofArgType__id_key: _TypeAlias = _typing.Literal["_id_key", b"_id_key"]  # noqa: Y015
+    _WhichOneofReturnType__k: _TypeAlias = _typing.Literal["k"]  # noqa: Y015
+    _WhichOneofArgType__k: _TypeAlias = _typing.Literal["_k", b"_k"]  # noqa: Y015
+    _WhichOneofReturnType__model_name: _TypeAlias = _typing.Literal["model_name"]  # noqa: Y015
+    _WhichOneofArgType__model_name: _TypeAlias = _typing.Literal["_model_name", b"_model_name"]  # noqa: Y015
+    _WhichOneofReturnType__pattern: _TypeAlias = _typing.Literal["pattern"]  # noqa: Y015
+    _WhichOneofArgType__pattern: _TypeAlias = _typing.Literal["_pattern", b"_pattern"]  # noqa: Y015
+    _WhichOneofReturnType__score_threshold: _TypeAlias = _typing.Literal["score_threshold"]  # noqa: Y015
+    _WhichOneofArgType__score_threshold: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__search_type: _TypeAlias = _typing.Literal["search_type"]  # noqa: Y015
+    _WhichOneofArgType__search_type: _TypeAlias = _typing.Literal["_search_type", b"_search_type"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__top_n: _TypeAlias = _typing.Literal["top_n"]  # noqa: Y015
+    _WhichOneofArgType__top_n: _TypeAlias = _typing.Literal["_top_n", b"_top_n"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__device) -> _WhichOneofReturnType__device | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__id_key) -> _WhichOneofReturnType__id_key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__k) -> _WhichOneofReturnType__k | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__model_name) -> _WhichOneofReturnType__model_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pattern) -> _WhichOneofReturnType__pattern | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score_threshold) -> _WhichOneofReturnType__score_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__search_type) -> _WhichOneofReturnType__search_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_n) -> _WhichOneofReturnType__top_n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
+
+Global___RetrievalStrategy: _TypeAlias = RetrievalStrategy  # noqa: Y015
+
+@_typing.final
+class VectorSearch(_message.Message):
+    """How `dual_storage` finds chunks: the fields of the strategy `vector`, with the same meanings and defaults."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    K_FIELD_NUMBER: _builtins.int
+    SEARCH_TYPE_FIELD_NUMBER: _builtins.int
+    SCORE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    k: _builtins.int
+    """Largest number of chunks, from 1; unset means 10."""
+    search_type: _builtins.str
+    """How chunks are chosen: `similarity` (also when unset), `similarity_score_threshold` or `mmr`."""
+    score_threshold: _builtins.float
+    """Least cosine of a chunk, -1 to 1; unset drops nothing."""
+    def __init__(
+        self,
+        *,
+        k: _builtins.int | None = ...,
+        search_type: _builtins.str | None = ...,
+        score_threshold: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "k", b"k", "score_threshold", b"score_threshold", "search_type", b"search_type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "_score_threshold", b"_score_threshold", "_search_type", b"_search_type", "k", b"k", "score_threshold", b"score_threshold", "search_type", b"search_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__k: _TypeAlias = _typing.Literal["k"]  # noqa: Y015
     _WhichOneofArgType__k: _TypeAlias = _typing.Literal["_k", b"_k"]  # noqa: Y015
@@ -56,18 +193,14 @@ class RetrievalStrategy(_message.Message):
     _WhichOneofArgType__score_threshold: _TypeAlias = _typing.Literal["_score_threshold", b"_score_threshold"]  # noqa: Y015
     _WhichOneofReturnType__search_type: _TypeAlias = _typing.Literal["search_type"]  # noqa: Y015
     _WhichOneofArgType__search_type: _TypeAlias = _typing.Literal["_search_type", b"_search_type"]  # noqa: Y015
-    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
-    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__k) -> _WhichOneofReturnType__k | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score_threshold) -> _WhichOneofReturnType__score_threshold | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__search_type) -> _WhichOneofReturnType__search_type | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
 
-Global___RetrievalStrategy: _TypeAlias = RetrievalStrategy  # noqa: Y015
+Global___VectorSearch: _TypeAlias = VectorSearch  # noqa: Y015
 
 @_typing.final
 class RetrievedDocument(_message.Message):
@@ -81,11 +214,15 @@ class RetrievedDocument(_message.Message):
     page_content: _builtins.str
     """Text of the chunk or segment."""
     score: _builtins.float
-    """Cosine for `vector`, Okapi BM25 for `bm25`; larger is better. Unset where a strategy has no score."""
+    """Larger is better: cosine for `vector` and `dual_storage`, Okapi BM25 for `bm25`, 1 for `regex`, the ratio from 0 to 100 for `fuzzy`, the fused
+    score for `ensemble`, the reranking model's for `rerank`. Unset where a strategy has no score.
+    """
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
-        """One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, and the id of its set
-        (`chunk_set_version_id` or `segment_set_version_id`); hits of a build also have `chunk_item_id` and `build_id`.
+        """One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, the id of its set (`chunk_set_version_id` or
+        `segment_set_version_id`; a chunk set's hits have both), and, where they are known, `document_version_id`, `document_id` and `filename`. Hits
+        of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in characters.
+        Chunks keep their `source_segment_item_id`, `start` and `end` (characters of their segment).
         """
 
     def __init__(

@@ -6,6 +6,7 @@ What can be searched, and how."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from shoal.rag.v1 import retrieval_pb2 as _retrieval_pb2
 import builtins as _builtins
@@ -33,16 +34,19 @@ class RetrieveRequest(_message.Message):
     PERSIST_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Id of the project; required."""
     query: _builtins.str
-    """What to look for; required. Empty finds nothing by `bm25`."""
+    """What to look for; required. Empty finds nothing by `bm25` and `fuzzy`; `regex` does not look at it."""
     target: _builtins.str
     """`chunk_set`, `segment_set` or `index_build`; unset means `chunk_set`. A word that the strategy cannot search fails with
-    `unsupported_target` (bm25) or `invalid_target` (vector).
+    `unsupported_target`, or `invalid_target` (vector, dual_storage).
     """
     target_id: _builtins.str
-    """Id of the target. Unset means the project's newest active set; `vector` must have it, or fails with `missing_target_id`."""
+    """Id of the target. Unset means the project's newest active set; an `index_build` must be named, or the call fails with `missing_target_id`
+    (`vector`) or `invalid_target` (`dual_storage`).
+    """
     persist: _builtins.bool
     """Stores the retrieval with this page of its results and returns its `run_id`; unset means false."""
     limit: _builtins.int
@@ -51,7 +55,14 @@ class RetrieveRequest(_message.Message):
     """`next_cursor` of the page before: URL-safe Base64 of a decimal offset; unset, and anything else, means offset 0."""
     @_builtins.property
     def strategy(self) -> _retrieval_pb2.RetrievalStrategy:
-        """How to search; required."""
+        """How to search; required, unless the project's `default_retrieval_preset` says it."""
+
+    @_builtins.property
+    def filter(self) -> _struct_pb2.Struct:
+        """Only items whose metadata fulfils this are hits, whatever the strategy: the filter language of collections (`{"page": 3}`, or conditions
+        of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`. An unknown
+        operator is an error. Ours: the document has no filters.
+        """
 
     def __init__(
         self,
@@ -64,10 +75,11 @@ class RetrieveRequest(_message.Message):
         persist: _builtins.bool | None = ...,
         limit: _builtins.int | None = ...,
         cursor: _builtins.str | None = ...,
+        filter: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
     _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015

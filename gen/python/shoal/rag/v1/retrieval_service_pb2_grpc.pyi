@@ -36,8 +36,8 @@ class RetrievalServiceStub:
     Retrieve: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.RetrieveRequest, _retrieval_service_pb2.RetrieveResponse]
     """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
-    `unsupported_target`, `invalid_target`, `missing_target_id`, `provider_unsupported`, `missing_faiss_artifact`, `missing_dependency`,
-    `validation_error`.
+    `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+    `missing_dependency`, `embedding_failure`, `validation_error`.
     """
     RetrievePages: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
@@ -50,8 +50,8 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     Retrieve: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.RetrieveRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
     """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
-    `unsupported_target`, `invalid_target`, `missing_target_id`, `provider_unsupported`, `missing_faiss_artifact`, `missing_dependency`,
-    `validation_error`.
+    `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+    `missing_dependency`, `embedding_failure`, `validation_error`.
     """
     RetrievePages: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
@@ -67,8 +67,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_retrieval_service_pb2.RetrieveResponse, _abc.Awaitable[_retrieval_service_pb2.RetrieveResponse]]:
         """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
-        `unsupported_target`, `invalid_target`, `missing_target_id`, `provider_unsupported`, `missing_faiss_artifact`, `missing_dependency`,
-        `validation_error`.
+        `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+        `missing_dependency`, `embedding_failure`, `validation_error`.
         """
 
     @_abc_1.abstractmethod

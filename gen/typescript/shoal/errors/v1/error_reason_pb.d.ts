@@ -409,6 +409,27 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INVALID_VECTORS = 55;
    */
   INVALID_VECTORS = 55,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"detail":{"code":"retrieval_run_not_found","message":"Retrieval run not found.","detail":{},"hint":null}}`
+   *
+   * @generated from enum value: ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND = 56;
+   */
+  RETRIEVAL_RUN_NOT_FOUND = 56,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`
+   *
+   * @generated from enum value: ERROR_REASON_EVALUATION_NOT_FOUND = 57;
+   */
+  EVALUATION_NOT_FOUND = 57,
+
+  /**
+   * INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`
+   *
+   * @generated from enum value: ERROR_REASON_RERANKING_FAILURE = 58;
+   */
+  RERANKING_FAILURE = 58,
 }
 
 /**

@@ -14,20 +14,25 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_shoal_rag_v1_retrieval: GenFile;
 
 /**
- * How to search: `type` says which, the other fields belong to some types each and are ignored by the others.
+ * How to search: `type` says which, the other fields belong to some types each and are ignored by the others. What is left out comes from the
+ * project's `default_retrieval_preset`, if that is of the same type, else it has the default that stands here.
  *
  * @generated from message shoal.rag.v1.RetrievalStrategy
  */
 export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"> & {
   /**
-   * `vector` (nearest embeddings of an index build) or `bm25` (words of a chunk or segment set); required.
+   * Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set.
+   * `regex`: texts that a regular expression matches. `fuzzy`: texts with a passage like the query. `ensemble`: several strategies, their
+   * ranks fused. `rerank`: the hits of another strategy, ordered by a reranking model. `dual_storage`: small chunks found by their vectors,
+   * the segments they came from returned.
    *
    * @generated from field: optional string type = 1;
    */
   type?: string | undefined;
 
   /**
-   * Largest number of hits over all pages, from 1; unset means 10. `vector` refuses what would give more than 10,000 hits, by `mmr` 500.
+   * Largest number of hits over all pages, from 1; unset means 10 (8 as a source of `ensemble`, 20 as the base of `rerank`). `vector` refuses
+   * what would give more than 10,000 hits, by `mmr` 500. Of `vector` and `bm25`.
    *
    * @generated from field: optional int32 k = 2;
    */
@@ -47,6 +52,82 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
    * @generated from field: optional double score_threshold = 4;
    */
   scoreThreshold?: number | undefined;
+
+  /**
+   * Regular expression of `regex`, at most 1,000 characters, looked for anywhere in a text, without regard to case unless it begins with
+   * `(?-i)`; `\w`, `\d`, `\s` and `\b` know the letters and digits of all scripts. One without look-around and back references takes time linear
+   * in the text; others are stopped after two seconds and refused. Required for `regex`; a source of `ensemble` and the base of `rerank` look
+   * for the query literally where it is left out.
+   *
+   * @generated from field: optional string pattern = 5;
+   */
+  pattern?: string | undefined;
+
+  /**
+   * Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without
+   * regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
+   *
+   * @generated from field: optional int32 threshold = 6;
+   */
+  threshold?: number | undefined;
+
+  /**
+   * Strategies whose hits `ensemble` fuses, each with its own fields, at most 10; any type but `rerank` and `dual_storage`. None: `bm25`, `regex`
+   * with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
+   *
+   * @generated from field: repeated shoal.rag.v1.RetrievalStrategy sources = 7;
+   */
+  sources: RetrievalStrategy[];
+
+  /**
+   * What each source of `ensemble` counts, from 0, as many as there are sources (three where none is given); none: all count the same.
+   *
+   * @generated from field: repeated double weights = 8;
+   */
+  weights: number[];
+
+  /**
+   * What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`.
+   *
+   * @generated from field: shoal.rag.v1.RetrievalStrategy base = 9;
+   */
+  base?: RetrievalStrategy | undefined;
+
+  /**
+   * Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`.
+   *
+   * @generated from field: optional string model_name = 10;
+   */
+  modelName?: string | undefined;
+
+  /**
+   * Hits that `rerank` returns, from 1; unset means 5.
+   *
+   * @generated from field: optional int32 top_n = 11;
+   */
+  topN?: number | undefined;
+
+  /**
+   * Where the model of `rerank` runs; unset means `cpu`.
+   *
+   * @generated from field: optional string device = 12;
+   */
+  device?: string | undefined;
+
+  /**
+   * How `dual_storage` finds chunks.
+   *
+   * @generated from field: shoal.rag.v1.VectorSearch vector_search = 13;
+   */
+  vectorSearch?: VectorSearch | undefined;
+
+  /**
+   * What `dual_storage` returns: `segment_id` (also when unset) the segment that each chunk found came from, once, with the best score of its
+   * chunks; `item_id` or `chunk_item_id` the chunks themselves.
+   *
+   * @generated from field: optional string id_key = 14;
+   */
+  idKey?: string | undefined;
 };
 
 /**
@@ -54,6 +135,40 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
  * Use `create(RetrievalStrategySchema)` to create a new message.
  */
 export declare const RetrievalStrategySchema: GenMessage<RetrievalStrategy>;
+
+/**
+ * How `dual_storage` finds chunks: the fields of the strategy `vector`, with the same meanings and defaults.
+ *
+ * @generated from message shoal.rag.v1.VectorSearch
+ */
+export declare type VectorSearch = Message<"shoal.rag.v1.VectorSearch"> & {
+  /**
+   * Largest number of chunks, from 1; unset means 10.
+   *
+   * @generated from field: optional int32 k = 1;
+   */
+  k?: number | undefined;
+
+  /**
+   * How chunks are chosen: `similarity` (also when unset), `similarity_score_threshold` or `mmr`.
+   *
+   * @generated from field: optional string search_type = 2;
+   */
+  searchType?: string | undefined;
+
+  /**
+   * Least cosine of a chunk, -1 to 1; unset drops nothing.
+   *
+   * @generated from field: optional double score_threshold = 3;
+   */
+  scoreThreshold?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.VectorSearch.
+ * Use `create(VectorSearchSchema)` to create a new message.
+ */
+export declare const VectorSearchSchema: GenMessage<VectorSearch>;
 
 /**
  * One hit.
@@ -69,15 +184,18 @@ export declare type RetrievedDocument = Message<"shoal.rag.v1.RetrievedDocument"
   pageContent: string;
 
   /**
-   * One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, and the id of its set
-   * (`chunk_set_version_id` or `segment_set_version_id`); hits of a build also have `chunk_item_id` and `build_id`.
+   * One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, the id of its set (`chunk_set_version_id` or
+   * `segment_set_version_id`; a chunk set's hits have both), and, where they are known, `document_version_id`, `document_id` and `filename`. Hits
+   * of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in characters.
+   * Chunks keep their `source_segment_item_id`, `start` and `end` (characters of their segment).
    *
    * @generated from field: google.protobuf.Struct metadata = 2;
    */
   metadata?: JsonObject | undefined;
 
   /**
-   * Cosine for `vector`, Okapi BM25 for `bm25`; larger is better. Unset where a strategy has no score.
+   * Larger is better: cosine for `vector` and `dual_storage`, Okapi BM25 for `bm25`, 1 for `regex`, the ratio from 0 to 100 for `fuzzy`, the fused
+   * score for `ensemble`, the reranking model's for `rerank`. Unset where a strategy has no score.
    *
    * @generated from field: optional double score = 3;
    */

@@ -5,7 +5,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { RetrievalStrategy, RetrievedDocument } from "./retrieval_pb.js";
 
 /**
@@ -27,7 +27,7 @@ export declare type RetrieveRequest = Message<"shoal.rag.v1.RetrieveRequest"> & 
   projectId?: string | undefined;
 
   /**
-   * What to look for; required. Empty finds nothing by `bm25`.
+   * What to look for; required. Empty finds nothing by `bm25` and `fuzzy`; `regex` does not look at it.
    *
    * @generated from field: optional string query = 2;
    */
@@ -35,21 +35,22 @@ export declare type RetrieveRequest = Message<"shoal.rag.v1.RetrieveRequest"> & 
 
   /**
    * `chunk_set`, `segment_set` or `index_build`; unset means `chunk_set`. A word that the strategy cannot search fails with
-   * `unsupported_target` (bm25) or `invalid_target` (vector).
+   * `unsupported_target`, or `invalid_target` (vector, dual_storage).
    *
    * @generated from field: optional string target = 3;
    */
   target?: string | undefined;
 
   /**
-   * Id of the target. Unset means the project's newest active set; `vector` must have it, or fails with `missing_target_id`.
+   * Id of the target. Unset means the project's newest active set; an `index_build` must be named, or the call fails with `missing_target_id`
+   * (`vector`) or `invalid_target` (`dual_storage`).
    *
    * @generated from field: optional string target_id = 4;
    */
   targetId?: string | undefined;
 
   /**
-   * How to search; required.
+   * How to search; required, unless the project's `default_retrieval_preset` says it.
    *
    * @generated from field: shoal.rag.v1.RetrievalStrategy strategy = 5;
    */
@@ -75,6 +76,15 @@ export declare type RetrieveRequest = Message<"shoal.rag.v1.RetrieveRequest"> & 
    * @generated from field: optional string cursor = 8;
    */
   cursor?: string | undefined;
+
+  /**
+   * Only items whose metadata fulfils this are hits, whatever the strategy: the filter language of collections (`{"page": 3}`, or conditions
+   * of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`. An unknown
+   * operator is an error. Ours: the document has no filters.
+   *
+   * @generated from field: google.protobuf.Struct filter = 9;
+   */
+  filter?: JsonObject | undefined;
 };
 
 /**
@@ -181,8 +191,8 @@ export declare const RetrievalService: GenService<{
   /**
    * Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
    * `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
-   * `unsupported_target`, `invalid_target`, `missing_target_id`, `provider_unsupported`, `missing_faiss_artifact`, `missing_dependency`,
-   * `validation_error`.
+   * `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+   * `missing_dependency`, `embedding_failure`, `validation_error`.
    *
    * @generated from rpc shoal.rag.v1.RetrievalService.Retrieve
    */

@@ -298,6 +298,21 @@ class ErrorReason(betterproto2.Enum):
     INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Some vectors cannot be clustered.","type":"BadRequestError","code":"invalid_vectors","details":{}}}`
     """
 
+    RETRIEVAL_RUN_NOT_FOUND = 56
+    """
+    NOT_FOUND, HTTP 404: `{"detail":{"code":"retrieval_run_not_found","message":"Retrieval run not found.","detail":{},"hint":null}}`
+    """
+
+    EVALUATION_NOT_FOUND = 57
+    """
+    NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`
+    """
+
+    RERANKING_FAILURE = 58
+    """
+    INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -357,6 +372,9 @@ class ErrorReason(betterproto2.Enum):
             53: "ERROR_REASON_ATTEMPTS_EXHAUSTED",
             54: "ERROR_REASON_NOT_ENOUGH_POINTS",
             55: "ERROR_REASON_INVALID_VECTORS",
+            56: "ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND",
+            57: "ERROR_REASON_EVALUATION_NOT_FOUND",
+            58: "ERROR_REASON_RERANKING_FAILURE",
         }
 
     @classmethod
@@ -418,4 +436,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_ATTEMPTS_EXHAUSTED": 53,
             "ERROR_REASON_NOT_ENOUGH_POINTS": 54,
             "ERROR_REASON_INVALID_VECTORS": 55,
+            "ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND": 56,
+            "ERROR_REASON_EVALUATION_NOT_FOUND": 57,
+            "ERROR_REASON_RERANKING_FAILURE": 58,
         }
