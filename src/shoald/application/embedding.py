@@ -26,7 +26,7 @@ class Embedded:
 
 
 class EmbedTexts:
-    """Embeds by content: equal texts are embedded once, whoever holds them.
+    """Embeds by content: equal texts are embedded once, whoever holds them, unless the embedder's are not kept.
 
     New vectors are committed every few hundred texts, so work that is killed goes on where it was. Memory beyond the
     matrix is that of a few thousand texts.
@@ -48,14 +48,16 @@ class EmbedTexts:
         `progress` takes the number of texts done, at least once a second while the embedder works; what it raises ends
         the call, with everything done so far kept. Raises what the embedder raises.
         """
-        matrix = np.empty((count, embedder.info.dimension), np.float32)
+        info = embedder.info
+        matrix = np.empty((count, info.dimension), np.float32)
+        fill = self._fill if info.is_kept else _fill_anew
         reused = start = 0
         remaining = iter(texts)
         while window := list(itertools.islice(remaining, _WINDOW)):
             rows = matrix[start : start + len(window)]
             if len(rows) != len(window):
                 raise ValueError("more texts than were announced")
-            reused += self._fill(embedder, window, rows, _Reports(progress, start))
+            reused += fill(embedder, window, rows, _Reports(progress, start))
             start += len(window)
         if start != count:
             raise ValueError("fewer texts than were announced")
@@ -82,6 +84,11 @@ class EmbedTexts:
                 done += len(same)
             reports.done(done)
         return reused
+
+
+def _fill_anew(embedder: Embedder, texts: Sequence[str], rows: npt.NDArray[np.float32], reports: _Reports) -> int:
+    rows[:] = embedder.embed_passages(texts, progress=reports.done)
+    return 0
 
 
 def content_hash(text: str) -> bytes:

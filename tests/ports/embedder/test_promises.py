@@ -99,6 +99,17 @@ def test_another_process_makes_the_same_vectors(kind: str) -> None:
 
 
 def test_the_mocks_components_are_never_negative_and_pinned() -> None:
+    """The values are those of the first release; whoever changes them gives the embedder another version."""
     vectors = MockEmbedder().embed_passages(_TEXTS)
     assert vectors.min() >= 0
     assert np.flatnonzero(vectors[0] > 0.3).tolist() == [18, 126, 153, 194, 195]
+    np.testing.assert_allclose(vectors[0, [18, 126, 153]], [0.3138652, 0.418487, 0.418487], atol=1e-6)
+    np.testing.assert_array_equal(vectors[3], np.full(256, 1 / 16, np.float32))
+    assert MockEmbedder.info.version == "1"
+
+
+def test_the_mocks_texts_may_be_embedded_together_or_alone() -> None:
+    texts = [f"text {number} of some" + " words" * (number % 7) for number in range(2_500)] + ["", "x" * 600_000]
+    together = MockEmbedder().embed_passages(texts)
+    for number in (0, 999, 1_000, 1_001, 2_499, 2_500, 2_501):
+        np.testing.assert_array_equal(together[number], MockEmbedder().embed_query(texts[number]))

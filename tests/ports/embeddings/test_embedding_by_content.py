@@ -88,13 +88,25 @@ def test_work_that_is_stopped_goes_on_where_it_was(
             raise JobCanceled
 
     with pytest.raises(JobCanceled):
-        use_case.embed(MockEmbedder(), iter(texts), count=100, progress=stop_at_sixty)
+        use_case.embed(CountingEmbedder(), iter(texts), count=100, progress=stop_at_sixty)
     seen: list[int] = []
-    embedded = use_case.embed(MockEmbedder(), iter(texts), count=100, progress=seen.append)
+    embedded = use_case.embed(CountingEmbedder(), iter(texts), count=100, progress=seen.append)
     assert embedded.reused == 60
     assert seen == sorted(seen)
     assert (seen[0], seen[-1]) == (40, 100)
     np.testing.assert_array_equal(embedded.vectors, MockEmbedder().embed_passages(texts))
+
+
+def test_vectors_that_are_as_quick_to_make_as_to_read_are_not_stored(open_unit_of_work: OpenUnitOfWork) -> None:
+    use_case = EmbedTexts(open_unit_of_work=open_unit_of_work)
+    seen: list[int] = []
+    for _ in range(2):
+        embedded = use_case.embed(MockEmbedder(), ["a", "b"], count=2, progress=seen.append)
+        assert embedded.reused == 0
+        np.testing.assert_array_equal(embedded.vectors, MockEmbedder().embed_passages(["a", "b"]))
+    assert seen == [2, 2]
+    with open_unit_of_work() as uow:
+        assert not len(uow.embeddings.known(cache_name(MockEmbedder()), [content_hash("a")], dimension=256)[0])
 
 
 def test_no_texts_are_an_empty_matrix(open_unit_of_work: OpenUnitOfWork) -> None:
@@ -109,9 +121,9 @@ def test_a_wrong_count_is_a_fault_of_the_caller(open_unit_of_work: OpenUnitOfWor
 
 def test_a_stored_vector_of_another_length_is_not_used(open_unit_of_work: OpenUnitOfWork) -> None:
     with open_unit_of_work() as uow:
-        uow.embeddings.add(cache_name(MockEmbedder()), [content_hash("a")], np.ones((1, 3), np.float32))
+        uow.embeddings.add(cache_name(CountingEmbedder()), [content_hash("a")], np.ones((1, 3), np.float32))
         uow.commit()
-    embedded = EmbedTexts(open_unit_of_work=open_unit_of_work).embed(MockEmbedder(), ["a"], count=1)
+    embedded = EmbedTexts(open_unit_of_work=open_unit_of_work).embed(CountingEmbedder(), ["a"], count=1)
     np.testing.assert_array_equal(embedded.vectors, MockEmbedder().embed_passages(["a"]))
 
 
@@ -127,7 +139,7 @@ def test_two_who_embed_the_same_texts_at_once_do_not_block_each_other(
     def embed(number: int) -> None:
         together.wait()
         order = texts if number % 2 else texts[::-1]
-        EmbedTexts(open_unit_of_work=PostgresUnitsOfWork(engine)).embed(MockEmbedder(), order, count=len(order))
+        EmbedTexts(open_unit_of_work=PostgresUnitsOfWork(engine)).embed(CountingEmbedder(), order, count=len(order))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(embed, range(4)))

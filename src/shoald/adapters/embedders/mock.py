@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -17,53 +17,98 @@ _DIMENSION = 256
 _WORD = re.compile(r"\w+")
 _WORD_WEIGHTS = (1.0, 0.5, 0.25)
 _TRIGRAM_WEIGHT = 0.1
-_TEXTS_A_REPORT = 1000
+_TEXTS_TOGETHER = 1000
+_CHARACTERS_TOGETHER = 500_000
 
 
 class MockEmbedder:
     """The documented default provider.
 
     A word raises three of 256 components, and each three letters of it one a little, so that `index` and `indexes` are
-    near too. All components are at least 0, so cosines are too, and a threshold of 0 drops nothing.
+    near too. All components are at least 0, so cosines are too, and a threshold of 0 drops nothing. Texts are embedded
+    some hundred together, and each gets the same vector, to the bit, as alone.
     """
 
-    info = EmbedderInfo(name="mock", version="1", dimension=_DIMENSION)
+    info = EmbedderInfo(name="mock", version="1", dimension=_DIMENSION, is_kept=False)
 
     def embed_passages(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> npt.NDArray[np.float32]:
         """Embed each text by itself."""
         vectors = np.empty((len(texts), _DIMENSION), np.float32)
-        for done, text in enumerate(texts):
-            vectors[done] = self.embed_query(text)
-            if progress and (done + 1) % _TEXTS_A_REPORT == 0:
-                progress(done + 1)
-        if progress:
-            progress(len(texts))
+        done = 0
+        for together in _slices(texts):
+            vectors[done : done + len(together)] = _embedded(together)
+            done += len(together)
+            if progress:
+                progress(done)
         return vectors
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
         """Embed one text; one without words is the same distance from all."""
-        words = Counter(_WORD.findall(text.lower()))
-        if not words:
-            return np.full(_DIMENSION, _DIMENSION**-0.5, np.float32)
-        counts = np.fromiter(words.values(), np.float64, len(words))
-        # A word said ten times is not ten times as telling.
-        total = (1.0 + np.log(counts)) @ np.stack([_word_vector(word) for word in words])
-        return (total / np.linalg.norm(total)).astype(np.float32)
+        vector: npt.NDArray[np.float32] = _embedded([text])[0]
+        return vector
+
+
+def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = characters = 0
+    for end, text in enumerate(texts, 1):
+        characters += len(text)
+        if end - start == _TEXTS_TOGETHER or characters > _CHARACTERS_TOGETHER or end == len(texts):
+            yield texts[start:end]
+            start, characters = end, 0
+
+
+def _embedded(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return (len(texts), 256): entries of all words are added up, in the order in which each text first has them."""
+    words = [Counter(_WORD.findall(text.lower())) for text in texts]
+    known = {word: number for number, word in enumerate(dict.fromkeys(word for counted in words for word in counted))}
+    of_text = np.repeat(np.arange(len(texts)), [len(counted) for counted in words])
+    which = np.fromiter((known[word] for counted in words for word in counted), np.int64, len(of_text))
+    counts = np.fromiter((count for counted in words for count in counted.values()), np.float64, len(of_text))
+    # A word said ten times is not ten times as telling.
+    vectors = _added_up(of_text, which, 1.0 + np.log(counts), list(known), len(texts))
+    vectors[[not counted for counted in words]] = 1.0
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = (vectors / lengths).astype(np.float32)
+    return unit
+
+
+def _added_up(
+    of_text: npt.NDArray[np.int64],
+    which: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+    words: Sequence[str],
+    n: int,
+) -> npt.NDArray[np.float64]:
+    entries = [_entries(word) for word in words]
+    sizes = np.fromiter(map(len, entries), np.int64, len(entries))
+    starts = np.cumsum(sizes) - sizes
+    places = np.frombuffer(b"".join(entries), np.uint8)
+    each = sizes[which]
+    # the places of one word after another, as often as texts have them
+    at = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+    raised = _TRIGRAM_WEIGHT + np.zeros(len(at))
+    for rank, weight in enumerate(_WORD_WEIGHTS):
+        raised[at == rank] = weight
+    rows = np.repeat(of_text * _DIMENSION, each) + places[np.repeat(starts[which], each) + at]
+    added = np.bincount(rows, raised * np.repeat(weights, each), minlength=n * _DIMENSION)
+    return added.astype(np.float64, copy=False).reshape(n, _DIMENSION)
 
 
 @lru_cache(maxsize=100_000)
-def _word_vector(word: str) -> npt.NDArray[np.float64]:
-    vector = np.zeros(_DIMENSION)
-    for place, weight in zip(_places(word, len(_WORD_WEIGHTS)), _WORD_WEIGHTS, strict=True):
-        vector[place] += weight
+def _entries(word: str) -> bytes:
+    """Return the places that a word raises: three of its own, then one for each three letters."""
     edged = f"^{word}$"
-    for at in range(len(edged) - 2):
-        vector[_places(edged[at : at + 3], 1)[0]] += _TRIGRAM_WEIGHT
-    return vector
+    trigrams = (_place(edged[at : at + 3]) for at in range(len(edged) - 2))
+    return _hashed(word, len(_WORD_WEIGHTS)) + b"".join(trigrams)
 
 
-def _places(text: str, count: int) -> bytes:
+@lru_cache(maxsize=100_000)
+def _place(letters: str) -> bytes:
+    return _hashed(letters, 1)
+
+
+def _hashed(text: str, count: int) -> bytes:
     """Return so many hashed places; a byte is one of the 256 components."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=count).digest()

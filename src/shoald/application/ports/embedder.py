@@ -12,11 +12,15 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderInfo:
-    """Who embeds: its name and version go into cache keys and feature URIs, `dimension` into manifests."""
+    """Who embeds: its name and version go into cache keys and feature URIs, `dimension` into manifests.
+
+    `is_kept` says whether vectors are worth storing by content: not where making them is as quick as reading them.
+    """
 
     name: str
     version: str
     dimension: int
+    is_kept: bool = True
 
 
 class Embedder(Protocol):
