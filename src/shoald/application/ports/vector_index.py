@@ -46,9 +46,18 @@ class VectorIndex(Protocol):
         ...
 
     def search(
-        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+        self,
+        manifest: JsonObject,
+        query: npt.NDArray[np.float32],
+        *,
+        k: int,
+        allowed: npt.NDArray[np.int64] | None = None,
+        with_vectors: bool = False,
     ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
         """Return the k nearest, best first, ties by position; with their (hits, d) vectors when asked for.
+
+        `allowed` holds ascending positions: only these are hits, and the k nearest of them are found, however few of
+        all they are; None allows every position.
 
         Raises `MissingFaissArtifact`, `DataCorrupt`, or `Unavailable` when the store does not answer.
         """
