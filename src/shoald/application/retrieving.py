@@ -11,7 +11,7 @@ from shoald.application.keyword_indexes import repository_of, set_id
 from shoald.application.projects import visible_project
 from shoald.application.search_targets import SearchTarget, find_target
 from shoald.application.searching import Hit, Search, Searches, Strategy
-from shoald.domain.cursors import cursor_of
+from shoald.domain.cursors import cursor_of, offset_of
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
@@ -161,6 +161,19 @@ def _retrieved(item: SetItem, hit: Hit, target: SearchTarget) -> RetrievedDocume
     if target.build is not None:
         where |= {"chunk_item_id": item.item_id, "build_id": target.build.build_id}
     return RetrievedDocument(page_content=item.content, metadata={**item.metadata, **where}, score=hit.score)
+
+
+def request_of_params(params: JsonObject) -> RetrievalRequest:
+    """Return the request that a stored run's `params` say."""
+    return RetrievalRequest(
+        query=params["query"],
+        strategy=Strategy(**params["strategy"]),
+        target=params["target"],
+        target_id=params["target_id"],
+        persist=params["persist"],
+        limit=params["limit"],
+        offset=offset_of(params["cursor"] or ""),
+    )
 
 
 def _params(request: RetrievalRequest) -> JsonObject:

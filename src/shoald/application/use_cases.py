@@ -19,6 +19,7 @@ from shoald.application.joining import Joining
 from shoald.application.namespaces import Namespaces
 from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
+from shoald.application.retrieval_runs import RetrievalRuns
 from shoald.application.retrieving import Retrieving
 from shoald.application.segmenting import Segmenting
 from shoald.application.tasks import Tasks
@@ -38,6 +39,7 @@ class UseCases:
     indexes: Indexes
     index_building: IndexBuilding
     retrieving: Retrieving
+    retrieval_runs: RetrievalRuns
     namespaces: Namespaces
     collections: Collections
     collection_documents: CollectionDocuments

@@ -204,6 +204,18 @@ class IndexBuildNotFound(NotFound):
     code = "index_build_not_found"
 
 
+class RetrievalRunNotFound(NotFound):
+    """Retrieval run not found."""
+
+    code = "retrieval_run_not_found"
+
+
+class EvaluationNotFound(NotFound):
+    """Evaluation not found."""
+
+    code = "evaluation_not_found"
+
+
 class JobNotFound(NotFound):
     """Job not found."""
 
@@ -286,6 +298,12 @@ class EmbeddingFailed(Broken):
     """The embedding provider returned no usable vectors."""
 
     code = "embedding_failure"
+
+
+class RerankingFailed(Broken):
+    """The reranker returned no usable scores."""
+
+    code = "reranking_failure"
 
 
 class MissingFaissArtifact(Broken):

@@ -33,6 +33,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.joining import Joining
     from shoald.application.namespaces import Namespaces
     from shoald.application.projects import Projects
+    from shoald.application.retrieval_runs import RetrievalRuns
     from shoald.application.retrieving import Retrieving
     from shoald.application.segmenting import Segmenting
     from shoald.application.tasks import Tasks
@@ -41,6 +42,7 @@ def build_application(adapters: Adapters) -> UseCases:
     build_job_handlers(adapters)
     settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
     cursors = adapters.page_cursors
+    retrieving = Retrieving(open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches)
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
@@ -56,9 +58,8 @@ def build_application(adapters: Adapters) -> UseCases:
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
-        retrieving=Retrieving(
-            open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches
-        ),
+        retrieving=retrieving,
+        retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert
+from collections.abc import Sequence
+from typing import Any
 
-from shoald.adapters.postgres.tables.rag import retrieval_runs
+from sqlalchemy import Connection, Row, insert, select, update
+
+from shoald.adapters.postgres.tables.rag import projects, retrieval_runs
 from shoald.domain.records.retrieval_run import RetrievalRun
 
 
@@ -31,3 +34,53 @@ class PostgresRetrievalRuns:
                 created_at=run.created_at,
             )
         )
+
+    def get(self, run_id: str, *, namespace_id: str) -> RetrievalRun | None:
+        """Read a row that is not deleted."""
+        statement = (
+            select(retrieval_runs)
+            .join(projects, projects.c.project_id == retrieval_runs.c.project_id)
+            .where(
+                retrieval_runs.c.run_id == run_id,
+                ~retrieval_runs.c.is_deleted,
+                projects.c.namespace_id == namespace_id,
+            )
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return _record(row) if row else None
+
+    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[RetrievalRun]:
+        """Read rows, newest first."""
+        statement = (
+            select(retrieval_runs)
+            .where(retrieval_runs.c.project_id == project_id, ~retrieval_runs.c.is_deleted)
+            .order_by(retrieval_runs.c.created_at.desc(), retrieval_runs.c.run_id.desc())
+            .offset(offset)
+            .limit(limit)
+        )
+        return [_record(row) for row in self._connection.execute(statement)]
+
+    def delete(self, run_id: str) -> bool:
+        """Mark a row; the second of two who do it at once finds it marked."""
+        statement = (
+            update(retrieval_runs)
+            .where(retrieval_runs.c.run_id == run_id, ~retrieval_runs.c.is_deleted)
+            .values(is_deleted=True)
+        )
+        return self._connection.execute(statement).rowcount == 1
+
+
+def _record(row: Row[Any]) -> RetrievalRun:
+    return RetrievalRun(
+        run_id=row.run_id,
+        project_id=row.project_id,
+        strategy=row.strategy,
+        query=row.query,
+        target_type=row.target_type,
+        target_id=row.target_id,
+        params=row.params,
+        results=row.results,
+        artifact_uri=row.artifact_uri,
+        is_deleted=row.is_deleted,
+        created_at=row.created_at,
+    )

@@ -35,6 +35,8 @@ from shoal.rag.v1 import (
     job_service_pb2_grpc,
     project_service_pb2,
     project_service_pb2_grpc,
+    retrieval_run_service_pb2,
+    retrieval_run_service_pb2_grpc,
     retrieval_service_pb2,
     retrieval_service_pb2_grpc,
     segment_set_service_pb2,
@@ -56,6 +58,7 @@ from shoald.transport.servicers.rag.indexes import IndexServicer
 from shoald.transport.servicers.rag.jobs import JobServicer
 from shoald.transport.servicers.rag.projects import ProjectServicer
 from shoald.transport.servicers.rag.retrieval import RetrievalServicer
+from shoald.transport.servicers.rag.retrieval_runs import RetrievalRunServicer
 from shoald.transport.servicers.rag.segment_sets import SegmentSetServicer
 from shoald.transport.servicers.rag.service_info import ServiceInfoServicer
 
@@ -107,6 +110,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         retrieval_service_pb2.DESCRIPTOR.services_by_name["RetrievalService"],
         retrieval_service_pb2_grpc.add_RetrievalServiceServicer_to_server,
         lambda use_cases: RetrievalServicer(use_cases.access, use_cases.retrieving),
+    ),
+    Registration(
+        retrieval_run_service_pb2.DESCRIPTOR.services_by_name["RetrievalRunService"],
+        retrieval_run_service_pb2_grpc.add_RetrievalRunServiceServicer_to_server,
+        lambda use_cases: RetrievalRunServicer(use_cases.access, use_cases.retrieval_runs),
     ),
     Registration(
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
