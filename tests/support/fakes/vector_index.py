@@ -35,17 +35,24 @@ class MemoryVectorIndex:
         return {"provider": "faiss", "name": name, "vectors": len(vectors), "dimension": vectors.shape[1]}
 
     def search(
-        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+        self,
+        manifest: JsonObject,
+        query: npt.NDArray[np.float32],
+        *,
+        k: int,
+        with_vectors: bool = False,
+        allowed: npt.NDArray[np.int64] | None = None,
     ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
         if query.shape != (manifest["dimension"],):
             raise InvalidIndexConfig
         if manifest["name"] not in self.builds:
             raise MissingFaissArtifact
         rows = self.builds[manifest["name"]]
-        scores = (rows.astype(np.float64) @ query.astype(np.float64)).round(9)
-        order = np.lexsort((np.arange(len(rows)), -scores))[: max(k, 0)]
-        hits = [VectorHit(int(position), float(scores[position])) for position in order]
-        return hits, rows[order] if with_vectors else None
+        positions = np.arange(len(rows)) if allowed is None else allowed
+        scores = (rows[positions].astype(np.float64) @ query.astype(np.float64)).round(9)
+        order = np.lexsort((positions, -scores))[: max(k, 0)]
+        hits = [VectorHit(int(positions[row]), float(scores[row])) for row in order]
+        return hits, rows[positions[order]] if with_vectors else None
 
     def drop(self, manifest: JsonObject) -> None:
         self.builds.pop(manifest["name"], None)
