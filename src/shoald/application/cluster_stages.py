@@ -23,50 +23,44 @@ Everything is deterministic: the same vectors, parameters and seeds give the sam
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from shoald.application.ports.estimators import Estimators
-from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.algorithms import group
 from shoald.domain.clustering.assignment import assign_by_cosine
 from shoald.domain.clustering.centroids import Centroids, group_centroids, nearest_members
-from shoald.domain.clustering.condensed_tree import condense, effective_hdbscan, flatten, selection_of
 from shoald.domain.clustering.fuzzy_graph import fuzzy_graph
-from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.input_vectors import checked_vectors
-from shoald.domain.clustering.kmeans import kmeans
 from shoald.domain.clustering.layout import LayoutParameters, layout
-from shoald.domain.clustering.neighbour_graph import neighbour_graph
 from shoald.domain.clustering.parameters import (
     OWN_METRICS,
     AlgorithmParameters,
-    HdbscanParameters,
-    KmeansParameters,
     PreprocessingStep,
     UmapParameters,
     WhiteningParameters,
 )
 from shoald.domain.clustering.quality import quality_metrics
-from shoald.domain.clustering.spaces import (
-    Doubles,
-    Floats,
-    Grouping,
-    Integers,
-    Labels,
-    Neighbours,
-    Space,
-    Step,
-    no_step,
-)
-from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree
+from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Space, Step, no_step
 from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
+from shoald.domain.clustering.tools import ClusterTools, neighbours
 from shoald.domain.clustering.whitening import whiten
 from shoald.domain.failures import InvalidVectors
+
+__all__ = [
+    "ClusterTools",
+    "assign",
+    "centroids",
+    "cluster",
+    "coordinates",
+    "input_space",
+    "neighbours",
+    "preprocess",
+    "quality",
+    "representatives",
+]
 
 MAP_ROWS = 8
 """Fewer rows than this have no neighbourhoods worth a layout."""
@@ -74,21 +68,6 @@ MAP_NEIGHBOURS = 15
 MAP_DISTANCE = 0.1
 MAP_EPOCHS = 300
 REDUCTION_EPOCHS = 200
-FEW_DIMENSIONS = 30
-"""Up to here trees that cut space beat matrix products (measured at 10 and 256 dimensions, not between)."""
-MANY_DIMENSIONS = 256
-"""A layout fills few of its dimensions: there the trees win up to here (measured 7 times at 50, 3 times at 128)."""
-LISTED = 16
-"""Neighbours listed for the spanning tree, at least."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterTools:
-    """What the stages compute with: an array library, the compiled estimators, and the graphs built so far."""
-
-    arrays: ArrayBackend
-    estimators: Estimators
-    graphs: MutableMapping[str, Neighbours] = field(default_factory=dict[str, Neighbours])
 
 
 def input_space(vectors: npt.NDArray[Any], *, normalize: bool = True) -> Space:
@@ -111,26 +90,9 @@ def preprocess(space: Space, steps: Sequence[PreprocessingStep], *, tools: Clust
     return space
 
 
-def neighbours(space: Space, k: int, metric: str, *, tools: ClusterTools, step: Step = no_step) -> Neighbours:
-    """Return the exact graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself.
-
-    Asking for the largest k first saves building twice.
-    """
-    metric = "cosine" if metric == "cosine" else "euclidean"
-    k = min(k, len(space))
-    key = f"{space.key}-{metric}"
-    known = tools.graphs.get(key)
-    if known is None or known.k < k:
-        known = neighbour_graph(space.vectors, k, metric, candidates=tools.estimators.candidates, step=step)
-        tools.graphs[key] = known
-    return known.nearest(k)
-
-
 def cluster(space: Space, parameters: AlgorithmParameters, *, tools: ClusterTools, step: Step = no_step) -> Grouping:
     """Group the rows of a space. Raises `NotEnoughPoints` when the algorithm cannot work on so few."""
-    if isinstance(parameters, KmeansParameters):
-        return _by_kmeans(space, parameters, tools, step)
-    return _by_density(space, parameters, tools, step)
+    return group(space, parameters, tools=tools, step=step)
 
 
 def centroids(space: Space, labels: Labels, *, tools: ClusterTools, kind: str = "mean") -> Centroids:
@@ -234,81 +196,3 @@ def _own_layout(space: Space, shape: UmapParameters, epochs: int, tools: Cluster
     start = starting_positions(space.vectors, shape.n_components, seed=shape.random_state, backend=tools.arrays)
     how = LayoutParameters(epochs=epochs, min_dist=shape.min_dist, seed=shape.random_state)
     return layout(fuzzy_graph(graph), start, how, backend=tools.arrays, step=lambda done: step(0.3 + 0.7 * done))
-
-
-def _by_kmeans(space: Space, parameters: KmeansParameters, tools: ClusterTools, step: Step) -> Grouping:
-    seed = secrets.randbelow(2**32) if parameters.random_state is None else parameters.random_state
-    found = kmeans(space.vectors, parameters, seed, backend=tools.arrays, step=step)
-    labels, _ = by_size(found.labels)
-    grouping = int(labels.max()) + 1
-    warnings = []
-    if grouping < parameters.n_clusters:
-        warnings.append(f"only {grouping} of {parameters.n_clusters} clusters have members: too few vectors differ")
-    if not found.converged:
-        warnings.append(f"k-means did not converge in max_iter = {parameters.max_iter} iterations")
-    if parameters.algorithm == "elkan":
-        warnings.append("algorithm elkan gives what lloyd gives; lloyd was used, which is faster on such vectors")
-    notes = {
-        "inertia": found.inertia,
-        "iterations": found.iterations,
-        "converged": found.converged,
-        "restarts": parameters.n_init,
-        "restart_rows": found.sample_rows,
-    }
-    effective = {**asdict(parameters), "random_state": seed, "algorithm": "lloyd"}
-    ones = np.ones(len(labels), dtype=np.float32)
-    return Grouping(labels=labels, probabilities=ones, effective=effective, notes=notes, warnings=tuple(warnings))
-
-
-def _by_density(space: Space, given: HdbscanParameters, tools: ClusterTools, step: Step) -> Grouping:
-    n = len(space)
-    parameters = effective_hdbscan(given, n)
-    warnings = []
-    if n < parameters.min_cluster_size:
-        warnings.append(f"{n} vectors are fewer than min_cluster_size = {parameters.min_cluster_size}: all are noise")
-    if parameters.metric not in OWN_METRICS and parameters.alpha != 1:
-        warnings.append(f"alpha does not apply to the metric {parameters.metric}")
-        parameters = replace(parameters, alpha=1.0)
-    edges, notes = _density_tree(space, parameters, tools, step)
-    flat = flatten(condense(edges, parameters.min_cluster_size), selection_of(parameters))
-    labels, old = by_size(flat.labels)
-    notes["persistence"] = [round(value, 6) for value in flat.persistence[old].tolist()]
-    step(1.0)
-    return Grouping(
-        labels=labels,
-        probabilities=flat.probabilities,
-        effective=asdict(parameters),
-        notes=notes,
-        warnings=(*warnings, *_advice(labels, space)),
-    )
-
-
-def _density_tree(
-    space: Space, parameters: HdbscanParameters, tools: ClusterTools, step: Step
-) -> tuple[Doubles, dict[str, Any]]:
-    """Return the spanning tree by whichever way is cheaper in so many dimensions, and say which."""
-    core = int(parameters.min_samples or 1)
-    n, d = space.vectors.shape
-    metric = parameters.metric
-    own = metric in OWN_METRICS
-    if n == 1:
-        return np.empty((0, 3)), {"spanning_tree": "none"}
-    few = d <= (MANY_DIMENSIONS if space.is_layout else FEW_DIMENSIONS) and metric != "cosine" and parameters.alpha == 1
-    if few or not own:
-        edges = tools.estimators.spanning_tree(space.vectors, core, "euclidean" if own else metric)
-        return ordered_edges(edges), {"spanning_tree": "dual_tree"}
-    graph = neighbours(space, max(LISTED, core + 1), metric, tools=tools, step=lambda done: step(0.6 * done))
-    tree = spanning_tree(
-        space.vectors, graph, core, parameters.alpha, backend=tools.arrays, step=lambda done: step(0.6 + 0.4 * done)
-    )
-    return tree.edges, {"spanning_tree": "products", "rows_scanned": tree.scanned}
-
-
-def _advice(labels: Labels, space: Space) -> list[str]:
-    """Say what to try where density finds little in many dimensions."""
-    noise = float((labels < 0).mean())
-    if space.vectors.shape[1] <= FEW_DIMENSIONS or (noise <= 0.5 and labels.max(initial=-1) > 1):  # noqa: PLR2004
-        return []
-    return [
-        f"{labels.max(initial=-1) + 1} groups and {noise:.0%} noise: try a umap preprocessing step, or leaf selection"
-    ]

@@ -6,82 +6,252 @@ what belongs to another algorithm or to nobody is dropped with a warning, since 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from shoald.domain.failures import FieldProblem, InvalidFields
+from shoald.domain.clustering.metrics import KERNELS, METRICS, OWN_METRICS, UMAP_METRICS
+from shoald.domain.clustering.parameter_rules import (
+    Idle,
+    Location,
+    idle,
+    not_among,
+    parameter,
+    read_parameters,
+)
+from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import ClusteringMethod, PreprocessingMethod
+from shoald.domain.vocabulary import PreprocessingMethod
 
-Location = Sequence[str | int]
+__all__ = ["ALGORITHMS", "OWN_METRICS", "STEPS", "AlgorithmParameters", "parse_algorithm", "parse_steps"]
 
-OWN_METRICS = ("euclidean", "l2", "cosine")
-"""Computed by Shoal on every backend."""
+SEED = 2**32 - 1
+"""The largest seed."""
 
-HDBSCAN_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "infinity", "canberra", "braycurtis")
-UMAP_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "canberra", "braycurtis", "correlation")
-
-
-BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What one parameter may be."""
-
-    kind: type
-    least: float | None = None
-    above: float | None = None
-    most: float | None = None
-    words: tuple[str, ...] = ()
-    nullable: bool = False
+_VERBOSE = "progress is reported by the run's task"
+_THREADS = "a run uses the worker's threads, and its answer does not depend on them"
+_SEARCH = "neighbours are found exactly, by matrix products"
+_N_JOBS = idle(int, _THREADS)
+_LEAF_SIZE = idle(int, _SEARCH, least=1)
+_TREES = idle(str, _SEARCH, words=("auto", "ball_tree", "kd_tree", "brute"))
 
 
-def _parameter(default: Any, kind: type, **rule: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(kind=kind, **rule)})
+def _seed() -> Any:
+    return parameter(42, int, least=0, most=SEED, nullable=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KmeansParameters:
     """k-means; `random_state` null means a seed drawn for the run and recorded."""
 
-    method: ClassVar[str] = ClusteringMethod.KMEANS
+    method: ClassVar[str] = "kmeans"
     aliases: ClassVar[Mapping[str, str]] = {"num_clusters": "n_clusters"}
-    idle: ClassVar[Mapping[str, str]] = {
-        "verbose": "progress is reported by the run's task",
-        "copy_x": "the vectors are never modified",
+    idle: ClassVar[Mapping[str, Idle]] = {
+        "verbose": idle(int, _VERBOSE, least=0),
+        "copy_x": idle(bool, "the vectors are never modified"),
     }
 
-    n_clusters: int = _parameter(8, int, least=2, most=1000)
-    max_iter: int = _parameter(300, int, least=1, most=10_000)
-    n_init: int = _parameter(10, int, least=1, most=1000)
-    tol: float = _parameter(1e-4, float, above=0)
-    init: str = _parameter("k-means++", str, words=("k-means++", "random"))
-    random_state: int | None = _parameter(42, int, least=0, most=2**32 - 1, nullable=True)
-    algorithm: str = _parameter("lloyd", str, words=("lloyd", "elkan", "auto"))
+    n_clusters: int = parameter(8, int, least=2, most=1000)
+    max_iter: int = parameter(300, int, least=1, most=10_000)
+    n_init: int = parameter(10, int, least=1, most=1000)
+    tol: float = parameter(1e-4, float, above=0)
+    init: str = parameter("k-means++", str, words=("k-means++", "random"))
+    random_state: int | None = _seed()
+    algorithm: str = parameter("lloyd", str, words=("lloyd", "elkan", "auto"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DbscanParameters:
+    """DBSCAN; `min_samples` counts the row itself, as in scikit-learn."""
+
+    method: ClassVar[str] = "dbscan"
+    aliases: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {"algorithm": _TREES, "leaf_size": _LEAF_SIZE, "n_jobs": _N_JOBS}
+
+    eps: float = parameter(0.5, float, above=0)
+    min_samples: int = parameter(5, int, least=1)
+    metric: str = parameter("euclidean", str, words=METRICS)
+    metric_params: JsonObject | None = parameter(None, dict, nullable=True)
+    p: float = parameter(2.0, float, above=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HdbscanParameters:
     """HDBSCAN; words mean what the `hdbscan` library means by them: `min_samples` does not count the row itself."""
 
-    method: ClassVar[str] = ClusteringMethod.HDBSCAN
+    method: ClassVar[str] = "hdbscan"
     aliases: ClassVar[Mapping[str, str]] = {}
-    idle: ClassVar[Mapping[str, str]] = {
-        "prediction_data": "later documents are assigned by their cosine to the centroids",
+    idle: ClassVar[Mapping[str, Idle]] = {
+        "prediction_data": idle(bool, "later documents are assigned by their cosine to the centroids"),
     }
 
-    min_cluster_size: int = _parameter(5, int, least=2)
-    min_samples: int | None = _parameter(None, int, least=1, nullable=True)
-    cluster_selection_epsilon: float = _parameter(0.0, float, least=0)
-    max_cluster_size: int | None = _parameter(None, int, least=1, nullable=True)
-    metric: str = _parameter("euclidean", str, words=HDBSCAN_METRICS)
-    alpha: float = _parameter(1.0, float, above=0)
-    cluster_selection_method: str = _parameter("eom", str, words=("eom", "leaf"))
-    allow_single_cluster: bool = _parameter(default=False, kind=bool)
-    match_reference_implementation: bool = _parameter(default=False, kind=bool)
+    min_cluster_size: int = parameter(5, int, least=2)
+    min_samples: int | None = parameter(None, int, least=1, nullable=True)
+    cluster_selection_epsilon: float = parameter(0.0, float, least=0)
+    max_cluster_size: int | None = parameter(None, int, least=1, nullable=True)
+    metric: str = parameter("euclidean", str, words=METRICS)
+    alpha: float = parameter(1.0, float, above=0)
+    cluster_selection_method: str = parameter("eom", str, words=("eom", "leaf"))
+    allow_single_cluster: bool = parameter(default=False, kind=bool)
+    match_reference_implementation: bool = parameter(default=False, kind=bool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgglomerativeParameters:
+    """Agglomerative clustering; `distance_threshold` decides alone where both it and `n_clusters` are given."""
+
+    method: ClassVar[str] = "agglomerative"
+    aliases: ClassVar[Mapping[str, str]] = {"num_clusters": "n_clusters", "metric": "affinity"}
+    idle: ClassVar[Mapping[str, Idle]] = {
+        "memory": idle(str, "finished stages are kept by Shoal, and no path of a request is opened"),
+        "connectivity": idle(list, "the rows of a run have no order that a request could refer to"),
+        "compute_full_tree": idle(
+            str, "the whole tree is always made", words=("auto", "True", "False", "true", "false")
+        ),
+        "compute_distances": idle(bool, "the heights of the merges are always recorded"),
+    }
+
+    n_clusters: int | None = parameter(2, int, least=2, nullable=True)
+    affinity: str = parameter("euclidean", str, words=METRICS)
+    linkage: str = parameter("ward", str, words=("ward", "complete", "average", "single"))
+    distance_threshold: float | None = parameter(None, float, above=0, nullable=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectralParameters:
+    """Spectral clustering of a similarity graph."""
+
+    method: ClassVar[str] = "spectral"
+    aliases: ClassVar[Mapping[str, str]] = {"num_clusters": "n_clusters"}
+    idle: ClassVar[Mapping[str, Idle]] = {
+        "eigen_solver": idle(str, "one solver serves every graph", words=("arpack", "lobpcg", "amg")),
+        "n_jobs": _N_JOBS,
+        "verbose": idle(bool, _VERBOSE),
+    }
+
+    n_clusters: int = parameter(8, int, least=2)
+    n_components: int | None = parameter(None, int, least=1, nullable=True)
+    random_state: int | None = _seed()
+    n_init: int = parameter(10, int, least=1, most=1000)
+    gamma: float = parameter(1.0, float, above=0)
+    affinity: str = parameter("rbf", str, words=(*KERNELS, "nearest_neighbors"))
+    n_neighbors: int = parameter(10, int, least=1)
+    eigen_tol: float = parameter(0.0, float, least=0)
+    assign_labels: str = parameter("kmeans", str, words=("kmeans", "discretize"))
+    degree: float = parameter(3.0, float)
+    coef0: float = parameter(1.0, float)
+    kernel_params: JsonObject | None = parameter(None, dict, nullable=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianMixtureParameters:
+    """A mixture of normal distributions."""
+
+    method: ClassVar[str] = "gaussian_mixture"
+    aliases: ClassVar[Mapping[str, str]] = {"num_clusters": "n_components", "n_clusters": "n_components"}
+    idle: ClassVar[Mapping[str, Idle]] = {
+        "warm_start": idle(bool, "every run starts anew"),
+        "verbose": idle(int, _VERBOSE, least=0),
+        "verbose_interval": idle(int, _VERBOSE, least=1),
+    }
+
+    n_components: int = parameter(1, int, least=1)
+    covariance_type: str = parameter("full", str, words=("full", "tied", "diag", "spherical"))
+    tol: float = parameter(1e-3, float, above=0)
+    reg_covar: float = parameter(1e-6, float, least=0)
+    max_iter: int = parameter(100, int, least=1)
+    n_init: int = parameter(1, int, least=1, most=1000)
+    init_params: str = parameter("kmeans", str, words=("kmeans", "k-means++", "random", "random_from_data"))
+    weights_init: list[Any] | None = parameter(None, list, nullable=True)
+    means_init: list[Any] | None = parameter(None, list, nullable=True)
+    precisions_init: list[Any] | None = parameter(None, list, nullable=True)
+    random_state: int | None = _seed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanShiftParameters:
+    """Mean shift with a flat kernel; `bandwidth` null is estimated from a quantile of the distances."""
+
+    method: ClassVar[str] = "mean_shift"
+    aliases: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {"n_jobs": _N_JOBS}
+
+    bandwidth: float | None = parameter(None, float, above=0, nullable=True)
+    bandwidth_quantile: float = parameter(0.1, float, above=0, most=1)
+    seeds: list[Any] | None = parameter(None, list, nullable=True)
+    bin_seeding: bool = parameter(default=False, kind=bool)
+    min_bin_freq: int = parameter(1, int, least=1)
+    cluster_all: bool = parameter(default=True, kind=bool)
+    max_iter: int = parameter(300, int, least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpticsParameters:
+    """OPTICS; `min_samples` counts the row itself, as in scikit-learn; `max_eps` null has no limit."""
+
+    method: ClassVar[str] = "optics"
+    aliases: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {"algorithm": _TREES, "leaf_size": _LEAF_SIZE, "n_jobs": _N_JOBS}
+
+    min_samples: int = parameter(5, int, least=2)
+    max_eps: float | None = parameter(None, float, above=0, nullable=True)
+    metric: str = parameter("minkowski", str, words=METRICS)
+    p: float = parameter(2.0, float, above=0)
+    metric_params: JsonObject | None = parameter(None, dict, nullable=True)
+    cluster_method: str = parameter("xi", str, words=("xi", "dbscan"))
+    eps: float | None = parameter(None, float, above=0, nullable=True)
+    xi: float = parameter(0.05, float, least=0, most=1)
+    predecessor_correction: bool = parameter(default=True, kind=bool)
+    min_cluster_size: float | None = parameter(None, float, above=0, nullable=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeidenParameters:
+    """Leiden communities of the neighbour graph; `n_neighbors` does not count the row itself."""
+
+    method: ClassVar[str] = "leiden"
+    aliases: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {}
+
+    resolution: float = parameter(1.0, float, above=0, most=100)
+    n_neighbors: int = parameter(30, int, least=2, most=200)
+    metric: str = parameter("cosine", str, words=OWN_METRICS)
+    min_cluster_size: int = parameter(0, int, least=0)
+    objective_function: str = parameter("RBConfiguration", str, words=("RBConfiguration", "modularity", "CPM"))
+    n_iterations: int = parameter(2, int, least=-1, most=1000)
+    random_state: int | None = _seed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvocParameters:
+    """Embedding vector oriented clustering: many granularities of one layout, and the one that persists most."""
+
+    method: ClassVar[str] = "evoc"
+    aliases: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {}
+
+    noise_level: float = parameter(0.5, float, least=0, most=1)
+    base_min_cluster_size: int = parameter(5, int, least=2)
+    approx_n_clusters: int | None = parameter(None, int, least=1, nullable=True)
+    n_neighbors: int = parameter(15, int, least=2, most=1000)
+    min_samples: int = parameter(5, int, least=1)
+    random_state: int | None = _seed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoParameters:
+    """Leave the choice of the algorithm to a look at the data; what is given narrows it.
+
+    `n_clusters` asks for that many groups, `min_cluster_size` for none smaller.
+    """
+
+    method: ClassVar[str] = "auto"
+    aliases: ClassVar[Mapping[str, str]] = {"num_clusters": "n_clusters"}
+    idle: ClassVar[Mapping[str, Idle]] = {}
+
+    n_clusters: int | None = parameter(None, int, least=2, most=1000, nullable=True)
+    min_cluster_size: int | None = parameter(None, int, least=2, nullable=True)
+    random_state: int | None = _seed()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +260,9 @@ class WhiteningParameters:
 
     method: ClassVar[str] = PreprocessingMethod.WHITENING
     aliases: ClassVar[Mapping[str, str]] = {}
-    idle: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {}
 
-    regularization: float = _parameter(1e-5, float, least=0)
+    regularization: float = parameter(1e-5, float, least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +271,32 @@ class UmapParameters:
 
     method: ClassVar[str] = PreprocessingMethod.UMAP
     aliases: ClassVar[Mapping[str, str]] = {"components": "n_components"}
-    idle: ClassVar[Mapping[str, str]] = {}
+    idle: ClassVar[Mapping[str, Idle]] = {}
 
-    n_components: int = _parameter(50, int, least=2, most=256)
-    n_neighbors: int = _parameter(30, int, least=2, most=1000)
-    min_dist: float = _parameter(0.0, float, least=0, most=1)
-    metric: str = _parameter("cosine", str, words=UMAP_METRICS)
-    random_state: int = _parameter(42, int, least=0, most=2**32 - 1)
+    n_components: int = parameter(50, int, least=2, most=256)
+    n_neighbors: int = parameter(30, int, least=2, most=1000)
+    min_dist: float = parameter(0.0, float, least=0, most=1)
+    metric: str = parameter("cosine", str, words=UMAP_METRICS)
+    random_state: int = parameter(42, int, least=0, most=SEED)
 
 
-AlgorithmParameters = KmeansParameters | HdbscanParameters
+AlgorithmParameters = (
+    KmeansParameters
+    | DbscanParameters
+    | HdbscanParameters
+    | AgglomerativeParameters
+    | SpectralParameters
+    | GaussianMixtureParameters
+    | MeanShiftParameters
+    | OpticsParameters
+    | LeidenParameters
+    | EvocParameters
+    | AutoParameters
+)
 PreprocessingStep = WhiteningParameters | UmapParameters
 
 ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {p.method: p for p in (KmeansParameters, HdbscanParameters)}
 STEPS: Mapping[str, type[PreprocessingStep]] = {p.method: p for p in (WhiteningParameters, UmapParameters)}
-
-Parameters = TypeVar("Parameters", bound=KmeansParameters | HdbscanParameters | WhiteningParameters | UmapParameters)
 
 
 def parse_algorithm(
@@ -130,8 +310,8 @@ def parse_algorithm(
     ('n_clusters is no parameter of hdbscan and was ignored',)
     """
     if method not in ALGORITHMS:
-        raise InvalidFields([_not_among(loc, method, tuple(ALGORITHMS))])
-    return _parse(ALGORITHMS[method], given or {}, loc)
+        raise InvalidFields([not_among(loc, method, tuple(ALGORITHMS))])
+    return read_parameters(ALGORITHMS[method], given or {}, loc)
 
 
 def parse_steps(
@@ -146,75 +326,8 @@ def parse_steps(
             continue
         if word not in STEPS:
             known = (*STEPS, str(PreprocessingMethod.NONE))
-            raise InvalidFields([_not_among((*loc, at, "method"), word, known)])
-        parsed, dropped = _parse(STEPS[word], {k: v for k, v in one.items() if k != "method"}, (*loc, at))
+            raise InvalidFields([not_among((*loc, at, "method"), word, known)])
+        parsed, dropped = read_parameters(STEPS[word], {k: v for k, v in one.items() if k != "method"}, (*loc, at))
         steps.append(parsed)
         warnings.extend(dropped)
     return tuple(steps), tuple(warnings)
-
-
-def _not_among(loc: Location, value: Any, known: tuple[str, ...]) -> FieldProblem:
-    return FieldProblem(tuple(loc), "literal_error", f"must be one of {', '.join(known)}", value)
-
-
-def _parse(shape: type[Parameters], given: JsonObject, loc: Location) -> tuple[Parameters, tuple[str, ...]]:
-    """Read each known parameter, collect what is wrong with all of them, and say what was left out."""
-    rules = {f.name: f.metadata["rule"] for f in fields(shape)}
-    values: dict[str, Any] = {}
-    problems: list[FieldProblem] = []
-    warnings: list[str] = []
-    for word, value in given.items():
-        name = shape.aliases.get(word, word)
-        if name not in rules:
-            if value is not None:
-                warnings.append(_dropped(shape, word))
-        elif value is not None:
-            read = _read(rules[name], value, (*loc, word))
-            if isinstance(read, FieldProblem):
-                problems.append(read)
-            values[name] = read
-        elif rules[name].nullable:
-            values[name] = None
-    if problems:
-        raise InvalidFields(problems)
-    return shape(**values), tuple(warnings)
-
-
-def _dropped(shape: type[Parameters], word: str) -> str:
-    if word in shape.idle:
-        return f"{word} does not apply: {shape.idle[word]}"
-    return f"{word} is no parameter of {shape.method} and was ignored"
-
-
-def _read(rule: Rule, value: Any, loc: tuple[str | int, ...]) -> Any:
-    """Return the value as the rule's type, or the problem with it."""
-    coerced = _coerce(rule.kind, value)
-    if coerced is None:
-        name = {int: "int", float: "float", bool: "bool", str: "string"}[rule.kind]
-        article = "an integer" if rule.kind is int else f"a {name}"
-        return FieldProblem(loc, f"{name}_parsing", f"must be {article}", value)
-    if rule.words and coerced not in rule.words:
-        return _not_among(loc, value, rule.words)
-    if rule.least is not None and coerced < rule.least:
-        return FieldProblem(loc, "greater_than_equal", f"must be at least {rule.least:g}", value)
-    if rule.above is not None and coerced <= rule.above:
-        return FieldProblem(loc, "greater_than", f"must be greater than {rule.above:g}", value)
-    if rule.most is not None and coerced > rule.most:
-        return FieldProblem(loc, "less_than_equal", f"must be at most {rule.most:.10g}", value)
-    return coerced
-
-
-def _coerce(kind: type, value: Any) -> Any:
-    """Return the value as `kind`, or None when that would lose or invent something."""
-    if kind is str:
-        return value if isinstance(value, str) else None
-    if kind is bool:
-        return BOOLEANS.get(str(value).lower())
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    fits = number.is_integer() if kind is int else math.isfinite(number)
-    return kind(number) if fits else None

@@ -1,0 +1,50 @@
+"""The name of a clustering method in; what runs it, and what it needs, out.
+
+`group` runs whichever algorithm the parameters belong to:
+
+    parameters, dropped = parse_algorithm("dbscan", {"eps": 0.3}, loc=("body", "algorithm_params"))
+    found = group(space, parameters, tools=tools, step=step)     # Grouping: labels, notes, warnings, effective
+    peak = peak_bytes(parameters, n=100_000, d=384)              # what it will take at most beside its input
+
+`step(fraction)` is called between blocks with the share done; what it raises ends the algorithm, and that is cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from shoald.domain.clustering.methods.hdbscan import group_by_hdbscan
+from shoald.domain.clustering.methods.kmeans import group_by_kmeans
+from shoald.domain.clustering.parameters import AlgorithmParameters
+from shoald.domain.clustering.spaces import Grouping, Space, Step, no_step
+from shoald.domain.clustering.tools import ClusterTools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """One clustering method.
+
+    `reads` is what it works on: `vectors`, `neighbours` (the exact graph of the space) or `distances` (every pair).
+    `run` takes (space, parameters, tools=, step=).
+    """
+
+    reads: str
+    run: Callable[..., Grouping]
+
+
+ALGORITHM_OF: Mapping[str, Algorithm] = {
+    "kmeans": Algorithm(reads="vectors", run=group_by_kmeans),
+    "hdbscan": Algorithm(reads="neighbours", run=group_by_hdbscan),
+}
+
+
+def group(space: Space, parameters: AlgorithmParameters, *, tools: ClusterTools, step: Step = no_step) -> Grouping:
+    """Group the rows of a space by the method that the parameters belong to.
+
+    Raises `NotEnoughPoints` where the method cannot work on so few, and whatever `step` raises. The same space,
+    parameters and seeds give the same labels bit for bit with any number of threads.
+    """
+    algorithm = ALGORITHM_OF[parameters.method]
+    return algorithm.run(space, cast("Any", parameters), tools=tools, step=step)

@@ -1,0 +1,32 @@
+"""The names of distances: those that Shoal computes itself, and those that a library computes for it."""
+
+from __future__ import annotations
+
+OWN_METRICS = ("euclidean", "l2", "cosine")
+"""Computed by Shoal on every backend."""
+
+LIBRARY_METRICS = (
+    *("manhattan", "l1", "cityblock", "chebyshev", "infinity", "canberra", "braycurtis", "correlation"),
+    *("minkowski", "p", "sqeuclidean", "seuclidean", "mahalanobis", "hamming", "haversine", "nan_euclidean"),
+    *("dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"),
+)
+"""Computed by scikit-learn, block after block; those of sets read every entry but 0 as true."""
+
+METRICS = (*OWN_METRICS, *LIBRARY_METRICS)
+"""Every metric of scikit-learn that needs vectors alone; `precomputed` and functions need more."""
+
+UMAP_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "canberra", "braycurtis", "correlation")
+
+KERNELS = ("rbf", "laplacian", "poly", "polynomial", "sigmoid", "cosine", "linear", "chi2", "additive_chi2")
+"""Similarities that a spectral grouping can start from, beside the neighbour graph."""
+
+
+def own_metric(metric: str, p: float = 2.0) -> str | None:
+    """Return `euclidean` or `cosine` when Shoal's own products compute this metric, else None.
+
+    >>> own_metric("minkowski"), own_metric("minkowski", 1.0), own_metric("l2"), own_metric("cosine")
+    ('euclidean', None, 'euclidean', 'cosine')
+    """
+    if metric in {"euclidean", "l2"} or (metric in {"minkowski", "p"} and p == 2):  # noqa: PLR2004 - the power two
+        return "euclidean"
+    return "cosine" if metric == "cosine" else None

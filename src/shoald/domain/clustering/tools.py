@@ -1,0 +1,57 @@
+"""What the algorithms compute with: an array library, the compiled estimators, and the graphs built so far."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.estimators import Estimators
+from shoald.domain.clustering.neighbour_graph import neighbour_graph
+from shoald.domain.clustering.spaces import Neighbours, Space, Step, no_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterTools:
+    """The tools of one run.
+
+    `graphs` maps a key to a neighbour graph; one kept on disk makes a graph outlive the run. `memory` is how many bytes
+    an algorithm may take beside its input; above that it works by a cheaper way that it names. None: no limit.
+    """
+
+    arrays: ArrayBackend
+    estimators: Estimators
+    graphs: MutableMapping[str, Neighbours] = field(default_factory=dict[str, Neighbours])
+    memory: int | None = None
+
+
+def neighbours(space: Space, k: int, metric: str, *, tools: ClusterTools, step: Step = no_step) -> Neighbours:
+    """Return the exact graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself.
+
+    Asking for the largest k first saves building twice.
+    """
+    metric = "cosine" if metric == "cosine" else "euclidean"
+    k = min(k, len(space))
+    key = f"{space.key}-{metric}"
+    known = tools.graphs.get(key)
+    if known is None or known.k < k:
+        known = neighbour_graph(space.vectors, k, metric, candidates=tools.estimators.candidates, step=step)
+        tools.graphs[key] = known
+    return known.nearest(k)
+
+
+def shares(step: Step, begin: float, end: float) -> Step:
+    """Return the progress of a part of a stage, which lies between two shares of the whole.
+
+    >>> seen = []
+    >>> shares(seen.append, 0.5, 1.0)(0.5)
+    >>> seen
+    [0.75]
+    """
+    return lambda done: step(begin + (end - begin) * done)
+
+
+def drawn(seed: int | None) -> int:
+    """Return the seed, or a fresh one where none was given; the run records it."""
+    return secrets.randbelow(2**32) if seed is None else seed
