@@ -10,7 +10,9 @@ import numpy as np
 import psycopg
 import pytest
 
+from shoald.adapters.postgres.snapshots import SnapshotFiles
 from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
+from shoald.adapters.postgres.vector_reading import VectorReader
 from shoald.application.collection_documents import Import, Upsert
 from shoald.application.collections import BuiltIndex, publish_index_collection
 from shoald.application.document_vectors import IncomingDocument
@@ -208,3 +210,19 @@ def test_an_index_keeps_one_collection_whose_documents_are_its_chunks(world: Clu
         world.store(np.ones((1, 4), np.float32), collection=first)
     with pytest.raises(Conflict):
         world.use_cases.collections.delete(world.caller, first)
+
+
+@pytest.mark.parametrize("lacking", [["a"], ["c"], ["b"], ["a", "b", "c"]])
+def test_a_snapshot_holds_only_documents_that_have_the_vector(
+    world: ClusterWorld, postgres_database: str, data_dir: Path, lacking: list[str]
+) -> None:
+    collection_id = world.store(np.eye(3, dtype=np.float32), ids=["a", "b", "c"])
+    without = [IncomingDocument(one, {}, {}) for one in lacking]
+    world.use_cases.collection_documents.upsert(
+        world.caller, Upsert(namespace="default", collection="things", documents=without)
+    )
+    files = SnapshotFiles(data_dir / "snapshots", VectorReader(postgres_database))
+    snapshot = files.open(collection_id, "v", dimension=3, revision=2)
+    kept = [one for one in ("a", "b", "c") if one not in lacking]
+    assert [one.decode() for one in snapshot.ids] == kept
+    assert snapshot.vectors.tolist() == [np.eye(3)["abc".index(one)].tolist() for one in kept]

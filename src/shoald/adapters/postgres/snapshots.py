@@ -94,7 +94,8 @@ class SnapshotFiles:
             ids, revision = self._reader.read(collection_id, vector_name, allocate, step)
             order = np.argsort(ids, kind="stable")
             ids = np.ascontiguousarray(ids[order])
-            is_ordered = bool(np.array_equal(order, np.arange(len(order))))
+            # what was read may be published as it is when it is whole and in order
+            is_ordered = bool(np.array_equal(order, np.arange(len(made[0]))))
             vectors = made[0] if is_ordered else _permuted(made[0], order, in_order)
             sha256 = _content_hash(ids, vectors)
             self._publish(sha256, ids, as_read if is_ordered else in_order)
@@ -138,7 +139,7 @@ def _new_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
 
 
 def _permuted(vectors: npt.NDArray[np.float32], order: npt.NDArray[np.int64], path: Path) -> npt.NDArray[np.float32]:
-    out = _new_array(path, (vectors.shape[0], vectors.shape[1]))
+    out = _new_array(path, (len(order), vectors.shape[1]))
     for start in range(0, len(order), _BLOCK_ROWS):
         out[start : start + _BLOCK_ROWS] = vectors[order[start : start + _BLOCK_ROWS]]
     return out

@@ -11,11 +11,9 @@ import psycopg.sql
 
 from shoald.domain.failures import DataCorrupt, Unavailable
 
-_BATCH_BYTES = 4 << 20
-_COUNT = """
-SELECT (SELECT revision FROM collections WHERE collection_id = {collection}) AS revision,
-       (SELECT count(*) FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}) AS rows
-"""
+_BATCH_BYTES = 1 << 20
+# how many there can be is known without counting: a collection has at most one vector of a name for a document
+_MOST = "SELECT revision, document_count FROM collections WHERE collection_id = {collection}"
 # one table, no join, no order: whoever reads brings the rows into order
 _READ = "SELECT document_id, vector FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}"
 
@@ -31,21 +29,22 @@ class VectorReader:
     def read(
         self, collection_id: str, vector_name: str, allocate: AllocateRows, step: Callable[[float], None]
     ) -> tuple[npt.NDArray[np.bytes_], int]:
-        """Fill the array that `allocate(n)` gives, (n, d) float32; return the ids in the same order, and the revision.
+        """Fill the first rows of `allocate(most)`, a (most, d) float32 array; return their ids, and the revision.
 
-        Ids are UTF-8 bytes in no order. All of it is read in one transaction, which sees one moment.
+        Ids are UTF-8 bytes in no order; there are fewer than `most` where documents lack the vector. All of it is read
+        in one transaction, which sees one moment.
         """
         import adbc_driver_postgresql.dbapi as adbc
 
         try:
             with adbc.connect(self._database_url) as connection, connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                cursor.execute(_statement(_COUNT, collection_id, vector_name))
-                revision, rows = cursor.fetchone() or (None, 0)
-                ids = self._fill(cursor, _statement(_READ, collection_id, vector_name), allocate(rows), step)
+                cursor.execute(_statement(_MOST, collection_id, vector_name))
+                revision, most = cursor.fetchone() or (0, 0)
+                ids = self._fill(cursor, _statement(_READ, collection_id, vector_name), allocate(most), step)
         except (adbc.OperationalError, adbc.InterfaceError) as error:
             raise Unavailable("The database is not available; try again.") from error
-        return ids, revision or 0
+        return ids, revision
 
     def _fill(
         self, cursor: Any, statement: str, out: npt.NDArray[np.float32], step: Callable[[float], None]
