@@ -7,6 +7,7 @@ import type { CollectionService as clustersCollection } from "./shoal/clusters/v
 import type { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
+import type { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import type { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
 import type { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
@@ -26,6 +27,7 @@ export interface Shoal {
   clustersExecution: Client<typeof clustersExecution>;
   clustersNamespace: Client<typeof clustersNamespace>;
   clustersTask: Client<typeof clustersTask>;
+  ragArtifact: Client<typeof ragArtifact>;
   ragChunkSet: Client<typeof ragChunkSet>;
   ragDocument: Client<typeof ragDocument>;
   ragIndex: Client<typeof ragIndex>;

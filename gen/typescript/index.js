@@ -8,6 +8,7 @@ import { CollectionService as clustersCollection } from "./shoal/clusters/v1/col
 import { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
+import { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
 import { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
@@ -28,6 +29,7 @@ export function clients(transport) {
     clustersExecution: createClient(clustersExecution, transport),
     clustersNamespace: createClient(clustersNamespace, transport),
     clustersTask: createClient(clustersTask, transport),
+    ragArtifact: createClient(ragArtifact, transport),
     ragChunkSet: createClient(ragChunkSet, transport),
     ragDocument: createClient(ragDocument, transport),
     ragIndex: createClient(ragIndex, transport),

@@ -270,6 +270,12 @@ class MissingTargetId(BadRequest):
     code = "missing_target_id"
 
 
+class InvalidEnsembleSources(BadRequest):
+    """The sources of this ensemble cannot be fused."""
+
+    code = "invalid_ensemble_sources"
+
+
 class EmptyChunkSet(BadRequest):
     """The chunk set has no items."""
 

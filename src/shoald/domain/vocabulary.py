@@ -26,6 +26,7 @@ class JobType(StrEnum):
     CHUNK = "chunk"
     JOIN = "segment_sets_join"
     INDEX_BUILD = "index_build"
+    KEYWORD_INDEX = "keyword_index"
     CLUSTER_RUN = "engine_cluster_build"
 
 
@@ -67,6 +68,10 @@ class ChunkStrategy(StrEnum):
 
     RECURSIVE = "recursive"
     TOKEN = "token"  # noqa: S105 - a documented word, no secret
+    SENTENCE = "sentence"
+    REGEX = "regex"
+    MARKDOWN_TABLE = "markdown_table"
+    SEMANTIC = "semantic"
 
 
 class SegmentType(StrEnum):
@@ -85,6 +90,23 @@ class IndexProvider(StrEnum):
 
     QDRANT = "qdrant"
     FAISS = "faiss"
+    PGVECTOR = "pgvector"
+
+
+class IndexKind(StrEnum):
+    """How the vectors of a build are arranged for searching."""
+
+    AUTO = "auto"
+    FLAT = "flat"
+    HNSW = "hnsw"
+    IVF = "ivf"
+
+
+class IndexType(StrEnum):
+    """What a build embeds; other words are kept and mean the first."""
+
+    CHUNK_VECTORS = "chunk_vectors"
+    SEGMENT_VECTORS = "segment_vectors"
 
 
 class EmbeddingProvider(StrEnum):
@@ -109,6 +131,19 @@ class RetrievalStrategy(StrEnum):
 
     VECTOR = "vector"
     BM25 = "bm25"
+    REGEX = "regex"
+    FUZZY = "fuzzy"
+    ENSEMBLE = "ensemble"
+    RERANK = "rerank"
+    DUAL_STORAGE = "dual_storage"
+
+
+class IdKey(StrEnum):
+    """What `dual_storage` returns for the chunks that it found."""
+
+    SEGMENT = "segment_id"
+    ITEM = "item_id"
+    CHUNK_ITEM = "chunk_item_id"
 
 
 class SearchType(StrEnum):
@@ -117,6 +152,25 @@ class SearchType(StrEnum):
     SIMILARITY = "similarity"
     SIMILARITY_SCORE_THRESHOLD = "similarity_score_threshold"
     MMR = "mmr"
+
+
+class ArtifactKind(StrEnum):
+    """What a project's feed lists, and what can be soft-deleted."""
+
+    DOCUMENT = "document"
+    DOCUMENT_VERSION = "document_version"
+    SEGMENT_SET = "segment_set"
+    CHUNK_SET = "chunk_set"
+    INDEX = "index"
+    INDEX_BUILD = "index_build"
+    RETRIEVAL_RUN = "retrieval_run"
+
+
+class ArtifactAction(StrEnum):
+    """What can happen to an artifact as a whole."""
+
+    DELETED = "deleted"
+    RESTORED = "restored"
 
 
 class VectorMetric(StrEnum):

@@ -140,6 +140,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`"""
     ERROR_REASON_RERANKING_FAILURE: _ErrorReason.ValueType  # 58
     """INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
+    ERROR_REASON_INVALID_ENSEMBLE_SOURCES: _ErrorReason.ValueType  # 59
+    """INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The machine-readable reason of a failure. `ErrorInfo.reason` carries the name without its prefix under the domain `shoal`; JSON bodies carry
@@ -264,4 +266,6 @@ ERROR_REASON_EVALUATION_NOT_FOUND: ErrorReason.ValueType  # 57
 """NOT_FOUND, HTTP 404: `{"detail":{"code":"evaluation_not_found","message":"Evaluation not found.","detail":{},"hint":null}}`"""
 ERROR_REASON_RERANKING_FAILURE: ErrorReason.ValueType  # 58
 """INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
+ERROR_REASON_INVALID_ENSEMBLE_SOURCES: ErrorReason.ValueType  # 59
+"""INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

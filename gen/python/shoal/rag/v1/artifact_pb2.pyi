@@ -135,3 +135,58 @@ class ArtifactRestoration(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ArtifactRestoration: _TypeAlias = ArtifactRestoration  # noqa: Y015
+
+@_typing.final
+class ArtifactEvent(_message.Message):
+    """Says that an artifact was deleted or restored once. It is Shoal's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    ARTIFACT_KIND_FIELD_NUMBER: _builtins.int
+    ARTIFACT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """`deleted` or `restored`."""
+    artifact_kind: _builtins.str
+    """Kind of the artifact."""
+    artifact_id: _builtins.str
+    """Id of the artifact."""
+    reason: _builtins.str
+    """Why it was deleted, as the caller said; unset when no reason was given."""
+    actor: _builtins.str
+    """Name of the namespace in which the caller acted."""
+    request_id: _builtins.str
+    """Id of the request, as the header `x-request-id` of its answer has it; unset when it is not known."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it happened, in UTC."""
+
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        artifact_kind: _builtins.str = ...,
+        artifact_id: _builtins.str = ...,
+        reason: _builtins.str | None = ...,
+        actor: _builtins.str = ...,
+        request_id: _builtins.str | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_reason", b"_reason", "_request_id", b"_request_id", "created_at", b"created_at", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reason", b"_reason", "_request_id", b"_request_id", "action", b"action", "actor", b"actor", "artifact_id", b"artifact_id", "artifact_kind", b"artifact_kind", "created_at", b"created_at", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
+    _WhichOneofArgType__reason: _TypeAlias = _typing.Literal["_reason", b"_reason"]  # noqa: Y015
+    _WhichOneofReturnType__request_id: _TypeAlias = _typing.Literal["request_id"]  # noqa: Y015
+    _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reason) -> _WhichOneofReturnType__reason | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_id) -> _WhichOneofReturnType__request_id | None: ...
+
+Global___ArtifactEvent: _TypeAlias = ArtifactEvent  # noqa: Y015

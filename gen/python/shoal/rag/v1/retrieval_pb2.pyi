@@ -49,8 +49,8 @@ class RetrievalStrategy(_message.Message):
     the segments they came from returned.
     """
     k: _builtins.int
-    """Largest number of hits over all pages, from 1; unset means 10 (8 as a source of `ensemble`, 20 as the base of `rerank`). `vector` refuses
-    what would give more than 10,000 hits, by `mmr` 500. Of `vector` and `bm25`.
+    """Largest number of hits of `vector` and `bm25` over all pages, from 1; unset means 10 (for `bm25` 8 as a source of `ensemble`, 20 as the base
+    of `rerank`). `vector` refuses what would give more than 10,000 hits, by `mmr` 500.
     """
     search_type: _builtins.str
     """How `vector` chooses its hits, unset means `similarity`: `similarity` takes the k nearest; `similarity_score_threshold` the k nearest
@@ -80,7 +80,8 @@ class RetrievalStrategy(_message.Message):
     """
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetrievalStrategy]:
-        """Strategies whose hits `ensemble` fuses, each with its own fields, at most 10; any type but `rerank` and `dual_storage`. None: `bm25`, `regex`
+        """Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only
+        with an `id_key` that returns chunks. None: `bm25`, `regex`
         with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
         """
 

@@ -430,6 +430,13 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_RERANKING_FAILURE = 58;
    */
   RERANKING_FAILURE = 58,
+
+  /**
+   * INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`
+   *
+   * @generated from enum value: ERROR_REASON_INVALID_ENSEMBLE_SOURCES = 59;
+   */
+  INVALID_ENSEMBLE_SOURCES = 59,
 }
 
 /**

@@ -150,3 +150,65 @@ export declare type ArtifactRestoration = Message<"shoal.rag.v1.ArtifactRestorat
  */
 export declare const ArtifactRestorationSchema: GenMessage<ArtifactRestoration>;
 
+/**
+ * Says that an artifact was deleted or restored once. It is Shoal's own.
+ *
+ * @generated from message shoal.rag.v1.ArtifactEvent
+ */
+export declare type ArtifactEvent = Message<"shoal.rag.v1.ArtifactEvent"> & {
+  /**
+   * `deleted` or `restored`.
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * Kind of the artifact.
+   *
+   * @generated from field: string artifact_kind = 2;
+   */
+  artifactKind: string;
+
+  /**
+   * Id of the artifact.
+   *
+   * @generated from field: string artifact_id = 3;
+   */
+  artifactId: string;
+
+  /**
+   * Why it was deleted, as the caller said; unset when no reason was given.
+   *
+   * @generated from field: optional string reason = 4;
+   */
+  reason?: string | undefined;
+
+  /**
+   * Name of the namespace in which the caller acted.
+   *
+   * @generated from field: string actor = 5;
+   */
+  actor: string;
+
+  /**
+   * Id of the request, as the header `x-request-id` of its answer has it; unset when it is not known.
+   *
+   * @generated from field: optional string request_id = 6;
+   */
+  requestId?: string | undefined;
+
+  /**
+   * When it happened, in UTC.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 7;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.ArtifactEvent.
+ * Use `create(ArtifactEventSchema)` to create a new message.
+ */
+export declare const ArtifactEventSchema: GenMessage<ArtifactEvent>;
+

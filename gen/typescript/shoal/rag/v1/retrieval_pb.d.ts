@@ -31,8 +31,8 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   type?: string | undefined;
 
   /**
-   * Largest number of hits over all pages, from 1; unset means 10 (8 as a source of `ensemble`, 20 as the base of `rerank`). `vector` refuses
-   * what would give more than 10,000 hits, by `mmr` 500. Of `vector` and `bm25`.
+   * Largest number of hits of `vector` and `bm25` over all pages, from 1; unset means 10 (for `bm25` 8 as a source of `ensemble`, 20 as the base
+   * of `rerank`). `vector` refuses what would give more than 10,000 hits, by `mmr` 500.
    *
    * @generated from field: optional int32 k = 2;
    */
@@ -72,7 +72,8 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   threshold?: number | undefined;
 
   /**
-   * Strategies whose hits `ensemble` fuses, each with its own fields, at most 10; any type but `rerank` and `dual_storage`. None: `bm25`, `regex`
+   * Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only
+   * with an `id_key` that returns chunks. None: `bm25`, `regex`
    * with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
    *
    * @generated from field: repeated shoal.rag.v1.RetrievalStrategy sources = 7;

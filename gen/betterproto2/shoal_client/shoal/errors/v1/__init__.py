@@ -313,6 +313,11 @@ class ErrorReason(betterproto2.Enum):
     INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`
     """
 
+    INVALID_ENSEMBLE_SOURCES = 59
+    """
+    INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -375,6 +380,7 @@ class ErrorReason(betterproto2.Enum):
             56: "ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND",
             57: "ERROR_REASON_EVALUATION_NOT_FOUND",
             58: "ERROR_REASON_RERANKING_FAILURE",
+            59: "ERROR_REASON_INVALID_ENSEMBLE_SOURCES",
         }
 
     @classmethod
@@ -439,4 +445,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_RETRIEVAL_RUN_NOT_FOUND": 56,
             "ERROR_REASON_EVALUATION_NOT_FOUND": 57,
             "ERROR_REASON_RERANKING_FAILURE": 58,
+            "ERROR_REASON_INVALID_ENSEMBLE_SOURCES": 59,
         }
