@@ -16,6 +16,7 @@ from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
 from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
+from shoald.application.lineage import Lineage
 from shoald.application.namespaces import Namespaces
 from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
@@ -36,6 +37,7 @@ class UseCases:
     segmenting: Segmenting
     chunking: Chunking
     joining: Joining
+    lineage: Lineage
     indexes: Indexes
     index_building: IndexBuilding
     retrieving: Retrieving

@@ -59,8 +59,18 @@ class IndexStatus(StrEnum):
 class LoaderType(StrEnum):
     """How a document's bytes become segments."""
 
+    PDF = "pdf"
+    DOCX = "docx"
     CSV = "csv"
+    EXCEL = "excel"
     JSON = "json"
+    QA = "qa"
+    TABLE = "table"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    PPTX = "pptx"
+    EML = "eml"
 
 
 class ChunkStrategy(StrEnum):
@@ -192,7 +202,17 @@ class ClusteringMethod(StrEnum):
     """The clustering algorithms."""
 
     KMEANS = "kmeans"
+    DBSCAN = "dbscan"
     HDBSCAN = "hdbscan"
+    AGGLOMERATIVE = "agglomerative"
+    SPECTRAL = "spectral"
+    GAUSSIAN_MIXTURE = "gaussian_mixture"
+    MEAN_SHIFT = "mean_shift"
+    OPTICS = "optics"
+    LEIDEN = "leiden"
+    EVOC = "evoc"
+    ATTRIBUTE_BASED = "attribute_based"
+    AUTO = "auto"
 
 
 class PreprocessingMethod(StrEnum):
@@ -201,6 +221,7 @@ class PreprocessingMethod(StrEnum):
     NONE = "none"
     WHITENING = "whitening"
     UMAP = "umap"
+    TSNE = "tsne"
 
 
 class FilterOperator(StrEnum):
@@ -246,6 +267,7 @@ class MultiFeatureStrategy(StrEnum):
     """How several vectors of a document become one."""
 
     CONCATENATE = "concatenate"
+    INDEPENDENT = "independent"
     WEIGHTED = "weighted"
 
 
@@ -280,9 +302,42 @@ class LayoutMetric(StrEnum):
 
 
 class ReductionMethod(StrEnum):
-    """How vectors lose dimensions."""
+    """How a map is drawn."""
 
     UMAP = "umap"
+    TSNE = "tsne"
+    PCA = "pca"
+
+
+class StabilityEffort(StrEnum):
+    """How thoroughly it is measured whether groups come back."""
+
+    NONE = "none"
+    QUICK = "quick"
+    THOROUGH = "thorough"
+
+
+class WeightSearch(StrEnum):
+    """How weights of features are looked for."""
+
+    GRID_SEARCH = "grid_search"
+    BAYESIAN = "bayesian"
+
+
+class WeightMetric(StrEnum):
+    """What learned weights make best."""
+
+    SILHOUETTE = "silhouette"
+    DAVIES_BOULDIN = "davies_bouldin"
+    CALINSKI_HARABASZ = "calinski_harabasz"
+
+
+class Aggregation(StrEnum):
+    """How several values of one attribute become one."""
+
+    MOST_FREQUENT = "most_frequent"
+    FIRST = "first"
+    LAST = "last"
 
 
 class ExecutionMode(StrEnum):

@@ -31,6 +31,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.index_building import IndexBuilding
     from shoald.application.indexing import Indexes
     from shoald.application.joining import Joining
+    from shoald.application.lineage import Lineage
     from shoald.application.namespaces import Namespaces
     from shoald.application.projects import Projects
     from shoald.application.retrieval_runs import RetrievalRuns
@@ -54,8 +55,9 @@ def build_application(adapters: Adapters) -> UseCases:
             max_upload_bytes=settings.max_upload_bytes,
         ),
         segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
-        chunking=Chunking(open_unit_of_work=opens, jobs=jobs),
+        chunking=Chunking(open_unit_of_work=opens, jobs=jobs, embedding=adapters.sentence_embedding),
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
+        lineage=Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing),
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
         retrieving=retrieving,

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
+from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
 from shoald.adapters.postgres.tables.rag import chunk_items, chunk_sets, projects
 from shoald.domain.records.chunk_set import ChunkSet
@@ -61,7 +62,7 @@ class PostgresChunkSets(PostgresSetItems):
 
 
 def _visible() -> Select[Any]:
-    return select(chunk_sets).where(~chunk_sets.c.is_deleted)
+    return select(chunk_sets).where(visible(chunk_sets))
 
 
 def _values(chunk_set: ChunkSet) -> dict[str, Any]:

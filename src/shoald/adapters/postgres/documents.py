@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Text, any_, cast, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.tables.rag import document_versions, documents, projects
 from shoald.domain.records.document import Document, DocumentVersion
 
@@ -40,7 +41,7 @@ class PostgresDocuments:
         statement = (
             select(documents)
             .join(projects, projects.c.project_id == documents.c.project_id)
-            .where(documents.c.document_id == document_id, ~documents.c.is_deleted)
+            .where(documents.c.document_id == document_id, visible(documents))
             .where(projects.c.namespace_id == namespace_id)
         )
         row = self._connection.execute(statement).one_or_none()
@@ -50,7 +51,7 @@ class PostgresDocuments:
         """Read rows, newest first."""
         statement = (
             select(documents)
-            .where(documents.c.project_id == project_id, ~documents.c.is_deleted)
+            .where(documents.c.project_id == project_id, visible(documents))
             .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
             .offset(offset)
             .limit(limit)
@@ -86,7 +87,7 @@ class PostgresDocuments:
         """Read rows, newest first."""
         statement = (
             select(document_versions)
-            .where(document_versions.c.document_id == document_id, ~document_versions.c.is_deleted)
+            .where(document_versions.c.document_id == document_id, visible(document_versions))
             .order_by(document_versions.c.created_at.desc(), document_versions.c.version_id.desc())
             .offset(offset)
             .limit(limit)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from shoald.adapters.postgres.tables.rag import index_builds, indexes, projects
+from shoald.adapters.postgres.lineage import visible
+from shoald.adapters.postgres.tables.rag import index_builds, projects
 from shoald.domain.records.index import IndexBuild
 from shoald.domain.vocabulary import RunStatus
 
@@ -24,12 +25,11 @@ class PostgresIndexBuilds:
         self._connection.execute(insert(index_builds).values(**_values(build)))
 
     def get(self, build_id: str, *, namespace_id: str) -> IndexBuild | None:
-        """Read a row that is not deleted, of an index that is not."""
+        """Read a row that is not deleted, nor what it was made of."""
         statement = (
             select(index_builds)
-            .join(indexes, indexes.c.index_id == index_builds.c.index_id)
             .join(projects, projects.c.project_id == index_builds.c.project_id)
-            .where(index_builds.c.build_id == build_id, ~index_builds.c.is_deleted, ~indexes.c.is_deleted)
+            .where(index_builds.c.build_id == build_id, visible(index_builds))
             .where(projects.c.namespace_id == namespace_id)
         )
         row = self._connection.execute(statement).one_or_none()
@@ -39,7 +39,7 @@ class PostgresIndexBuilds:
         """Read rows, newest first."""
         statement = (
             select(index_builds)
-            .where(index_builds.c.index_id == index_id, ~index_builds.c.is_deleted)
+            .where(index_builds.c.index_id == index_id, visible(index_builds))
             .order_by(index_builds.c.created_at.desc(), index_builds.c.build_id.desc())
             .offset(offset)
             .limit(limit)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, select, text, update
 
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
 from shoald.adapters.postgres.tables.rag import document_versions, documents, projects, segment_items, segment_sets
 from shoald.domain.json_types import JsonObject
@@ -82,7 +83,7 @@ class PostgresSegmentSets(PostgresSetItems):
             .join(document_versions, versions.version_id == segment_sets.c.document_version_id)
             .join(documents, documents.c.document_id == versions.document_id)
             .where(segment_sets.c.project_id == project_id, segment_sets.c.is_active)
-            .where(versions.is_active, ~versions.is_deleted, ~documents.c.is_deleted)
+            .where(versions.is_active)
             .order_by(documents.c.created_at, documents.c.document_id)
         )
         return [_record(row) for row in self._connection.execute(statement)]
@@ -101,7 +102,7 @@ class PostgresSegmentSets(PostgresSetItems):
 
 
 def _visible() -> Select[Any]:
-    return select(segment_sets).where(~segment_sets.c.is_deleted)
+    return select(segment_sets).where(visible(segment_sets))
 
 
 def _newest_first(statement: Select[Any]) -> Select[Any]:

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine
 
+from shoald.adapters.postgres.artifacts import PostgresArtifacts
 from shoald.adapters.postgres.chunk_sets import PostgresChunkSets
 from shoald.adapters.postgres.cluster_runs import PostgresClusterRuns
 from shoald.adapters.postgres.clusters import PostgresClusters
@@ -45,6 +46,7 @@ class PostgresUnitOfWork:
     def _attach(self, connection: Connection) -> None:
         self.projects: repositories.ProjectRepository = PostgresProjects(connection)
         self.documents: repositories.DocumentRepository = PostgresDocuments(connection)
+        self.artifacts: repositories.ArtifactRepository = PostgresArtifacts(connection)
         self.segment_sets: repositories.SegmentSetRepository = PostgresSegmentSets(connection)
         self.chunk_sets: repositories.ChunkSetRepository = PostgresChunkSets(connection)
         self.indexes: repositories.IndexRepository = PostgresIndexes(connection)

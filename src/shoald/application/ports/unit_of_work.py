@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from shoald.application.ports.repositories import (
+        ArtifactRepository,
         ChunkSetRepository,
         ClusterRepository,
         ClusterRunRepository,
@@ -30,6 +31,7 @@ class UnitOfWork(Protocol):
     namespaces: NamespaceRepository
     projects: ProjectRepository
     documents: DocumentRepository
+    artifacts: ArtifactRepository
     segment_sets: SegmentSetRepository
     chunk_sets: ChunkSetRepository
     indexes: IndexRepository

@@ -24,6 +24,8 @@ from shoal.clusters.v1 import (
     task_service_pb2,
     task_service_pb2_grpc,
 )
+from shoal.rag.v1 import artifact_service_pb2 as rag_artifact_service_pb2
+from shoal.rag.v1 import artifact_service_pb2_grpc as rag_artifact_service_pb2_grpc
 from shoal.rag.v1 import (
     chunk_set_service_pb2,
     chunk_set_service_pb2_grpc,
@@ -52,6 +54,7 @@ from shoald.transport.servicers.clusters.collections import CollectionServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
+from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
 from shoald.transport.servicers.rag.documents import DocumentServicer
 from shoald.transport.servicers.rag.indexes import IndexServicer
@@ -115,6 +118,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         retrieval_run_service_pb2.DESCRIPTOR.services_by_name["RetrievalRunService"],
         retrieval_run_service_pb2_grpc.add_RetrievalRunServiceServicer_to_server,
         lambda use_cases: RetrievalRunServicer(use_cases.access, use_cases.retrieval_runs),
+    ),
+    Registration(
+        rag_artifact_service_pb2.DESCRIPTOR.services_by_name["ArtifactService"],
+        rag_artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
+        lambda use_cases: RagArtifactServicer(use_cases.access, use_cases.lineage),
     ),
     Registration(
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],

@@ -25,6 +25,7 @@ may_wait: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOption
 json_message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
 """Names the message whose JSON a stream of HttpBody carries, for answers that have no bound."""
 streamed_http: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _http_pb2.HttpRule]
-"""Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
-protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+"""Binds a call that takes a stream to a path with variables, or a DELETE that takes a body, as `google.api.http` does for other calls. It is
+an option of its own because protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it
+as `google.api.http`.
 """

@@ -42,8 +42,9 @@ export declare const may_wait: GenExtension<MethodOptions, boolean>;
 export declare const json_message: GenExtension<MethodOptions, string>;
 
 /**
- * Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
- * protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+ * Binds a call that takes a stream to a path with variables, or a DELETE that takes a body, as `google.api.http` does for other calls. It is
+ * an option of its own because protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it
+ * as `google.api.http`.
  *
  * @generated from extension: optional google.api.HttpRule streamed_http = 50105;
  */

@@ -47,8 +47,9 @@ export const json_message = /*@__PURE__*/
   extDesc(file_shoal_options_v1_options, 3);
 
 /**
- * Binds a call that takes a stream to a path with variables, as `google.api.http` does for other calls. It is an option of its own because
- * protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it as `google.api.http`.
+ * Binds a call that takes a stream to a path with variables, or a DELETE that takes a body, as `google.api.http` does for other calls. It is
+ * an option of its own because protoc-gen-grpc-gateway refuses the whole file when `google.api.http` does that; Envoy's descriptors carry it
+ * as `google.api.http`.
  *
  * @generated from extension: optional google.api.HttpRule streamed_http = 50105;
  */

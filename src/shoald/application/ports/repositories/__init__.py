@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shoald.application.ports.repositories.artifacts import ArtifactRepository
 from shoald.application.ports.repositories.chunk_sets import ChunkSetRepository
 from shoald.application.ports.repositories.cluster_runs import ClusterRunRepository
 from shoald.application.ports.repositories.clusters import ClusterRepository
@@ -18,6 +19,7 @@ from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRep
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
 
 __all__ = [
+    "ArtifactRepository",
     "ChunkSetRepository",
     "ClusterRepository",
     "ClusterRunRepository",

@@ -1,1 +1,13 @@
 -- Takes back, last made first.
+
+DROP TABLE artifact_events;
+DROP TRIGGER retrieval_runs_are_numbered ON retrieval_runs;
+DROP TRIGGER index_builds_are_numbered ON index_builds;
+DROP TRIGGER indexes_are_numbered ON indexes;
+DROP TRIGGER chunk_sets_are_numbered ON chunk_sets;
+DROP TRIGGER segment_sets_are_numbered ON segment_sets;
+DROP TRIGGER document_versions_are_numbered ON document_versions;
+DROP TRIGGER documents_are_numbered ON documents;
+DROP FUNCTION artifacts_are_numbered;
+DROP TABLE artifacts;
+DROP TABLE artifact_feeds;
