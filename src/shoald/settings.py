@@ -154,6 +154,21 @@ class Settings(BaseSettings):
         default="text-embedding-3-small", description="Its model where a request names none."
     )
 
+    # reranking
+    reranker_folder: Path | None = Field(
+        default=None,
+        description="Folder of reranking models: `model.onnx` and `tokenizer.json` in a folder of the model's name.",
+    )
+    reranker_url: str | None = Field(
+        default=None,
+        description="Base URL of a `/rerank` endpoint, asked for the models that are not in the folder; unset: none.",
+    )
+    reranker_kind: Literal["openai", "cohere", "tei"] = Field(
+        default="openai",
+        description="Its kind: `openai` (OpenAI-compatible servers), `cohere`, or `tei` (Text Embeddings Inference).",
+    )
+    reranker_api_key: SecretStr | None = Field(default=None, description="Its key; unset: it needs none.")
+
     # identity and secrets
     default_namespace: str = Field(default="default", description="Namespace of callers who name none.")
     signing_secret: SecretStr | None = Field(

@@ -23,6 +23,7 @@ from shoald.wiring.vector_indexes import ConfiguredVectorIndexes
 
 if TYPE_CHECKING:
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.adapters.rerankers.configured import ConfiguredRerankers
     from shoald.application.cluster_inputs import ClusterInputs
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.embedding import EmbedTexts
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.ports.vector_index import VectorIndexes
     from shoald.application.searching import Searches
+    from shoald.application.sentence_embedding import SentenceEmbedding
 
 _WORKER_IDLE_SECONDS = 600.0
 
@@ -162,6 +164,24 @@ class Adapters:
         return embedders
 
     @cached_property
+    def rerankers(self) -> ConfiguredRerankers:
+        """Everyone who scores passages against a query."""
+        from shoald.adapters.rerankers.configured import ConfiguredRerankers
+        from shoald.adapters.rerankers.endpoint import RerankEndpoint
+
+        settings, endpoint = self.settings, None
+        if settings.reranker_url:
+            key = settings.reranker_api_key
+            endpoint = RerankEndpoint(
+                base_url=settings.reranker_url,
+                kind=settings.reranker_kind,
+                api_key=key.get_secret_value() if key else None,
+            )
+        rerankers = ConfiguredRerankers(folder=settings.reranker_folder, endpoint=endpoint)
+        self.on_close.callback(rerankers.close)
+        return rerankers
+
+    @cached_property
     def signing_secret(self) -> bytes:
         """The key of download links and sealed cursors."""
         from shoald.adapters.object_store.link_secret import read_or_make_secret
@@ -194,12 +214,14 @@ class Adapters:
         from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
         from shoald.domain.vocabulary import LoaderType
 
-        settings, loaders = self.settings, "shoald.adapters.document_loaders"
+        settings = self.settings
+        # a loader's module has its word for a name
+        parsers = {kind: Parser(function=f"shoald.adapters.document_loaders.{kind}:load") for kind in LoaderType}
+        programs = {"jq_seconds": settings.jq_seconds}
+        parsers[LoaderType.JSON] = replace(parsers[LoaderType.JSON], options=programs, clocked="jq_schema")
+        parsers[LoaderType.DOCX] = replace(parsers[LoaderType.DOCX], clocked="regex_patterns")
         loader = ParserChildLoader(
-            parsers={
-                LoaderType.CSV: Parser(function=f"{loaders}.csv:load"),
-                LoaderType.JSON: Parser(function=f"{loaders}.json:load", options={"jq_seconds": settings.jq_seconds}),
-            },
+            parsers=parsers,
             limits=ParserLimits(
                 memory_bytes=settings.loader_memory_mib * MIB,
                 stall_seconds=settings.loader_stall_seconds,
@@ -267,6 +289,13 @@ class Adapters:
         from shoald.application.embedding import EmbedTexts
 
         return EmbedTexts(open_unit_of_work=self.open_unit_of_work)
+
+    @cached_property
+    def sentence_embedding(self) -> SentenceEmbedding:
+        """Who embeds sentences for semantic chunks."""
+        from shoald.application.sentence_embedding import SentenceEmbedding
+
+        return SentenceEmbedding(embedders=self.embedders, embed_texts=self.embed_texts)
 
     @cached_property
     def searches(self) -> Searches:

