@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from shoald.application.projects import visible_project
 from shoald.application.retrieving import Retrieving, request_of_params
 from shoald.application.whole_lists import Listed, ListRange, read_list
-from shoald.domain.failures import RetrievalRunNotFound
+from shoald.domain.failures import ArtifactNotFound, RetrievalRunNotFound
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.retrieval.comparison import Comparison, RankedHit, compare
+from shoald.domain.vocabulary import ArtifactKind
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
+    from shoald.application.lineage import Lineage
     from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 
 
@@ -30,8 +32,9 @@ class ComparedRuns:
 class RetrievalRuns:
     """Reads, deletes, repeats and compares the stored retrievals of the caller's namespace."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, retrieving: Retrieving) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, retrieving: Retrieving, lineage: Lineage) -> None:
         self._open_unit_of_work = open_unit_of_work
+        self._lineage = lineage
         self._retrieving = retrieving
 
     def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[RetrievalRun]:
@@ -49,11 +52,10 @@ class RetrievalRuns:
 
     def delete(self, caller: Caller, run_id: str) -> None:
         """Mark a run as deleted; raises `RetrievalRunNotFound`, also when it was before."""
-        with self._open_unit_of_work() as uow:
-            visible_run(uow, caller, run_id)
-            if not uow.retrieval_runs.delete(run_id):
-                raise RetrievalRunNotFound(detail={"run_id": run_id})
-            uow.commit()
+        try:
+            self._lineage.delete(caller, run_id, kind=ArtifactKind.RETRIEVAL_RUN)
+        except ArtifactNotFound as error:
+            raise RetrievalRunNotFound(detail={"run_id": run_id}) from error
 
     def repeat(self, caller: Caller, run_id: str, *, target_id: str | None = None) -> ComparedRuns:
         """Ask what a run asked once more, store the answer as another run, and compare the two.

@@ -44,6 +44,7 @@ def build_application(adapters: Adapters) -> UseCases:
     settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
     cursors = adapters.page_cursors
     retrieving = Retrieving(open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches)
+    lineage = Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing)
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
@@ -57,11 +58,11 @@ def build_application(adapters: Adapters) -> UseCases:
         segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
         chunking=Chunking(open_unit_of_work=opens, jobs=jobs, embedding=adapters.sentence_embedding),
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
-        lineage=Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing),
+        lineage=lineage,
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
         retrieving=retrieving,
-        retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving),
+        retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),

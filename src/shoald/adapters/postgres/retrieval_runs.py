@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select
 
+from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.tables.rag import projects, retrieval_runs
 from shoald.domain.records.retrieval_run import RetrievalRun
 
@@ -42,7 +43,7 @@ class PostgresRetrievalRuns:
             .join(projects, projects.c.project_id == retrieval_runs.c.project_id)
             .where(
                 retrieval_runs.c.run_id == run_id,
-                ~retrieval_runs.c.is_deleted,
+                visible(retrieval_runs),
                 projects.c.namespace_id == namespace_id,
             )
         )
@@ -53,21 +54,12 @@ class PostgresRetrievalRuns:
         """Read rows, newest first."""
         statement = (
             select(retrieval_runs)
-            .where(retrieval_runs.c.project_id == project_id, ~retrieval_runs.c.is_deleted)
+            .where(retrieval_runs.c.project_id == project_id, visible(retrieval_runs))
             .order_by(retrieval_runs.c.created_at.desc(), retrieval_runs.c.run_id.desc())
             .offset(offset)
             .limit(limit)
         )
         return [_record(row) for row in self._connection.execute(statement)]
-
-    def delete(self, run_id: str) -> bool:
-        """Mark a row; the second of two who do it at once finds it marked."""
-        statement = (
-            update(retrieval_runs)
-            .where(retrieval_runs.c.run_id == run_id, ~retrieval_runs.c.is_deleted)
-            .values(is_deleted=True)
-        )
-        return self._connection.execute(statement).rowcount == 1
 
 
 def _record(row: Row[Any]) -> RetrievalRun:

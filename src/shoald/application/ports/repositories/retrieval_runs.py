@@ -22,7 +22,3 @@ class RetrievalRunRepository(Protocol):
     def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[RetrievalRun]:
         """Return the retrievals of a project, newest first, ties by id."""
         ...
-
-    def delete(self, run_id: str) -> bool:
-        """Mark a retrieval as deleted; say whether there was one that was not."""
-        ...
