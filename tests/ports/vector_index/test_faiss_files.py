@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shoald.adapters.faiss import index_files
-from shoald.adapters.faiss.index_files import has_gpu
+from shoald.adapters.faiss import building
+from shoald.adapters.faiss.index_files import has_gpu, write_index
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
 from shoald.adapters.object_store.local import LocalObjectStore
 from shoald.adapters.object_store.s3 import S3Location, S3ObjectStore
 from shoald.domain.failures import DataCorrupt, InvalidIndexConfig, MissingFaissArtifact, StorageFull
+from shoald.domain.index_config import IndexShape
 from shoald.domain.json_types import JsonObject
 
 _BUILDER = """
@@ -58,7 +59,7 @@ def _file(root: Path, manifest: JsonObject) -> Path:
 
 @pytest.mark.parametrize("lists", [False, True])
 def test_every_flipped_bit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lists: bool) -> None:
-    monkeypatch.setattr(index_files, "EXACT_UP_TO", 100 if lists else 10_000)
+    monkeypatch.setattr(building, "EXACT_UP_TO", 100 if lists else 10_000)
     manifest = _build(FaissVectorIndex(LocalObjectStore(tmp_path)), 1_000)
     assert manifest["kind"] == ("ivf" if lists else "flat")
     path = _file(tmp_path, manifest)
@@ -95,7 +96,7 @@ def test_bytes_that_are_no_index_are_refused_though_their_hash_is_right(tmp_path
 def test_many_rows_are_found_through_lists_with_the_recall_that_the_manifest_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(building, "EXACT_UP_TO", 1_000)
     index = FaissVectorIndex(LocalObjectStore(tmp_path))
     rows = _rows(5_000, 32)
     manifest = index.build("b", ["x"] * 5_000, rows, attempt=1, config={}, progress=lambda _part: None)
@@ -114,7 +115,7 @@ def test_many_rows_are_found_through_lists_with_the_recall_that_the_manifest_say
 def test_a_search_for_many_looks_into_as_many_lists_as_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(building, "EXACT_UP_TO", 1_000)
     index = FaissVectorIndex(LocalObjectStore(tmp_path))
     rows = _rows(5_000, 32)
     manifest = index.build("b", ["x"] * 5_000, rows, attempt=1, config={}, progress=lambda _part: None)
@@ -139,7 +140,7 @@ def test_a_file_in_s3_is_searched_elsewhere_and_goes_on_when_its_copy_is_gone(
 
 
 def test_exact_may_be_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_files, "EXACT_UP_TO", 10)
+    monkeypatch.setattr(building, "EXACT_UP_TO", 10)
     index = FaissVectorIndex(LocalObjectStore(tmp_path))
     assert _build(index, 1_000, exact=True)["kind"] == "flat"
     with pytest.raises(InvalidIndexConfig, match="exact"):
@@ -191,15 +192,15 @@ def test_a_killed_build_leaves_whole_files_only(tmp_path: Path, kills: int) -> N
 def _whole_file() -> bytes:
     pieces: list[bytes] = []
     rows = np.eye(512, dtype=np.float32).repeat(8, axis=0)
-    built = index_files.build_index(rows, exact=True, gpu=False, progress=lambda _part: None)
-    index_files.write_index(built.index, pieces.append)
+    built = building.build_index(rows, IndexShape(), gpu=False, progress=lambda _part: None)
+    write_index(built.index, pieces.append)
     return b"".join(pieces)
 
 
 @pytest.mark.gpu
 def test_a_gpu_builds_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_gpu()
-    monkeypatch.setattr(index_files, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(building, "EXACT_UP_TO", 1_000)
     rows = _rows(20_000, 64)
     on_gpu = FaissVectorIndex(LocalObjectStore(tmp_path), use_gpu=True)
     on_cpu = FaissVectorIndex(LocalObjectStore(tmp_path))

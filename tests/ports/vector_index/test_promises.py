@@ -56,6 +56,38 @@ def test_hits_are_those_of_brute_force(index: VectorIndex, n: int, d: int) -> No
         assert_same(index, manifest, rows, query, 10)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_only_what_is_allowed_is_found_and_all_of_it(index: VectorIndex, share: float) -> None:
+    rows = unit_rows(1_500, 32)
+    manifest = build(index, rows)
+    chance = np.random.default_rng(3)
+    for query in unit_rows(3, 32, seed=1):
+        allowed = np.flatnonzero(chance.random(len(rows)) < share)
+        farthest = np.sort(np.argsort(rows @ query)[: len(allowed)])
+        for some in (allowed, farthest):
+            for k in (10, len(some) + 5):
+                assert_same_among(index, manifest, rows, query, some, k)
+
+
+def assert_same_among(
+    index: VectorIndex, manifest: JsonObject, rows: Rows, query: Rows, allowed: npt.NDArray[np.int64], k: int
+) -> None:
+    hits, vectors = index.search(manifest, query, k=k, allowed=allowed, with_vectors=True)
+    expected = [(int(allowed[row]), score) for row, score in brute_force(rows[allowed], query, k)]
+    assert [hit.position for hit in hits] == [position for position, _ in expected]
+    np.testing.assert_allclose([hit.score for hit in hits], [score for _, score in expected], atol=1e-5)
+    assert vectors is not None
+    np.testing.assert_allclose(vectors, rows[[hit.position for hit in hits]], atol=1e-6)
+
+
+def test_nothing_allowed_is_nothing_found(index: VectorIndex) -> None:
+    rows = unit_rows(20, 8)
+    hits, vectors = index.search(build(index, rows), rows[0], k=5, allowed=np.empty(0, np.int64), with_vectors=True)
+    assert hits == []
+    assert vectors is not None
+    assert vectors.shape == (0, 8)
+
+
 def test_more_than_there_are_gives_all(index: VectorIndex) -> None:
     rows = unit_rows(7, 8)
     assert_same(index, build(index, rows), rows, rows[3], 1000)

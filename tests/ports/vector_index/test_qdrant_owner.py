@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import numpy as np
@@ -172,8 +173,11 @@ def test_what_is_not_served_is_refused_by_name(qdrant_owner: OwnerProcess) -> No
     with closing(_client(qdrant_owner)) as client:
         client.create_collection("served", models.VectorParams(size=2, distance=models.Distance.COSINE))
         only_a = models.Filter(must=[models.HasIdCondition(has_id=[1])])
+        by_field = models.Filter(must=[models.FieldCondition(key="a", match=models.MatchValue(value=1))])
+        should = models.Filter(should=[models.HasIdCondition(has_id=[1])])
         refused: dict[str, Callable[[], object]] = {
-            "QueryPoints.filter": lambda: client.query_points("served", query=[1.0, 0.0], query_filter=only_a),
+            "Condition.field": lambda: client.query_points("served", query=[1.0, 0.0], query_filter=by_field),
+            "Filter.should": lambda: client.query_points("served", query=[1.0, 0.0], query_filter=should),
             "CountPoints.filter": lambda: client.count("served", count_filter=only_a),
             "VectorParams.distance": lambda: client.create_collection(
                 "d", models.VectorParams(size=2, distance=models.Distance.MANHATTAN)
@@ -237,9 +241,27 @@ def test_a_wished_name_is_a_part_of_the_name_only(qdrant_owner: OwnerProcess) ->
         wished = {"collection_name": "../my notes/ü"}
         manifest = index.build("b1", ["x"] * 300, _ROWS, attempt=2, config=wished, progress=_nothing)
         assert manifest["collection_name"] == "shoal__my_notes__b1_a2"
-        for config in ({"collection_name": 5}, {"exact": "yes"}):
+        for config in ({"collection_name": 5}, {"exact": "yes"}, {"kind": "ivf"}, {"ivf_lists": 4}):
             with pytest.raises(InvalidIndexConfig):
                 index.build("b2", ["x"] * 300, _ROWS, attempt=1, config=config, progress=_nothing)
+
+
+def test_a_name_that_a_build_wrote_is_no_wish_for_that_collection(qdrant_owner: OwnerProcess) -> None:
+    with closing(QdrantVectorIndex(qdrant_owner.url)) as index:
+        first, second = str(uuid4()), str(uuid4())
+        one = index.build(first, ["x"] * 300, _ROWS, attempt=1, config={"collection_name": "notes"}, progress=_nothing)
+        two = index.build(second, ["x"] * 300, _ROWS[::-1].copy(), attempt=1, config=one, progress=_nothing)
+        assert two["collection_name"] == f"shoal_notes_{second}_a1"
+        assert index.search(one, _ROWS[7], k=1)[0][0].position == 7
+        assert index.search(two, _ROWS[7], k=1)[0][0].position == 292
+
+
+def test_only_collections_of_builds_are_named(owner: OwnerProcess) -> None:
+    with closing(QdrantVectorIndex(owner.url)) as index, closing(_client(owner)) as client:
+        for name in ("somebody_elses", "shoal_notes"):
+            client.create_collection(name, models.VectorParams(size=2, distance=models.Distance.COSINE))
+        built = index.build(str(uuid4()), ["x"] * 300, _ROWS, attempt=1, config={}, progress=_nothing)
+        assert list(index.stored()) == [{"collection_name": built["collection_name"]}]
 
 
 def test_points_carry_their_items_ids(qdrant_owner: OwnerProcess) -> None:

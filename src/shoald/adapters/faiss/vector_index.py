@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from shoald.adapters.faiss.index_files import build_index, has_gpu, load_faiss, map_index, write_index
+from shoald.adapters.faiss.building import build_index
+from shoald.adapters.faiss.index_files import has_gpu, load_faiss, map_index, write_index
+from shoald.adapters.faiss.opened_index import OpenedIndex
 from shoald.application.keyed_locks import KeyedLocks
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.vector_index import VectorHit
@@ -21,35 +21,17 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
 
 _FILE = "index.faiss"
-_MOST_ON_GPU = 2048  # FAISS's own limit for k on CUDA
-_SPREAD = 4  # a search for many looks into lists that hold so many times as many
-
-
-@dataclass
-class _Opened:
-    """One mapped index; `searching` answers queries (a copy on the GPU, or the same), `mapped` gives rows back."""
-
-    mapped: Any
-    searching: Any
-    alone: threading.Lock | None
-    resources: Any = field(repr=False)
-
-    def lists_for(self, m: int) -> int | None:
-        """Return how many lists hold the m nearest, None where those of any search do, or where there are no lists."""
-        lists = getattr(self.mapped, "nlist", 0)
-        holding = min(lists, -(-_SPREAD * m * lists // max(1, self.mapped.ntotal)))
-        return holding if holding > getattr(self.mapped, "nprobe", 0) else None
 
 
 class FaissVectorIndex:
-    """Builds and searches FAISS files; the config option `exact: true` compares all rows whatever their number."""
+    """Builds and searches FAISS files of every kind: `flat`, `hnsw`, `ivf`, or the one that suits their number."""
 
     def __init__(self, objects: ObjectStore, *, use_gpu: bool = False, most_open: int = 16) -> None:
         load_faiss()
         self._objects = objects
         self._gpu = use_gpu and has_gpu()
         self._most_open = most_open
-        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._opened: OrderedDict[str, OpenedIndex] = OrderedDict()
         self._lock = threading.Lock()
         self._opening = KeyedLocks()
 
@@ -66,8 +48,8 @@ class FaissVectorIndex:
         """Write the index under a key of this attempt's own; it is found through the manifest only."""
         if len(ids) != len(vectors):
             raise ValueError("as many ids as vectors")
-        exact = read_config(config).exact
-        built = build_index(vectors, exact=exact, gpu=self._gpu, progress=lambda part: progress(0.9 * part))
+        shape = read_config(config).shape
+        built = build_index(vectors, shape, gpu=self._gpu, progress=lambda part: progress(0.9 * part))
         folder = f"builds/{build_id}/a{attempt}"
         with self._objects.open_writer() as writer:
             write_index(built.index, writer.write)
@@ -79,22 +61,29 @@ class FaissVectorIndex:
             "dimension": vectors.shape[1],
             "metric": "cosine",
             "kind": built.kind,
-            "probes": built.probes,
+            "effort": built.effort,
             "measured_recall": round(built.recall, 4),
+            **built.numbers,
             "backend": built.backend,
             "faiss_local_dir": self._objects.uri(folder),
             "object": {"key": stored.key, "sha256": stored.sha256, "bytes": stored.size},
         }
 
     def search(
-        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+        self,
+        manifest: JsonObject,
+        query: npt.NDArray[np.float32],
+        *,
+        k: int,
+        with_vectors: bool = False,
+        allowed: npt.NDArray[np.int64] | None = None,
     ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
         """Search on the calling thread alone: a server answers many queries at once."""
         if query.shape != (manifest["dimension"],):
             raise InvalidIndexConfig(
                 f"The query has {query.size} dimensions, the index {manifest['dimension']}: was the embedder changed?"
             )
-        n = int(manifest["vectors"])
+        n = int(manifest["vectors"]) if allowed is None else len(allowed)
         if k < 1 or not n:
             return [], np.empty((0, query.size), np.float32) if with_vectors else None
         load_faiss().omp_set_num_threads(1)
@@ -102,8 +91,7 @@ class FaissVectorIndex:
         row = np.ascontiguousarray(query, np.float32)[None, :]
 
         def fetch(m: int) -> Candidates:
-            positions = _positions(opened, row, m)
-            return positions, opened.mapped.reconstruct_batch(positions)
+            return opened.fetch(row, m) if allowed is None else opened.fetch_among(row, allowed, m)
 
         positions, scores, rows = nearest(query, fetch, k=k, n=n)
         hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
@@ -115,7 +103,7 @@ class FaissVectorIndex:
             self._opened.pop(_name(manifest), None)
         self._objects.delete(manifest["object"]["key"])
 
-    def _open(self, manifest: JsonObject) -> _Opened:
+    def _open(self, manifest: JsonObject) -> OpenedIndex:
         name = _name(manifest)
         known = self._known(name)
         if known is not None:
@@ -128,54 +116,36 @@ class FaissVectorIndex:
                 self._keep(name, known)
         return known
 
-    def _known(self, name: str) -> _Opened | None:
+    def _known(self, name: str) -> OpenedIndex | None:
         with self._lock:
             known = self._opened.get(name)
             if known is not None:
                 self._opened.move_to_end(name)
             return known
 
-    def _keep(self, name: str, opened: _Opened) -> None:
+    def _keep(self, name: str, opened: OpenedIndex) -> None:
         with self._lock:
             self._opened[name] = opened
             while len(self._opened) > self._most_open:
                 self._opened.popitem(last=False)
 
-    def _read(self, manifest: JsonObject) -> _Opened:
+    def _read(self, manifest: JsonObject) -> OpenedIndex:
         stored = manifest["object"]
         try:
             with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
-                mapped = map_index(path, probes=int(manifest["probes"]))
+                mapped = map_index(path, effort=_effort(manifest))
         except ArtifactNotFound as error:
             raise MissingFaissArtifact(detail={"key": stored["key"]}) from error
         if not self._gpu:
-            return _Opened(mapped, mapped, None, None)
+            return OpenedIndex(mapped, mapped)
         faiss = load_faiss()
         resources = faiss.StandardGpuResources()
-        return _Opened(mapped, faiss.index_cpu_to_gpu(resources, 0, mapped), threading.Lock(), resources)
+        return OpenedIndex(mapped, faiss.index_cpu_to_gpu(resources, 0, mapped), threading.Lock(), resources)
 
 
-def _positions(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
-    """Return the m nearest; a GPU takes one search at a time."""
-    lists = opened.lists_for(m)
-    kept = _looked_into(opened, row, m, lists) if lists else _usual(opened, row, m)
-    return kept if len(kept) == m else _looked_into(opened, row, m, opened.mapped.nlist)
-
-
-def _usual(opened: _Opened, row: npt.NDArray[np.float32], m: int) -> npt.NDArray[np.int64]:
-    if opened.alone is None or m > _MOST_ON_GPU:
-        return _kept(opened.mapped.search(row, m))
-    with opened.alone:
-        return _kept(opened.searching.search(row, m))
-
-
-def _looked_into(opened: _Opened, row: npt.NDArray[np.float32], m: int, lists: int) -> npt.NDArray[np.int64]:
-    return _kept(opened.mapped.search(row, m, params=load_faiss().SearchParametersIVF(nprobe=lists)))
-
-
-def _kept(answer: Any) -> npt.NDArray[np.int64]:
-    positions: npt.NDArray[np.int64] = answer[1][0]
-    return positions[positions >= 0]
+def _effort(manifest: JsonObject) -> int:
+    # `probes` is the word of builds made before there were graphs
+    return int(manifest["effort"] if "effort" in manifest else manifest["probes"])
 
 
 def _name(manifest: JsonObject) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +18,16 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
 from shoald.application.ports.vector_index import VectorHit
 from shoald.domain.failures import Broken, DataCorrupt, Failure, InvalidIndexConfig, StorageFull, Unavailable
-from shoald.domain.index_config import read_config
+from shoald.domain.index_config import IndexShape, build_of, read_config, refuse_kind, storage_name
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
+from shoald.domain.vocabulary import IndexKind
 
 _Answer = TypeVar("_Answer")
 _EXACT_UP_TO = 100_000
+_KINDS = (IndexKind.AUTO, IndexKind.FLAT, IndexKind.HNSW)
+_DENSE = 0.1  # where so large a share is allowed, the nearest of all are asked for, and sorted out here
+_MORE_ROUNDS = 3
 _WIDE_SEARCH = 128
 _BATCH_BYTES = 2 << 20
 _LARGEST_BATCH = 512
@@ -41,8 +44,9 @@ class QdrantVectorIndex:
     """Builds and searches collections of one Qdrant.
 
     Point ids are positions, so equal scores can be ordered; each point's payload holds its item's id, for people who
-    look into their Qdrant. The option `collection_name` becomes part of the name, which is never the caller's alone;
-    `exact: true` compares all points whatever their number.
+    look into their Qdrant. The option `collection_name` becomes part of the name, which is never the caller's alone.
+    A server makes graphs as it sees fit: the kind `flat` is never searched through them, `hnsw` always. The owner
+    process has none, and compares all.
     """
 
     def __init__(self, url: str, *, api_key: str | None = None) -> None:
@@ -64,17 +68,20 @@ class QdrantVectorIndex:
         """Fill a new collection and count what it holds; what earlier attempts at this build left goes first."""
         if len(ids) != len(vectors):
             raise ValueError("as many ids as vectors")
-        exact = read_config(config).exact or len(vectors) <= _EXACT_UP_TO
+        wanted = read_config(config)
+        kind = _kind(wanted.shape, len(vectors))
         for earlier in range(1, attempt):
-            self.drop({"collection_name": _collection_name(build_id, earlier, config)})
+            self.drop({"collection_name": storage_name(wanted.collection_name, build_id, earlier)})
         manifest = {
             "provider": "qdrant",
-            "collection_name": _collection_name(build_id, attempt, config),
+            "collection_name": storage_name(wanted.collection_name, build_id, attempt),
             "points": len(vectors),
             "vectors": len(vectors),
             "dimension": int(vectors.shape[1]),
             "metric": "cosine",
-            "exact": exact,
+            "kind": kind,
+            "exact": kind == IndexKind.FLAT,
+            **_numbers(wanted.shape),
         }
         try:
             self._fill(manifest, ids, vectors, progress)
@@ -85,19 +92,39 @@ class QdrantVectorIndex:
         return manifest
 
     def search(
-        self, manifest: JsonObject, query: npt.NDArray[np.float32], *, k: int, with_vectors: bool = False
+        self,
+        manifest: JsonObject,
+        query: npt.NDArray[np.float32],
+        *,
+        k: int,
+        with_vectors: bool = False,
+        allowed: npt.NDArray[np.int64] | None = None,
     ) -> tuple[list[VectorHit], npt.NDArray[np.float32] | None]:
         """Ask for the nearest; vectors come too, so that ties can be ordered."""
         if query.shape != (manifest["dimension"],):
             raise InvalidIndexConfig(
                 f"The query has {query.size} dimensions, the index {manifest['dimension']}: was the embedder changed?"
             )
-        n = int(manifest["vectors"])
+        n = int(manifest["vectors"]) if allowed is None else len(allowed)
         if k < 1 or not n:
             return [], np.empty((0, query.size), np.float32) if with_vectors else None
-        positions, scores, rows = nearest(query, lambda m: self._candidates(manifest, query, m), k=k, n=n)
+
+        def fetch(m: int) -> Candidates:
+            if allowed is None:
+                return self._candidates(manifest, query, m)
+            return self._candidates_among(manifest, query, allowed, m)
+
+        positions, scores, rows = nearest(query, fetch, k=k, n=n)
         hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
         return hits, rows if with_vectors else None
+
+    def stored(self) -> Iterator[JsonObject]:
+        """Name every collection that a build of ours may have made, as a manifest that `drop` takes."""
+        request = messages.ListCollectionsRequest()
+        found = self._call(lambda client: client.grpc_collections.List(request, timeout=_CALL_SECONDS))
+        for collection in found.collections:
+            if build_of(collection.name):
+                yield {"collection_name": collection.name}
 
     def drop(self, manifest: JsonObject) -> None:
         """Remove the collection."""
@@ -124,7 +151,7 @@ class QdrantVectorIndex:
         progress: Callable[[float], None],
     ) -> None:
         name, n = manifest["collection_name"], len(vectors)
-        self._create(name, manifest["dimension"])
+        self._create(name, manifest)
         for start, points in _batches(ids, vectors):
             self._points("Upsert", messages.UpsertPoints(collection_name=name, wait=True, points=points))
             progress(0.95 * (start + len(points)) / n)
@@ -133,10 +160,13 @@ class QdrantVectorIndex:
             raise Broken(f"Qdrant holds {counted} points of {n}.", detail={"collection_name": name})
         progress(1.0)
 
-    def _create(self, name: str, dimension: int) -> None:
+    def _create(self, name: str, manifest: JsonObject) -> None:
         """Make the collection anew: one of this name can only be what an earlier try of this attempt left."""
-        params = messages.VectorParams(size=dimension, distance=messages.Distance.Cosine)
-        request = messages.CreateCollection(collection_name=name, vectors_config=messages.VectorsConfig(params=params))
+        params = messages.VectorParams(size=manifest["dimension"], distance=messages.Distance.Cosine)
+        graph = messages.HnswConfigDiff(m=manifest.get("hnsw_m"), ef_construct=manifest.get("hnsw_ef_construction"))
+        request = messages.CreateCollection(
+            collection_name=name, vectors_config=messages.VectorsConfig(params=params), hnsw_config=graph
+        )
         leftover = messages.DeleteCollection(collection_name=name)
 
         def make(client: QdrantClient) -> None:
@@ -145,13 +175,35 @@ class QdrantVectorIndex:
 
         self._call(make)
 
-    def _candidates(self, manifest: JsonObject, query: npt.NDArray[np.float32], m: int) -> Candidates:
+    def _candidates(
+        self, manifest: JsonObject, query: npt.NDArray[np.float32], m: int, *, only: messages.Filter | None = None
+    ) -> Candidates:
         """Return the m nearest; vectors that do not fit into one answer are asked for by the points' ids."""
         most = max(1, _ANSWER_BYTES // (4 * query.size))
-        found = self._points("Query", _query(manifest, query.tolist(), m, with_vectors=m <= most)).result
+        request = _query(manifest, query.tolist(), m, with_vectors=m <= most)
+        if only is not None:
+            request.filter.CopyFrom(only)
+        found = self._points("Query", request).result
         points = found if m <= most else self._with_vectors(manifest, [hit.id for hit in found], most)
         rows = np.array([_dense(point.vectors.vector) for point in points], np.float32).reshape(-1, query.size)
         return np.fromiter((point.id.num for point in points), np.int64, len(points)), rows
+
+    def _candidates_among(
+        self, manifest: JsonObject, query: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64], m: int
+    ) -> Candidates:
+        """Return the m nearest of some positions.
+
+        Where many are allowed, the nearest of all hold enough of them; else Qdrant is told which ones, or which not.
+        """
+        n = int(manifest["vectors"])
+        asked = 2 * m * n // len(allowed) + m
+        for _ in range(_MORE_ROUNDS if len(allowed) > _DENSE * n else 0):
+            positions, rows = self._candidates(manifest, query, min(asked, n))
+            kept = np.flatnonzero(np.isin(positions, allowed, assume_unique=True))
+            if len(kept) >= m:
+                return positions[kept], rows[kept]
+            asked *= 4
+        return self._candidates(manifest, query, m, only=_only(allowed, n))
 
     def _with_vectors(
         self, manifest: JsonObject, ids: Sequence[messages.PointId], most: int
@@ -200,9 +252,26 @@ class QdrantVectorIndex:
             return self._client
 
 
-def _collection_name(build_id: str, attempt: int, config: JsonObject) -> str:
-    label = re.sub(r"[^A-Za-z0-9_-]+", "_", read_config(config).collection_name)[:64]
-    return "_".join(filter(None, ("shoal", label, build_id, f"a{attempt}")))
+def _kind(shape: IndexShape, n: int) -> str:
+    if shape.kind not in _KINDS:
+        raise refuse_kind(shape.kind, *_KINDS)
+    if shape.kind != IndexKind.AUTO:
+        return shape.kind
+    return IndexKind.FLAT if n <= _EXACT_UP_TO else IndexKind.HNSW
+
+
+def _numbers(shape: IndexShape) -> dict[str, int]:
+    given = {name: getattr(shape, name) for name in ("hnsw_m", "hnsw_ef_construction", "hnsw_ef_search")}
+    return {name: number for name, number in given.items() if number is not None}
+
+
+def _only(allowed: npt.NDArray[np.int64], n: int) -> messages.Filter:
+    """Return a filter of the shorter list: of what may come, or of what may not."""
+    others = len(allowed) > n // 2
+    listed = np.setdiff1d(np.arange(n), allowed, assume_unique=True) if others else allowed
+    ids = [messages.PointId(num=position) for position in listed.tolist()]
+    condition = messages.Condition(has_id=messages.HasIdCondition(has_id=ids))
+    return messages.Filter(must_not=[condition]) if others else messages.Filter(must=[condition])
 
 
 def _batches(ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> Iterator[tuple[int, list[messages.PointStruct]]]:
@@ -222,13 +291,13 @@ def _point(position: int, item_id: str, row: list[float]) -> messages.PointStruc
 
 
 def _query(manifest: JsonObject, values: list[float], m: int, *, with_vectors: bool) -> messages.QueryPoints:
-    exact = bool(manifest["exact"])
+    exact, wide = bool(manifest["exact"]), int(manifest.get("hnsw_ef_search") or _WIDE_SEARCH)
     nearest_to = messages.VectorInput(dense=messages.DenseVector(data=values))
     return messages.QueryPoints(
         collection_name=manifest["collection_name"],
         query=messages.Query(nearest=nearest_to),
         limit=m,
-        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(m, _WIDE_SEARCH)),
+        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(m, wide)),
         with_vectors=messages.WithVectorsSelector(enable=with_vectors),
         with_payload=messages.WithPayloadSelector(enable=False),
     )

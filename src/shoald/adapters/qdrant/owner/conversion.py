@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from qdrant_client import grpc as messages
-from qdrant_edge import Distance, Point, Query, QueryRequest, Record, ScoredPoint, SearchParams
+from qdrant_edge import Distance, Filter, HasIdCondition, Point, Query, QueryRequest, Record, ScoredPoint, SearchParams
 
 _DISTANCES = {
     messages.Distance.Cosine: Distance.Cosine,
@@ -52,7 +52,7 @@ def to_query(request: messages.QueryPoints) -> QueryRequest:
     """Return a search for the nearest of one dense vector."""
     refuse_others(
         request, "collection_name", "query", "limit", "offset", "with_vectors", "with_payload", "params", "timeout",
-        "score_threshold",
+        "score_threshold", "filter",
     )  # fmt: skip
     if request.query.WhichOneof("variant") != "nearest" or request.query.nearest.WhichOneof("variant") != "dense":
         raise NotServedError("QueryPoints.query other than a dense vector")
@@ -63,11 +63,27 @@ def to_query(request: messages.QueryPoints) -> QueryRequest:
         query=Query.Nearest(list(request.query.nearest.dense.data)),
         limit=limit,
         offset=request.offset,
+        filter=to_filter(request.filter) if request.HasField("filter") else None,
         params=SearchParams(exact=request.params.exact, hnsw_ef=request.params.hnsw_ef or None),
         score_threshold=request.score_threshold if request.HasField("score_threshold") else None,
         with_vector=wants_vectors(request.with_vectors),
         with_payload=wants_payload(request.with_payload),
     )
+
+
+def to_filter(wanted: messages.Filter) -> Filter:
+    """Return a filter of points by their ids; others are not served."""
+    refuse_others(wanted, "must", "must_not")
+    return Filter(
+        must=[_has_id(condition) for condition in wanted.must],
+        must_not=[_has_id(condition) for condition in wanted.must_not],
+    )
+
+
+def _has_id(condition: messages.Condition) -> HasIdCondition:
+    if condition.WhichOneof("condition_one_of") != "has_id":
+        raise NotServedError(f"Condition.{condition.WhichOneof('condition_one_of')}")
+    return HasIdCondition({to_id(identifier) for identifier in condition.has_id.has_id})
 
 
 def wants_vectors(selector: messages.WithVectorsSelector) -> bool:
