@@ -25,8 +25,10 @@ class JobType(StrEnum):
     SEGMENTS = "segments"
     CHUNK = "chunk"
     JOIN = "segment_sets_join"
+    CLONE_PATCH = "clone_patch"
     INDEX_BUILD = "index_build"
     KEYWORD_INDEX = "keyword_index"
+    EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"
 
 
@@ -181,6 +183,14 @@ class ArtifactAction(StrEnum):
 
     DELETED = "deleted"
     RESTORED = "restored"
+
+
+class EvaluationMetric(StrEnum):
+    """What says how good a retrieval is."""
+
+    RECALL = "recall"
+    NDCG = "ndcg"
+    MRR = "mrr"
 
 
 class VectorMetric(StrEnum):
