@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         default=None, description="Qdrant's gRPC address, `http://host:6334`; unset: the provider `qdrant` is refused."
     )
     qdrant_api_key: SecretStr | None = Field(default=None, description="Key for that Qdrant.")
+    pgvector_url: str | None = Field(
+        default=None,
+        description="PostgreSQL with the extension `vector`, for the provider `pgvector`; unset: `SHOAL_DATABASE_URL`.",
+    )
     objects: str = Field(
         default="",
         description="Home of files and artifacts: a folder or `s3://bucket/prefix`; empty: `<data_dir>/objects`.",

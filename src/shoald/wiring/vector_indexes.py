@@ -43,11 +43,20 @@ class ConfiguredVectorIndexes:
             return FaissVectorIndex(self._objects(), use_gpu=self._settings.faiss_gpu)
         if provider == IndexProvider.QDRANT:
             return self._qdrant()
+        if provider == IndexProvider.PGVECTOR:
+            return self._pgvector()
         raise ProviderUnsupported(
             f"Unsupported index provider: {provider}",
             detail={"provider": provider},
             hint=f"Known providers: {', '.join(IndexProvider)}.",
         )
+
+    def _pgvector(self) -> VectorIndex:
+        from shoald.adapters.pgvector.vector_index import PgvectorIndex
+
+        index = PgvectorIndex(self._settings.pgvector_url or self._settings.database_url)
+        self._on_close.callback(index.close)
+        return index
 
     def _qdrant(self) -> VectorIndex:
         settings = self._settings

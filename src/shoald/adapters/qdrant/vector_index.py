@@ -21,13 +21,12 @@ from shoald.domain.failures import Broken, DataCorrupt, Failure, InvalidIndexCon
 from shoald.domain.index_config import IndexShape, build_of, read_config, refuse_kind, storage_name
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.nearest import Candidates, nearest
+from shoald.domain.retrieval.oversampling import oversampled
 from shoald.domain.vocabulary import IndexKind
 
 _Answer = TypeVar("_Answer")
 _EXACT_UP_TO = 100_000
 _KINDS = (IndexKind.AUTO, IndexKind.FLAT, IndexKind.HNSW)
-_DENSE = 0.1  # where so large a share is allowed, the nearest of all are asked for, and sorted out here
-_MORE_ROUNDS = 3
 _WIDE_SEARCH = 128
 _BATCH_BYTES = 2 << 20
 _LARGEST_BATCH = 512
@@ -196,13 +195,9 @@ class QdrantVectorIndex:
         Where many are allowed, the nearest of all hold enough of them; else Qdrant is told which ones, or which not.
         """
         n = int(manifest["vectors"])
-        asked = 2 * m * n // len(allowed) + m
-        for _ in range(_MORE_ROUNDS if len(allowed) > _DENSE * n else 0):
-            positions, rows = self._candidates(manifest, query, min(asked, n))
-            kept = np.flatnonzero(np.isin(positions, allowed, assume_unique=True))
-            if len(kept) >= m:
-                return positions[kept], rows[kept]
-            asked *= 4
+        found = oversampled(lambda asked: self._candidates(manifest, query, asked), allowed, m, n=n)
+        if found is not None:
+            return found
         return self._candidates(manifest, query, m, only=_only(allowed, n))
 
     def _with_vectors(
@@ -297,7 +292,7 @@ def _query(manifest: JsonObject, values: list[float], m: int, *, with_vectors: b
         collection_name=manifest["collection_name"],
         query=messages.Query(nearest=nearest_to),
         limit=m,
-        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(m, wide)),
+        params=messages.SearchParams(exact=exact, hnsw_ef=None if exact else max(2 * m, wide)),
         with_vectors=messages.WithVectorsSelector(enable=with_vectors),
         with_payload=messages.WithPayloadSelector(enable=False),
     )

@@ -13,6 +13,7 @@ _NEIGHBOURS = 10
 _GOOD_RECALL = 0.99
 _REFINEMENTS = 2
 _SEED = 1234
+_BLOCK = 16_384
 
 Found = Callable[[int], npt.NDArray[np.int64]]
 """Takes an effort, returns the (queries, asked) positions that an index finds with it, -1 where it finds none."""
@@ -56,14 +57,28 @@ def _share(found: npt.NDArray[np.int64], truth: npt.NDArray[np.int64], own: int)
     return len(np.intersect1d(found, nearest)) / len(nearest) if len(nearest) else 1.0
 
 
-def sample_queries(vectors: npt.NDArray[np.float32]) -> SampledQueries:
+def exact_neighbours(vectors: npt.NDArray[np.float32], sampled: SampledQueries) -> npt.NDArray[np.int64]:
+    """Return the (queries, asked) nearest of (n, d) unit vectors, nearest first. O(n·d) a query, in blocks."""
+    best = np.empty((len(sampled.queries), 0), np.int64)
+    scores = np.empty((len(sampled.queries), 0), np.float32)
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK]
+        positions = np.arange(start, start + len(block))
+        scores = np.concatenate([scores, sampled.queries @ block.T], axis=1)
+        best = np.concatenate([best, np.broadcast_to(positions, (len(best), len(block)))], axis=1)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, : sampled.asked]
+        best, scores = np.take_along_axis(best, order, 1), np.take_along_axis(scores, order, 1)
+    return best
+
+
+def sample_queries(vectors: npt.NDArray[np.float32], *, most: int = _QUERIES) -> SampledQueries:
     """Return rows of (n, d) unit vectors, n at least 1, and as many points half-way between two, where no row lies.
 
     Questions are not passages: an index that finds the neighbours of its own rows only may miss those of a question.
     """
     chance = np.random.default_rng(_SEED)
     n = len(vectors)
-    own = np.sort(chance.choice(n, min(n, _QUERIES // 2), replace=False))
+    own = np.sort(chance.choice(n, min(n, most // 2), replace=False))
     rows = vectors[own]
     between = rows + vectors[chance.integers(0, n, len(own))]
     lengths = np.linalg.norm(between, axis=1, keepdims=True)

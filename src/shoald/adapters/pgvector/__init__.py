@@ -1,0 +1,1 @@
+"""Vector search by PostgreSQL with the extension `vector`: one table per build."""
