@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
 from shoald.application.chunking import Chunking
+from shoald.application.clone_patching import ClonePatching
 from shoald.application.clusters import Clusters
 from shoald.application.collection_documents import CollectionDocuments
 from shoald.application.collections import Collections
@@ -37,6 +38,7 @@ class UseCases:
     segmenting: Segmenting
     chunking: Chunking
     joining: Joining
+    clone_patching: ClonePatching
     lineage: Lineage
     indexes: Indexes
     index_building: IndexBuilding

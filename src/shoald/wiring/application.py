@@ -23,6 +23,7 @@ def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
     from shoald.application.artifacts import Artifacts
     from shoald.application.chunking import Chunking
+    from shoald.application.clone_patching import ClonePatching
     from shoald.application.clusters import Clusters
     from shoald.application.collection_documents import CollectionDocuments
     from shoald.application.collections import Collections
@@ -58,6 +59,7 @@ def build_application(adapters: Adapters) -> UseCases:
         segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
         chunking=Chunking(open_unit_of_work=opens, jobs=jobs, embedding=adapters.sentence_embedding),
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
+        clone_patching=ClonePatching(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
         lineage=lineage,
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),

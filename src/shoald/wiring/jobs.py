@@ -26,6 +26,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.SEGMENTS, lambda: _segments(adapters))
     handlers.add(JobType.CHUNK, lambda: _chunk(adapters))
     handlers.add(JobType.JOIN, lambda: _join(adapters))
+    handlers.add(JobType.CLONE_PATCH, lambda: _clone_patch(adapters))
     handlers.add(JobType.INDEX_BUILD, lambda: _index_build(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
 
@@ -44,13 +45,23 @@ def _segments(adapters: Adapters) -> JobHandler:
 def _chunk(adapters: Adapters) -> JobHandler:
     from shoald.application.chunking import ChunkHandler
 
-    return ChunkHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+    return ChunkHandler(
+        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, embedding=adapters.sentence_embedding
+    )
 
 
 def _join(adapters: Adapters) -> JobHandler:
     from shoald.application.joining import JoinHandler
 
     return JoinHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+
+
+def _clone_patch(adapters: Adapters) -> JobHandler:
+    from shoald.application.clone_patching import ClonePatchHandler
+
+    return ClonePatchHandler(
+        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, objects=adapters.objects
+    )
 
 
 def _index_build(adapters: Adapters) -> JobHandler:

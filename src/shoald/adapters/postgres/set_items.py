@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import psycopg
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.adapters.postgres.filters import filter_clause
+from shoald.domain.filters import Condition, roots_of
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.segment_set import SetItem
 
 _COLUMNS = "position, item_id, content, metadata, parent_id, level, path, type, original_format"
@@ -46,6 +52,26 @@ class PostgresSetItems:
             found = [_record(*row) for row in cursor.execute(query.encode(), (set_id, list(positions)))]
         return {item.position: item for item in found}
 
+    def find_item(self, set_id: str, item_id: str) -> SetItem | None:
+        """Read the rows of a set until the item comes."""
+        query = (
+            f"SELECT {_COLUMNS} FROM {self._table.name}"  # noqa: S608 - ours
+            f" WHERE {self._set.name} = %s AND item_id = %s LIMIT 1"
+        )
+        with driver_connection(self._connection).cursor() as cursor:
+            row = cursor.execute(query.encode(), (set_id, item_id)).fetchone()
+        return _record(*row) if row else None
+
+    def clone_items(self, target_id: str, source_id: str, changed: SetItem) -> None:
+        """Copy rows within PostgreSQL."""
+        copying = (
+            f"INSERT INTO {self._table.name} ({self._set.name}, {_COLUMNS}) SELECT %s, {_COLUMNS}"  # noqa: S608 - ours
+            f" FROM {self._table.name} WHERE {self._set.name} = %s AND position <> %s"
+        )
+        with driver_connection(self._connection).cursor() as cursor:
+            cursor.execute(copying.encode(), (target_id, source_id, changed.position))
+        self.write_items(target_id, [changed])
+
     def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
         """Read ids and texts of a range of positions."""
         columns = self._table.c
@@ -56,6 +82,26 @@ class PostgresSetItems:
             .limit(limit)
         )
         return [(row.item_id, row.content) for row in self._connection.execute(statement)]
+
+    def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
+        """Let PostgreSQL test every item; the positions come in four bytes each."""
+        position = self._table.c.position
+        chosen = filter_clause(condition, self._filtered(condition, laid_over))
+        packed = func.string_agg(func.int4send(position), aggregate_order_by(literal(b"", BYTEA), position))
+        found = self._connection.scalar(select(packed).where(self._set == set_id, chosen))
+        return np.frombuffer(found or b"", ">i4").astype(np.int64)
+
+    def _filtered(self, condition: Condition, laid_over: JsonObject) -> ColumnElement[Any]:
+        """Return what a condition is about: the metadata, and what is laid over them where it looks at that."""
+        columns = self._table.c
+        document: ColumnElement[Any] = columns.metadata
+        looks_at = roots_of(condition)
+        if looks_at & laid_over.keys():
+            document = document.op("||")(literal(dict(laid_over), JSONB))
+        if looks_at & {"item_id", "position"}:
+            own = func.jsonb_build_object("item_id", columns.item_id, "position", columns.position)
+            document = document.op("||")(own)
+        return document
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:

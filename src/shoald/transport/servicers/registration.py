@@ -97,12 +97,14 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(
         segment_set_service_pb2.DESCRIPTOR.services_by_name["SegmentSetService"],
         segment_set_service_pb2_grpc.add_SegmentSetServiceServicer_to_server,
-        lambda use_cases: SegmentSetServicer(use_cases.access, use_cases.segmenting, use_cases.joining),
+        lambda use_cases: SegmentSetServicer(
+            use_cases.access, use_cases.segmenting, use_cases.joining, use_cases.clone_patching
+        ),
     ),
     Registration(
         chunk_set_service_pb2.DESCRIPTOR.services_by_name["ChunkSetService"],
         chunk_set_service_pb2_grpc.add_ChunkSetServiceServicer_to_server,
-        lambda use_cases: ChunkSetServicer(use_cases.access, use_cases.chunking),
+        lambda use_cases: ChunkSetServicer(use_cases.access, use_cases.chunking, use_cases.clone_patching),
     ),
     Registration(
         index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],

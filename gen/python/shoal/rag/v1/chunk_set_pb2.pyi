@@ -62,11 +62,11 @@ class ChunkSet(_message.Message):
     """Number of items."""
     @_builtins.property
     def params(self) -> _struct_pb2.Struct:
-        """How the set was made: `strategy` and `chunker_params`."""
+        """How the set was made: `strategy` and `chunker_params`; a derived set has its parent's and `clone_patch`, the `params` of its call."""
 
     @_builtins.property
     def input_refs(self) -> _struct_pb2.Struct:
-        """What the set was made from: `segment_set_version_id`."""
+        """What the set was made from: `segment_set_version_id`; `parent_chunk_set_version_id` and `patched_item_id` for a derived one."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

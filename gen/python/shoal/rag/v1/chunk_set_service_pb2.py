@@ -31,7 +31,7 @@ from shoal.rag.v1 import chunk_set_pb2 as shoal_dot_rag_dot_v1_dot_chunk__set__p
 from shoal.rag.v1 import item_pb2 as shoal_dot_rag_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$shoal/rag/v1/chunk_set_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1cshoal/rag/v1/chunk_set.proto\x1a\x17shoal/rag/v1/item.proto\"\xb1\x01\n\x17\x43hunkFromSegmentRequest\x12#\n\x0esegment_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x08strategy\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12/\n\x0e\x63hunker_params\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x11\n\x0f_segment_set_idB\x0b\n\t_strategy\"\xaf\x01\n\x15\x43reateChunkSetRequest\x12#\n\x0esegment_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x08strategy\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12/\n\x0e\x63hunker_params\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x11\n\x0f_segment_set_idB\x0b\n\t_strategy\"\x8d\x01\n\x14ListChunkSetsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursor\"I\n\x15ListChunkSetsResponse\x12*\n\nchunk_sets\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.ChunkSet:\x04\xb0\xbb\x18\x01\"Q\n\x1bGetChunkSetWithItemsRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0f\n\r_chunk_set_id\"H\n\x12GetChunkSetRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0f\n\r_chunk_set_id\"\x84\x01\n\x15ReadChunkItemsRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12$\n\x0estart_position\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x01\x88\x01\x01\x42\x0f\n\r_chunk_set_idB\x11\n\x0f_start_position2\xeb\x05\n\x0f\x43hunkSetService\x12\xaf\x01\n\x10\x43hunkFromSegment\x12%.shoal.rag.v1.ChunkFromSegmentRequest\x1a\x14.google.api.HttpBody\"\\\xb8\xbb\x18\x01\xc2\xbb\x18\x1eshoal.rag.v1.ChunkSetWithItems\x82\xd3\xe4\x93\x02\x30\"+/api/v1/segment_sets/{segment_set_id}/chunk:\x01*0\x01\x12S\n\x0e\x43reateChunkSet\x12#.shoal.rag.v1.CreateChunkSetRequest\x1a\x16.shoal.rag.v1.ChunkSet\"\x04\xb8\xbb\x18\x01\x12\x8a\x01\n\rListChunkSets\x12\".shoal.rag.v1.ListChunkSetsRequest\x1a#.shoal.rag.v1.ListChunkSetsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/projects/{project_id}/chunk_sets\x12\xa6\x01\n\x14GetChunkSetWithItems\x12).shoal.rag.v1.GetChunkSetWithItemsRequest\x1a\x14.google.api.HttpBody\"K\xc2\xbb\x18\x1eshoal.rag.v1.ChunkSetWithItems\x82\xd3\xe4\x93\x02#\x12!/api/v1/chunk_sets/{chunk_set_id}0\x01\x12G\n\x0bGetChunkSet\x12 .shoal.rag.v1.GetChunkSetRequest\x1a\x16.shoal.rag.v1.ChunkSet\x12R\n\x0eReadChunkItems\x12#.shoal.rag.v1.ReadChunkItemsRequest\x1a\x19.shoal.rag.v1.ItemColumns0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$shoal/rag/v1/chunk_set_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1cshoal/rag/v1/chunk_set.proto\x1a\x17shoal/rag/v1/item.proto\"\xb1\x01\n\x17\x43hunkFromSegmentRequest\x12#\n\x0esegment_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x08strategy\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12/\n\x0e\x63hunker_params\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x11\n\x0f_segment_set_idB\x0b\n\t_strategy\"\xaf\x01\n\x15\x43reateChunkSetRequest\x12#\n\x0esegment_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x08strategy\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12/\n\x0e\x63hunker_params\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x11\n\x0f_segment_set_idB\x0b\n\t_strategy\"\xd3\x01\n\x1a\x43lonePatchChunkItemRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1c\n\x07item_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x01\x88\x01\x01\x12.\n\x05patch\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x06params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_chunk_set_idB\n\n\x08_item_id\"\xcd\x01\n\x14\x43loneChunkSetRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1c\n\x07item_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x01\x88\x01\x01\x12.\n\x05patch\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x06params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_chunk_set_idB\n\n\x08_item_id\"\x8d\x01\n\x14ListChunkSetsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursor\"I\n\x15ListChunkSetsResponse\x12*\n\nchunk_sets\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.ChunkSet:\x04\xb0\xbb\x18\x01\"Q\n\x1bGetChunkSetWithItemsRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0f\n\r_chunk_set_id\"H\n\x12GetChunkSetRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0f\n\r_chunk_set_id\"\x84\x01\n\x15ReadChunkItemsRequest\x12!\n\x0c\x63hunk_set_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12$\n\x0estart_position\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x01\x88\x01\x01\x42\x0f\n\r_chunk_set_idB\x11\n\x0f_start_position2\xfd\x07\n\x0f\x43hunkSetService\x12\xaf\x01\n\x10\x43hunkFromSegment\x12%.shoal.rag.v1.ChunkFromSegmentRequest\x1a\x14.google.api.HttpBody\"\\\xb8\xbb\x18\x01\xc2\xbb\x18\x1eshoal.rag.v1.ChunkSetWithItems\x82\xd3\xe4\x93\x02\x30\"+/api/v1/segment_sets/{segment_set_id}/chunk:\x01*0\x01\x12S\n\x0e\x43reateChunkSet\x12#.shoal.rag.v1.CreateChunkSetRequest\x1a\x16.shoal.rag.v1.ChunkSet\"\x04\xb8\xbb\x18\x01\x12\xbc\x01\n\x13\x43lonePatchChunkItem\x12(.shoal.rag.v1.ClonePatchChunkItemRequest\x1a\x14.google.api.HttpBody\"c\xb8\xbb\x18\x01\xc2\xbb\x18\x1eshoal.rag.v1.ChunkSetWithItems\x82\xd3\xe4\x93\x02\x37\"2/api/v1/chunk_sets/{chunk_set_id}/clone_patch_item:\x01*0\x01\x12Q\n\rCloneChunkSet\x12\".shoal.rag.v1.CloneChunkSetRequest\x1a\x16.shoal.rag.v1.ChunkSet\"\x04\xb8\xbb\x18\x01\x12\x8a\x01\n\rListChunkSets\x12\".shoal.rag.v1.ListChunkSetsRequest\x1a#.shoal.rag.v1.ListChunkSetsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/projects/{project_id}/chunk_sets\x12\xa6\x01\n\x14GetChunkSetWithItems\x12).shoal.rag.v1.GetChunkSetWithItemsRequest\x1a\x14.google.api.HttpBody\"K\xc2\xbb\x18\x1eshoal.rag.v1.ChunkSetWithItems\x82\xd3\xe4\x93\x02#\x12!/api/v1/chunk_sets/{chunk_set_id}0\x01\x12G\n\x0bGetChunkSet\x12 .shoal.rag.v1.GetChunkSetRequest\x1a\x16.shoal.rag.v1.ChunkSet\x12R\n\x0eReadChunkItems\x12#.shoal.rag.v1.ReadChunkItemsRequest\x1a\x19.shoal.rag.v1.ItemColumns0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECHUNKSETREQUEST'].fields_by_name['segment_set_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATECHUNKSETREQUEST'].fields_by_name['strategy']._loaded_options = None
   _globals['_CREATECHUNKSETREQUEST'].fields_by_name['strategy']._serialized_options = b'\272H\006r\004\272\001\001\000'
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['chunk_set_id']._loaded_options = None
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['chunk_set_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['item_id']._loaded_options = None
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['item_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['patch']._loaded_options = None
+  _globals['_CLONEPATCHCHUNKITEMREQUEST'].fields_by_name['patch']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['chunk_set_id']._loaded_options = None
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['chunk_set_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['item_id']._loaded_options = None
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['item_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['patch']._loaded_options = None
+  _globals['_CLONECHUNKSETREQUEST'].fields_by_name['patch']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTCHUNKSETSREQUEST'].fields_by_name['project_id']._loaded_options = None
   _globals['_LISTCHUNKSETSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTCHUNKSETSREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -64,6 +76,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHUNKSETSERVICE'].methods_by_name['ChunkFromSegment']._serialized_options = b'\270\273\030\001\302\273\030\036shoal.rag.v1.ChunkSetWithItems\202\323\344\223\0020\"+/api/v1/segment_sets/{segment_set_id}/chunk:\001*'
   _globals['_CHUNKSETSERVICE'].methods_by_name['CreateChunkSet']._loaded_options = None
   _globals['_CHUNKSETSERVICE'].methods_by_name['CreateChunkSet']._serialized_options = b'\270\273\030\001'
+  _globals['_CHUNKSETSERVICE'].methods_by_name['ClonePatchChunkItem']._loaded_options = None
+  _globals['_CHUNKSETSERVICE'].methods_by_name['ClonePatchChunkItem']._serialized_options = b'\270\273\030\001\302\273\030\036shoal.rag.v1.ChunkSetWithItems\202\323\344\223\0027\"2/api/v1/chunk_sets/{chunk_set_id}/clone_patch_item:\001*'
+  _globals['_CHUNKSETSERVICE'].methods_by_name['CloneChunkSet']._loaded_options = None
+  _globals['_CHUNKSETSERVICE'].methods_by_name['CloneChunkSet']._serialized_options = b'\270\273\030\001'
   _globals['_CHUNKSETSERVICE'].methods_by_name['ListChunkSets']._loaded_options = None
   _globals['_CHUNKSETSERVICE'].methods_by_name['ListChunkSets']._serialized_options = b'\202\323\344\223\002*\022(/api/v1/projects/{project_id}/chunk_sets'
   _globals['_CHUNKSETSERVICE'].methods_by_name['GetChunkSetWithItems']._loaded_options = None
@@ -72,16 +88,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHUNKFROMSEGMENTREQUEST']._serialized_end=435
   _globals['_CREATECHUNKSETREQUEST']._serialized_start=438
   _globals['_CREATECHUNKSETREQUEST']._serialized_end=613
-  _globals['_LISTCHUNKSETSREQUEST']._serialized_start=616
-  _globals['_LISTCHUNKSETSREQUEST']._serialized_end=757
-  _globals['_LISTCHUNKSETSRESPONSE']._serialized_start=759
-  _globals['_LISTCHUNKSETSRESPONSE']._serialized_end=832
-  _globals['_GETCHUNKSETWITHITEMSREQUEST']._serialized_start=834
-  _globals['_GETCHUNKSETWITHITEMSREQUEST']._serialized_end=915
-  _globals['_GETCHUNKSETREQUEST']._serialized_start=917
-  _globals['_GETCHUNKSETREQUEST']._serialized_end=989
-  _globals['_READCHUNKITEMSREQUEST']._serialized_start=992
-  _globals['_READCHUNKITEMSREQUEST']._serialized_end=1124
-  _globals['_CHUNKSETSERVICE']._serialized_start=1127
-  _globals['_CHUNKSETSERVICE']._serialized_end=1874
+  _globals['_CLONEPATCHCHUNKITEMREQUEST']._serialized_start=616
+  _globals['_CLONEPATCHCHUNKITEMREQUEST']._serialized_end=827
+  _globals['_CLONECHUNKSETREQUEST']._serialized_start=830
+  _globals['_CLONECHUNKSETREQUEST']._serialized_end=1035
+  _globals['_LISTCHUNKSETSREQUEST']._serialized_start=1038
+  _globals['_LISTCHUNKSETSREQUEST']._serialized_end=1179
+  _globals['_LISTCHUNKSETSRESPONSE']._serialized_start=1181
+  _globals['_LISTCHUNKSETSRESPONSE']._serialized_end=1254
+  _globals['_GETCHUNKSETWITHITEMSREQUEST']._serialized_start=1256
+  _globals['_GETCHUNKSETWITHITEMSREQUEST']._serialized_end=1337
+  _globals['_GETCHUNKSETREQUEST']._serialized_start=1339
+  _globals['_GETCHUNKSETREQUEST']._serialized_end=1411
+  _globals['_READCHUNKITEMSREQUEST']._serialized_start=1414
+  _globals['_READCHUNKITEMSREQUEST']._serialized_end=1546
+  _globals['_CHUNKSETSERVICE']._serialized_start=1549
+  _globals['_CHUNKSETSERVICE']._serialized_end=2570
 # @@protoc_insertion_point(module_scope)

@@ -101,6 +101,100 @@ class CreateChunkSetRequest(_message.Message):
 Global___CreateChunkSetRequest: _TypeAlias = CreateChunkSetRequest  # noqa: Y015
 
 @_typing.final
+class ClonePatchChunkItemRequest(_message.Message):
+    """Says which item to change in a copy, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_SET_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    PARAMS_FIELD_NUMBER: _builtins.int
+    chunk_set_id: _builtins.str
+    """Id of the chunk set to copy; required."""
+    item_id: _builtins.str
+    """Id of the item to change; required."""
+    @_builtins.property
+    def patch(self) -> _struct_pb2.Struct:
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+        """
+
+    @_builtins.property
+    def params(self) -> _struct_pb2.Struct:
+        """Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`."""
+
+    def __init__(
+        self,
+        *,
+        chunk_set_id: _builtins.str | None = ...,
+        item_id: _builtins.str | None = ...,
+        patch: _struct_pb2.Struct | None = ...,
+        params: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id", "_item_id", b"_item_id", "chunk_set_id", b"chunk_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id", "_item_id", b"_item_id", "chunk_set_id", b"chunk_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__chunk_set_id: _TypeAlias = _typing.Literal["chunk_set_id"]  # noqa: Y015
+    _WhichOneofArgType__chunk_set_id: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id"]  # noqa: Y015
+    _WhichOneofReturnType__item_id: _TypeAlias = _typing.Literal["item_id"]  # noqa: Y015
+    _WhichOneofArgType__item_id: _TypeAlias = _typing.Literal["_item_id", b"_item_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__chunk_set_id) -> _WhichOneofReturnType__chunk_set_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item_id) -> _WhichOneofReturnType__item_id | None: ...
+
+Global___ClonePatchChunkItemRequest: _TypeAlias = ClonePatchChunkItemRequest  # noqa: Y015
+
+@_typing.final
+class CloneChunkSetRequest(_message.Message):
+    """Says which item to change in a copy, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_SET_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    PARAMS_FIELD_NUMBER: _builtins.int
+    chunk_set_id: _builtins.str
+    """Id of the chunk set to copy; required."""
+    item_id: _builtins.str
+    """Id of the item to change; required."""
+    @_builtins.property
+    def patch(self) -> _struct_pb2.Struct:
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+        """
+
+    @_builtins.property
+    def params(self) -> _struct_pb2.Struct:
+        """Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`."""
+
+    def __init__(
+        self,
+        *,
+        chunk_set_id: _builtins.str | None = ...,
+        item_id: _builtins.str | None = ...,
+        patch: _struct_pb2.Struct | None = ...,
+        params: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id", "_item_id", b"_item_id", "chunk_set_id", b"chunk_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id", "_item_id", b"_item_id", "chunk_set_id", b"chunk_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__chunk_set_id: _TypeAlias = _typing.Literal["chunk_set_id"]  # noqa: Y015
+    _WhichOneofArgType__chunk_set_id: _TypeAlias = _typing.Literal["_chunk_set_id", b"_chunk_set_id"]  # noqa: Y015
+    _WhichOneofReturnType__item_id: _TypeAlias = _typing.Literal["item_id"]  # noqa: Y015
+    _WhichOneofArgType__item_id: _TypeAlias = _typing.Literal["_item_id", b"_item_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__chunk_set_id) -> _WhichOneofReturnType__chunk_set_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item_id) -> _WhichOneofReturnType__item_id | None: ...
+
+Global___CloneChunkSetRequest: _TypeAlias = CloneChunkSetRequest  # noqa: Y015
+
+@_typing.final
 class ListChunkSetsRequest(_message.Message):
     """Says whose chunk sets to list."""
 

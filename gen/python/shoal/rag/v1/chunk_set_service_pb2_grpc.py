@@ -49,6 +49,16 @@ class ChunkSetServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CreateChunkSetRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.FromString,
                 _registered_method=True)
+        self.ClonePatchChunkItem = channel.unary_stream(
+                '/shoal.rag.v1.ChunkSetService/ClonePatchChunkItem',
+                request_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.ClonePatchChunkItemRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CloneChunkSet = channel.unary_unary(
+                '/shoal.rag.v1.ChunkSetService/CloneChunkSet',
+                request_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CloneChunkSetRequest.SerializeToString,
+                response_deserializer=shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.FromString,
+                _registered_method=True)
         self.ListChunkSets = channel.unary_unary(
                 '/shoal.rag.v1.ChunkSetService/ListChunkSets',
                 request_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.ListChunkSetsRequest.SerializeToString,
@@ -86,6 +96,22 @@ class ChunkSetServiceServicer:
 
     def CreateChunkSet(self, request, context):
         """Cuts a segment set as `ChunkFromSegment` does and returns the chunk set without items.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClonePatchChunkItem(self, request, context):
+        """Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloneChunkSet(self, request, context):
+        """Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +156,16 @@ def add_ChunkSetServiceServicer_to_server(servicer, server):
             'CreateChunkSet': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateChunkSet,
                     request_deserializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CreateChunkSetRequest.FromString,
+                    response_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.SerializeToString,
+            ),
+            'ClonePatchChunkItem': grpc.unary_stream_rpc_method_handler(
+                    servicer.ClonePatchChunkItem,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.ClonePatchChunkItemRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CloneChunkSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloneChunkSet,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CloneChunkSetRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.SerializeToString,
             ),
             'ListChunkSets': grpc.unary_unary_rpc_method_handler(
@@ -208,6 +244,60 @@ class ChunkSetService:
             target,
             '/shoal.rag.v1.ChunkSetService/CreateChunkSet',
             shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CreateChunkSetRequest.SerializeToString,
+            shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClonePatchChunkItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.rag.v1.ChunkSetService/ClonePatchChunkItem',
+            shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.ClonePatchChunkItemRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloneChunkSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.rag.v1.ChunkSetService/CloneChunkSet',
+            shoal_dot_rag_dot_v1_dot_chunk__set__service__pb2.CloneChunkSetRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_chunk__set__pb2.ChunkSet.FromString,
             options,
             channel_credentials,

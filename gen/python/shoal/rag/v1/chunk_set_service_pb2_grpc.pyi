@@ -44,6 +44,13 @@ class ChunkSetServiceStub:
     """
     CreateChunkSet: _grpc.UnaryUnaryMultiCallable[_chunk_set_service_pb2.CreateChunkSetRequest, _chunk_set_pb2.ChunkSet]
     """Cuts a segment set as `ChunkFromSegment` does and returns the chunk set without items."""
+    ClonePatchChunkItem: _grpc.UnaryStreamMultiCallable[_chunk_set_service_pb2.ClonePatchChunkItemRequest, _httpbody_pb2.HttpBody]
+    """Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+    old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+    `validation_error` (names the key of the patch).
+    """
+    CloneChunkSet: _grpc.UnaryUnaryMultiCallable[_chunk_set_service_pb2.CloneChunkSetRequest, _chunk_set_pb2.ChunkSet]
+    """Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items."""
     ListChunkSets: _grpc.UnaryUnaryMultiCallable[_chunk_set_service_pb2.ListChunkSetsRequest, _chunk_set_service_pb2.ListChunkSetsResponse]
     """Lists the chunk sets of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
     GetChunkSetWithItems: _grpc.UnaryStreamMultiCallable[_chunk_set_service_pb2.GetChunkSetWithItemsRequest, _httpbody_pb2.HttpBody]
@@ -66,6 +73,13 @@ class ChunkSetServiceAsyncStub(ChunkSetServiceStub):
     """
     CreateChunkSet: _aio.UnaryUnaryMultiCallable[_chunk_set_service_pb2.CreateChunkSetRequest, _chunk_set_pb2.ChunkSet]  # type: ignore[assignment]
     """Cuts a segment set as `ChunkFromSegment` does and returns the chunk set without items."""
+    ClonePatchChunkItem: _aio.UnaryStreamMultiCallable[_chunk_set_service_pb2.ClonePatchChunkItemRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+    old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+    `validation_error` (names the key of the patch).
+    """
+    CloneChunkSet: _aio.UnaryUnaryMultiCallable[_chunk_set_service_pb2.CloneChunkSetRequest, _chunk_set_pb2.ChunkSet]  # type: ignore[assignment]
+    """Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items."""
     ListChunkSets: _aio.UnaryUnaryMultiCallable[_chunk_set_service_pb2.ListChunkSetsRequest, _chunk_set_service_pb2.ListChunkSetsResponse]  # type: ignore[assignment]
     """Lists the chunk sets of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
     GetChunkSetWithItems: _aio.UnaryStreamMultiCallable[_chunk_set_service_pb2.GetChunkSetWithItemsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -97,6 +111,25 @@ class ChunkSetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chunk_set_pb2.ChunkSet, _abc.Awaitable[_chunk_set_pb2.ChunkSet]]:
         """Cuts a segment set as `ChunkFromSegment` does and returns the chunk set without items."""
+
+    @_abc_1.abstractmethod
+    def ClonePatchChunkItem(
+        self,
+        request: _chunk_set_service_pb2.ClonePatchChunkItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+
+    @_abc_1.abstractmethod
+    def CloneChunkSet(
+        self,
+        request: _chunk_set_service_pb2.CloneChunkSetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_chunk_set_pb2.ChunkSet, _abc.Awaitable[_chunk_set_pb2.ChunkSet]]:
+        """Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items."""
 
     @_abc_1.abstractmethod
     def ListChunkSets(

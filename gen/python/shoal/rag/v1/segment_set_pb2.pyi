@@ -62,11 +62,15 @@ class SegmentSet(_message.Message):
     """Number of items."""
     @_builtins.property
     def params(self) -> _struct_pb2.Struct:
-        """How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set."""
+        """How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set; a derived set has its parent's and
+        `clone_patch`, the `params` of its call.
+        """
 
     @_builtins.property
     def input_refs(self) -> _struct_pb2.Struct:
-        """What the set was made from: `document_version_id`, or `segment_set_version_ids` for a joined set."""
+        """What the set was made from: `document_version_id`, `segment_set_version_ids` for a joined set,
+        `parent_segment_set_version_id` and `patched_item_id` for a derived one.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

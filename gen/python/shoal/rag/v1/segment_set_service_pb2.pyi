@@ -183,6 +183,100 @@ class JoinSegmentSetsRequest(_message.Message):
 Global___JoinSegmentSetsRequest: _TypeAlias = JoinSegmentSetsRequest  # noqa: Y015
 
 @_typing.final
+class ClonePatchSegmentItemRequest(_message.Message):
+    """Says which item to change in a copy, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_SET_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    PARAMS_FIELD_NUMBER: _builtins.int
+    segment_set_id: _builtins.str
+    """Id of the segment set to copy; required."""
+    item_id: _builtins.str
+    """Id of the item to change; required."""
+    @_builtins.property
+    def patch(self) -> _struct_pb2.Struct:
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+        """
+
+    @_builtins.property
+    def params(self) -> _struct_pb2.Struct:
+        """Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`."""
+
+    def __init__(
+        self,
+        *,
+        segment_set_id: _builtins.str | None = ...,
+        item_id: _builtins.str | None = ...,
+        patch: _struct_pb2.Struct | None = ...,
+        params: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__item_id: _TypeAlias = _typing.Literal["item_id"]  # noqa: Y015
+    _WhichOneofArgType__item_id: _TypeAlias = _typing.Literal["_item_id", b"_item_id"]  # noqa: Y015
+    _WhichOneofReturnType__segment_set_id: _TypeAlias = _typing.Literal["segment_set_id"]  # noqa: Y015
+    _WhichOneofArgType__segment_set_id: _TypeAlias = _typing.Literal["_segment_set_id", b"_segment_set_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item_id) -> _WhichOneofReturnType__item_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_set_id) -> _WhichOneofReturnType__segment_set_id | None: ...
+
+Global___ClonePatchSegmentItemRequest: _TypeAlias = ClonePatchSegmentItemRequest  # noqa: Y015
+
+@_typing.final
+class CloneSegmentSetRequest(_message.Message):
+    """Says which item to change in a copy, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_SET_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    PATCH_FIELD_NUMBER: _builtins.int
+    PARAMS_FIELD_NUMBER: _builtins.int
+    segment_set_id: _builtins.str
+    """Id of the segment set to copy; required."""
+    item_id: _builtins.str
+    """Id of the item to change; required."""
+    @_builtins.property
+    def patch(self) -> _struct_pb2.Struct:
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+        """
+
+    @_builtins.property
+    def params(self) -> _struct_pb2.Struct:
+        """Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`."""
+
+    def __init__(
+        self,
+        *,
+        segment_set_id: _builtins.str | None = ...,
+        item_id: _builtins.str | None = ...,
+        patch: _struct_pb2.Struct | None = ...,
+        params: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "params", b"params", "patch", b"patch", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__item_id: _TypeAlias = _typing.Literal["item_id"]  # noqa: Y015
+    _WhichOneofArgType__item_id: _TypeAlias = _typing.Literal["_item_id", b"_item_id"]  # noqa: Y015
+    _WhichOneofReturnType__segment_set_id: _TypeAlias = _typing.Literal["segment_set_id"]  # noqa: Y015
+    _WhichOneofArgType__segment_set_id: _TypeAlias = _typing.Literal["_segment_set_id", b"_segment_set_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item_id) -> _WhichOneofReturnType__item_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_set_id) -> _WhichOneofReturnType__segment_set_id | None: ...
+
+Global___CloneSegmentSetRequest: _TypeAlias = CloneSegmentSetRequest  # noqa: Y015
+
+@_typing.final
 class ListSegmentSetsRequest(_message.Message):
     """Says whose segment sets to list."""
 

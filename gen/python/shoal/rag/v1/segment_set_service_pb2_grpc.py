@@ -59,6 +59,16 @@ class SegmentSetServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.JoinSegmentSetsRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.FromString,
                 _registered_method=True)
+        self.ClonePatchSegmentItem = channel.unary_stream(
+                '/shoal.rag.v1.SegmentSetService/ClonePatchSegmentItem',
+                request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ClonePatchSegmentItemRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CloneSegmentSet = channel.unary_unary(
+                '/shoal.rag.v1.SegmentSetService/CloneSegmentSet',
+                request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.CloneSegmentSetRequest.SerializeToString,
+                response_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.FromString,
+                _registered_method=True)
         self.ListSegmentSets = channel.unary_unary(
                 '/shoal.rag.v1.SegmentSetService/ListSegmentSets',
                 request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ListSegmentSetsRequest.SerializeToString,
@@ -117,6 +127,22 @@ class SegmentSetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClonePatchSegmentItem(self, request, context):
+        """Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloneSegmentSet(self, request, context):
+        """Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSegmentSets(self, request, context):
         """Lists the segment sets of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`.
         """
@@ -166,6 +192,16 @@ def add_SegmentSetServiceServicer_to_server(servicer, server):
             'JoinSegmentSets': grpc.unary_unary_rpc_method_handler(
                     servicer.JoinSegmentSets,
                     request_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.JoinSegmentSetsRequest.FromString,
+                    response_serializer=shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.SerializeToString,
+            ),
+            'ClonePatchSegmentItem': grpc.unary_stream_rpc_method_handler(
+                    servicer.ClonePatchSegmentItem,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ClonePatchSegmentItemRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CloneSegmentSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloneSegmentSet,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.CloneSegmentSetRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.SerializeToString,
             ),
             'ListSegmentSets': grpc.unary_unary_rpc_method_handler(
@@ -298,6 +334,60 @@ class SegmentSetService:
             target,
             '/shoal.rag.v1.SegmentSetService/JoinSegmentSets',
             shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.JoinSegmentSetsRequest.SerializeToString,
+            shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClonePatchSegmentItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.rag.v1.SegmentSetService/ClonePatchSegmentItem',
+            shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ClonePatchSegmentItemRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloneSegmentSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.rag.v1.SegmentSetService/CloneSegmentSet',
+            shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.CloneSegmentSetRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_segment__set__pb2.SegmentSet.FromString,
             options,
             channel_credentials,

@@ -51,6 +51,13 @@ class SegmentSetServiceStub:
     """
     JoinSegmentSets: _grpc.UnaryUnaryMultiCallable[_segment_set_service_pb2.JoinSegmentSetsRequest, _segment_set_pb2.SegmentSet]
     """Joins segment sets as `JoinSegmentSetsWithItems` does and returns the new set without items."""
+    ClonePatchSegmentItem: _grpc.UnaryStreamMultiCallable[_segment_set_service_pb2.ClonePatchSegmentItemRequest, _httpbody_pb2.HttpBody]
+    """Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+    old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+    `validation_error` (names the key of the patch).
+    """
+    CloneSegmentSet: _grpc.UnaryUnaryMultiCallable[_segment_set_service_pb2.CloneSegmentSetRequest, _segment_set_pb2.SegmentSet]
+    """Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items."""
     ListSegmentSets: _grpc.UnaryUnaryMultiCallable[_segment_set_service_pb2.ListSegmentSetsRequest, _segment_set_service_pb2.ListSegmentSetsResponse]
     """Lists the segment sets of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
     GetSegmentSetWithItems: _grpc.UnaryStreamMultiCallable[_segment_set_service_pb2.GetSegmentSetWithItemsRequest, _httpbody_pb2.HttpBody]
@@ -80,6 +87,13 @@ class SegmentSetServiceAsyncStub(SegmentSetServiceStub):
     """
     JoinSegmentSets: _aio.UnaryUnaryMultiCallable[_segment_set_service_pb2.JoinSegmentSetsRequest, _segment_set_pb2.SegmentSet]  # type: ignore[assignment]
     """Joins segment sets as `JoinSegmentSetsWithItems` does and returns the new set without items."""
+    ClonePatchSegmentItem: _aio.UnaryStreamMultiCallable[_segment_set_service_pb2.ClonePatchSegmentItemRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+    old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+    `validation_error` (names the key of the patch).
+    """
+    CloneSegmentSet: _aio.UnaryUnaryMultiCallable[_segment_set_service_pb2.CloneSegmentSetRequest, _segment_set_pb2.SegmentSet]  # type: ignore[assignment]
+    """Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items."""
     ListSegmentSets: _aio.UnaryUnaryMultiCallable[_segment_set_service_pb2.ListSegmentSetsRequest, _segment_set_service_pb2.ListSegmentSetsResponse]  # type: ignore[assignment]
     """Lists the segment sets of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
     GetSegmentSetWithItems: _aio.UnaryStreamMultiCallable[_segment_set_service_pb2.GetSegmentSetWithItemsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -130,6 +144,25 @@ class SegmentSetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_segment_set_pb2.SegmentSet, _abc.Awaitable[_segment_set_pb2.SegmentSet]]:
         """Joins segment sets as `JoinSegmentSetsWithItems` does and returns the new set without items."""
+
+    @_abc_1.abstractmethod
+    def ClonePatchSegmentItem(
+        self,
+        request: _segment_set_service_pb2.ClonePatchSegmentItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+
+    @_abc_1.abstractmethod
+    def CloneSegmentSet(
+        self,
+        request: _segment_set_service_pb2.CloneSegmentSetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_segment_set_pb2.SegmentSet, _abc.Awaitable[_segment_set_pb2.SegmentSet]]:
+        """Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items."""
 
     @_abc_1.abstractmethod
     def ListSegmentSets(

@@ -49,14 +49,14 @@ export declare type ChunkSet = Message<"shoal.rag.v1.ChunkSet"> & {
   parentChunkSetVersionId?: string | undefined;
 
   /**
-   * How the set was made: `strategy` and `chunker_params`.
+   * How the set was made: `strategy` and `chunker_params`; a derived set has its parent's and `clone_patch`, the `params` of its call.
    *
    * @generated from field: google.protobuf.Struct params = 5;
    */
   params?: JsonObject | undefined;
 
   /**
-   * What the set was made from: `segment_set_version_id`.
+   * What the set was made from: `segment_set_version_id`; `parent_chunk_set_version_id` and `patched_item_id` for a derived one.
    *
    * @generated from field: google.protobuf.Struct input_refs = 6;
    */

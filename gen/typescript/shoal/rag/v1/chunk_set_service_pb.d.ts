@@ -85,6 +85,90 @@ export declare type CreateChunkSetRequest = Message<"shoal.rag.v1.CreateChunkSet
 export declare const CreateChunkSetRequestSchema: GenMessage<CreateChunkSetRequest>;
 
 /**
+ * Says which item to change in a copy, and how.
+ *
+ * @generated from message shoal.rag.v1.ClonePatchChunkItemRequest
+ */
+export declare type ClonePatchChunkItemRequest = Message<"shoal.rag.v1.ClonePatchChunkItemRequest"> & {
+  /**
+   * Id of the chunk set to copy; required.
+   *
+   * @generated from field: optional string chunk_set_id = 1;
+   */
+  chunkSetId?: string | undefined;
+
+  /**
+   * Id of the item to change; required.
+   *
+   * @generated from field: optional string item_id = 2;
+   */
+  itemId?: string | undefined;
+
+  /**
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+   *
+   * @generated from field: google.protobuf.Struct patch = 3;
+   */
+  patch?: JsonObject | undefined;
+
+  /**
+   * Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+   *
+   * @generated from field: google.protobuf.Struct params = 4;
+   */
+  params?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.ClonePatchChunkItemRequest.
+ * Use `create(ClonePatchChunkItemRequestSchema)` to create a new message.
+ */
+export declare const ClonePatchChunkItemRequestSchema: GenMessage<ClonePatchChunkItemRequest>;
+
+/**
+ * Says which item to change in a copy, and how.
+ *
+ * @generated from message shoal.rag.v1.CloneChunkSetRequest
+ */
+export declare type CloneChunkSetRequest = Message<"shoal.rag.v1.CloneChunkSetRequest"> & {
+  /**
+   * Id of the chunk set to copy; required.
+   *
+   * @generated from field: optional string chunk_set_id = 1;
+   */
+  chunkSetId?: string | undefined;
+
+  /**
+   * Id of the item to change; required.
+   *
+   * @generated from field: optional string item_id = 2;
+   */
+  itemId?: string | undefined;
+
+  /**
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+   *
+   * @generated from field: google.protobuf.Struct patch = 3;
+   */
+  patch?: JsonObject | undefined;
+
+  /**
+   * Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+   *
+   * @generated from field: google.protobuf.Struct params = 4;
+   */
+  params?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.CloneChunkSetRequest.
+ * Use `create(CloneChunkSetRequestSchema)` to create a new message.
+ */
+export declare const CloneChunkSetRequestSchema: GenMessage<CloneChunkSetRequest>;
+
+/**
  * Says whose chunk sets to list.
  *
  * @generated from message shoal.rag.v1.ListChunkSetsRequest
@@ -231,6 +315,28 @@ export declare const ChunkSetService: GenService<{
   createChunkSet: {
     methodKind: "unary";
     input: typeof CreateChunkSetRequestSchema;
+    output: typeof ChunkSetSchema;
+  },
+  /**
+   * Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+   * old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+   * `validation_error` (names the key of the patch).
+   *
+   * @generated from rpc shoal.rag.v1.ChunkSetService.ClonePatchChunkItem
+   */
+  clonePatchChunkItem: {
+    methodKind: "server_streaming";
+    input: typeof ClonePatchChunkItemRequestSchema;
+    output: typeof HttpBodySchema;
+  },
+  /**
+   * Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items.
+   *
+   * @generated from rpc shoal.rag.v1.ChunkSetService.CloneChunkSet
+   */
+  cloneChunkSet: {
+    methodKind: "unary";
+    input: typeof CloneChunkSetRequestSchema;
     output: typeof ChunkSetSchema;
   },
   /**

@@ -49,14 +49,16 @@ export declare type SegmentSet = Message<"shoal.rag.v1.SegmentSet"> & {
   parentSegmentSetVersionId?: string | undefined;
 
   /**
-   * How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set.
+   * How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set; a derived set has its parent's and
+   * `clone_patch`, the `params` of its call.
    *
    * @generated from field: google.protobuf.Struct params = 5;
    */
   params?: JsonObject | undefined;
 
   /**
-   * What the set was made from: `document_version_id`, or `segment_set_version_ids` for a joined set.
+   * What the set was made from: `document_version_id`, `segment_set_version_ids` for a joined set,
+   * `parent_segment_set_version_id` and `patched_item_id` for a derived one.
    *
    * @generated from field: google.protobuf.Struct input_refs = 6;
    */

@@ -156,6 +156,90 @@ export declare type JoinSegmentSetsRequest = Message<"shoal.rag.v1.JoinSegmentSe
 export declare const JoinSegmentSetsRequestSchema: GenMessage<JoinSegmentSetsRequest>;
 
 /**
+ * Says which item to change in a copy, and how.
+ *
+ * @generated from message shoal.rag.v1.ClonePatchSegmentItemRequest
+ */
+export declare type ClonePatchSegmentItemRequest = Message<"shoal.rag.v1.ClonePatchSegmentItemRequest"> & {
+  /**
+   * Id of the segment set to copy; required.
+   *
+   * @generated from field: optional string segment_set_id = 1;
+   */
+  segmentSetId?: string | undefined;
+
+  /**
+   * Id of the item to change; required.
+   *
+   * @generated from field: optional string item_id = 2;
+   */
+  itemId?: string | undefined;
+
+  /**
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+   *
+   * @generated from field: google.protobuf.Struct patch = 3;
+   */
+  patch?: JsonObject | undefined;
+
+  /**
+   * Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+   *
+   * @generated from field: google.protobuf.Struct params = 4;
+   */
+  params?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.ClonePatchSegmentItemRequest.
+ * Use `create(ClonePatchSegmentItemRequestSchema)` to create a new message.
+ */
+export declare const ClonePatchSegmentItemRequestSchema: GenMessage<ClonePatchSegmentItemRequest>;
+
+/**
+ * Says which item to change in a copy, and how.
+ *
+ * @generated from message shoal.rag.v1.CloneSegmentSetRequest
+ */
+export declare type CloneSegmentSetRequest = Message<"shoal.rag.v1.CloneSegmentSetRequest"> & {
+  /**
+   * Id of the segment set to copy; required.
+   *
+   * @generated from field: optional string segment_set_id = 1;
+   */
+  segmentSetId?: string | undefined;
+
+  /**
+   * Id of the item to change; required.
+   *
+   * @generated from field: optional string item_id = 2;
+   */
+  itemId?: string | undefined;
+
+  /**
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+   *
+   * @generated from field: google.protobuf.Struct patch = 3;
+   */
+  patch?: JsonObject | undefined;
+
+  /**
+   * Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+   *
+   * @generated from field: google.protobuf.Struct params = 4;
+   */
+  params?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.CloneSegmentSetRequest.
+ * Use `create(CloneSegmentSetRequestSchema)` to create a new message.
+ */
+export declare const CloneSegmentSetRequestSchema: GenMessage<CloneSegmentSetRequest>;
+
+/**
  * Says whose segment sets to list.
  *
  * @generated from message shoal.rag.v1.ListSegmentSetsRequest
@@ -324,6 +408,28 @@ export declare const SegmentSetService: GenService<{
   joinSegmentSets: {
     methodKind: "unary";
     input: typeof JoinSegmentSetsRequestSchema;
+    output: typeof SegmentSetSchema;
+  },
+  /**
+   * Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+   * old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+   * `validation_error` (names the key of the patch).
+   *
+   * @generated from rpc shoal.rag.v1.SegmentSetService.ClonePatchSegmentItem
+   */
+  clonePatchSegmentItem: {
+    methodKind: "server_streaming";
+    input: typeof ClonePatchSegmentItemRequestSchema;
+    output: typeof HttpBodySchema;
+  },
+  /**
+   * Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items.
+   *
+   * @generated from rpc shoal.rag.v1.SegmentSetService.CloneSegmentSet
+   */
+  cloneSegmentSet: {
+    methodKind: "unary";
+    input: typeof CloneSegmentSetRequestSchema;
     output: typeof SegmentSetSchema;
   },
   /**

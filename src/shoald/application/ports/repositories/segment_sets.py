@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.segment_set import SegmentSet, SetItem
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class SetItemRepository(Protocol):
@@ -24,8 +30,24 @@ class SetItemRepository(Protocol):
         """Return the items at these positions, by position."""
         ...
 
+    def find_item(self, set_id: str, item_id: str) -> SetItem | None:
+        """Return the item of this id; it is looked for among all of the set's."""
+        ...
+
+    def clone_items(self, target_id: str, source_id: str, changed: SetItem) -> None:
+        """Copy the items of a set to an empty one, with one of them, at its position, as `changed`."""
+        ...
+
     def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
         """Return (item id, content) of up to `limit` items from position `start` on, by position."""
+        ...
+
+    def positions_where(
+        self, set_id: str, condition: Condition, *, laid_over: JsonObject
+    ) -> npt.NDArray[np.int64]:
+        """Return the ascending positions of the items whose metadata, with `laid_over` and the item's own `item_id`
+        and `position` over it, fulfils a condition.
+        """
         ...
 
 

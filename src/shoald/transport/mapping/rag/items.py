@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 from shoal.rag.v1 import item_pb2
 
+from shoald.application.clone_patching import ClonePatch
 from shoald.domain.records.segment_set import SetItem
-from shoald.transport.json_values import documented
+from shoald.transport.json_values import documented, plain_object
+from shoald.transport.mapping.rag.fields import object_of
+
+
+class ClonePatchRequest(Protocol):
+    """A request for a derived set."""
+
+    item_id: str
+
+    @property
+    def patch(self) -> Struct:
+        """What to change."""
+        ...
+
+    @property
+    def params(self) -> Struct:
+        """What to store beside it."""
+        ...
+
 
 _PART_BYTES = 256 * 1024
 _COLUMNS_BYTES = 1024 * 1024
@@ -63,6 +83,15 @@ def item_json(item: SetItem) -> dict[str, Any]:
         "type": item.type,
         "original_format": item.original_format,
     }
+
+
+def clone_patch_of(request: ClonePatchRequest) -> ClonePatch:
+    """Return which item a request wants changed, and how."""
+    return ClonePatch(
+        item_id=request.item_id,
+        patch=plain_object(request.patch),
+        params=object_of(request.params, "params"),
+    )
 
 
 def columns(batches: Iterable[Sequence[SetItem]]) -> Iterator[item_pb2.ItemColumns]:

@@ -11,19 +11,21 @@ from shoal.rag.v1 import chunk_set_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.chunking import Chunking
+from shoald.application.clone_patching import ClonePatching
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.transport.callers import caller_of, patience_of
 from shoald.transport.mapping.rag import chunk_sets as mapping
 from shoald.transport.mapping.rag.fields import announce_next, list_range
-from shoald.transport.mapping.rag.items import columns, with_items
+from shoald.transport.mapping.rag.items import clone_patch_of, columns, with_items
 
 
 class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
-    """Hands requests to `Chunking`."""
+    """Hands requests to `Chunking` and `ClonePatching`."""
 
-    def __init__(self, access: Access, chunking: Chunking) -> None:
+    def __init__(self, access: Access, chunking: Chunking, clone_patching: ClonePatching) -> None:
         self._access = access
         self._chunking = chunking
+        self._clone_patching = clone_patching
 
     def ChunkFromSegment(
         self, request: pb.ChunkFromSegmentRequest, context: grpc.ServicerContext
@@ -36,6 +38,16 @@ class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
     ) -> chunk_set_pb2.ChunkSet:
         """Cut a segment set."""
         return mapping.to_message(self._create(request, context))
+
+    def ClonePatchChunkItem(
+        self, request: pb.ClonePatchChunkItemRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Derive one and write it as JSON."""
+        return self._json(self._clone(request, context))
+
+    def CloneChunkSet(self, request: pb.CloneChunkSetRequest, context: grpc.ServicerContext) -> chunk_set_pb2.ChunkSet:
+        """Derive one."""
+        return mapping.to_message(self._clone(request, context))
 
     def ListChunkSets(
         self, request: pb.ListChunkSetsRequest, context: grpc.ServicerContext
@@ -67,6 +79,12 @@ class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
     ) -> ChunkSet:
         caller = caller_of(self._access, context)
         return self._chunking.create(caller, request.segment_set_id, mapping.cutting_of(request), patience_of(context))
+
+    def _clone(
+        self, request: pb.ClonePatchChunkItemRequest | pb.CloneChunkSetRequest, context: grpc.ServicerContext
+    ) -> ChunkSet:
+        caller, change = caller_of(self._access, context), clone_patch_of(request)
+        return self._clone_patching.chunk_set(caller, request.chunk_set_id, change, patience_of(context))
 
     def _json(self, chunk_set: ChunkSet) -> Iterator[HttpBody]:
         return with_items("chunk_set", mapping.to_message(chunk_set), self._chunking.items(chunk_set))

@@ -10,22 +10,24 @@ from shoal.rag.v1 import item_pb2, segment_set_pb2, segment_set_service_pb2_grpc
 from shoal.rag.v1 import segment_set_service_pb2 as pb
 
 from shoald.application.access import Access
+from shoald.application.clone_patching import ClonePatching
 from shoald.application.joining import Joining
 from shoald.application.segmenting import Segmenting
 from shoald.domain.records.segment_set import SegmentSet
 from shoald.transport.callers import caller_of, patience_of
 from shoald.transport.mapping.rag import segment_sets as mapping
 from shoald.transport.mapping.rag.fields import announce_next, list_range
-from shoald.transport.mapping.rag.items import columns, with_items
+from shoald.transport.mapping.rag.items import clone_patch_of, columns, with_items
 
 
 class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer):
-    """Hands requests to `Segmenting` and `Joining`."""
+    """Hands requests to `Segmenting`, `Joining` and `ClonePatching`."""
 
-    def __init__(self, access: Access, segmenting: Segmenting, joining: Joining) -> None:
+    def __init__(self, access: Access, segmenting: Segmenting, joining: Joining, clone_patching: ClonePatching) -> None:
         self._access = access
         self._segmenting = segmenting
         self._joining = joining
+        self._clone_patching = clone_patching
 
     def CreateSegments(self, request: pb.CreateSegmentsRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
         """Make one and write it as JSON."""
@@ -48,6 +50,18 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
     ) -> segment_set_pb2.SegmentSet:
         """Join some."""
         return mapping.to_message(self._join(request, context))
+
+    def ClonePatchSegmentItem(
+        self, request: pb.ClonePatchSegmentItemRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Derive one and write it as JSON."""
+        return self._json(self._clone(request, context))
+
+    def CloneSegmentSet(
+        self, request: pb.CloneSegmentSetRequest, context: grpc.ServicerContext
+    ) -> segment_set_pb2.SegmentSet:
+        """Derive one."""
+        return mapping.to_message(self._clone(request, context))
 
     def ListSegmentSets(
         self, request: pb.ListSegmentSetsRequest, context: grpc.ServicerContext
@@ -88,6 +102,12 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
     ) -> SegmentSet:
         caller = caller_of(self._access, context)
         return self._joining.create(caller, request.project_id, request.segment_set_ids, patience_of(context))
+
+    def _clone(
+        self, request: pb.ClonePatchSegmentItemRequest | pb.CloneSegmentSetRequest, context: grpc.ServicerContext
+    ) -> SegmentSet:
+        caller, change = caller_of(self._access, context), clone_patch_of(request)
+        return self._clone_patching.segment_set(caller, request.segment_set_id, change, patience_of(context))
 
     def _json(self, segment_set: SegmentSet) -> Iterator[HttpBody]:
         return with_items("segment_set", mapping.to_message(segment_set), self._segmenting.items(segment_set))

@@ -15,6 +15,10 @@ __all__ = (
     "ChunkSet",
     "ChunkSetServiceStub",
     "ChunkSetWithItems",
+    "CloneChunkSetRequest",
+    "ClonePatchChunkItemRequest",
+    "ClonePatchSegmentItemRequest",
+    "CloneSegmentSetRequest",
     "CompareRetrievalRunsRequest",
     "CreateChunkSetRequest",
     "CreateIndexBuildRequest",
@@ -408,12 +412,12 @@ class ChunkSet(betterproto2.Message):
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    How the set was made: `strategy` and `chunker_params`.
+    How the set was made: `strategy` and `chunker_params`; a derived set has its parent's and `clone_patch`, the `params` of its call.
     """
 
     input_refs: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the set was made from: `segment_set_version_id`.
+    What the set was made from: `segment_set_version_id`; `parent_chunk_set_version_id` and `patched_item_id` for a derived one.
     """
 
     artifact_uri: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
@@ -475,6 +479,130 @@ class ChunkSetWithItems(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "ChunkSetWithItems", ChunkSetWithItems)
+
+
+@dataclass(eq=False, repr=False)
+class CloneChunkSetRequest(betterproto2.Message):
+    """
+    Says which item to change in a copy, and how.
+    """
+
+    chunk_set_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the chunk set to copy; required.
+    """
+
+    item_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the item to change; required.
+    """
+
+    patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+    """
+
+    params: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "CloneChunkSetRequest", CloneChunkSetRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ClonePatchChunkItemRequest(betterproto2.Message):
+    """
+    Says which item to change in a copy, and how.
+    """
+
+    chunk_set_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the chunk set to copy; required.
+    """
+
+    item_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the item to change; required.
+    """
+
+    patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+    """
+
+    params: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "ClonePatchChunkItemRequest", ClonePatchChunkItemRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ClonePatchSegmentItemRequest(betterproto2.Message):
+    """
+    Says which item to change in a copy, and how.
+    """
+
+    segment_set_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the segment set to copy; required.
+    """
+
+    item_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the item to change; required.
+    """
+
+    patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+    """
+
+    params: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "ClonePatchSegmentItemRequest", ClonePatchSegmentItemRequest)
+
+
+@dataclass(eq=False, repr=False)
+class CloneSegmentSetRequest(betterproto2.Message):
+    """
+    Says which item to change in a copy, and how.
+    """
+
+    segment_set_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the segment set to copy; required.
+    """
+
+    item_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the item to change; required.
+    """
+
+    patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
+    """
+
+    params: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Free JSON object, stored in the new set's `params` under `clone_patch`; unset means `{}`.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "CloneSegmentSetRequest", CloneSegmentSetRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -2725,12 +2853,14 @@ class SegmentSet(betterproto2.Message):
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set.
+    How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set; a derived set has its parent's and
+    `clone_patch`, the `params` of its call.
     """
 
     input_refs: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the set was made from: `document_version_id`, or `segment_set_version_ids` for a joined set.
+    What the set was made from: `document_version_id`, `segment_set_version_ids` for a joined set,
+    `parent_segment_set_version_id` and `patched_item_id` for a derived one.
     """
 
     artifact_uri: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
@@ -3074,6 +3204,30 @@ class ChunkSetServiceStub:
         return self._channel.unary_unary(
             "/shoal.rag.v1.ChunkSetService/CreateChunkSet",
             CreateChunkSetRequest.SerializeToString,
+            ChunkSet.FromString,
+        )(message)
+
+    def clone_patch_chunk_item(self, message: "ClonePatchChunkItemRequest") -> "Iterator[___google__api__.HttpBody]":
+        """
+        Copies a chunk set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one of its project. Fails with `chunk_set_not_found`, `chunk_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+
+        yield from self._channel.unary_stream(
+            "/shoal.rag.v1.ChunkSetService/ClonePatchChunkItem",
+            ClonePatchChunkItemRequest.SerializeToString,
+            ___google__api__.HttpBody.FromString,
+        )(message)
+
+    def clone_chunk_set(self, message: "CloneChunkSetRequest") -> "ChunkSet":
+        """
+        Copies a chunk set as `ClonePatchChunkItem` does and returns the new set without items.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.rag.v1.ChunkSetService/CloneChunkSet",
+            CloneChunkSetRequest.SerializeToString,
             ChunkSet.FromString,
         )(message)
 
@@ -3540,6 +3694,32 @@ class SegmentSetServiceStub:
         return self._channel.unary_unary(
             "/shoal.rag.v1.SegmentSetService/JoinSegmentSets",
             JoinSegmentSetsRequest.SerializeToString,
+            SegmentSet.FromString,
+        )(message)
+
+    def clone_patch_segment_item(
+        self, message: "ClonePatchSegmentItemRequest"
+    ) -> "Iterator[___google__api__.HttpBody]":
+        """
+        Copies a segment set with one item changed and returns the new set with its items, as JSON. Items keep their ids; the new set names the
+        old one as its parent and becomes the active one in its place. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `validation_error` (names the key of the patch).
+        """
+
+        yield from self._channel.unary_stream(
+            "/shoal.rag.v1.SegmentSetService/ClonePatchSegmentItem",
+            ClonePatchSegmentItemRequest.SerializeToString,
+            ___google__api__.HttpBody.FromString,
+        )(message)
+
+    def clone_segment_set(self, message: "CloneSegmentSetRequest") -> "SegmentSet":
+        """
+        Copies a segment set as `ClonePatchSegmentItem` does and returns the new set without items.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.rag.v1.SegmentSetService/CloneSegmentSet",
+            CloneSegmentSetRequest.SerializeToString,
             SegmentSet.FromString,
         )(message)
 
