@@ -12,8 +12,8 @@ from shoald.application.documents import FileInfo
 from shoald.application.index_building import NewBuild
 from shoald.application.indexing import NewIndex
 from shoald.application.jobs import Jobs
-from shoald.application.retrieving import RetrievalPage, RetrievalRequest
-from shoald.application.searching import Strategy
+from shoald.application.retrieval_requests import RetrievalRequest, read_request
+from shoald.application.retrieving import RetrievalPage
 from shoald.application.segmenting import Segmentation
 from shoald.application.use_cases import UseCases
 from shoald.application.waiting import Patience
@@ -23,6 +23,7 @@ from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.records.job import Job
 from shoald.domain.records.project import Project
 from shoald.domain.records.segment_set import SegmentSet
+from shoald.domain.retrieval.strategies import KeywordSearch, VectorSearch
 from shoald.wiring import Adapters
 
 
@@ -68,13 +69,16 @@ class RagPath:
         return self.use_cases.index_building.create(self.caller, index.index_id, new, Here()).build
 
     def by_words(self, query: str, **request: Any) -> RetrievalPage:
-        return self._retrieve(RetrievalRequest(query=query, strategy=Strategy(type="bm25"), **request))
+        return self._retrieve(RetrievalRequest(query=query, strategy=KeywordSearch(), **request))
 
     def by_vectors(self, query: str, build: IndexBuild, **strategy: Any) -> RetrievalPage:
-        wanted = Strategy(type="vector", **strategy)
+        wanted = VectorSearch(**strategy)
         return self._retrieve(
             RetrievalRequest(query=query, strategy=wanted, target="index_build", target_id=build.build_id)
         )
+
+    def by(self, query: str, strategy: dict[str, Any], **given: Any) -> RetrievalPage:
+        return self._retrieve(read_request({"query": query, "strategy": strategy, **given}))
 
     def _retrieve(self, request: RetrievalRequest) -> RetrievalPage:
         return self.use_cases.retrieving.retrieve(self.caller, self.project.project_id, request)

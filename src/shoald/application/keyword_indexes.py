@@ -1,41 +1,70 @@
-"""Keyword indexes of sets: built at the first search, kept in memory and as objects, never built again for a set."""
+"""Keyword indexes of sets, opened: made by the first search at the latest, then mapped into memory and kept open."""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shoald.application.keyed_locks import KeyedLocks
-from shoald.application.set_items import batch_size
-from shoald.domain.failures import ArtifactNotFound, Failure
-from shoald.domain.records.chunk_set import ChunkSet
-from shoald.domain.records.segment_set import SegmentSet
+from shoald.application.keyword_indexing import AnySet, KeywordIndexing, KeywordIndexJobs, is_small, set_id
+from shoald.domain.failures import ArtifactNotFound, DataCorrupt
 from shoald.domain.retrieval.bm25 import Bm25Index
 
 if TYPE_CHECKING:
     from shoald.application.ports.object_store import ObjectStore
-    from shoald.application.ports.repositories.segment_sets import SetItemRepository
-    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.ports.repositories.keyword_indexes import KeywordFiles
+    from shoald.application.ports.text_search import TextFile, TextSearch
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
-AnySet = ChunkSet | SegmentSet
+_PATIENCE_SECONDS = 55.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenKeywordIndex:
+    """What a set is searched with."""
+
+    words: Bm25Index
+    texts: TextFile
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes when all of it is read."""
+        return self.words.nbytes + self.texts.nbytes
 
 
 class KeywordIndexes:
-    """The keyword indexes of one process: those used last, up to `most_bytes` together."""
+    """The keyword indexes of one process: those used last, up to `most_bytes` together.
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, objects: ObjectStore, most_bytes: int) -> None:
+    Without `jobs` they are all made here: a job that searches must not wait for another job.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        objects: ObjectStore,
+        text_search: TextSearch,
+        indexing: KeywordIndexing,
+        jobs: KeywordIndexJobs | None,
+        most_bytes: int,
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._objects = objects
+        self._text_search = text_search
+        self._indexing = indexing
+        self._jobs = jobs
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Bm25Index] = OrderedDict()
+        self._kept: OrderedDict[str, OpenKeywordIndex] = OrderedDict()
         self._making = KeyedLocks()
 
-    def of(self, stored: AnySet) -> Bm25Index:
-        """Return the index of a set; callers who ask for one that is being built wait for it."""
+    def of(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+        """Return the index of a set; callers who ask for one that is being made wait for it.
+
+        Raises `DeadlineExceeded` when a worker needs a minute for it; it goes on.
+        """
         key = set_id(stored)
         found = self._remembered(key)
         if found is not None:
@@ -43,54 +72,48 @@ class KeywordIndexes:
         with self._making.held(key):
             found = self._remembered(key)
             if found is None:
-                found = self._load(key) or self._build(stored, key)
+                found = self._opened(stored, namespace_id)
                 self._remember(key, found)
         return found
 
-    def _remembered(self, key: str) -> Bm25Index | None:
+    def _remembered(self, key: str) -> OpenKeywordIndex | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def _remember(self, key: str, index: Bm25Index) -> None:
+    def _remember(self, key: str, index: OpenKeywordIndex) -> None:
         with self._lock:
             self._kept[key] = index
             while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
                 self._kept.popitem(last=False)
 
-    def _load(self, key: str) -> Bm25Index | None:
-        try:
-            return Bm25Index.from_bytes(self._objects.get(_object_key(key)))
-        except (ArtifactNotFound, ValueError):
-            return None
+    def _opened(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+        with self._open_unit_of_work() as uow:
+            files = uow.keyword_indexes.get(set_id(stored))
+        if files is not None:
+            try:
+                return self._open(files)
+            except (ArtifactNotFound, DataCorrupt, ValueError):
+                pass  # what was lost or is of an earlier version is made again
+        return self._open(self._made(stored, namespace_id, again=files is not None))
 
-    def _build(self, stored: AnySet, key: str) -> Bm25Index:
-        index = Bm25Index.build(self._texts(stored))
-        # the next process need not build it; one that cannot be stored is built again
-        with contextlib.suppress(Failure):
-            self._objects.put(_object_key(key), index.to_bytes())
-        return index
+    def _open(self, files: KeywordFiles) -> OpenKeywordIndex:
+        """Map both files; `ValueError` says that they are not of this version."""
+        with self._objects.local_copy(files.words.key, files.words.sha256) as path:
+            words = Bm25Index(self._text_search.open_arrays(path))
+        with self._objects.local_copy(files.texts.key, files.texts.sha256) as path:
+            return OpenKeywordIndex(words, self._text_search.open_texts(path))
 
-    def _texts(self, stored: AnySet) -> Iterator[str]:
-        size = batch_size(stored)
-        for start in range(0, stored.total_items, size):
-            with self._open_unit_of_work() as uow:
-                texts = repository_of(uow, stored).texts(set_id(stored), start=start, limit=size)
-            for _, text in texts:
-                yield text
-
-
-def set_id(stored: AnySet) -> str:
-    """Return the id of a set of either kind."""
-    return stored.chunk_set_version_id if isinstance(stored, ChunkSet) else stored.segment_set_version_id
-
-
-def repository_of(uow: UnitOfWork, stored: AnySet) -> SetItemRepository:
-    """Return where the items of a set are."""
-    return uow.chunk_sets if isinstance(stored, ChunkSet) else uow.segment_sets
-
-
-def _object_key(key: str) -> str:
-    return f"keyword_indexes/{key}.npz"
+    def _made(self, stored: AnySet, namespace_id: str, *, again: bool) -> KeywordFiles:
+        if self._jobs is None or is_small(stored):
+            return self._indexing.make_and_publish(stored)
+        with self._open_unit_of_work() as uow:
+            job = self._jobs.accept(uow, namespace_id, stored, again=again)
+            uow.commit()
+        if job is not None:
+            self._jobs.finish(job, _PATIENCE_SECONDS)
+        with self._open_unit_of_work() as uow:
+            files = uow.keyword_indexes.get(set_id(stored))
+        return files or self._indexing.make_and_publish(stored)

@@ -24,12 +24,21 @@ def _by_builds(uow: UnitOfWork, build_id: str, keys: list[str]) -> set[str]:
     return uow.object_references.of_builds(build_id, keys)
 
 
+def _by_keyword_index(uow: UnitOfWork, set_id: str, keys: list[str]) -> set[str]:
+    return uow.object_references.of_keyword_index(set_id, keys)
+
+
 def _by_runs(uow: UnitOfWork, run_id: str, keys: list[str]) -> set[str]:
     return uow.object_references.of_runs(run_id, keys)
 
 
 # keys of the form <folder>/<owner's id>/<attempt>/…
-_FOLDERS: dict[str, Naming] = {"builds": _by_builds, "index_builds": _by_builds, "runs": _by_runs}
+_FOLDERS: dict[str, Naming] = {
+    "builds": _by_builds,
+    "index_builds": _by_builds,
+    "keyword_indexes": _by_keyword_index,
+    "runs": _by_runs,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shoald.application.keyword_indexes import AnySet, repository_of, set_id
+from shoald.application.keyword_indexing import AnySet, repository_of, set_id
 from shoald.domain.retrieval.strategies import EnsembleSearch, FuzzySearch, RegexSearch, RerankSearch
 
 if TYPE_CHECKING:

@@ -7,44 +7,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from shoald.application.keyword_indexes import repository_of, set_id
+from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.projects import visible_project
+from shoald.application.retrieval_requests import RetrievalRequest, read_request
 from shoald.application.search_targets import SearchTarget, find_target
-from shoald.application.searching import Hit, Search, Searches, Strategy
-from shoald.domain.cursors import cursor_of, offset_of
+from shoald.application.searching import Search, Searches
+from shoald.domain.cursors import cursor_of
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.project import Project
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.records.segment_set import SetItem
-from shoald.domain.vocabulary import RetrievalTarget
+from shoald.domain.retrieval.hits import Hits
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
-
-DEFAULT_LIMIT = 20
-_MOST_LIMIT = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalRequest:
-    """What to search for, where and how; `limit` is moved into 1 to 200, 0 means 20."""
-
-    query: str
-    strategy: Strategy
-    target: str = RetrievalTarget.CHUNK_SET
-    target_id: str | None = None
-    persist: bool = False
-    limit: int = DEFAULT_LIMIT
-    offset: int = 0
-
-    @property
-    def page_size(self) -> int:
-        """The limit as it is applied."""
-        return min(max(self.limit, 1), _MOST_LIMIT) if self.limit else DEFAULT_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,23 +61,32 @@ class Retrieving:
         self._objects = objects
         self._searches = searches
 
+    def asked(self, caller: Caller, project_id: str, given: JsonObject) -> RetrievalRequest:
+        """Return what a call asks for, its fields left out filled from the project's `default_retrieval_preset`.
+
+        Raises `ProjectNotFound`, `InvalidFields`, `InvalidEnsembleSources`.
+        """
+        with self._open_unit_of_work() as uow:
+            project = visible_project(uow, caller, project_id)
+        return read_request(given, _preset_of(project))
+
     def retrieve(self, caller: Caller, project_id: str, request: RetrievalRequest) -> RetrievalPage:
         """Return one page, best hits first.
 
         Raises `ProjectNotFound`, `ChunkSetNotFound`, `SegmentSetNotFound`, `IndexBuildNotFound`, `IndexBuildNotReady`,
         `UnsupportedTarget`, `InvalidTarget`, `MissingTargetId`, `ProviderUnsupported`, and what a search meets.
         """
-        target, hits = self._search(caller, project_id, request)
-        page = self._page(request, target, hits)
+        found = self._search(caller, project_id, request)
+        page = self._page(request, found)
         if request.persist:
             page = replace(page, run_id=self._store(project_id, request, page))
         return page
 
     def pages(self, caller: Caller, project_id: str, request: RetrievalRequest) -> Iterator[RetrievalPage]:
         """Yield pages until the last; the search is done once, before the first, which alone is stored."""
-        target, hits = self._search(caller, project_id, request)
+        found = self._search(caller, project_id, request)
         while True:
-            page = self._page(request, target, hits)
+            page = self._page(request, found)
             if request.persist:
                 page = replace(page, run_id=self._store(project_id, request, page))
             yield page
@@ -104,28 +94,42 @@ class Retrieving:
                 return
             request = replace(request, offset=page.next_offset, persist=False)
 
-    def _search(self, caller: Caller, project_id: str, request: RetrievalRequest) -> tuple[SearchTarget, Sequence[Hit]]:
+    def _search(self, caller: Caller, project_id: str, request: RetrievalRequest) -> _Found:
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
-            target = find_target(uow, caller, project_id, request.strategy.type, request.target, request.target_id)
+            target = find_target(uow, caller, project_id, request.strategy, request.target, request.target_id)
         search = Search(
-            scope=(caller.namespace_id, project_id), target=target, strategy=request.strategy, query=request.query
+            scope=(caller.namespace_id, project_id),
+            target=target,
+            strategy=request.strategy,
+            query=request.query,
+            filter=request.filter,
         )
-        return target, self._searches.hits(search)
+        return _Found(search, self._searches.hits(search))
 
-    def _page(self, request: RetrievalRequest, target: SearchTarget, hits: Sequence[Hit]) -> RetrievalPage:
+    def _page(self, request: RetrievalRequest, found: _Found) -> RetrievalPage:
         end = request.offset + request.page_size
-        wanted = hits[request.offset : end]
-        with self._open_unit_of_work() as uow:
-            items = repository_of(uow, target.items).items_at(set_id(target.items), [hit.position for hit in wanted])
+        target = found.search.target
         return RetrievalPage(
-            items=[_retrieved(items[hit.position], hit, target) for hit in wanted if hit.position in items],
-            next_offset=end if end < len(hits) else None,
+            items=self._documents(found.search, found.hits.part(request.offset, end)),
+            next_offset=end if end < len(found.hits) else None,
             strategy=request.strategy.type,
             target=request.target,
             target_id=target.target_id,
-            total=len(hits),
+            total=len(found.hits),
         )
+
+    def _documents(self, search: Search, hits: Hits) -> Sequence[RetrievedDocument]:
+        """Return what is shown of some hits, in their order."""
+        positions, returned = hits.positions.tolist(), search.target.returned
+        with self._open_unit_of_work() as uow:
+            items = repository_of(uow, returned).items_at(set_id(returned), positions)
+        spans = self._searches.spans(search, [items[position].content for position in positions])
+        base_scores = [None] * len(hits) if hits.base_scores is None else hits.base_scores.tolist()
+        return [
+            _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches})
+            for position, score, base, matches in zip(positions, hits.scores.tolist(), base_scores, spans, strict=True)
+        ]
 
     def _store(self, project_id: str, request: RetrievalRequest, page: RetrievalPage) -> str:
         """Store the request with this page, as a row and as an object, and return the run's id."""
@@ -140,7 +144,7 @@ class Retrieving:
             query=request.query,
             target_type=page.target,
             target_id=page.target_id,
-            params=_params(request),
+            params=request.as_json(),
             results=results,
             artifact_uri=self._objects.uri(stored.key),
             is_deleted=False,
@@ -152,41 +156,31 @@ class Retrieving:
         return run_id
 
 
-def _retrieved(item: SetItem, hit: Hit, target: SearchTarget) -> RetrievedDocument:
-    where: dict[str, Any] = {"item_id": item.item_id, "position": item.position, "score": hit.score}
-    if isinstance(target.items, ChunkSet):
-        where["chunk_set_version_id"] = target.items.chunk_set_version_id
-    else:
-        where["segment_set_version_id"] = target.items.segment_set_version_id
-    if target.build is not None:
-        where |= {"chunk_item_id": item.item_id, "build_id": target.build.build_id}
-    return RetrievedDocument(page_content=item.content, metadata={**item.metadata, **where}, score=hit.score)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A search and all that it found."""
+
+    search: Search
+    hits: Hits
+
+
+def _retrieved(item: SetItem, target: SearchTarget, score: float, more: JsonObject) -> RetrievedDocument:
+    """Return a hit: what is known of it is laid over its metadata, `more` where there is something to say."""
+    where: dict[str, Any] = {**target.returned_ids, "item_id": item.item_id, "position": item.position, "score": score}
+    if target.build is not None and isinstance(target.returned, ChunkSet):
+        where["chunk_item_id"] = item.item_id
+    where |= {name: value for name, value in more.items() if value is not None and value != []}
+    return RetrievedDocument(page_content=item.content, metadata={**item.metadata, **where}, score=score)
+
+
+def _preset_of(project: Project) -> JsonObject | None:
+    name = project.settings["default_retrieval_preset"]
+    return None if name is None else project.settings["extra"].get("presets", {}).get(name)
 
 
 def request_of_params(params: JsonObject) -> RetrievalRequest:
     """Return the request that a stored run's `params` say."""
-    return RetrievalRequest(
-        query=params["query"],
-        strategy=Strategy(**params["strategy"]),
-        target=params["target"],
-        target_id=params["target_id"],
-        persist=params["persist"],
-        limit=params["limit"],
-        offset=offset_of(params["cursor"] or ""),
-    )
-
-
-def _params(request: RetrievalRequest) -> JsonObject:
-    strategy = request.strategy
-    return {
-        "query": request.query,
-        "target": request.target,
-        "target_id": request.target_id,
-        "strategy": strategy.as_json(),
-        "persist": request.persist,
-        "limit": request.page_size,
-        "cursor": cursor_of(request.offset) if request.offset else None,
-    }
+    return read_request(params)
 
 
 def _results(page: RetrievalPage) -> JsonObject:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from shoald.application.index_building import visible_build
 from shoald.application.indexing import visible_index
+from shoald.application.keyword_indexing import AnySet, set_id
 from shoald.domain.failures import (
     ChunkSetNotFound,
     IndexBuildNotFound,
@@ -18,10 +19,12 @@ from shoald.domain.failures import (
     SegmentSetNotFound,
     UnsupportedTarget,
 )
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.records.segment_set import SegmentSet
-from shoald.domain.vocabulary import IndexProvider, RetrievalStrategy, RetrievalTarget, RunStatus
+from shoald.domain.retrieval.strategies import DualStorageSearch, Strategy, legs, needs_vectors
+from shoald.domain.vocabulary import IndexProvider, RetrievalTarget, RunStatus
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
@@ -30,35 +33,113 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTarget:
-    """What is searched: `items` hold the texts; `build` and its `index` are set when vectors are searched."""
+    """What is searched: `items` hold the texts; `build` and its `index` are set when vectors are searched.
+
+    Hits are items of `items`, or of `segments` where a strategy returns the segments that chunks came from. `origin`
+    has the ids of the document and its version where all items are of one.
+    """
 
     target_id: str
-    items: ChunkSet | SegmentSet
+    items: AnySet
     build: IndexBuild | None = None
     index: Index | None = None
+    segments: SegmentSet | None = None
+    origin: JsonObject = field(default_factory=dict)
+
+    @property
+    def items_id(self) -> str:
+        """Id of the set that is searched."""
+        return set_id(self.items)
+
+    @property
+    def returned(self) -> AnySet:
+        """The set whose items are returned."""
+        return self.items if self.segments is None else self.segments
+
+    @property
+    def ids(self) -> JsonObject:
+        """What is laid over the metadata of each item that is searched, beside what is its own."""
+        return self._ids_in(self.items)
+
+    @property
+    def returned_ids(self) -> JsonObject:
+        """What is laid over the metadata of each item that is returned."""
+        return self._ids_in(self.returned)
+
+    def _ids_in(self, items: AnySet) -> JsonObject:
+        ids: dict[str, Any] = {**self.origin, "segment_set_version_id": items.segment_set_version_id}
+        if isinstance(items, ChunkSet):
+            ids["chunk_set_version_id"] = items.chunk_set_version_id
+        if self.build is not None:
+            ids["build_id"] = self.build.build_id
+        return ids
 
 
 def find_target(
-    uow: UnitOfWork, caller: Caller, project_id: str, strategy: str, target: str, target_id: str | None
+    uow: UnitOfWork, caller: Caller, project_id: str, strategy: Strategy, target: str, target_id: str | None
 ) -> SearchTarget:
     """Return what a strategy searches for these words, in this project; see `Retrieving.retrieve` for failures."""
-    if strategy == RetrievalStrategy.VECTOR:
-        if target != RetrievalTarget.INDEX_BUILD:
-            raise InvalidTarget(
-                "The strategy vector needs the target index_build.", detail={"strategy": strategy, "target": target}
-            )
-        if not target_id:
-            raise MissingTargetId("The strategy vector needs a target_id.", detail={"strategy": strategy})
-        return _build_target(uow, caller, project_id, target_id)
+    found = _found(uow, caller, project_id, strategy, target, target_id)
+    return replace(found, origin=_origin(uow, caller, found), segments=_segments_returned(uow, caller, found, strategy))
+
+
+def _found(
+    uow: UnitOfWork, caller: Caller, project_id: str, strategy: Strategy, target: str, target_id: str | None
+) -> SearchTarget:
+    if needs_vectors(strategy):
+        _check_vector_target(strategy, target, target_id)
+        return _build_target(uow, caller, project_id, str(target_id), strategy)
     if target == RetrievalTarget.CHUNK_SET:
         return _chunk_target(uow, caller, project_id, target_id)
     if target == RetrievalTarget.SEGMENT_SET:
         return _segment_target(uow, caller, project_id, target_id)
     raise UnsupportedTarget(
-        f"The strategy {strategy} cannot search the target {target!r}.",
-        detail={"strategy": strategy, "target": target},
+        f"The strategy {strategy.type} cannot search the target {target!r}.",
+        detail={"strategy": strategy.type, "target": target},
         hint="Its targets are chunk_set and segment_set.",
     )
+
+
+def _check_vector_target(strategy: Strategy, target: str, target_id: str | None) -> None:
+    if target != RetrievalTarget.INDEX_BUILD:
+        raise InvalidTarget(
+            f"The strategy {strategy.type} needs the target index_build here.",
+            detail={"strategy": strategy.type, "target": target},
+        )
+    if target_id:
+        return
+    message = f"The strategy {strategy.type} needs a target_id."
+    if isinstance(strategy, DualStorageSearch):
+        raise InvalidTarget(message, detail={"strategy": strategy.type, "target_id": target_id})
+    raise MissingTargetId(message, detail={"strategy": strategy.type})
+
+
+def _origin(uow: UnitOfWork, caller: Caller, found: SearchTarget) -> JsonObject:
+    """Return the ids of the document that a set was made of; items of a joined set have their own."""
+    segments = _segment_set_of(uow, caller, found.items)
+    version_id = segments.document_version_id
+    if version_id is None:
+        return {}
+    document = uow.documents.of_versions([version_id])[version_id]
+    return {
+        "document_version_id": version_id,
+        "document_id": document.document_id,
+        "filename": document.filename,
+    }
+
+
+def _segments_returned(uow: UnitOfWork, caller: Caller, found: SearchTarget, strategy: Strategy) -> SegmentSet | None:
+    returns_segments = any(isinstance(leg, DualStorageSearch) and leg.returns_segments for leg in legs(strategy))
+    return _segment_set_of(uow, caller, found.items) if returns_segments else None
+
+
+def _segment_set_of(uow: UnitOfWork, caller: Caller, items: AnySet) -> SegmentSet:
+    if isinstance(items, SegmentSet):
+        return items
+    found = uow.segment_sets.get(items.segment_set_version_id, namespace_id=caller.namespace_id)
+    if found is None:
+        raise SegmentSetNotFound(detail={"segment_set_version_id": items.segment_set_version_id})
+    return found
 
 
 def _chunk_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id: str | None) -> SearchTarget:
@@ -85,13 +166,19 @@ def _segment_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id:
     return SearchTarget(target_id=found.segment_set_version_id, items=found)
 
 
-def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: str) -> SearchTarget:
+def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: str, strategy: Strategy) -> SearchTarget:
     build = visible_build(uow, caller, build_id)
     if build.project_id != project_id:
         raise IndexBuildNotFound(detail={"build_id": build_id})
     index = visible_index(uow, caller, build.index_id)
     if index.provider not in set(IndexProvider):
         raise ProviderUnsupported(f"Unsupported index provider: {index.provider}", detail={"provider": index.provider})
+    is_dual = any(isinstance(leg, DualStorageSearch) for leg in legs(strategy))
+    if is_dual and index.provider != IndexProvider.QDRANT:
+        raise ProviderUnsupported(
+            "The strategy dual_storage needs an index of the provider qdrant.",
+            detail={"strategy": "dual_storage", "provider": index.provider},
+        )
     if build.status != RunStatus.SUCCEEDED:
         raise IndexBuildNotReady(
             f"The index build is {build.status}, so it cannot be searched.",

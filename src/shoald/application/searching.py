@@ -6,138 +6,175 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
-from shoald.application.keyword_indexes import KeywordIndexes
+from shoald.application.allowed_positions import AllowedPositions
+from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
+from shoald.application.ports.text_search import TextPattern, TextSearch, UnusablePattern
 from shoald.application.search_targets import SearchTarget
-from shoald.domain.failures import EmbeddingFailed, InvalidFields
+from shoald.application.vector_searching import VectorSearches, Where
+from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
-from shoald.domain.retrieval.mmr import most_relevant
-from shoald.domain.vocabulary import RetrievalStrategy, SearchType
+from shoald.domain.retrieval.fusion import fused
+from shoald.domain.retrieval.hits import Hits, Positions
+from shoald.domain.retrieval.strategies import (
+    DualStorageSearch,
+    EnsembleSearch,
+    FuzzySearch,
+    KeywordSearch,
+    RegexSearch,
+    RerankSearch,
+    Strategy,
+    VectorSearch,
+    legs,
+)
 
 if TYPE_CHECKING:
-    from shoald.application.ports.embedder import Embedders
     from shoald.application.ports.result_cache import ResultCache
-    from shoald.application.ports.vector_index import VectorHit, VectorIndexes
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.reranking import Reranking
 
-DEFAULT_K = 10
-# how many of the nearest `mmr` chooses from
-_MMR_CANDIDATES, _MMR_CANDIDATES_PER_HIT = 20, 4
-_MOST_CACHED = 20_000
-# a hit's vector is held while hits are ordered, and `mmr` compares each hit with all candidates
-_MOST_HITS, _MOST_DIFFERING_HITS = 10_000, 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
-    """How to search; `search_type` and `score_threshold` mean something to `vector` only."""
-
-    type: str
-    k: int = DEFAULT_K
-    search_type: str = SearchType.SIMILARITY
-    score_threshold: float | None = None
-
-    def as_json(self) -> JsonObject:
-        """Return the fields that the type has."""
-        shown: dict[str, Any] = {"type": self.type, "k": self.k}
-        if self.type == RetrievalStrategy.VECTOR:
-            shown |= {"search_type": self.search_type, "score_threshold": self.score_threshold}
-        return shown
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """The position of an item in its set, and its score: larger is better."""
-
-    position: int
-    score: float
+PLACE: Where = ("body", "strategy")
+_MOST_SPANS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One search; `scope` is whose it is, so that nobody is answered from another's cache."""
+    """One search; `scope` is whose it is (namespace, project), so that nobody is answered from another's cache."""
 
     scope: tuple[str, str]
     target: SearchTarget
     strategy: Strategy
     query: str
+    filter: JsonObject
 
     @property
     def key(self) -> str:
         """What the cache knows its result by. Sets and builds never change, so the id stands for what is in them."""
-        asked = [*self.scope, self.target.target_id, self.strategy.as_json(), self.query]
+        asked = [*self.scope, self.target.target_id, self.strategy.as_json(), self.query, dict(self.filter)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 class Searches:
-    """Runs searches of every strategy."""
+    """Runs searches of every strategy; a filter holds for each search within another."""
 
     def __init__(
         self,
         *,
+        open_unit_of_work: OpenUnitOfWork,
         keyword_indexes: KeywordIndexes,
-        vector_indexes: VectorIndexes,
-        embedders: Embedders,
+        text_search: TextSearch,
+        vectors: VectorSearches,
+        reranking: Reranking,
         cache: ResultCache,
     ) -> None:
+        self._open_unit_of_work = open_unit_of_work
         self._keyword_indexes = keyword_indexes
-        self._vector_indexes = vector_indexes
-        self._embedders = embedders
+        self._text_search = text_search
+        self._vectors = vectors
+        self._reranking = reranking
+        self._allowed = AllowedPositions(open_unit_of_work)
         self._cache = cache
 
-    def hits(self, search: Search) -> Sequence[Hit]:
-        """Return all hits, at most k, best first; ties by position."""
+    def hits(self, search: Search) -> Hits:
+        """Return all hits, best first; equal scores stand by position.
+
+        Raises `InvalidFields` for a pattern or filter that cannot be used, and what stores and models raise.
+        """
         known = self._cache.get(search.key)
         if known is not None:
-            return [Hit(position, score) for position, score in orjson.loads(known)]
-        hits = self._by_vectors(search) if search.target.build is not None else self._by_words(search)
-        if len(hits) <= _MOST_CACHED:
-            self._cache.put(search.key, orjson.dumps([(hit.position, hit.score) for hit in hits]))
+            return Hits.from_bytes(known)
+        allowed = self._allowed.of(search.target, search.filter)
+        hits = self._found(search, search.strategy, allowed, (*PLACE, search.strategy.type))
+        self._cache.put(search.key, hits.to_bytes())
         return hits
 
-    def _by_words(self, search: Search) -> list[Hit]:
-        index = self._keyword_indexes.of(search.target.items)
-        return [Hit(position, score) for position, score in index.search(search.query, k=search.strategy.k)]
+    def spans(self, search: Search, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return where the patterns of a search match in texts that it found, up to 100 places in each."""
+        wanted = [leg for leg in legs(search.strategy) if isinstance(leg, RegexSearch)]
+        patterns = [self._pattern(search.query, leg, PLACE) for leg in wanted]
+        return [
+            sorted({span for pattern in patterns for span in pattern.spans(text, most=_MOST_SPANS)})[:_MOST_SPANS]
+            for text in texts
+        ]
 
-    def _by_vectors(self, search: Search) -> list[Hit]:
-        strategy, build, index = search.strategy, search.target.build, search.target.index
-        if build is None or index is None:
-            raise TypeError("a target without a build has no vectors")
-        k = _hits_wanted(search)
-        manifest = build.manifest
-        embedder = self._embedders.get(manifest["embedding_provider"], manifest["embedding_model_name"])
-        query = embedder.embed_query(search.query)
-        if query.shape != (manifest["dimension"],):
-            raise EmbeddingFailed(
-                f"The query has {query.size} dimensions, the build {manifest['dimension']}.",
-                detail={"build_id": build.build_id},
-                hint="The embedding model has changed; build the index again.",
-            )
-        is_mmr = strategy.search_type == SearchType.MMR
-        wanted = max(_MMR_CANDIDATES, k * _MMR_CANDIDATES_PER_HIT) if is_mmr else k
-        found, vectors = self._vector_indexes.get(index.provider).search(
-            manifest, query, k=min(wanted, search.target.items.total_items), with_vectors=is_mmr
+    def _found(  # noqa: PLR0911 - one for each strategy
+        self, search: Search, strategy: Strategy, allowed: Positions | None, where: Where
+    ) -> Hits:
+        match strategy:
+            case VectorSearch():
+                return self._vectors.hits(search.target, strategy, search.query, allowed=allowed, where=where)
+            case KeywordSearch():
+                return Hits(*self._index(search).words.search(search.query, k=strategy.k, allowed=allowed))
+            case RegexSearch():
+                return self._by_pattern(search, strategy, allowed, where)
+            case FuzzySearch():
+                texts = self._index(search).texts
+                return Hits.ordered(*texts.alike(search.query, threshold=strategy.threshold, allowed=allowed))
+            case EnsembleSearch():
+                return self._by_all(search, strategy, allowed, where)
+            case RerankSearch():
+                return self._reranked(search, strategy, allowed, where)
+            case DualStorageSearch():
+                return self._by_chunks(search, strategy, allowed, where)
+
+    def _index(self, search: Search) -> OpenKeywordIndex:
+        return self._keyword_indexes.of(search.target.items, search.scope[0])
+
+    def _by_pattern(self, search: Search, strategy: RegexSearch, allowed: Positions | None, where: Where) -> Hits:
+        pattern = self._pattern(search.query, strategy, where)
+        if strategy.pattern is None and not search.query:
+            return _NOTHING
+        try:
+            positions = self._index(search).texts.matching(pattern, allowed=allowed)
+        except UnusablePattern as error:
+            raise _unusable(strategy, where, error) from error
+        return Hits(positions, np.ones(len(positions)))
+
+    def _pattern(self, query: str, strategy: RegexSearch, where: Where) -> TextPattern:
+        try:
+            if strategy.pattern is None:
+                return self._text_search.pattern(query, literal=True)
+            return self._text_search.pattern(strategy.pattern)
+        except UnusablePattern as error:
+            raise _unusable(strategy, where, error) from error
+
+    def _by_all(self, search: Search, strategy: EnsembleSearch, allowed: Positions | None, where: Where) -> Hits:
+        found = [
+            self._found(search, source, allowed, (*where, "sources", at, source.type))
+            for at, source in enumerate(strategy.sources)
+        ]
+        return fused([hits.positions for hits in found], strategy.weights)
+
+    def _reranked(self, search: Search, strategy: RerankSearch, allowed: Positions | None, where: Where) -> Hits:
+        model = self._reranking.model(strategy)
+        base = self._found(search, strategy.base, allowed, (*where, "base", strategy.base.type))
+        best = model.best(search.target.returned, search.query, base.positions.tolist())
+        rows = np.asarray([hit.candidate for hit in best], dtype=np.int64)
+        return Hits(base.positions[rows], np.asarray([hit.score for hit in best], float), base.scores[rows])
+
+    def _by_chunks(self, search: Search, strategy: DualStorageSearch, allowed: Positions | None, where: Where) -> Hits:
+        """Find chunks and return them, or the segments that they came from, each once with its best chunk's score."""
+        target = search.target
+        chunks = self._vectors.hits(
+            target, strategy.vector_search, search.query, allowed=allowed, where=(*where, "vector_search")
         )
-        near = [row for row, hit in enumerate(found) if _reaches(hit, strategy.score_threshold)]
-        if is_mmr and vectors is not None and near:
-            near = [near[row] for row in most_relevant(query, vectors[np.asarray(near)], k=k)]
-        return [Hit(found[row].position, found[row].score) for row in near[:k]]
+        if not strategy.returns_segments:
+            return chunks
+        with self._open_unit_of_work() as uow:
+            sources = uow.chunk_sets.source_positions(target.items_id, chunks.positions.tolist())
+        best: dict[int, float] = {}
+        for chunk, score in zip(chunks.positions.tolist(), chunks.scores.tolist(), strict=True):
+            if chunk in sources:
+                best[sources[chunk]] = max(score, best.get(sources[chunk], -np.inf))
+        return Hits.ordered(np.asarray(list(best), np.int64), np.asarray(list(best.values()), np.float64))
 
 
-def _hits_wanted(search: Search) -> int:
-    """Return k, at most the number of items; raises `InvalidFields` for more than a search by vectors can order."""
-    strategy = search.strategy
-    k = min(strategy.k, search.target.items.total_items)
-    most = _MOST_DIFFERING_HITS if strategy.search_type == SearchType.MMR else _MOST_HITS
-    if k > most:
-        message = f"Input should be less than or equal to {most}"
-        place = ("body", "strategy", strategy.type, "k")
-        raise InvalidFields.field(*place, kind="less_than_equal", message=message, value=strategy.k)
-    return k
+_NOTHING = Hits(np.zeros(0, np.int64), np.zeros(0))
 
 
-def _reaches(hit: VectorHit, threshold: float | None) -> bool:
-    return threshold is None or hit.score >= threshold
+def _unusable(strategy: RegexSearch, where: Where, error: UnusablePattern) -> InvalidFields:
+    message = f"Value error, the pattern {error}"
+    return InvalidFields.field(*where, "pattern", message=message, value=strategy.pattern)

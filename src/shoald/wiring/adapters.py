@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from shoald.application.embedding import EmbedTexts
     from shoald.application.file_links import FileLinks
     from shoald.application.job_attempts import AttemptWatch
+    from shoald.application.keyword_indexes import KeywordIndexes
+    from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
     from shoald.application.listing import PageCursors
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.document_tables import DocumentTables
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.run_tables import RunTables
+    from shoald.application.ports.text_search import TextSearch
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.ports.vector_index import VectorIndexes
@@ -216,7 +219,9 @@ class Adapters:
 
         settings = self.settings
         # a loader's module has its word for a name
-        parsers = {kind: Parser(function=f"shoald.adapters.document_loaders.{kind}:load") for kind in LoaderType}
+        parsers: dict[str, Parser] = {
+            kind: Parser(function=f"shoald.adapters.document_loaders.{kind}:load") for kind in LoaderType
+        }
         programs = {"jq_seconds": settings.jq_seconds}
         parsers[LoaderType.JSON] = replace(parsers[LoaderType.JSON], options=programs, clocked="jq_schema")
         parsers[LoaderType.DOCX] = replace(parsers[LoaderType.DOCX], clocked="regex_patterns")
@@ -268,17 +273,29 @@ class Adapters:
         from shoald.adapters.arrays import ArrayLibraries
         from shoald.adapters.estimators import estimators_for
         from shoald.adapters.staged_arrays.folder import StagedArrayFolder
+        from shoald.application.attribute_runs import AttributeRuns
         from shoald.application.cluster_naming import ClusterNaming
-        from shoald.application.cluster_pipeline import ClusterPipeline
+        from shoald.application.cluster_pipeline import ClusterPipeline, Ways
+        from shoald.application.former_runs import FormerRuns
+        from shoald.application.vector_runs import VectorRuns
 
+        naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
+        staged = StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
+        vectors = VectorRuns(
+            open_unit_of_work=self.open_unit_of_work,
+            inputs=self.cluster_inputs,
+            naming=naming,
+            staged=staged,
+            former_runs=FormerRuns(objects=self.objects, tables=self.run_tables),
+        )
+        attributes = AttributeRuns(open_unit_of_work=self.open_unit_of_work, naming=naming)
         return ClusterPipeline(
             open_unit_of_work=self.open_unit_of_work,
             clock=self.clock,
             objects=self.objects,
-            inputs=self.cluster_inputs,
-            naming=ClusterNaming(open_unit_of_work=self.open_unit_of_work),
+            ways=Ways(vectors=vectors, attributes=attributes),
             tables=self.run_tables,
-            staged=StagedArrayFolder(self.settings.data_dir / "cache" / "stages"),
+            staged=staged,
             arrays=ArrayLibraries(),
             estimators=estimators_for,
         )
@@ -301,20 +318,59 @@ class Adapters:
     def searches(self) -> Searches:
         """Searches of every strategy, with the process's keyword indexes and the installation's result cache."""
         from shoald.adapters.redis_cache.result_cache import RedisResultCache
-        from shoald.application.keyword_indexes import KeywordIndexes
+        from shoald.application.reranking import Reranking
         from shoald.application.searching import Searches
+        from shoald.application.vector_searching import VectorSearches
 
         cache = RedisResultCache(self.settings.redis_url)
         self.on_close.callback(cache.close)
         return Searches(
-            keyword_indexes=KeywordIndexes(
-                open_unit_of_work=self.open_unit_of_work,
-                objects=self.objects,
-                most_bytes=self.settings.keyword_index_bytes,
-            ),
-            vector_indexes=self.vector_indexes,
-            embedders=self.embedders,
+            open_unit_of_work=self.open_unit_of_work,
+            keyword_indexes=self.keyword_indexes,
+            text_search=self.text_search,
+            vectors=VectorSearches(vector_indexes=self.vector_indexes, embedders=self.embedders),
+            reranking=Reranking(open_unit_of_work=self.open_unit_of_work, rerankers=self.rerankers),
             cache=cache,
+        )
+
+    @cached_property
+    def text_search(self) -> TextSearch:
+        """Regular expressions and likeness over the texts of a set."""
+        from shoald.adapters.text_search.files import ArrowTextSearch
+
+        return ArrowTextSearch()
+
+    @cached_property
+    def keyword_indexing(self) -> KeywordIndexing:
+        """What makes the files that sets are searched with."""
+        from shoald.application.keyword_indexing import KeywordIndexing
+
+        return KeywordIndexing(
+            open_unit_of_work=self.open_unit_of_work,
+            clock=self.clock,
+            objects=self.objects,
+            text_search=self.text_search,
+        )
+
+    @cached_property
+    def keyword_index_jobs(self) -> KeywordIndexJobs:
+        """What asks workers for them."""
+        from shoald.application.keyword_indexing import KeywordIndexJobs
+
+        return KeywordIndexJobs(self.jobs)
+
+    @cached_property
+    def keyword_indexes(self) -> KeywordIndexes:
+        """The keyword indexes of this process; a worker, whose slot its job holds, makes them itself."""
+        from shoald.application.keyword_indexes import KeywordIndexes
+
+        return KeywordIndexes(
+            open_unit_of_work=self.open_unit_of_work,
+            objects=self.objects,
+            text_search=self.text_search,
+            indexing=self.keyword_indexing,
+            jobs=None if self.is_worker else self.keyword_index_jobs,
+            most_bytes=self.settings.keyword_index_bytes,
         )
 
     def close(self) -> None:

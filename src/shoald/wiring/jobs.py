@@ -27,7 +27,9 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.CHUNK, lambda: _chunk(adapters))
     handlers.add(JobType.JOIN, lambda: _join(adapters))
     handlers.add(JobType.CLONE_PATCH, lambda: _clone_patch(adapters))
+    handlers.add(JobType.KEYWORD_INDEX, lambda: _keyword_index(adapters))
     handlers.add(JobType.INDEX_BUILD, lambda: _index_build(adapters))
+    handlers.add(JobType.EVALUATION, lambda: _evaluation(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
 
 
@@ -64,6 +66,12 @@ def _clone_patch(adapters: Adapters) -> JobHandler:
     )
 
 
+def _keyword_index(adapters: Adapters) -> JobHandler:
+    from shoald.application.keyword_indexing import KeywordIndexHandler
+
+    return KeywordIndexHandler(open_unit_of_work=adapters.open_unit_of_work, indexing=adapters.keyword_indexing)
+
+
 def _index_build(adapters: Adapters) -> JobHandler:
     from shoald.application.index_building import IndexBuildHandler
 
@@ -74,6 +82,23 @@ def _index_build(adapters: Adapters) -> JobHandler:
         embedders=adapters.embedders,
         embed_texts=adapters.embed_texts,
         vector_indexes=adapters.vector_indexes,
+    )
+
+
+def _evaluation(adapters: Adapters) -> JobHandler:
+    from shoald.application.evaluation_work import EvaluationHandler
+    from shoald.application.retrieving import Retrieving
+
+    return EvaluationHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        retrieving=lambda: Retrieving(
+            open_unit_of_work=adapters.open_unit_of_work,
+            clock=adapters.clock,
+            objects=adapters.objects,
+            searches=adapters.searches,
+        ),
     )
 
 

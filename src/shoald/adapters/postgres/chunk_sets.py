@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Column, Connection, Row, Select, insert, select, update
 
 from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
-from shoald.adapters.postgres.tables.rag import chunk_items, chunk_sets, projects
+from shoald.adapters.postgres.tables.rag import chunk_items, chunk_sets, projects, segment_items
 from shoald.domain.records.chunk_set import ChunkSet
 
 
@@ -54,11 +56,36 @@ class PostgresChunkSets(PostgresSetItems):
         )
         return [_record(row) for row in self._connection.execute(statement)]
 
+    def source_positions(self, set_id: str, positions: Sequence[int]) -> dict[int, int]:
+        """Join a few chunks with the segments that their metadata name."""
+        columns = (chunk_items.c.position, segment_items.c.position)
+        statement = _with_sources(set_id, *columns).where(chunk_items.c.position.in_(positions))
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
+    def all_source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
+        """Join all chunks of a set with the segments that their metadata name."""
+        position = segment_items.c.position
+        found = self._connection.scalars(_with_sources(set_id, position).distinct().order_by(position)).all()
+        return np.array(found, np.int64)
+
     def active(self, project_id: str) -> ChunkSet | None:
         """Read the row that is active."""
         statement = _visible().where(chunk_sets.c.project_id == project_id, chunk_sets.c.is_active)
         row = self._connection.execute(statement).one_or_none()
         return _record(row) if row else None
+
+
+def _with_sources(set_id: str, *columns: Column[Any]) -> Select[Any]:
+    source = chunk_items.c.metadata["source_segment_item_id"].astext
+    is_source = (segment_items.c.segment_set_version_id == chunk_sets.c.segment_set_version_id) & (
+        segment_items.c.item_id == source
+    )
+    return (
+        select(*columns)
+        .join_from(chunk_items, chunk_sets, chunk_sets.c.chunk_set_version_id == chunk_items.c.chunk_set_version_id)
+        .join(segment_items, is_source)
+        .where(chunk_items.c.chunk_set_version_id == set_id)
+    )
 
 
 def _visible() -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Text, cast, func, select
 
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.adapters.postgres.tables.jobs import jobs
-from shoald.adapters.postgres.tables.rag import index_builds
+from shoald.adapters.postgres.tables.rag import index_builds, keyword_indexes
 
 
 class PostgresObjectReferences:
@@ -22,6 +22,11 @@ class PostgresObjectReferences:
         """Look into the build's manifest and URI."""
         named = func.concat_ws(" ", cast(index_builds.c.manifest, Text), index_builds.c.artifact_uri)
         return self._named(named, index_builds.c.build_id == build_id, {"build_id": build_id}, keys)
+
+    def of_keyword_index(self, set_id: str, keys: Sequence[str]) -> set[str]:
+        """Look into the set's row."""
+        named = func.concat_ws(" ", keyword_indexes.c.texts_key, keyword_indexes.c.words_key)
+        return self._named(named, keyword_indexes.c.set_id == set_id, {"set_id": set_id}, keys)
 
     def of_runs(self, run_id: str, keys: Sequence[str]) -> set[str]:
         """Look into the run's artifacts."""

@@ -19,9 +19,11 @@ from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.adapters.postgres.database_errors import failure_of
 from shoald.adapters.postgres.documents import PostgresDocuments
 from shoald.adapters.postgres.embeddings import PostgresEmbeddings
+from shoald.adapters.postgres.evaluations import PostgresEvaluations
 from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
+from shoald.adapters.postgres.keyword_indexes import PostgresKeywordIndexes
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.object_references import PostgresObjectReferences
 from shoald.adapters.postgres.projects import PostgresProjects
@@ -49,6 +51,7 @@ class PostgresUnitOfWork:
         self.artifacts: repositories.ArtifactRepository = PostgresArtifacts(connection)
         self.segment_sets: repositories.SegmentSetRepository = PostgresSegmentSets(connection)
         self.chunk_sets: repositories.ChunkSetRepository = PostgresChunkSets(connection)
+        self.keyword_indexes: repositories.KeywordIndexRepository = PostgresKeywordIndexes(connection)
         self.indexes: repositories.IndexRepository = PostgresIndexes(connection)
         self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
@@ -58,6 +61,7 @@ class PostgresUnitOfWork:
         self.collections: repositories.CollectionRepository = PostgresCollections(connection)
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
         self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
+        self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)
 
     def __exit__(

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
         CollectionRepository,
         DocumentRepository,
         EmbeddingRepository,
+        EvaluationRepository,
         IndexBuildRepository,
         IndexRepository,
         JobRepository,
+        KeywordIndexRepository,
         NamespaceRepository,
         ObjectReferenceRepository,
         ProjectRepository,
@@ -34,10 +36,12 @@ class UnitOfWork(Protocol):
     artifacts: ArtifactRepository
     segment_sets: SegmentSetRepository
     chunk_sets: ChunkSetRepository
+    keyword_indexes: KeywordIndexRepository
     indexes: IndexRepository
     index_builds: IndexBuildRepository
     embeddings: EmbeddingRepository
     retrieval_runs: RetrievalRunRepository
+    evaluations: EvaluationRepository
     collections: CollectionRepository
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository

@@ -119,3 +119,16 @@ class Within:
 
 
 Condition = AllOf | AnyOf | Not | Equals | Ordered | Contains | Affix | Matches | HasWords | Exists | Within
+
+
+def roots_of(condition: Condition) -> frozenset[str]:
+    """Return the keys at a document's root that a condition looks at.
+
+    >>> sorted(roots_of(AllOf((Exists(("a", "b")), Not(Exists(("c",)))))))
+    ['a', 'c']
+    """
+    if isinstance(condition, AllOf | AnyOf):
+        return frozenset().union(*map(roots_of, condition.parts))
+    if isinstance(condition, Not):
+        return roots_of(condition.part)
+    return frozenset(condition.path[:1])

@@ -1,17 +1,17 @@
-"""A keyword index over the texts of one set: Okapi BM25, held as arrays, written to one file without pickle.
+"""A keyword index over the texts of one set: Okapi BM25, held as plain arrays.
 
-Words are runs of letters and digits, in lower case. The weight of a word is ln(1 + (n - f + ½) / (f + ½)), which,
-unlike the original formula's, is never negative, so a hit is any text that has a word of the query.
+Words are runs of letters and digits, in lower case. The weight of a word that f of n texts have is
+ln(n - f + ½) - ln(f + ½); one that would be negative, for words of more than half of the texts, is a quarter of the
+mean weight of all words instead. A hit is any text that has a word of the query, whatever that weighs.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -20,8 +20,16 @@ import numpy.typing as npt
 
 K1 = 1.5
 B = 0.75
+EPSILON = 0.25
 
-_FORMAT = 1
+_DTYPES: dict[str, type[np.generic]] = {
+    "letters": np.uint8,
+    "starts": np.int64,
+    "bounds": np.int64,
+    "texts": np.int32,
+    "counts": np.uint16,
+    "lengths": np.int32,
+}
 _BLOCK_WORDS = 4_000_000
 _MOST_COUNTED = np.iinfo(np.uint16).max
 _WORDS = re.compile(r"[^\W_]+")
@@ -37,24 +45,26 @@ def words_of(text: str) -> list[str]:
 
 
 class Bm25Index:
-    """Which texts have which words how often: for each word a run of `texts` and `counts`, between its `bounds`."""
+    """Which texts have which words how often: for each word a run of `texts` and `counts`, between its `bounds`.
 
-    def __init__(
-        self,
-        words: list[str],
-        bounds: npt.NDArray[np.int64],
-        texts: npt.NDArray[np.int32],
-        counts: npt.NDArray[np.uint16],
-        lengths: npt.NDArray[np.int32],
-    ) -> None:
-        self._rows = {word: row for row, word in enumerate(words)}
-        self._bounds, self._texts, self._counts, self._lengths = bounds, texts, counts, lengths
-        mean = max(1.0, float(lengths.mean())) if len(lengths) else 1.0
-        self._norms = (K1 * (1 - B + B * lengths / mean)).astype(np.float64)
+    Words are in order of their bytes, so that one is found by halving: an index mapped into memory is ready at once.
+    """
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take the arrays that `arrays` gave; raises `ValueError` for others."""
+        if list(arrays) != list(_DTYPES) or any(arrays[name].dtype != kind for name, kind in _DTYPES.items()):
+            raise ValueError("this is no keyword index of this version")
+        self._letters, self._starts, self._bounds, self._texts, self._counts, self._lengths = arrays.values()
+        fits = len(self._starts) == len(self._bounds) and self._bounds[-1] == len(self._texts) == len(self._counts)
+        if not fits or self._starts[-1] != len(self._letters):
+            raise ValueError("this is no whole keyword index")
+        mean = float(self._lengths.mean()) if len(self._lengths) else 0.0
+        self._norms = K1 * (1 - B + B * self._lengths / (mean or 1.0))
+        self._common_weight = self._weight_of_common_words()
 
     @classmethod
     def build(cls, texts: Iterable[str]) -> Bm25Index:
-        """Index texts; their positions are 0, 1, 2, … About ten million words take 2 s and 300 MB."""
+        """Index texts; their positions are 0, 1, 2, … About ten million words take 3 s and 400 MB."""
         rows: defaultdict[str, int] = defaultdict(count().__next__)
         occurrences, lengths = array("I"), array("i")
         blocks: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]] = []
@@ -69,86 +79,87 @@ class Bm25Index:
         blocks.append(_counted(occurrences, lengths, first))
         keys = np.concatenate([block[0] for block in blocks])
         counts = np.concatenate([block[1] for block in blocks])
-        if len(blocks) > 1:
-            order = np.argsort(keys, kind="stable")
-            keys, counts = keys[order], counts[order]
-        bounds = np.searchsorted(keys >> 32, np.arange(len(rows) + 1)).astype(np.int64)
-        positions = (keys & 0xFFFFFFFF).astype(np.int32)
-        return cls(list(rows), bounds, positions, counts, np.asarray(lengths, dtype=np.int32))
+        words, places = _in_order(rows)
+        keys = (places[keys >> 32] << 32) | (keys & 0xFFFFFFFF)
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], counts[order]
+        parts = (
+            np.frombuffer(b"".join(words), dtype=np.uint8),
+            np.cumsum([0, *map(len, words)], dtype=np.int64),
+            np.searchsorted(keys >> 32, np.arange(len(words) + 1)).astype(np.int64),
+            (keys & 0xFFFFFFFF).astype(np.int32),
+            counts,
+            np.asarray(lengths, dtype=np.int32),
+        )
+        return cls(dict(zip(_DTYPES, parts, strict=True)))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what the index is made of, to be stored; all have one dimension."""
+        parts = (self._letters, self._starts, self._bounds, self._texts, self._counts, self._lengths)
+        return dict(zip(_DTYPES, parts, strict=True))
 
     @property
     def nbytes(self) -> int:
         """About how much memory it takes."""
-        arrays = self._bounds.nbytes + self._texts.nbytes + self._counts.nbytes + self._lengths.nbytes
-        return arrays + self._norms.nbytes + 100 * len(self._rows)
+        return sum(part.nbytes for part in self.arrays().values()) + self._norms.nbytes
 
-    def search(self, query: str, *, k: int) -> list[tuple[int, float]]:
-        """Return (position, score) of the k best texts that share a word with the query, ties by position."""
-        scores = self._scores(query)
-        found = np.flatnonzero(scores)
-        if k < 1 or not len(found):
-            return []
+    def search(
+        self, query: str, *, k: int, allowed: npt.NDArray[np.int64] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return positions and scores of the k best texts that share a word with the query, ties by position.
+
+        Of `allowed` ascending positions only, when given; they do not change the scores.
+        """
+        scores, has_word = self._scores(query)
+        found = np.flatnonzero(has_word) if allowed is None else allowed[has_word[allowed]]
         values = scores[found]
-        if len(found) > k:
+        if 0 < k < len(found):
             among_best = values >= np.partition(values, len(found) - k)[len(found) - k]
             found, values = found[among_best], values[among_best]
-        order = np.lexsort((found, -values))[:k]
-        return list(zip(found[order].tolist(), values[order].tolist(), strict=True))
+        order = np.lexsort((found, -values))[: max(k, 0)]
+        return found[order], values[order]
 
-    def _scores(self, query: str) -> npt.NDArray[np.float64]:
-        scores = np.zeros(len(self._lengths))
+    def _scores(self, query: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Return the score of each text, and whether it has a word of the query: a score may be 0 or less."""
+        scores, has_word = np.zeros(len(self._lengths)), np.zeros(len(self._lengths), bool)
         for word, times in sorted(Counter(words_of(query)).items()):
-            row = self._rows.get(word)
+            row = self._row(word.encode())
             if row is None:
                 continue
             run = slice(self._bounds[row], self._bounds[row + 1])
             texts, counts = self._texts[run], self._counts[run].astype(np.float64)
-            weight = times * np.log1p((len(scores) - len(texts) + 0.5) / (len(texts) + 0.5))
-            scores[texts] += weight * counts * (K1 + 1) / (counts + self._norms[texts])
-        return scores
+            scores[texts] += times * self._weight(len(texts)) * counts * (K1 + 1) / (counts + self._norms[texts])
+            has_word[texts] = True
+        return scores, has_word
 
-    def to_bytes(self) -> bytes:
-        """Return the index as one file."""
-        file = io.BytesIO()
-        np.savez(
-            file,
-            format=np.array([_FORMAT]),
-            words=np.frombuffer("\n".join(self._rows).encode(), dtype=np.uint8),
-            bounds=self._bounds,
-            texts=self._texts,
-            counts=self._counts,
-            lengths=self._lengths,
-        )
-        return file.getvalue()
+    def _row(self, word: bytes) -> int | None:
+        n = len(self._starts) - 1
+        row = bisect_left(range(n), word, key=self._word)
+        return row if row < n and self._word(row) == word else None
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Bm25Index:
-        """Read what `to_bytes` wrote; raises `ValueError` for anything else."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                parts: dict[str, Any] = {name: file[name] for name in file.files}
-            return cls._restored(parts)
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError) as error:
-            raise ValueError(f"this is no keyword index: {error}") from error
+    def _word(self, row: int) -> bytes:
+        return self._letters[self._starts[row] : self._starts[row + 1]].tobytes()
 
-    @classmethod
-    def _restored(cls, parts: dict[str, Any]) -> Bm25Index:
-        words = parts["words"].tobytes().decode()
-        index = cls(
-            words.split("\n") if words else [],
-            *(parts[name] for name in ("bounds", "texts", "counts", "lengths")),
-        )
-        bounds, texts, n = index._bounds, index._texts, len(index._lengths)
-        fits = (
-            parts["format"].tolist() == [_FORMAT]
-            and len(bounds) == len(index._rows) + 1
-            and bounds[-1] == len(texts) == len(index._counts)
-            and not (np.diff(bounds) < 0).any()
-            and (not len(texts) or 0 <= texts.min() <= texts.max() < n)
-        )
-        if not fits:
-            raise ValueError("this is no keyword index of this version")
-        return index
+    def _weight(self, having: int) -> float:
+        weight = _weights(len(self._lengths), having)
+        return float(weight) if weight >= 0 else self._common_weight
+
+    def _weight_of_common_words(self) -> float:
+        """Return what a word of more than half of the texts weighs: a share of the mean weight of all words."""
+        having = np.diff(self._bounds)
+        return EPSILON * float(_weights(len(self._lengths), having).mean()) if len(having) else 0.0
+
+
+def _weights(n: int, having: Any) -> Any:
+    return np.log(n - having + 0.5) - np.log(having + 0.5)
+
+
+def _in_order(rows: Mapping[str, int]) -> tuple[list[bytes], npt.NDArray[np.int64]]:
+    """Return the words in order of their bytes, and the place there of each row."""
+    encoded = sorted((word.encode(), row) for word, row in rows.items())
+    places = np.empty(len(encoded), dtype=np.int64)
+    places[[row for _, row in encoded]] = np.arange(len(encoded))
+    return [word for word, _ in encoded], places
 
 
 def _counted(

@@ -133,9 +133,7 @@ class DualStorageSearch:
         return {"type": self.type, "vector_search": self.vector_search.fields(), "id_key": self.id_key}
 
 
-Strategy = (
-    VectorSearch | KeywordSearch | RegexSearch | FuzzySearch | EnsembleSearch | RerankSearch | DualStorageSearch
-)
+Strategy = VectorSearch | KeywordSearch | RegexSearch | FuzzySearch | EnsembleSearch | RerankSearch | DualStorageSearch
 
 
 def legs(strategy: Strategy) -> Iterator[Strategy]:

@@ -113,9 +113,7 @@ def _dual_storage(fields: _Fields) -> DualStorageSearch:
     where = (*fields.where, "vector_search")
     if not isinstance(search, Mapping):
         raise InvalidFields.field(*where, kind="dict_type", message="Input should be an object", value=search)
-    return DualStorageSearch(
-        vector_search=_vector(_Fields(search, where)), id_key=fields.word("id_key", IdKey.SEGMENT)
-    )
+    return DualStorageSearch(vector_search=_vector(_Fields(search, where)), id_key=fields.word("id_key", IdKey.SEGMENT))
 
 
 def _ensemble(fields: _Fields, depth: int) -> EnsembleSearch:

@@ -107,6 +107,9 @@ document_versions = Table(
     Column("version_id", Text, primary_key=True),
     Column("document_id", Text, ForeignKey("documents.document_id"), nullable=False),
     Column("content_hash", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
     _object("parser_params"),
     *_produced(),
     Column("status", Text, nullable=False),
@@ -124,6 +127,12 @@ Index(
     "uq_document_versions_active",
     document_versions.c.document_id,
     unique=True,
+    postgresql_where=document_versions.c.is_active,
+)
+# which documents have these bytes now
+Index(
+    "ix_document_versions_content_hash",
+    document_versions.c.content_hash,
     postgresql_where=document_versions.c.is_active,
 )
 # the garbage collector of objects asks which of them are still named
@@ -187,6 +196,20 @@ Index(
 Index("uq_chunk_sets_active", chunk_sets.c.project_id, unique=True, postgresql_where=chunk_sets.c.is_active)
 
 chunk_items = _items("chunk_items", "chunk_sets", "chunk_set_version_id")
+
+# the files that a chunk or segment set is searched with; they can be made again from the set
+keyword_indexes = Table(
+    "keyword_indexes",
+    metadata,
+    Column("set_id", Text, primary_key=True),
+    Column("texts_key", Text, nullable=False),
+    Column("texts_sha256", Text, nullable=False),
+    Column("texts_bytes", BigInteger, nullable=False),
+    Column("words_key", Text, nullable=False),
+    Column("words_sha256", Text, nullable=False),
+    Column("words_bytes", BigInteger, nullable=False),
+    _created_at(),
+)
 
 indexes = Table(
     "indexes",

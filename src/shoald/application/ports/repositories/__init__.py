@@ -9,9 +9,11 @@ from shoald.application.ports.repositories.clusters import ClusterRepository
 from shoald.application.ports.repositories.collections import CollectionRepository
 from shoald.application.ports.repositories.documents import DocumentRepository
 from shoald.application.ports.repositories.embeddings import EmbeddingRepository
+from shoald.application.ports.repositories.evaluations import EvaluationRepository
 from shoald.application.ports.repositories.index_builds import IndexBuildRepository
 from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
+from shoald.application.ports.repositories.keyword_indexes import KeywordIndexRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
 from shoald.application.ports.repositories.object_references import ObjectReferenceRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
@@ -26,9 +28,11 @@ __all__ = [
     "CollectionRepository",
     "DocumentRepository",
     "EmbeddingRepository",
+    "EvaluationRepository",
     "IndexBuildRepository",
     "IndexRepository",
     "JobRepository",
+    "KeywordIndexRepository",
     "NamespaceRepository",
     "ObjectReferenceRepository",
     "ProjectRepository",

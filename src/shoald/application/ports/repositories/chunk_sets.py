@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shoald.application.ports.repositories.segment_sets import SetItemRepository
 from shoald.domain.records.chunk_set import ChunkSet
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class ChunkSetRepository(SetItemRepository, Protocol):
@@ -29,6 +33,17 @@ class ChunkSetRepository(SetItemRepository, Protocol):
 
     def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[ChunkSet]:
         """Return the sets of a project, newest first, ties by id."""
+        ...
+
+    def source_positions(self, set_id: str, positions: Sequence[int]) -> dict[int, int]:
+        """Return the position of the segment that each of these chunks was cut from, by the chunk's position.
+
+        A chunk whose metadata name no segment of the set's own segment set is left out.
+        """
+        ...
+
+    def all_source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
+        """Return the ascending positions of the segments that chunks were cut from, each once."""
         ...
 
     def active(self, project_id: str) -> ChunkSet | None:

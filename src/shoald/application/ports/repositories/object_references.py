@@ -9,8 +9,27 @@ from typing import Protocol
 class ObjectReferenceRepository(Protocol):
     """Knows who names an object, over all that may."""
 
+    def hold(self, key: str) -> None:
+        """Keep an object from being seized until the transaction ends; waits while another has seized it."""
+        ...
+
+    def of_uploads(self, uris: Sequence[str]) -> set[str]:
+        """Return those of these URIs that a document version names, be it deleted or not."""
+        ...
+
+    def seize(self, key: str, uri: str) -> bool:
+        """Keep others from holding an object until the transaction ends, and say whether it can go.
+
+        It can when no document version names its URI, and no job that has not ended names its key.
+        """
+        ...
+
     def of_builds(self, build_id: str, keys: Sequence[str]) -> set[str]:
         """Return those of an index build's keys that the build names; all of them while its job has not ended."""
+        ...
+
+    def of_keyword_index(self, set_id: str, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that the keyword index of a set names; all of them while it is being made."""
         ...
 
     def of_runs(self, run_id: str, keys: Sequence[str]) -> set[str]:

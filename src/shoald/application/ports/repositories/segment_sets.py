@@ -9,7 +9,6 @@ from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.segment_set import SegmentSet, SetItem
 
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -42,9 +41,7 @@ class SetItemRepository(Protocol):
         """Return (item id, content) of up to `limit` items from position `start` on, by position."""
         ...
 
-    def positions_where(
-        self, set_id: str, condition: Condition, *, laid_over: JsonObject
-    ) -> npt.NDArray[np.int64]:
+    def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
         """Return the ascending positions of the items whose metadata, with `laid_over` and the item's own `item_id`
         and `position` over it, fulfils a condition.
         """

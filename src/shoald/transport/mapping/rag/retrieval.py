@@ -4,23 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.message import Message
 from shoal.rag.v1 import retrieval_pb2
 from shoal.rag.v1 import retrieval_service_pb2 as pb
 
-from shoald.application.retrieving import RetrievalPage, RetrievalRequest, RetrievedDocument
-from shoald.application.searching import Strategy
-from shoald.domain.cursors import cursor_of, offset_of
-from shoald.transport.mapping.rag.fields import to_object
+from shoald.application.retrieving import RetrievalPage, RetrievedDocument
+from shoald.domain.cursors import cursor_of
+from shoald.domain.json_types import JsonObject
+from shoald.transport.mapping.rag.fields import object_of, to_object
 
 
-def request_of(request: pb.RetrieveRequest) -> RetrievalRequest:
-    """Return what a request asks for; what it leaves out has the documented default."""
+def given_by(request: pb.RetrieveRequest) -> JsonObject:
+    """Return the fields that a request has; the use case knows what those mean that it leaves out."""
     given: dict[str, Any] = {
-        name: getattr(request, name) for name in ("target", "target_id", "persist", "limit") if request.HasField(name)
+        name: getattr(request, name)
+        for name in ("query", "target", "target_id", "persist", "limit", "cursor")
+        if request.HasField(name)
     }
-    return RetrievalRequest(
-        query=request.query, strategy=_strategy_of(request.strategy), offset=offset_of(request.cursor), **given
-    )
+    if request.HasField("strategy"):
+        given["strategy"] = strategy_fields(request.strategy)
+    if request.HasField("filter"):
+        given["filter"] = object_of(request.filter, "filter")
+    return given
+
+
+def strategy_fields(message: Message) -> JsonObject:
+    """Return the fields that a strategy has, those of strategies within it too."""
+    return {field.name: _plain(value) for field, value in message.ListFields()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return strategy_fields(value)
+    return value if isinstance(value, str | int | float) else [_plain(element) for element in value]
 
 
 def to_message(page: RetrievalPage) -> pb.RetrieveResponse:
@@ -35,13 +51,6 @@ def to_message(page: RetrievalPage) -> pb.RetrieveResponse:
         total=page.total,
         run_id=page.run_id,
     )
-
-
-def _strategy_of(message: retrieval_pb2.RetrievalStrategy) -> Strategy:
-    given: dict[str, Any] = {
-        name: getattr(message, name) for name in ("k", "search_type", "score_threshold") if message.HasField(name)
-    }
-    return Strategy(type=message.type, **given)
 
 
 def _document(document: RetrievedDocument) -> retrieval_pb2.RetrievedDocument:

@@ -1,5 +1,10 @@
 -- Takes back, last made first.
 
+DROP INDEX ix_document_versions_content_hash;
+ALTER TABLE document_versions DROP COLUMN filename, DROP COLUMN mime, DROP COLUMN size;
+
+DROP TABLE evaluations;
+DROP TABLE keyword_indexes;
 DROP TABLE artifact_events;
 DROP TRIGGER retrieval_runs_are_numbered ON retrieval_runs;
 DROP TRIGGER index_builds_are_numbered ON index_builds;

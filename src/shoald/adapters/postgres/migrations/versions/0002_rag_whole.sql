@@ -80,3 +80,44 @@ CREATE TABLE artifact_events (
 );
 
 CREATE INDEX ix_artifact_events_of_artifact ON artifact_events (artifact_id, event_no DESC);
+
+-- The files that a chunk or segment set is searched with.
+CREATE TABLE keyword_indexes (
+    set_id TEXT NOT NULL,
+    texts_key TEXT NOT NULL,
+    texts_sha256 TEXT NOT NULL,
+    texts_bytes BIGINT NOT NULL,
+    words_key TEXT NOT NULL,
+    words_sha256 TEXT NOT NULL,
+    words_bytes BIGINT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_keyword_indexes PRIMARY KEY (set_id)
+);
+
+-- Questions asked of several strategies, and how well each found what it should.
+CREATE TABLE evaluations (
+    evaluation_id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    params JSONB NOT NULL,
+    questions JSONB NOT NULL,
+    question_count INTEGER NOT NULL,
+    results JSONB DEFAULT '{}'::jsonb NOT NULL,
+    artifact_uri TEXT,
+    error_message TEXT,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_evaluations PRIMARY KEY (evaluation_id),
+    CONSTRAINT fk_evaluations_project_id_projects FOREIGN KEY (project_id) REFERENCES projects (project_id),
+    CONSTRAINT ck_evaluations_status CHECK (status IN ('queued', 'running', 'succeeded', 'failed'))
+);
+
+CREATE INDEX ix_evaluations_newest ON evaluations (project_id, created_at DESC, evaluation_id DESC);
+
+-- A document may have versions under other names and of other types; until now it had one version.
+ALTER TABLE document_versions ADD COLUMN filename TEXT, ADD COLUMN mime TEXT, ADD COLUMN size BIGINT;
+UPDATE document_versions AS version SET filename = document.filename, mime = document.mime, size = coalesce((document.metadata ->> 'size')::bigint, 0)
+FROM documents AS document WHERE document.document_id = version.document_id;
+ALTER TABLE document_versions ALTER COLUMN filename SET NOT NULL, ALTER COLUMN mime SET NOT NULL, ALTER COLUMN size SET NOT NULL;
+
+CREATE INDEX ix_document_versions_content_hash ON document_versions (content_hash) WHERE is_active;

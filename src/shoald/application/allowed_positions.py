@@ -1,0 +1,59 @@
+"""Filters of retrievals: what a filter says goes in, the positions of the items that fulfil it come out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from shoald.application.keyword_indexing import repository_of, set_id
+from shoald.application.search_targets import SearchTarget
+from shoald.domain.filters import parse_filter
+from shoald.domain.json_types import JsonObject
+from shoald.domain.retrieval.hits import Positions
+
+if TYPE_CHECKING:
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork
+
+_MOST_BYTES = 64 << 20
+
+
+class AllowedPositions:
+    """Asks PostgreSQL once for each filter of a set, which never changes; keeps the last answers, 64 MiB of them."""
+
+    def __init__(self, open_unit_of_work: OpenUnitOfWork, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Positions] = OrderedDict()
+
+    def of(self, target: SearchTarget, given: JsonObject) -> Positions | None:
+        """Return the ascending positions of the items searched that a filter allows, None when all are allowed.
+
+        Raises `InvalidFields` for a filter that is none.
+        """
+        condition = parse_filter(given, "body", "filter")
+        if condition is None:
+            return None
+        key = json.dumps([target.target_id, dict(given)], sort_keys=True)
+        known = self._remembered(key)
+        if known is None:
+            with self._open_unit_of_work() as uow:
+                items = repository_of(uow, target.items)
+                known = items.positions_where(set_id(target.items), condition, laid_over=target.ids)
+            self._remember(key, known)
+        return known
+
+    def _remembered(self, key: str) -> Positions | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def _remember(self, key: str, positions: Positions) -> None:
+        with self._lock:
+            self._kept[key] = positions
+            while sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
+                self._kept.popitem(last=False)

@@ -1,0 +1,84 @@
+"""Searches among the embeddings of one index build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.search_targets import SearchTarget
+from shoald.domain.failures import EmbeddingFailed, InvalidFields
+from shoald.domain.retrieval.hits import Hits, Positions
+from shoald.domain.retrieval.mmr import most_relevant
+from shoald.domain.retrieval.strategies import VectorSearch
+from shoald.domain.vocabulary import SearchType
+
+if TYPE_CHECKING:
+    from shoald.application.ports.embedder import Embedders
+    from shoald.application.ports.vector_index import VectorIndexes
+    from shoald.domain.records.index import IndexBuild
+
+# how many of the nearest `mmr` chooses from
+_MMR_CANDIDATES, _MMR_CANDIDATES_PER_HIT = 20, 4
+# a hit's vector is held while hits are ordered, and `mmr` compares each hit with all candidates
+_MOST_HITS, _MOST_DIFFERING_HITS = 10_000, 500
+
+Where = tuple[str | int, ...]
+
+
+class VectorSearches:
+    """Embeds queries and asks the stores of vectors."""
+
+    def __init__(self, *, vector_indexes: VectorIndexes, embedders: Embedders) -> None:
+        self._vector_indexes = vector_indexes
+        self._embedders = embedders
+
+    def hits(
+        self, target: SearchTarget, strategy: VectorSearch, query: str, *, allowed: Positions | None, where: Where
+    ) -> Hits:
+        """Return the hits among the `allowed` positions, best first; `where` names the strategy in errors."""
+        build, index = target.build, target.index
+        if build is None or index is None:
+            raise TypeError("a target without a build has no vectors")
+        is_mmr = strategy.search_type == SearchType.MMR
+        k = _hits_wanted(strategy, target, where)
+        wanted = max(_MMR_CANDIDATES, k * _MMR_CANDIDATES_PER_HIT) if is_mmr else k
+        embedded = self._embedded(build, query)
+        found, vectors = self._vector_indexes.get(index.provider).search(
+            build.manifest,
+            embedded,
+            k=min(wanted, target.items.total_items),
+            allowed=allowed,
+            with_vectors=is_mmr,
+        )
+        positions = np.asarray([hit.position for hit in found], dtype=np.int64)
+        scores = np.asarray([hit.score for hit in found], dtype=np.float64)
+        near = np.arange(len(found))
+        if strategy.score_threshold is not None:
+            near = near[scores >= strategy.score_threshold]
+        if is_mmr and vectors is not None:
+            near = near[most_relevant(embedded, vectors[near], k=k)]
+        return Hits(positions[near[:k]], scores[near[:k]])
+
+    def _embedded(self, build: IndexBuild, query: str) -> npt.NDArray[np.float32]:
+        manifest = build.manifest
+        embedder = self._embedders.get(manifest["embedding_provider"], manifest["embedding_model_name"])
+        embedded = embedder.embed_query(query)
+        if embedded.shape != (manifest["dimension"],):
+            raise EmbeddingFailed(
+                f"The query has {embedded.size} dimensions, the build {manifest['dimension']}.",
+                detail={"build_id": build.build_id},
+                hint="The embedding model has changed; build the index again.",
+            )
+        return embedded
+
+
+def _hits_wanted(strategy: VectorSearch, target: SearchTarget, where: Where) -> int:
+    """Return k, at most the number of items; raises `InvalidFields` for more than a search by vectors can order."""
+    k = min(strategy.k, target.items.total_items)
+    most = _MOST_DIFFERING_HITS if strategy.search_type == SearchType.MMR else _MOST_HITS
+    if k > most:
+        message = f"Input should be less than or equal to {most}"
+        raise InvalidFields.field(*where, "k", kind="less_than_equal", message=message, value=strategy.k)
+    return k
