@@ -61,11 +61,11 @@ licences: setup ## No run-time dependency under GPL or AGPL, none without a lice
 check: gen-check lint types imports licences ## Everything that is checked without running Shoal
 
 test: setup ## The tests, with real PostgreSQL, Redis and Envoy from their wheels
-	@.venv/bin/pytest -m "not nightly and not gpu"
+	@.venv/bin/pytest -n 2 --dist loadgroup -m "not nightly and not gpu"
 
 test-nightly: setup ## The long form: more kills, more seeds, larger files, a real S3 server
 	@.venv/bin/uv pip install --quiet --require-hashes -r requirements/nightly.lock
-	@.venv/bin/pytest -m "not gpu" --nightly
+	@.venv/bin/pytest -n 2 --dist loadgroup -m "not gpu" --nightly
 
 test-gpu: setup ## The suites that need a CUDA device
 	@.venv/bin/pytest -m gpu

@@ -18,8 +18,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--nightly"):
-        return
+    if not config.getoption("--nightly"):
+        _leave_out_long_forms(config, items)
+    for item in items:
+        if _folder(item) not in _ALONE:
+            item.add_marker(pytest.mark.xdist_group("servers"))
+    # what stops and kills servers, and measures time, comes when the other process is done
+    items.sort(key=lambda item: _folder(item) == "acceptance")
+
+
+# These need no installation, so they may run beside those that do (`--dist loadgroup`).
+_ALONE = frozenset({"unit", "property", "ports"})
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _leave_out_long_forms(config: pytest.Config, items: list[pytest.Item]) -> None:
     long = [item for item in items if item.get_closest_marker("nightly")]
     if long:
         config.hook.pytest_deselected(items=long)
