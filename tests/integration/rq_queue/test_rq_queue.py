@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import pickle
 import time
 import zlib
@@ -164,9 +165,12 @@ def test_old_entries_are_found_and_forgotten(queue: RqJobQueue, connection: redi
 
 def test_a_queue_that_refuses_says_so_at_once() -> None:
     nowhere = RqJobQueue(f"redis://127.0.0.1:{free_port()}/0")
-    began = time.monotonic()
+    seconds = []
     for _ in range(20):
+        began = time.monotonic()
         with pytest.raises(Unavailable):
             nowhere.enqueue("short", JOB_ID, 1)
-    assert time.monotonic() - began < 20 * 0.25  # the budget of a dispatch; with retries one alone takes seconds
-    nowhere.close()
+        seconds.append(time.monotonic() - began)
+    # the first meets the refusal, the others its rest; with the library's retries each would take seconds
+    assert statistics.median(seconds) < 0.01
+    assert max(seconds) < 0.5
