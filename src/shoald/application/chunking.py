@@ -10,16 +10,17 @@ from shoald.application import producers
 from shoald.application.jobs import JobRequest
 from shoald.application.projects import visible_project
 from shoald.application.segmenting import visible_segment_set
+from shoald.application.sentence_embedding import SentenceEmbedding, provider_of
 from shoald.application.set_items import Totals, batch_size, item_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
-from shoald.domain.chunking import Chunker, chunker
+from shoald.domain.chunking import Chunker, TableSpan, chunker
 from shoald.domain.chunking.parameters import size_and_overlap
 from shoald.domain.failures import ChunkSetNotFound, SegmentSetNotFound
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.segment_set import SegmentSet, SetItem
-from shoald.domain.vocabulary import JobType
+from shoald.domain.vocabulary import ChunkStrategy, EmbeddingProvider, JobType, SegmentType
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 _LEAST_SECONDS = 0.01
 _CHARACTERS_PER_SECOND = 5_000_000
 _ITEMS_PER_SECOND = 20_000
+_MOCK_CHARACTERS_PER_SECOND = 500_000
+# what a worker must do: a pattern may run until its time is over, a model loads for seconds
+_SLOW_SECONDS = 60.0
+_MARKDOWN = "markdown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +52,10 @@ class Cutting:
 class Chunking:
     """Makes chunk sets of segment sets, and reads them."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, jobs: Jobs) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, jobs: Jobs, embedding: SentenceEmbedding) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._jobs = jobs
+        self._embedding = embedding
 
     def create(self, caller: Caller, segment_set_id: str, how: Cutting, patience: Patience) -> ChunkSet:
         """Cut a segment set and return the chunk set, which is then the active one of its project.
@@ -59,7 +65,7 @@ class Chunking:
         payload = {"segment_set_id": segment_set_id, "strategy": how.strategy, "chunker_params": dict(how.params)}
         with self._open_unit_of_work() as uow:
             segment_set = visible_segment_set(uow, caller, segment_set_id)
-            chunker(how.strategy, how.params)
+            chunker(how.strategy, how.params, find_embedding=self._embedding.find)
             job = self._jobs.accept(
                 uow,
                 JobRequest(
@@ -99,14 +105,16 @@ class Chunking:
 class ChunkHandler:
     """`JobHandler` of chunk sets: reads, cuts and stores batch by batch in one transaction."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, embedding: SentenceEmbedding) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
+        self._embedding = embedding
 
     def run(self, context: JobContext) -> None:
         """Cut the segment set that the payload names."""
         job = context.job
-        cut = chunker(job.payload["strategy"], job.payload["chunker_params"])
+        find = self._embedding.checking(context.check).find
+        cut = chunker(job.payload["strategy"], job.payload["chunker_params"], find_embedding=find)
         with self._open_unit_of_work() as uow:
             segment_set = uow.segment_sets.get(job.payload["segment_set_id"], namespace_id=job.namespace_id)
             if segment_set is None:
@@ -147,9 +155,10 @@ def chunks_of(segments: Sequence[SetItem], cut: Chunker, *, first_position: int)
     """
     position = first_position
     for segment in segments:
-        for chunk_index, (start, end) in enumerate(cut(segment.content)):
+        for chunk_index, span in enumerate(cut(segment.content)):
+            start, end = span
             content = segment.content[start:end]
-            if not content.strip():
+            if not content or content.isspace():
                 continue
             where = {
                 "source_segment_item_id": segment.item_id,
@@ -157,12 +166,17 @@ def chunks_of(segments: Sequence[SetItem], cut: Chunker, *, first_position: int)
                 "start": start,
                 "end": end,
             }
-            yield replace(
-                segment,
+            is_table = type(span) is TableSpan
+            yield SetItem(
                 item_id=new_uuid(),
                 position=position,
                 content=content,
                 metadata={**segment.metadata, **where},
+                parent_id=segment.parent_id,
+                level=segment.level,
+                path=segment.path,
+                type=SegmentType.TABLE if is_table else segment.type,
+                original_format=_MARKDOWN if is_table else segment.original_format,
             )
             position += 1
 
@@ -177,6 +191,14 @@ def visible_chunk_set(uow: UnitOfWork, caller: Caller, set_id: str) -> ChunkSet:
 
 def estimated_seconds(segment_set: SegmentSet, how: Cutting) -> float:
     """Return about how long cutting takes; what small steps make of a text counts, not the text alone."""
+    strategy = how.strategy.lower()
+    if strategy == ChunkStrategy.REGEX:
+        return _SLOW_SECONDS
+    if strategy == ChunkStrategy.SEMANTIC:
+        is_mock = provider_of(how.params.get("embedding_provider")) == EmbeddingProvider.MOCK
+        pace = segment_set.total_characters / _MOCK_CHARACTERS_PER_SECOND
+        return _LEAST_SECONDS + pace if is_mock else _SLOW_SECONDS
+    # a strategy without these parameters has their defaults here
     size, overlap = size_and_overlap(how.params)
     items = segment_set.total_items + segment_set.total_characters / (size - overlap)
     return _LEAST_SECONDS + segment_set.total_characters / _CHARACTERS_PER_SECOND + items / _ITEMS_PER_SECOND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -60,6 +61,25 @@ def _whole(value: Any) -> int | None:
     return None
 
 
+def number(params: JsonObject, name: str, default: float, *, between: tuple[float, float]) -> float:
+    """Return a number within the bounds, both allowed; null and absent are the default.
+
+    >>> number({"threshold": "0.5"}, "threshold", 0.6, between=(-1, 1))
+    0.5
+    """
+    value = params.get(name)
+    if value is None:
+        return default
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    lowest, highest = between
+    if not lowest <= found <= highest:
+        raise refuse(name, value, f"must be a number from {lowest:g} to {highest:g}")
+    return found
+
+
 def size_and_overlap(params: JsonObject) -> tuple[int, int]:
     """Return `chunk_size` and `chunk_overlap`; the overlap must be less than the size.
 
@@ -82,6 +102,15 @@ def text(params: JsonObject, name: str) -> str | None:
     if not isinstance(value, str):
         raise refuse(name, value, "must be a text")
     return value
+
+
+def choice(params: JsonObject, name: str, default: str, *, known: Collection[str]) -> str:
+    """Return one of the known words, in any case; null, absent and empty are the default."""
+    given = text(params, name)
+    word = default if given is None else given.lower()
+    if word not in known:
+        raise refuse(name, given, f"must be one of {', '.join(sorted(known))}")
+    return word
 
 
 def texts(params: JsonObject, name: str, *, at_most: int) -> tuple[str, ...]:

@@ -9,3 +9,9 @@ Span = tuple[int, int]
 
 Chunker = Callable[[str], Iterator[Span]]
 """Yields the spans of one text, in order of their start."""
+
+
+class TableSpan(tuple[int, int]):
+    """A span that holds a Markdown table, whatever its segment is: only one chunker tells kinds of text apart."""
+
+    __slots__ = ()
