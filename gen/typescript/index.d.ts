@@ -10,6 +10,7 @@ import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_servi
 import type { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import type { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
+import type { EvaluationService as ragEvaluation } from "./shoal/rag/v1/evaluation_service_pb.js";
 import type { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import type { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import type { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
@@ -30,6 +31,7 @@ export interface Shoal {
   ragArtifact: Client<typeof ragArtifact>;
   ragChunkSet: Client<typeof ragChunkSet>;
   ragDocument: Client<typeof ragDocument>;
+  ragEvaluation: Client<typeof ragEvaluation>;
   ragIndex: Client<typeof ragIndex>;
   ragJob: Client<typeof ragJob>;
   ragProject: Client<typeof ragProject>;

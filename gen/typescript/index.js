@@ -11,6 +11,7 @@ import { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb
 import { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
+import { EvaluationService as ragEvaluation } from "./shoal/rag/v1/evaluation_service_pb.js";
 import { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
 import { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
@@ -32,6 +33,7 @@ export function clients(transport) {
     ragArtifact: createClient(ragArtifact, transport),
     ragChunkSet: createClient(ragChunkSet, transport),
     ragDocument: createClient(ragDocument, transport),
+    ragEvaluation: createClient(ragEvaluation, transport),
     ragIndex: createClient(ragIndex, transport),
     ragJob: createClient(ragJob, transport),
     ragProject: createClient(ragProject, transport),
