@@ -38,7 +38,7 @@ class Document(_message.Message):
     project_id: _builtins.str
     """Id of the project that the document belongs to."""
     filename: _builtins.str
-    """Display name: the last path component of the name that the client gave."""
+    """Display name: the last path component of the name that the client gave, with the newest version when there are several."""
     mime: _builtins.str
     """Media type that the client gave, else `application/octet-stream`."""
     storage_uri: _builtins.str
@@ -55,7 +55,7 @@ class Document(_message.Message):
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When a field last changed, in UTC."""
+        """When a field last changed, in UTC; a new version changes it."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class DocumentVersion(_message.Message):
 
     @_builtins.property
     def input_refs(self) -> _struct_pb2.Struct:
-        """What the version was made from; `{}` for an upload."""
+        """What the version was made from: `parent_version_id`, the version that was active before; `{}` for a document's first."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

@@ -30,7 +30,7 @@ from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options
 from shoal.rag.v1 import document_pb2 as shoal_dot_rag_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shoal/rag/v1/document_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1bshoal/rag/v1/document.proto\"c\n\x15UploadDocumentRequest\x12\x17\n\nproject_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\r\n\x0b_project_id\"\xcf\x01\n\x0c\x44ocumentInfo\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\r\n\x0b_project_idB\x0b\n\t_filenameB\x07\n\x05_mime\"^\n\x15ImportDocumentRequest\x12*\n\x04info\x18\x01 \x01(\x0b\x32\x1a.shoal.rag.v1.DocumentInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"{\n\x16UploadDocumentResponse\x12(\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.Document\x12\x37\n\x10\x64ocument_version\x18\x02 \x01(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion\"\x8d\x01\n\x14ListDocumentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursor\"H\n\x15ListDocumentsResponse\x12)\n\tdocuments\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.Document:\x04\xb0\xbb\x18\x01\"F\n\x12GetDocumentRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_document_id\"\x96\x01\n\x1bListDocumentVersionsRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_document_idB\x08\n\x06_limitB\t\n\x07_cursor\"U\n\x1cListDocumentVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion:\x04\xb0\xbb\x18\x01\x32\xa5\x05\n\x0f\x44ocumentService\x12\x92\x01\n\x0eUploadDocument\x12#.shoal.rag.v1.UploadDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"3\xca\xbb\x18/\"\'/api/v1/projects/{project_id}/documents:\x04\x66ile(\x01\x12]\n\x0eImportDocument\x12#.shoal.rag.v1.ImportDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\x89\x01\n\rListDocuments\x12\".shoal.rag.v1.ListDocumentsRequest\x1a#.shoal.rag.v1.ListDocumentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/projects/{project_id}/documents\x12p\n\x0bGetDocument\x12 .shoal.rag.v1.GetDocumentRequest\x1a\x16.shoal.rag.v1.Document\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/documents/{document_id}\x12\x9f\x01\n\x14ListDocumentVersions\x12).shoal.rag.v1.ListDocumentVersionsRequest\x1a*.shoal.rag.v1.ListDocumentVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/documents/{document_id}/versionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shoal/rag/v1/document_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1bshoal/rag/v1/document.proto\"c\n\x15UploadDocumentRequest\x12\x17\n\nproject_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\r\n\x0b_project_id\"\xcf\x01\n\x0c\x44ocumentInfo\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\r\n\x0b_project_idB\x0b\n\t_filenameB\x07\n\x05_mime\"^\n\x15ImportDocumentRequest\x12*\n\x04info\x18\x01 \x01(\x0b\x32\x1a.shoal.rag.v1.DocumentInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"l\n\x1cUploadDocumentVersionRequest\x12\x18\n\x0b\x64ocument_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\x0e\n\x0c_document_id\"\xd8\x01\n\x13\x44ocumentVersionInfo\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x0e\n\x0c_document_idB\x0b\n\t_filenameB\x07\n\x05_mime\"l\n\x1cImportDocumentVersionRequest\x12\x31\n\x04info\x18\x01 \x01(\x0b\x32!.shoal.rag.v1.DocumentVersionInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"P\n\x1e\x44ownloadDocumentVersionRequest\x12\x1f\n\nversion_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_version_id\"{\n\x16UploadDocumentResponse\x12(\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.Document\x12\x37\n\x10\x64ocument_version\x18\x02 \x01(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion\"\xd0\x01\n\x14ListDocumentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x0c\x63ontent_hash\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$H\x03\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursorB\x0f\n\r_content_hash\"H\n\x15ListDocumentsResponse\x12)\n\tdocuments\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.Document:\x04\xb0\xbb\x18\x01\"F\n\x12GetDocumentRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_document_id\"\x96\x01\n\x1bListDocumentVersionsRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_document_idB\x08\n\x06_limitB\t\n\x07_cursor\"U\n\x1cListDocumentVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion:\x04\xb0\xbb\x18\x01\x32\xd0\x08\n\x0f\x44ocumentService\x12\x92\x01\n\x0eUploadDocument\x12#.shoal.rag.v1.UploadDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"3\xca\xbb\x18/\"\'/api/v1/projects/{project_id}/documents:\x04\x66ile(\x01\x12]\n\x0eImportDocument\x12#.shoal.rag.v1.ImportDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\xa1\x01\n\x15UploadDocumentVersion\x12*.shoal.rag.v1.UploadDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"4\xca\xbb\x18\x30\"(/api/v1/documents/{document_id}/versions:\x04\x66ile(\x01\x12k\n\x15ImportDocumentVersion\x12*.shoal.rag.v1.ImportDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\x97\x01\n\x17\x44ownloadDocumentVersion\x12,.shoal.rag.v1.DownloadDocumentVersionRequest\x1a\x14.google.api.HttpBody\"6\x82\xd3\xe4\x93\x02\x30\x12./api/v1/document_versions/{version_id}/content0\x01\x12\x89\x01\n\rListDocuments\x12\".shoal.rag.v1.ListDocumentsRequest\x1a#.shoal.rag.v1.ListDocumentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/projects/{project_id}/documents\x12p\n\x0bGetDocument\x12 .shoal.rag.v1.GetDocumentRequest\x1a\x16.shoal.rag.v1.Document\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/documents/{document_id}\x12\x9f\x01\n\x14ListDocumentVersions\x12).shoal.rag.v1.ListDocumentVersionsRequest\x1a*.shoal.rag.v1.ListDocumentVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/documents/{document_id}/versionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,10 +43,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTINFO'].fields_by_name['filename']._serialized_options = b'\272H\016r\t\020\001\030\364\003\272\001\001\000\310\001\001'
   _globals['_DOCUMENTINFO'].fields_by_name['mime']._loaded_options = None
   _globals['_DOCUMENTINFO'].fields_by_name['mime']._serialized_options = b'\272H\tr\007\030\310\001\272\001\001\000'
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['document_id']._loaded_options = None
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['document_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['filename']._loaded_options = None
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['filename']._serialized_options = b'\272H\016r\t\020\001\030\364\003\272\001\001\000\310\001\001'
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['mime']._loaded_options = None
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['mime']._serialized_options = b'\272H\tr\007\030\310\001\272\001\001\000'
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST'].fields_by_name['version_id']._loaded_options = None
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST'].fields_by_name['version_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['project_id']._loaded_options = None
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['content_hash']._loaded_options = None
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['content_hash']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_LISTDOCUMENTSRESPONSE']._loaded_options = None
   _globals['_LISTDOCUMENTSRESPONSE']._serialized_options = b'\260\273\030\001'
   _globals['_GETDOCUMENTREQUEST'].fields_by_name['document_id']._loaded_options = None
@@ -59,6 +69,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_options = b'\260\273\030\001'
   _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocument']._serialized_options = b'\312\273\030/\"\'/api/v1/projects/{project_id}/documents:\004file'
+  _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocumentVersion']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['UploadDocumentVersion']._serialized_options = b'\312\273\0300\"(/api/v1/documents/{document_id}/versions:\004file'
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DownloadDocumentVersion']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DownloadDocumentVersion']._serialized_options = b'\202\323\344\223\0020\022./api/v1/document_versions/{version_id}/content'
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._serialized_options = b'\202\323\344\223\002)\022\'/api/v1/projects/{project_id}/documents'
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._loaded_options = None
@@ -71,18 +85,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTINFO']._serialized_end=539
   _globals['_IMPORTDOCUMENTREQUEST']._serialized_start=541
   _globals['_IMPORTDOCUMENTREQUEST']._serialized_end=635
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=637
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=760
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=763
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=904
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=906
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=978
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=980
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1050
-  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_start=1053
-  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_end=1203
-  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_start=1205
-  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_end=1290
-  _globals['_DOCUMENTSERVICE']._serialized_start=1293
-  _globals['_DOCUMENTSERVICE']._serialized_end=1970
+  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_start=637
+  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_end=745
+  _globals['_DOCUMENTVERSIONINFO']._serialized_start=748
+  _globals['_DOCUMENTVERSIONINFO']._serialized_end=964
+  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_start=966
+  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_end=1074
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_start=1076
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_end=1156
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=1158
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=1281
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1284
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1492
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1494
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1566
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1568
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1638
+  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_start=1641
+  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_end=1791
+  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_start=1793
+  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_end=1878
+  _globals['_DOCUMENTSERVICE']._serialized_start=1881
+  _globals['_DOCUMENTSERVICE']._serialized_end=2985
 # @@protoc_insertion_point(module_scope)

@@ -129,6 +129,137 @@ class ImportDocumentRequest(_message.Message):
 Global___ImportDocumentRequest: _TypeAlias = ImportDocumentRequest  # noqa: Y015
 
 @_typing.final
+class UploadDocumentVersionRequest(_message.Message):
+    """Carries one piece of a multipart body."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Id of the document; stands in the first message only."""
+    @_builtins.property
+    def file(self) -> _httpbody_pb2.HttpBody:
+        """Bytes of the body as they came; the content type, with its boundary, stands in the first message."""
+
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str | None = ...,
+        file: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "document_id", b"document_id", "file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "document_id", b"document_id", "file", b"file"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
+    _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
+
+Global___UploadDocumentVersionRequest: _TypeAlias = UploadDocumentVersionRequest  # noqa: Y015
+
+@_typing.final
+class DocumentVersionInfo(_message.Message):
+    """Describes a file that a typed client sends as another version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    MIME_FIELD_NUMBER: _builtins.int
+    PARSER_PARAMS_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Id of the document; required."""
+    filename: _builtins.str
+    """Name of the file, up to 500 characters; required. Only its last path component is kept, for display."""
+    mime: _builtins.str
+    """Media type; unset means `application/octet-stream`."""
+    @_builtins.property
+    def parser_params(self) -> _struct_pb2.Struct:
+        """Parser parameters, stored with the version; unset means `{}`."""
+
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str | None = ...,
+        filename: _builtins.str | None = ...,
+        mime: _builtins.str | None = ...,
+        parser_params: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
+    _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    _WhichOneofReturnType__filename: _TypeAlias = _typing.Literal["filename"]  # noqa: Y015
+    _WhichOneofArgType__filename: _TypeAlias = _typing.Literal["_filename", b"_filename"]  # noqa: Y015
+    _WhichOneofReturnType__mime: _TypeAlias = _typing.Literal["mime"]  # noqa: Y015
+    _WhichOneofArgType__mime: _TypeAlias = _typing.Literal["_mime", b"_mime"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__filename) -> _WhichOneofReturnType__filename | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mime) -> _WhichOneofReturnType__mime | None: ...
+
+Global___DocumentVersionInfo: _TypeAlias = DocumentVersionInfo  # noqa: Y015
+
+@_typing.final
+class ImportDocumentVersionRequest(_message.Message):
+    """Carries the description of a file, then its bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFO_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """Next bytes of the file, at most 1 MiB; none at all make an empty file."""
+    @_builtins.property
+    def info(self) -> Global___DocumentVersionInfo:
+        """Describes the file; the first message of the stream, and only that one."""
+
+    def __init__(
+        self,
+        *,
+        info: Global___DocumentVersionInfo | None = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "data", b"data", "info", b"info"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["info", "data"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___ImportDocumentVersionRequest: _TypeAlias = ImportDocumentVersionRequest  # noqa: Y015
+
+@_typing.final
+class DownloadDocumentVersionRequest(_message.Message):
+    """Names a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    version_id: _builtins.str
+    """Id of the version; required."""
+    def __init__(
+        self,
+        *,
+        version_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version_id", b"_version_id", "version_id", b"version_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version_id", b"_version_id", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version_id: _TypeAlias = _typing.Literal["version_id"]  # noqa: Y015
+    _WhichOneofArgType__version_id: _TypeAlias = _typing.Literal["_version_id", b"_version_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version_id) -> _WhichOneofReturnType__version_id | None: ...
+
+Global___DownloadDocumentVersionRequest: _TypeAlias = DownloadDocumentVersionRequest  # noqa: Y015
+
+@_typing.final
 class UploadDocumentResponse(_message.Message):
     """Returns what an upload made."""
 
@@ -138,11 +269,11 @@ class UploadDocumentResponse(_message.Message):
     DOCUMENT_VERSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def document(self) -> _document_pb2.Document:
-        """The new document."""
+        """The document: new, or as the new version left it."""
 
     @_builtins.property
     def document_version(self) -> _document_pb2.DocumentVersion:
-        """Its active version."""
+        """Its active version, which is the new one."""
 
     def __init__(
         self,
@@ -167,29 +298,37 @@ class ListDocumentsRequest(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    CONTENT_HASH_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Id of the project; required."""
     limit: _builtins.int
     """Largest number of documents to return, from 1; unset returns all."""
     cursor: _builtins.str
     """Where to go on: the value of the header `x-next-cursor` of the page before; unset starts at the newest."""
+    content_hash: _builtins.str
+    """SHA-256 in 64 lower-case hex digits: lists only documents whose active version has these bytes; unset lists all. It is Shoal's own."""
     def __init__(
         self,
         *,
         project_id: _builtins.str | None = ...,
         limit: _builtins.int | None = ...,
         cursor: _builtins.str | None = ...,
+        content_hash: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_project_id", b"_project_id", "cursor", b"cursor", "limit", b"limit", "project_id", b"project_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash", "_cursor", b"_cursor", "_limit", b"_limit", "_project_id", b"_project_id", "content_hash", b"content_hash", "cursor", b"cursor", "limit", b"limit", "project_id", b"project_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_project_id", b"_project_id", "cursor", b"cursor", "limit", b"limit", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash", "_cursor", b"_cursor", "_limit", b"_limit", "_project_id", b"_project_id", "content_hash", b"content_hash", "cursor", b"cursor", "limit", b"limit", "project_id", b"project_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__content_hash: _TypeAlias = _typing.Literal["content_hash"]  # noqa: Y015
+    _WhichOneofArgType__content_hash: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash"]  # noqa: Y015
     _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
     _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
     _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__content_hash) -> _WhichOneofReturnType__content_hash | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cursor) -> _WhichOneofReturnType__cursor | None: ...
     @_typing.overload

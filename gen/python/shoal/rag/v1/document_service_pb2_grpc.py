@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from shoal.rag.v1 import document_pb2 as shoal_dot_rag_dot_v1_dot_document__pb2
 from shoal.rag.v1 import document_service_pb2 as shoal_dot_rag_dot_v1_dot_document__service__pb2
 
@@ -46,6 +47,21 @@ class DocumentServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
                 _registered_method=True)
+        self.UploadDocumentVersion = channel.stream_unary(
+                '/shoal.rag.v1.DocumentService/UploadDocumentVersion',
+                request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentVersionRequest.SerializeToString,
+                response_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
+                _registered_method=True)
+        self.ImportDocumentVersion = channel.stream_unary(
+                '/shoal.rag.v1.DocumentService/ImportDocumentVersion',
+                request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentVersionRequest.SerializeToString,
+                response_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
+                _registered_method=True)
+        self.DownloadDocumentVersion = channel.unary_stream(
+                '/shoal.rag.v1.DocumentService/DownloadDocumentVersion',
+                request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.DownloadDocumentVersionRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.ListDocuments = channel.unary_unary(
                 '/shoal.rag.v1.DocumentService/ListDocuments',
                 request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentsRequest.SerializeToString,
@@ -69,7 +85,7 @@ class DocumentServiceServicer:
 
     def UploadDocument(self, request_iterator, context):
         """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
         `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -79,6 +95,32 @@ class DocumentServiceServicer:
     def ImportDocument(self, request_iterator, context):
         """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
         with the same codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadDocumentVersion(self, request_iterator, context):
+        """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+        names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+        `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportDocumentVersion(self, request_iterator, context):
+        """Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+        It fails with the same codes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadDocumentVersion(self, request, context):
+        """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,6 +159,21 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     servicer.ImportDocument,
                     request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.SerializeToString,
+            ),
+            'UploadDocumentVersion': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadDocumentVersion,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentVersionRequest.FromString,
+                    response_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.SerializeToString,
+            ),
+            'ImportDocumentVersion': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportDocumentVersion,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentVersionRequest.FromString,
+                    response_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.SerializeToString,
+            ),
+            'DownloadDocumentVersion': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadDocumentVersion,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.DownloadDocumentVersionRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'ListDocuments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDocuments,
@@ -189,6 +246,87 @@ class DocumentService:
             '/shoal.rag.v1.DocumentService/ImportDocument',
             shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadDocumentVersion(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/shoal.rag.v1.DocumentService/UploadDocumentVersion',
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentVersionRequest.SerializeToString,
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportDocumentVersion(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/shoal.rag.v1.DocumentService/ImportDocumentVersion',
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.ImportDocumentVersionRequest.SerializeToString,
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.UploadDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadDocumentVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.rag.v1.DocumentService/DownloadDocumentVersion',
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.DownloadDocumentVersionRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

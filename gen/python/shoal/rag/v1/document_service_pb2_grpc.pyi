@@ -4,6 +4,7 @@ isort:skip_file
 What can be done with documents."""
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from shoal.rag.v1 import document_pb2 as _document_pb2
 from shoal.rag.v1 import document_service_pb2 as _document_service_pb2
@@ -36,12 +37,26 @@ class DocumentServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DocumentServiceAsyncStub: ...
     UploadDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]
     """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
     `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]
     """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
     with the same codes.
+    """
+    UploadDocumentVersion: _grpc.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]
+    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+    names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+    `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+    """
+    ImportDocumentVersion: _grpc.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]
+    """Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+    It fails with the same codes.
+    """
+    DownloadDocumentVersion: _grpc.UnaryStreamMultiCallable[_document_service_pb2.DownloadDocumentVersionRequest, _httpbody_pb2.HttpBody]
+    """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+    304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+    Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
     """
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
     """Lists the documents of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
@@ -57,12 +72,26 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
     `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
     with the same codes.
+    """
+    UploadDocumentVersion: _aio.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
+    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+    names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+    `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+    """
+    ImportDocumentVersion: _aio.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
+    """Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+    It fails with the same codes.
+    """
+    DownloadDocumentVersion: _aio.UnaryStreamMultiCallable[_document_service_pb2.DownloadDocumentVersionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+    304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+    Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
     """
     ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`."""
@@ -81,7 +110,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
         """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
         `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
@@ -93,6 +122,38 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
         """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
         with the same codes.
+        """
+
+    @_abc_1.abstractmethod
+    def UploadDocumentVersion(
+        self,
+        request_iterator: _MaybeAsyncIterator[_document_service_pb2.UploadDocumentVersionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
+        """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+        names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+        `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportDocumentVersion(
+        self,
+        request_iterator: _MaybeAsyncIterator[_document_service_pb2.ImportDocumentVersionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
+        """Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+        It fails with the same codes.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadDocumentVersion(
+        self,
+        request: _document_service_pb2.DownloadDocumentVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
         """
 
     @_abc_1.abstractmethod

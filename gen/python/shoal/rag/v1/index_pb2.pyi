@@ -42,17 +42,20 @@ class Index(_message.Message):
     name: _builtins.str
     """Display name."""
     provider: _builtins.str
-    """Where the vectors are searched: `qdrant` or `faiss`; another word is kept, and refused when something is built or searched."""
+    """Where the vectors are searched: `qdrant`, `faiss` or `pgvector`; another word is kept, and refused when something is built or searched."""
     index_type: _builtins.str
-    """Free label; no call reads it."""
+    """What builds embed: `chunk_vectors` the chunks, `segment_vectors` the segments that they were cut from. Another word is kept and means
+    the chunks; the build's manifest says that it has no effect.
+    """
     status: _builtins.str
     """`created`, and `ready` from the first build that succeeds."""
     is_deleted: _builtins.bool
     """Says whether the index was soft-deleted."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
-        clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
+        """What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds what was indexed
+        for clustering, and where the active build's vectors lie: the documented `collection_name` (`qdrant`, the whole name of that build's
+        own collection), `faiss_local_dir` (`faiss`, a prefix in the object store) or `table` (`pgvector`).
         """
 
     @_builtins.property
@@ -119,7 +122,9 @@ class IndexBuild(_message.Message):
     chunk_set_version_id: _builtins.str
     """Id of the chunk set that was embedded."""
     artifact_uri: _builtins.str
-    """Where the manifest lies; unset before success."""
+    """Where the manifest lies, a JSON object: provider, kind and storage of the index, number and dimension of its vectors, the recall that
+    was measured when it was built, who embedded, and the ids of index, build and sets; unset before success.
+    """
     status: _builtins.str
     """`queued`, `running`, `succeeded` or `failed`."""
     producer_type: _builtins.str
@@ -136,7 +141,9 @@ class IndexBuild(_message.Message):
 
     @_builtins.property
     def input_refs(self) -> _struct_pb2.Struct:
-        """What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`."""
+        """What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`. A build that
+        failed says why: `failure`, with a code and a message.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

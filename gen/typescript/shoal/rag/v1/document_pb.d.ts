@@ -34,7 +34,7 @@ export declare type Document = Message<"shoal.rag.v1.Document"> & {
   projectId: string;
 
   /**
-   * Display name: the last path component of the name that the client gave.
+   * Display name: the last path component of the name that the client gave, with the newest version when there are several.
    *
    * @generated from field: string filename = 3;
    */
@@ -76,7 +76,7 @@ export declare type Document = Message<"shoal.rag.v1.Document"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When a field last changed, in UTC.
+   * When a field last changed, in UTC; a new version changes it.
    *
    * @generated from field: google.protobuf.Timestamp updated_at = 9;
    */
@@ -131,7 +131,7 @@ export declare type DocumentVersion = Message<"shoal.rag.v1.DocumentVersion"> & 
   params?: JsonObject | undefined;
 
   /**
-   * What the version was made from; `{}` for an upload.
+   * What the version was made from: `parent_version_id`, the version that was active before; `{}` for a document's first.
    *
    * @generated from field: google.protobuf.Struct input_refs = 6;
    */

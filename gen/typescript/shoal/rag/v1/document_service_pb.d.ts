@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { HttpBody } from "../../../google/api/httpbody_pb.js";
+import type { HttpBody, HttpBodySchema } from "../../../google/api/httpbody_pb.js";
 import type { Document, DocumentSchema, DocumentVersion } from "./document_pb.js";
 
 /**
@@ -119,20 +119,144 @@ export declare type ImportDocumentRequest = Message<"shoal.rag.v1.ImportDocument
 export declare const ImportDocumentRequestSchema: GenMessage<ImportDocumentRequest>;
 
 /**
+ * Carries one piece of a multipart body.
+ *
+ * @generated from message shoal.rag.v1.UploadDocumentVersionRequest
+ */
+export declare type UploadDocumentVersionRequest = Message<"shoal.rag.v1.UploadDocumentVersionRequest"> & {
+  /**
+   * Id of the document; stands in the first message only.
+   *
+   * @generated from field: optional string document_id = 1;
+   */
+  documentId?: string | undefined;
+
+  /**
+   * Bytes of the body as they came; the content type, with its boundary, stands in the first message.
+   *
+   * @generated from field: google.api.HttpBody file = 2;
+   */
+  file?: HttpBody | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.UploadDocumentVersionRequest.
+ * Use `create(UploadDocumentVersionRequestSchema)` to create a new message.
+ */
+export declare const UploadDocumentVersionRequestSchema: GenMessage<UploadDocumentVersionRequest>;
+
+/**
+ * Describes a file that a typed client sends as another version.
+ *
+ * @generated from message shoal.rag.v1.DocumentVersionInfo
+ */
+export declare type DocumentVersionInfo = Message<"shoal.rag.v1.DocumentVersionInfo"> & {
+  /**
+   * Id of the document; required.
+   *
+   * @generated from field: optional string document_id = 1;
+   */
+  documentId?: string | undefined;
+
+  /**
+   * Name of the file, up to 500 characters; required. Only its last path component is kept, for display.
+   *
+   * @generated from field: optional string filename = 2;
+   */
+  filename?: string | undefined;
+
+  /**
+   * Media type; unset means `application/octet-stream`.
+   *
+   * @generated from field: optional string mime = 3;
+   */
+  mime?: string | undefined;
+
+  /**
+   * Parser parameters, stored with the version; unset means `{}`.
+   *
+   * @generated from field: google.protobuf.Struct parser_params = 4;
+   */
+  parserParams?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.DocumentVersionInfo.
+ * Use `create(DocumentVersionInfoSchema)` to create a new message.
+ */
+export declare const DocumentVersionInfoSchema: GenMessage<DocumentVersionInfo>;
+
+/**
+ * Carries the description of a file, then its bytes.
+ *
+ * @generated from message shoal.rag.v1.ImportDocumentVersionRequest
+ */
+export declare type ImportDocumentVersionRequest = Message<"shoal.rag.v1.ImportDocumentVersionRequest"> & {
+  /**
+   * What this message carries.
+   *
+   * @generated from oneof shoal.rag.v1.ImportDocumentVersionRequest.content
+   */
+  content: {
+    /**
+     * Describes the file; the first message of the stream, and only that one.
+     *
+     * @generated from field: shoal.rag.v1.DocumentVersionInfo info = 1;
+     */
+    value: DocumentVersionInfo;
+    case: "info";
+  } | {
+    /**
+     * Next bytes of the file, at most 1 MiB; none at all make an empty file.
+     *
+     * @generated from field: bytes data = 2;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message shoal.rag.v1.ImportDocumentVersionRequest.
+ * Use `create(ImportDocumentVersionRequestSchema)` to create a new message.
+ */
+export declare const ImportDocumentVersionRequestSchema: GenMessage<ImportDocumentVersionRequest>;
+
+/**
+ * Names a version.
+ *
+ * @generated from message shoal.rag.v1.DownloadDocumentVersionRequest
+ */
+export declare type DownloadDocumentVersionRequest = Message<"shoal.rag.v1.DownloadDocumentVersionRequest"> & {
+  /**
+   * Id of the version; required.
+   *
+   * @generated from field: optional string version_id = 1;
+   */
+  versionId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.DownloadDocumentVersionRequest.
+ * Use `create(DownloadDocumentVersionRequestSchema)` to create a new message.
+ */
+export declare const DownloadDocumentVersionRequestSchema: GenMessage<DownloadDocumentVersionRequest>;
+
+/**
  * Returns what an upload made.
  *
  * @generated from message shoal.rag.v1.UploadDocumentResponse
  */
 export declare type UploadDocumentResponse = Message<"shoal.rag.v1.UploadDocumentResponse"> & {
   /**
-   * The new document.
+   * The document: new, or as the new version left it.
    *
    * @generated from field: shoal.rag.v1.Document document = 1;
    */
   document?: Document | undefined;
 
   /**
-   * Its active version.
+   * Its active version, which is the new one.
    *
    * @generated from field: shoal.rag.v1.DocumentVersion document_version = 2;
    */
@@ -171,6 +295,13 @@ export declare type ListDocumentsRequest = Message<"shoal.rag.v1.ListDocumentsRe
    * @generated from field: optional string cursor = 3;
    */
   cursor?: string | undefined;
+
+  /**
+   * SHA-256 in 64 lower-case hex digits: lists only documents whose active version has these bytes; unset lists all. It is Shoal's own.
+   *
+   * @generated from field: optional string content_hash = 4;
+   */
+  contentHash?: string | undefined;
 };
 
 /**
@@ -281,7 +412,7 @@ export declare const ListDocumentVersionsResponseSchema: GenMessage<ListDocument
 export declare const DocumentService: GenService<{
   /**
    * Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-   * upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+   * upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
    * `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
    *
    * @generated from rpc shoal.rag.v1.DocumentService.UploadDocument
@@ -301,6 +432,41 @@ export declare const DocumentService: GenService<{
     methodKind: "client_streaming";
     input: typeof ImportDocumentRequestSchema;
     output: typeof UploadDocumentResponseSchema;
+  },
+  /**
+   * Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+   * names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+   * `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+   *
+   * @generated from rpc shoal.rag.v1.DocumentService.UploadDocumentVersion
+   */
+  uploadDocumentVersion: {
+    methodKind: "client_streaming";
+    input: typeof UploadDocumentVersionRequestSchema;
+    output: typeof UploadDocumentResponseSchema;
+  },
+  /**
+   * Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+   * It fails with the same codes.
+   *
+   * @generated from rpc shoal.rag.v1.DocumentService.ImportDocumentVersion
+   */
+  importDocumentVersion: {
+    methodKind: "client_streaming";
+    input: typeof ImportDocumentVersionRequestSchema;
+    output: typeof UploadDocumentResponseSchema;
+  },
+  /**
+   * Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+   * 304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+   * Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
+   *
+   * @generated from rpc shoal.rag.v1.DocumentService.DownloadDocumentVersion
+   */
+  downloadDocumentVersion: {
+    methodKind: "server_streaming";
+    input: typeof DownloadDocumentVersionRequestSchema;
+    output: typeof HttpBodySchema;
   },
   /**
    * Lists the documents of a project that are not deleted, newest first. Fails with `project_not_found`, `list_too_long`.

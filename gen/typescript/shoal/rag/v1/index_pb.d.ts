@@ -41,22 +41,24 @@ export declare type Index = Message<"shoal.rag.v1.Index"> & {
   name: string;
 
   /**
-   * Where the vectors are searched: `qdrant` or `faiss`; another word is kept, and refused when something is built or searched.
+   * Where the vectors are searched: `qdrant`, `faiss` or `pgvector`; another word is kept, and refused when something is built or searched.
    *
    * @generated from field: string provider = 4;
    */
   provider: string;
 
   /**
-   * Free label; no call reads it.
+   * What builds embed: `chunk_vectors` the chunks, `segment_vectors` the segments that they were cut from. Another word is kept and means
+   * the chunks; the build's manifest says that it has no effect.
    *
    * @generated from field: string index_type = 5;
    */
   indexType: string;
 
   /**
-   * What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
-   * clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
+   * What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds what was indexed
+   * for clustering, and where the active build's vectors lie: the documented `collection_name` (`qdrant`, the whole name of that build's
+   * own collection), `faiss_local_dir` (`faiss`, a prefix in the object store) or `table` (`pgvector`).
    *
    * @generated from field: google.protobuf.Struct config = 6;
    */
@@ -146,14 +148,16 @@ export declare type IndexBuild = Message<"shoal.rag.v1.IndexBuild"> & {
   params?: JsonObject | undefined;
 
   /**
-   * What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`.
+   * What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`. A build that
+   * failed says why: `failure`, with a code and a message.
    *
    * @generated from field: google.protobuf.Struct input_refs = 6;
    */
   inputRefs?: JsonObject | undefined;
 
   /**
-   * Where the manifest lies; unset before success.
+   * Where the manifest lies, a JSON object: provider, kind and storage of the index, number and dimension of its vectors, the recall that
+   * was measured when it was built, who embedded, and the ids of index, build and sets; unset before success.
    *
    * @generated from field: optional string artifact_uri = 7;
    */

@@ -34,24 +34,37 @@ export declare type CreateIndexRequest = Message<"shoal.rag.v1.CreateIndexReques
   name?: string | undefined;
 
   /**
-   * `qdrant` or `faiss`; unset means `qdrant`. Another word is accepted here; building or searching then fails with `provider_unsupported`.
+   * `qdrant`, `faiss` or `pgvector`; unset means `qdrant`. Another word is accepted here; building or searching then fails with
+   * `provider_unsupported`.
    *
    * @generated from field: optional string provider = 3;
    */
   provider?: string | undefined;
 
   /**
-   * Free label, stored as it is; unset means `chunk_vectors`.
+   * `chunk_vectors` embeds the chunks of a set, `segment_vectors` the segments that they were cut from; unset means `chunk_vectors`. Another
+   * word is stored as it is and means `chunk_vectors`.
    *
    * @generated from field: optional string index_type = 4;
    */
   indexType?: string | undefined;
 
   /**
-   * What builds read, unset means `{}`: `embedding_provider` (`mock`, `local` or `huggingface`, `openai`; default `mock`),
-   * `embedding_model_name` (unset: the provider's own). `collection_name` becomes a part of the name of each
-   * build's storage in Qdrant, never the whole of it. `exact: true` compares the query with every vector, whatever their number.
-   * `faiss_local_dir` is written by builds and never read.
+   * What builds read, unset means `{}`; a value that cannot be used fails the build with `invalid_index_config`, which names its field.
+   *
+   * `embedding_provider`: `mock` (default), `local` or `huggingface` (the bundled model), `openai` (any OpenAI-compatible endpoint).
+   * `embedding_model_name`: the model, unset: the provider's own. `collection_name` becomes a part of the name of each build's own storage
+   * in Qdrant, never the whole of it; unset: `rag_api_<project_id>_<index_id>`.
+   *
+   * `kind`: `flat` compares the query with every vector, `ivf` sorts vectors into lists and looks into the nearest (`faiss`, `pgvector`),
+   * `hnsw` follows a graph of neighbours, `auto` (default) takes `flat` up to 50,000 vectors and `ivf` beyond (`qdrant`: `flat` up to
+   * 100,000, then its own graph). `exact: true` is another way to say `flat`. Each of these numbers decides for its kind; unset ones are
+   * chosen: `ivf_lists` (1 to 1,000,000, at most the number of vectors; unset: its square root), `ivf_probes`, how many lists a search looks
+   * into, `hnsw_m` (4 to 64), links of a node, `hnsw_ef_construction` (8 to 2,000) and `hnsw_ef_search` (1 to 10,000), how many nodes are
+   * looked at to place one and to answer. Where `ivf_probes` or `hnsw_ef_search` is unset, `faiss` and `pgvector` measure at build time what
+   * finds 99 of 100 true neighbours. `pgvector` knows up to 32,768 lists and up to 1,000 nodes.
+   *
+   * `faiss_local_dir` and `table` are written by builds and never read.
    *
    * @generated from field: google.protobuf.Struct config = 5;
    */

@@ -36,6 +36,8 @@ __all__ = (
     "DocumentInfo",
     "DocumentServiceStub",
     "DocumentVersion",
+    "DocumentVersionInfo",
+    "DownloadDocumentVersionRequest",
     "EvaluateRetrievalRequest",
     "EvaluateRetrievalResponse",
     "EvaluatedStrategy",
@@ -61,6 +63,7 @@ __all__ = (
     "GetServiceRequest",
     "HealthStatus",
     "ImportDocumentRequest",
+    "ImportDocumentVersionRequest",
     "Index",
     "IndexBuild",
     "IndexServiceStub",
@@ -133,6 +136,7 @@ __all__ = (
     "UpdateProjectRequest",
     "UploadDocumentRequest",
     "UploadDocumentResponse",
+    "UploadDocumentVersionRequest",
     "VectorSearch",
     "WatchJobRequest",
     "WatchJobResponse",
@@ -744,20 +748,33 @@ class CreateIndexRequest(betterproto2.Message):
 
     provider: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
     """
-    `qdrant` or `faiss`; unset means `qdrant`. Another word is accepted here; building or searching then fails with `provider_unsupported`.
+    `qdrant`, `faiss` or `pgvector`; unset means `qdrant`. Another word is accepted here; building or searching then fails with
+    `provider_unsupported`.
     """
 
     index_type: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
     """
-    Free label, stored as it is; unset means `chunk_vectors`.
+    `chunk_vectors` embeds the chunks of a set, `segment_vectors` the segments that they were cut from; unset means `chunk_vectors`. Another
+    word is stored as it is and means `chunk_vectors`.
     """
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What builds read, unset means `{}`: `embedding_provider` (`mock`, `local` or `huggingface`, `openai`; default `mock`),
-    `embedding_model_name` (unset: the provider's own). `collection_name` becomes a part of the name of each
-    build's storage in Qdrant, never the whole of it. `exact: true` compares the query with every vector, whatever their number.
-    `faiss_local_dir` is written by builds and never read.
+    What builds read, unset means `{}`; a value that cannot be used fails the build with `invalid_index_config`, which names its field.
+
+    `embedding_provider`: `mock` (default), `local` or `huggingface` (the bundled model), `openai` (any OpenAI-compatible endpoint).
+    `embedding_model_name`: the model, unset: the provider's own. `collection_name` becomes a part of the name of each build's own storage
+    in Qdrant, never the whole of it; unset: `rag_api_<project_id>_<index_id>`.
+
+    `kind`: `flat` compares the query with every vector, `ivf` sorts vectors into lists and looks into the nearest (`faiss`, `pgvector`),
+    `hnsw` follows a graph of neighbours, `auto` (default) takes `flat` up to 50,000 vectors and `ivf` beyond (`qdrant`: `flat` up to
+    100,000, then its own graph). `exact: true` is another way to say `flat`. Each of these numbers decides for its kind; unset ones are
+    chosen: `ivf_lists` (1 to 1,000,000, at most the number of vectors; unset: its square root), `ivf_probes`, how many lists a search looks
+    into, `hnsw_m` (4 to 64), links of a node, `hnsw_ef_construction` (8 to 2,000) and `hnsw_ef_search` (1 to 10,000), how many nodes are
+    looked at to place one and to answer. Where `ivf_probes` or `hnsw_ef_search` is unset, `faiss` and `pgvector` measure at build time what
+    finds 99 of 100 true neighbours. `pgvector` knows up to 32,768 lists and up to 1,000 nodes.
+
+    `faiss_local_dir` and `table` are written by builds and never read.
     """
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
@@ -968,7 +985,7 @@ class Document(betterproto2.Message):
 
     filename: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Display name: the last path component of the name that the client gave.
+    Display name: the last path component of the name that the client gave, with the newest version when there are several.
     """
 
     mime: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -1002,7 +1019,7 @@ class Document(betterproto2.Message):
         9, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
     )
     """
-    When a field last changed, in UTC.
+    When a field last changed, in UTC; a new version changes it.
     """
 
 
@@ -1076,7 +1093,7 @@ class DocumentVersion(betterproto2.Message):
 
     input_refs: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the version was made from; `{}` for an upload.
+    What the version was made from: `parent_version_id`, the version that was active before; `{}` for a document's first.
     """
 
     artifact_uri: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
@@ -1118,6 +1135,53 @@ class DocumentVersion(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "DocumentVersion", DocumentVersion)
+
+
+@dataclass(eq=False, repr=False)
+class DocumentVersionInfo(betterproto2.Message):
+    """
+    Describes a file that a typed client sends as another version.
+    """
+
+    document_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the document; required.
+    """
+
+    filename: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Name of the file, up to 500 characters; required. Only its last path component is kept, for display.
+    """
+
+    mime: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+    """
+    Media type; unset means `application/octet-stream`.
+    """
+
+    parser_params: "___google__protobuf__.Struct | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Parser parameters, stored with the version; unset means `{}`.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "DocumentVersionInfo", DocumentVersionInfo)
+
+
+@dataclass(eq=False, repr=False)
+class DownloadDocumentVersionRequest(betterproto2.Message):
+    """
+    Names a version.
+    """
+
+    version_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the version; required.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "DownloadDocumentVersionRequest", DownloadDocumentVersionRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -1623,6 +1687,31 @@ default_message_pool.register_message("shoal.rag.v1", "ImportDocumentRequest", I
 
 
 @dataclass(eq=False, repr=False)
+class ImportDocumentVersionRequest(betterproto2.Message):
+    """
+    Carries the description of a file, then its bytes.
+
+    Oneofs:
+        - content: What this message carries.
+    """
+
+    info: "DocumentVersionInfo | None" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, optional=True, group="content"
+    )
+    """
+    Describes the file; the first message of the stream, and only that one.
+    """
+
+    data: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="content")
+    """
+    Next bytes of the file, at most 1 MiB; none at all make an empty file.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "ImportDocumentVersionRequest", ImportDocumentVersionRequest)
+
+
+@dataclass(eq=False, repr=False)
 class Index(betterproto2.Message):
     """
     One named index. The document calls it `IndexOut`.
@@ -1645,18 +1734,20 @@ class Index(betterproto2.Message):
 
     provider: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Where the vectors are searched: `qdrant` or `faiss`; another word is kept, and refused when something is built or searched.
+    Where the vectors are searched: `qdrant`, `faiss` or `pgvector`; another word is kept, and refused when something is built or searched.
     """
 
     index_type: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Free label; no call reads it.
+    What builds embed: `chunk_vectors` the chunks, `segment_vectors` the segments that they were cut from. Another word is kept and means
+    the chunks; the build's manifest says that it has no effect.
     """
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds the chunks for
-    clustering, and with `faiss` the documented `faiss_local_dir`, where the active build's file lies.
+    What builds read (see `CreateIndexRequest.config`). Successful builds add `collection_id`, the collection that holds what was indexed
+    for clustering, and where the active build's vectors lie: the documented `collection_name` (`qdrant`, the whole name of that build's
+    own collection), `faiss_local_dir` (`faiss`, a prefix in the object store) or `table` (`pgvector`).
     """
 
     params: "___google__protobuf__.Struct | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1725,12 +1816,14 @@ class IndexBuild(betterproto2.Message):
 
     input_refs: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`.
+    What the build was made from: `chunk_set_version_id`, and after success `embedder`, who embedded, as `name@version`. A build that
+    failed says why: `failure`, with a code and a message.
     """
 
     artifact_uri: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
     """
-    Where the manifest lies; unset before success.
+    Where the manifest lies, a JSON object: provider, kind and storage of the index, number and dimension of its vectors, the recall that
+    was measured when it was built, who embedded, and the ids of index, build and sets; unset before success.
     """
 
     status: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
@@ -2233,6 +2326,11 @@ class ListDocumentsRequest(betterproto2.Message):
     cursor: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
     """
     Where to go on: the value of the header `x-next-cursor` of the page before; unset starts at the newest.
+    """
+
+    content_hash: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    """
+    SHA-256 in 64 lower-case hex digits: lists only documents whose active version has these bytes; unset lists all. It is Shoal's own.
     """
 
 
@@ -3613,16 +3711,36 @@ class UploadDocumentResponse(betterproto2.Message):
 
     document: "Document | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The new document.
+    The document: new, or as the new version left it.
     """
 
     document_version: "DocumentVersion | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Its active version.
+    Its active version, which is the new one.
     """
 
 
 default_message_pool.register_message("shoal.rag.v1", "UploadDocumentResponse", UploadDocumentResponse)
+
+
+@dataclass(eq=False, repr=False)
+class UploadDocumentVersionRequest(betterproto2.Message):
+    """
+    Carries one piece of a multipart body.
+    """
+
+    document_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the document; stands in the first message only.
+    """
+
+    file: "___google__api__.HttpBody | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Bytes of the body as they came; the content type, with its boundary, stands in the first message.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "UploadDocumentVersionRequest", UploadDocumentVersionRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -3868,7 +3986,7 @@ class DocumentServiceStub:
     def upload_document(self, messages: "Iterable[UploadDocumentRequest]") -> "UploadDocumentResponse":
         """
         Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version; equal bytes of a project are stored once. Fails with `project_not_found`,
+        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
         `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
@@ -3889,6 +4007,46 @@ class DocumentServiceStub:
             ImportDocumentRequest.SerializeToString,
             UploadDocumentResponse.FromString,
         )(iter(messages))
+
+    def upload_document_version(self, messages: "Iterable[UploadDocumentVersionRequest]") -> "UploadDocumentResponse":
+        """
+        Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
+        names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+        `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
+        """
+
+        return self._channel.stream_unary(
+            "/shoal.rag.v1.DocumentService/UploadDocumentVersion",
+            UploadDocumentVersionRequest.SerializeToString,
+            UploadDocumentResponse.FromString,
+        )(iter(messages))
+
+    def import_document_version(self, messages: "Iterable[ImportDocumentVersionRequest]") -> "UploadDocumentResponse":
+        """
+        Uploads another version as a stream that starts with `info` and goes on with `data`: the form of `UploadDocumentVersion` for typed clients.
+        It fails with the same codes.
+        """
+
+        return self._channel.stream_unary(
+            "/shoal.rag.v1.DocumentService/ImportDocumentVersion",
+            ImportDocumentVersionRequest.SerializeToString,
+            UploadDocumentResponse.FromString,
+        )(iter(messages))
+
+    def download_document_version(
+        self, message: "DownloadDocumentVersionRequest"
+    ) -> "Iterator[___google__api__.HttpBody]":
+        """
+        Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
+        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
+        """
+
+        yield from self._channel.unary_stream(
+            "/shoal.rag.v1.DocumentService/DownloadDocumentVersion",
+            DownloadDocumentVersionRequest.SerializeToString,
+            ___google__api__.HttpBody.FromString,
+        )(message)
 
     def list_documents(self, message: "ListDocumentsRequest") -> "ListDocumentsResponse":
         """
