@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import statistics
 import pickle
+import statistics
 import time
 import zlib
 from collections.abc import Iterator
