@@ -25,6 +25,7 @@ from shoald.domain.vocabulary import ChunkStrategy, EmbeddingProvider, JobType, 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
     from shoald.application.jobs import Jobs
+    from shoald.application.keyword_indexing import KeywordIndexJobs
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.jobs import JobContext
     from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -105,10 +106,18 @@ class Chunking:
 class ChunkHandler:
     """`JobHandler` of chunk sets: reads, cuts and stores batch by batch in one transaction."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, embedding: SentenceEmbedding) -> None:
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        embedding: SentenceEmbedding,
+        keyword_index_jobs: KeywordIndexJobs,
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._embedding = embedding
+        self._keyword_index_jobs = keyword_index_jobs
 
     def run(self, context: JobContext) -> None:
         """Cut the segment set that the payload names."""
@@ -124,10 +133,13 @@ class ChunkHandler:
             totals = _write_chunks(uow, context, segment_set, chunk_set, cut)
             context.check()
             uow.projects.get_for_change(chunk_set.project_id, namespace_id=job.namespace_id)
-            uow.chunk_sets.finish(replace(chunk_set, total_items=totals.items, total_characters=totals.characters))
+            whole = replace(chunk_set, total_items=totals.items, total_characters=totals.characters)
+            uow.chunk_sets.finish(whole)
+            indexing = self._keyword_index_jobs.accept(uow, job.namespace_id, whole)
             result = {"chunk_set_version_id": chunk_set.chunk_set_version_id, "total_items": totals.items}
             context.complete(uow, result)
             uow.commit()
+        self._keyword_index_jobs.dispatch(indexing)
 
     def follow(self, uow: UnitOfWork, job: Job) -> None:
         """Nothing is shown before the set is whole."""

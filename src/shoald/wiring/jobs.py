@@ -48,7 +48,10 @@ def _chunk(adapters: Adapters) -> JobHandler:
     from shoald.application.chunking import ChunkHandler
 
     return ChunkHandler(
-        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, embedding=adapters.sentence_embedding
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        embedding=adapters.sentence_embedding,
+        keyword_index_jobs=adapters.keyword_index_jobs,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
 from shoald.application.segmenting import SegmentsHandler
 from shoald.domain.failures import (
     ChunkSetNotFound,
@@ -24,6 +25,7 @@ from shoald.domain.failures import (
     SegmentSetNotFound,
     TooLarge,
 )
+from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SetItem
 from shoald.domain.vocabulary import JobType
 from shoald.transport.mapping.rag import segment_sets
@@ -198,7 +200,7 @@ def test_later_pages_and_repeated_questions_do_not_search_again(path: RagPath, m
     def never(*_: object) -> None:
         raise AssertionError("searched again")
 
-    monkeypatch.setattr(path.adapters.searches._keyword_indexes, "of", never)
+    monkeypatch.setattr(path.adapters.keyword_indexes, "of", never)
     second = path.by_words("word", limit=2, offset=2)
     assert [item.metadata["position"] for item in (*first.items, *second.items)] == [0, 1, 2, 3]
     with pytest.raises(AssertionError, match="searched again"):
@@ -212,38 +214,72 @@ def test_without_a_cache_every_page_is_the_same(path: RagPath) -> None:
     assert path.by_words("word 3", limit=3) == cached
 
 
-def test_a_keyword_index_is_built_once_and_read_by_the_next_process(
+def test_a_keyword_index_is_made_once_and_read_by_the_next_process(
     path: RagPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chunk_set = path.chunk(path.texts("alpha beta", "beta gamma"))
-    indexes = path.adapters.searches._keyword_indexes
-    built: list[object] = []
-    texts = type(indexes)._texts
+    indexes, namespace = path.adapters.keyword_indexes, path.caller.namespace_id
+    made: list[object] = []
+    make = KeywordIndexing.make
 
-    def noted(self: Any, stored: Any) -> Any:
-        built.append(stored)
-        return texts(self, stored)
+    def noted(self: KeywordIndexing, stored: Any, *more: Any) -> Any:
+        made.append(stored)
+        return make(self, stored, *more)
 
-    monkeypatch.setattr(type(indexes), "_texts", noted)
-    assert at_once(4, lambda: indexes.of(chunk_set)) == []
+    monkeypatch.setattr(KeywordIndexing, "make", noted)
+    assert at_once(4, lambda: indexes.of(chunk_set, namespace)) == []
     indexes._kept.clear()
-    assert indexes.of(chunk_set).search("gamma", k=5)[0][0] == 1
-    assert len(built) == 1
-    indexes._kept.clear()
-    key = f"keyword_indexes/{chunk_set.chunk_set_version_id}.npz"
-    path.adapters.objects.delete(key)
-    path.adapters.objects.put(key, b"damaged")
-    assert indexes.of(chunk_set).search("gamma", k=5)[0][0] == 1
-    assert len(built) == 2
+    assert indexes.of(chunk_set, namespace).words.search("gamma", k=5)[0].tolist() == [1]
+    assert len(made) == 1
+    for damage in (lambda _: None, lambda key: path.adapters.objects.put(key, b"damaged")):
+        with path.adapters.open_unit_of_work() as uow:
+            files = uow.keyword_indexes.get(chunk_set.chunk_set_version_id)
+        assert files is not None
+        path.adapters.objects.delete(files.words.key)
+        damage(files.words.key)
+        indexes._kept.clear()
+        assert indexes.of(chunk_set, namespace).words.search("gamma", k=5)[0].tolist() == [1]
+    assert len(made) == 3
 
 
-def test_keyword_indexes_in_memory_are_bounded(path: RagPath) -> None:
+def test_keyword_indexes_that_are_open_are_bounded(path: RagPath) -> None:
     sets = [path.chunk(path.texts(f"alpha {number}")) for number in range(3)]
-    indexes = path.adapters.searches._keyword_indexes
-    indexes._most_bytes = indexes.of(sets[0]).nbytes + 1
+    indexes, namespace = path.adapters.keyword_indexes, path.caller.namespace_id
+    indexes._most_bytes = indexes.of(sets[0], namespace).nbytes + 1
     for one in sets:
-        indexes.of(one)
+        indexes.of(one, namespace)
     assert list(indexes._kept) == [sets[-1].chunk_set_version_id]
+
+
+def test_a_worker_makes_the_keyword_index_of_a_large_set_in_the_background(
+    path: RagPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shoald.application.keyword_indexing._SMALL_CHARACTERS", 10)
+    chunk_set = path.chunk(path.texts("alpha beta", "beta gamma"))
+    (job,), _ = path.adapters.jobs.list(path.caller, job_types=[JobType.KEYWORD_INDEX])
+    assert job.payload["set_id"] == chunk_set.chunk_set_version_id
+    path.adapters.jobs.runner.run(job.job_id, dispatch=True)
+    with path.adapters.open_unit_of_work() as uow:
+        assert uow.keyword_indexes.get(chunk_set.chunk_set_version_id) is not None
+    monkeypatch.setattr(KeywordIndexing, "make", _never)
+    assert path.by_words("gamma").total == 1
+
+
+def test_the_first_search_of_a_large_set_waits_for_a_worker(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk_set = path.chunk(path.texts("alpha beta", "beta gamma"))
+    monkeypatch.setattr("shoald.application.keyword_indexing._SMALL_CHARACTERS", 10)
+    finish = KeywordIndexJobs.finish
+
+    def here(self: KeywordIndexJobs, job: Job, seconds: float) -> None:
+        path.adapters.jobs.runner.run(job.job_id, dispatch=True)
+        finish(self, job, seconds)
+
+    monkeypatch.setattr(KeywordIndexJobs, "finish", here)
+    assert path.by_words("gamma", target_id=chunk_set.chunk_set_version_id).total == 1
+
+
+def _never(*_: object, **__: object) -> None:
+    raise AssertionError("done again")
 
 
 def test_mmr_prefers_what_differs(path: RagPath) -> None:
@@ -257,8 +293,8 @@ def test_mmr_prefers_what_differs(path: RagPath) -> None:
 
 
 def test_more_hits_than_can_be_ordered_are_refused_by_name(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shoald.application.searching._MOST_HITS", 3)
-    monkeypatch.setattr("shoald.application.searching._MOST_DIFFERING_HITS", 2)
+    monkeypatch.setattr("shoald.application.vector_searching._MOST_HITS", 3)
+    monkeypatch.setattr("shoald.application.vector_searching._MOST_DIFFERING_HITS", 2)
     build = path.build(path.index(), path.chunk(path.texts(*"abcd")))
     for search_type, most in (("similarity", 3), ("mmr", 2)):
         assert path.by_vectors("a", build, k=most, search_type=search_type).total == most
