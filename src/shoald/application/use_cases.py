@@ -12,6 +12,7 @@ from shoald.application.clusters import Clusters
 from shoald.application.collection_documents import CollectionDocuments
 from shoald.application.collections import Collections
 from shoald.application.documents import Documents
+from shoald.application.evaluating import Evaluating
 from shoald.application.executions import Executions
 from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
@@ -44,6 +45,7 @@ class UseCases:
     index_building: IndexBuilding
     retrieving: Retrieving
     retrieval_runs: RetrievalRuns
+    evaluating: Evaluating
     namespaces: Namespaces
     collections: Collections
     collection_documents: CollectionDocuments

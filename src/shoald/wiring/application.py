@@ -28,6 +28,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.collection_documents import CollectionDocuments
     from shoald.application.collections import Collections
     from shoald.application.documents import Documents
+    from shoald.application.evaluating import Evaluating
     from shoald.application.executions import Executions
     from shoald.application.index_building import IndexBuilding
     from shoald.application.indexing import Indexes
@@ -65,6 +66,7 @@ def build_application(adapters: Adapters) -> UseCases:
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
         retrieving=retrieving,
         retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
+        evaluating=Evaluating(open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),

@@ -61,7 +61,3 @@ def test_nothing_to_score_gives_nothing(reranker: Reranker) -> None:
 
 def test_an_empty_query_is_scored_too(reranker: Reranker) -> None:
     assert len(reranker.scores("", ["bread", ""])) == 2
-
-
-def test_it_says_where_it_runs(reranker: Reranker) -> None:
-    assert reranker.runs_on in {"cpu", "endpoint"}

@@ -26,6 +26,7 @@ from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.adapters.postgres.keyword_indexes import PostgresKeywordIndexes
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.object_references import PostgresObjectReferences
+from shoald.adapters.postgres.pipelines import PostgresPipelines
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
@@ -35,8 +36,9 @@ from shoald.application.ports import repositories
 class PostgresUnitOfWork:
     """`UnitOfWork` over PostgreSQL. What the driver raises inside the block leaves it as a failure of the domain."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, reading: bool = False) -> None:
         self._engine = engine
+        self._reading = reading
 
     def __enter__(self) -> Self:
         """Take a connection, begin, and hand it to the repositories."""
@@ -62,6 +64,7 @@ class PostgresUnitOfWork:
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
         self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
+        self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)
         self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)
 
     def __exit__(
@@ -77,6 +80,8 @@ class PostgresUnitOfWork:
 
     def commit(self) -> None:
         """Commit; what follows in the block is a new transaction."""
+        if self._reading:
+            raise TypeError("a unit of work that was opened for reading has nothing to commit")
         self._connection.commit()
 
 
@@ -85,10 +90,12 @@ class PostgresUnitsOfWork:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # the same pool; PostgreSQL's default isolation gives every statement its own moment with or without BEGIN
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def __call__(self) -> PostgresUnitOfWork:
+    def __call__(self, *, reading: bool = False) -> PostgresUnitOfWork:
         """Return a new one, not yet begun."""
-        return PostgresUnitOfWork(self._engine)
+        return PostgresUnitOfWork(self._reading if reading else self._engine, reading=reading)
 
 
 @contextlib.contextmanager

@@ -66,8 +66,6 @@ class RerankEndpoint:
 class EndpointReranker:
     """One model of one endpoint; several threads may ask at once."""
 
-    runs_on = "endpoint"
-
     def __init__(self, endpoint: RerankEndpoint, model: str) -> None:
         self._endpoint = endpoint
         self._model = model

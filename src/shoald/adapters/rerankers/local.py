@@ -41,22 +41,21 @@ class LocalReranker:
 
     def __init__(self, folder: Path, device: str) -> None:
         self._folder = folder
-        self.runs_on = device
-        self._device = device.partition(":")[0]
+        self._device = device
         self._loading = threading.Lock()
         self._model: _Loaded | None = None
 
     def scores(self, query: str, passages: Sequence[str]) -> list[float]:
         """Score pair by pair, or on a GPU a few together."""
         model = self._loaded()
-        size = _PAIRS_A_RUN[self._device]
+        size = _PAIRS_A_RUN[self._device.partition(":")[0]]
         parts = [_run(model, query, passages[start : start + size]) for start in range(0, len(passages), size)]
         return [float(score) for part in parts for score in part]
 
     def _loaded(self) -> _Loaded:
         with self._loading:
             if self._model is None:
-                self._model = _load(self._folder, self.runs_on)
+                self._model = _load(self._folder, self._device)
             return self._model
 
 

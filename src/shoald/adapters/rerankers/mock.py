@@ -14,8 +14,6 @@ class MockReranker:
     Words are runs of letters and digits in lower case, each counted once.
     """
 
-    runs_on = "cpu"
-
     def scores(self, query: str, passages: Sequence[str]) -> list[float]:
         """Score each passage by itself.
 

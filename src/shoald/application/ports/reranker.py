@@ -9,11 +9,6 @@ from typing import Protocol
 class Reranker(Protocol):
     """Scores passages against a query; the same pair has the same score whatever stands beside it."""
 
-    @property
-    def runs_on(self) -> str:
-        """Say where it computes: a device, or `endpoint`."""
-        ...
-
     def scores(self, query: str, passages: Sequence[str]) -> list[float]:
         """Return a finite score for each passage, larger is better, in the order of the passages.
 

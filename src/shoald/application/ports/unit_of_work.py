@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         KeywordIndexRepository,
         NamespaceRepository,
         ObjectReferenceRepository,
+        PipelineRepository,
         ProjectRepository,
         RetrievalRunRepository,
         SegmentSetRepository,
@@ -46,6 +47,7 @@ class UnitOfWork(Protocol):
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository
     jobs: JobRepository
+    pipelines: PipelineRepository
     object_references: ObjectReferenceRepository
 
     def __enter__(self) -> Self:
@@ -66,6 +68,10 @@ class UnitOfWork(Protocol):
 class OpenUnitOfWork(Protocol):
     """Opens units of work; what use cases hold."""
 
-    def __call__(self) -> UnitOfWork:
-        """Return a new one, not yet begun."""
+    def __call__(self, *, reading: bool = False) -> UnitOfWork:
+        """Return a new one, not yet begun.
+
+        With `reading` nothing may be written or locked, and each statement sees a moment of its own: a call that reads
+        a row or two is spared the beginning and the end of a transaction.
+        """
         ...

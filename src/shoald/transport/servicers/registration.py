@@ -31,6 +31,8 @@ from shoal.rag.v1 import (
     chunk_set_service_pb2_grpc,
     document_service_pb2,
     document_service_pb2_grpc,
+    evaluation_service_pb2,
+    evaluation_service_pb2_grpc,
     index_service_pb2,
     index_service_pb2_grpc,
     job_service_pb2,
@@ -57,6 +59,7 @@ from shoald.transport.servicers.clusters.tasks import TaskServicer
 from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
 from shoald.transport.servicers.rag.documents import DocumentServicer
+from shoald.transport.servicers.rag.evaluations import EvaluationServicer
 from shoald.transport.servicers.rag.indexes import IndexServicer
 from shoald.transport.servicers.rag.jobs import JobServicer
 from shoald.transport.servicers.rag.projects import ProjectServicer
@@ -125,6 +128,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         rag_artifact_service_pb2.DESCRIPTOR.services_by_name["ArtifactService"],
         rag_artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
         lambda use_cases: RagArtifactServicer(use_cases.access, use_cases.lineage),
+    ),
+    Registration(
+        evaluation_service_pb2.DESCRIPTOR.services_by_name["EvaluationService"],
+        evaluation_service_pb2_grpc.add_EvaluationServiceServicer_to_server,
+        lambda use_cases: EvaluationServicer(use_cases.access, use_cases.evaluating),
     ),
     Registration(
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],

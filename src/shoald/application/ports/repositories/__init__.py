@@ -16,6 +16,7 @@ from shoald.application.ports.repositories.jobs import JobRepository
 from shoald.application.ports.repositories.keyword_indexes import KeywordIndexRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
 from shoald.application.ports.repositories.object_references import ObjectReferenceRepository
+from shoald.application.ports.repositories.pipelines import PipelineRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
 from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
@@ -35,6 +36,7 @@ __all__ = [
     "KeywordIndexRepository",
     "NamespaceRepository",
     "ObjectReferenceRepository",
+    "PipelineRepository",
     "ProjectRepository",
     "RetrievalRunRepository",
     "SegmentSetRepository",

@@ -15,12 +15,29 @@ class DocumentRepository(Protocol):
         """Store a new document with its first version."""
         ...
 
+    def add_version(self, document: Document, version: DocumentVersion) -> None:
+        """Store another version, now the active one, and what changed in its document; the caller holds its lock."""
+        ...
+
+    def active_version(self, document_id: str) -> DocumentVersion | None:
+        """Return the active version of a document, None when it is deleted."""
+        ...
+
     def get(self, document_id: str, *, namespace_id: str) -> Document | None:
         """Return a document that is not deleted."""
         ...
 
-    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[Document]:
-        """Return the documents of a project that are not deleted, newest first, ties by id."""
+    def get_for_change(self, document_id: str, *, namespace_id: str) -> Document | None:
+        """Return a document and keep others from changing it, or what is active in it, until the transaction ends."""
+        ...
+
+    def list(
+        self, project_id: str, *, offset: int, limit: int, content_hash: str | None = None
+    ) -> Sequence[Document]:
+        """Return the documents of a project that are not deleted, newest first, ties by id.
+
+        With a `content_hash`, those whose active version has these bytes.
+        """
         ...
 
     def get_version(self, version_id: str, *, namespace_id: str) -> tuple[DocumentVersion, Document] | None:

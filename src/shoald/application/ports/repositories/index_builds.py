@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.index import IndexBuild
 
 
@@ -26,6 +27,14 @@ class IndexBuildRepository(Protocol):
 
     def set_status(self, build_id: str, status: str, *, at: datetime) -> None:
         """Move a build that has not succeeded to another status."""
+        ...
+
+    def fail(self, build_id: str, failure: JsonObject, *, at: datetime) -> None:
+        """Move a build that has not succeeded to `failed`, with the failure's code and message in its `input_refs`."""
+        ...
+
+    def states(self, build_ids: Sequence[str]) -> dict[str, tuple[str, JsonObject]]:
+        """Return status and manifest of the builds that there are, of any namespace, deleted ones too."""
         ...
 
     def publish(self, build: IndexBuild) -> None:

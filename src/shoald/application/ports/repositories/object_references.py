@@ -14,13 +14,14 @@ class ObjectReferenceRepository(Protocol):
         ...
 
     def of_uploads(self, uris: Sequence[str]) -> set[str]:
-        """Return those of these URIs that a document version names, be it deleted or not."""
+        """Return those of these URIs that a document version or a picture among segments names, deleted or not."""
         ...
 
     def seize(self, key: str, uri: str) -> bool:
         """Keep others from holding an object until the transaction ends, and say whether it can go.
 
-        It can when no document version names its URI, and no job that has not ended names its key.
+        It can when nothing names its URI, no job that has not ended names its key, and none is at work that stores
+        pictures.
         """
         ...
 

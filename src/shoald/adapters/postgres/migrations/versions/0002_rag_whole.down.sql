@@ -1,5 +1,8 @@
 -- Takes back, last made first.
 
+DROP TABLE pipelines;
+
+DROP INDEX ix_segment_items_object_uri;
 DROP INDEX ix_document_versions_content_hash;
 ALTER TABLE document_versions DROP COLUMN filename, DROP COLUMN mime, DROP COLUMN size;
 

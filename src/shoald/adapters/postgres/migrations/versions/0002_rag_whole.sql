@@ -121,3 +121,24 @@ FROM documents AS document WHERE document.document_id = version.document_id;
 ALTER TABLE document_versions ALTER COLUMN filename SET NOT NULL, ALTER COLUMN mime SET NOT NULL, ALTER COLUMN size SET NOT NULL;
 
 CREATE INDEX ix_document_versions_content_hash ON document_versions (content_hash) WHERE is_active;
+
+CREATE INDEX ix_segment_items_object_uri ON segment_items ((metadata ->> 'object_uri')) WHERE (metadata ->> 'object_uri') IS NOT NULL;
+
+-- What a pipeline was asked for, and what its finished steps have made: a killed one goes on from there.
+CREATE TABLE pipelines (
+    job_id TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    document_version_id TEXT NOT NULL,
+    loader_type TEXT NOT NULL,
+    loader_params JSONB NOT NULL,
+    chunk_strategy TEXT NOT NULL,
+    chunker_params JSONB NOT NULL,
+    index_id TEXT,
+    index_params JSONB NOT NULL,
+    segment_set_version_id TEXT,
+    chunk_set_version_id TEXT,
+    index_build_id TEXT,
+    CONSTRAINT pk_pipelines PRIMARY KEY (job_id),
+    CONSTRAINT fk_pipelines_job_id_jobs FOREIGN KEY (job_id) REFERENCES jobs (job_id) ON DELETE CASCADE
+);

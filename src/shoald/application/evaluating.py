@@ -1,0 +1,237 @@
+"""Evaluations: questions and strategies go in; how well each strategy finds what it should comes out, by a job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shoald.application.jobs import JobRequest
+from shoald.application.projects import visible_project
+from shoald.application.search_targets import find_target
+from shoald.application.whole_lists import Listed, ListRange, read_list
+from shoald.domain.failures import EvaluationNotFound, InvalidFields
+from shoald.domain.identifiers import new_uuid
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.evaluation import Evaluation
+from shoald.domain.retrieval.evaluation import Resampling
+from shoald.domain.retrieval.relevance import Expected
+from shoald.domain.retrieval.strategies import Strategy
+from shoald.domain.vocabulary import JobType, RetrievalTarget, RunStatus
+
+if TYPE_CHECKING:
+    from shoald.application.access import Caller
+    from shoald.application.jobs import Jobs
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.waiting import Patience
+
+DEFAULT_DEPTHS = (1, 3, 5, 10)
+DEFAULT_LIMIT, MOST_LIMIT = 20, 200
+# what one retrieval may take, for the estimate that decides where the job runs
+_RETRIEVAL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to ask, and what should be found; `question_id` is the caller's own name for it."""
+
+    query: str
+    expected: Sequence[Expected]
+    question_id: str | None = None
+
+    def as_json(self) -> JsonObject:
+        """Return it as it is stored."""
+        expected = [{"item_id": one.item_id, "text": one.text, "grade": one.grade} for one in self.expected]
+        return {"query": self.query, "question_id": self.question_id, "expected": expected}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedStrategy:
+    """One way to search; `name` None takes the name of its type."""
+
+    strategy: Strategy
+    name: str | None = None
+    target: str = RetrievalTarget.CHUNK_SET
+    target_id: str | None = None
+    filter: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvaluation:
+    """What to ask of which strategies; `is_async` returns at once with a job that the job lists show."""
+
+    questions: Sequence[Question]
+    strategies: Sequence[EvaluatedStrategy]
+    depths: Sequence[int] = DEFAULT_DEPTHS
+    resampling: Resampling = field(default_factory=Resampling)
+    is_async: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedEvaluation:
+    """An evaluation that has ended, or, with a job's id, one that was accepted."""
+
+    evaluation: Evaluation
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionPage:
+    """Some questions with what each strategy answered; `total` counts those of all pages."""
+
+    evaluation: Evaluation
+    questions: Sequence[JsonObject]
+    start: int
+    next_offset: int | None
+    total: int
+
+
+class Evaluating:
+    """Evaluates strategies, and reads and deletes evaluations of the caller's namespace."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs, objects: ObjectStore) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._jobs = jobs
+        self._objects = objects
+
+    def create(self, caller: Caller, project_id: str, new: NewEvaluation, patience: Patience) -> AcceptedEvaluation:
+        """Evaluate strategies in a project.
+
+        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, what `find_target` raises, and when
+        it waits for the end what a retrieval meets.
+        """
+        names = _names(new.strategies)
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            strategies = [
+                _located(uow, caller, project_id, name, one) for name, one in zip(names, new.strategies, strict=True)
+            ]
+            evaluation = self._new_evaluation(project_id, new, strategies)
+            uow.evaluations.add(evaluation, [question.as_json() for question in new.questions])
+            job = self._jobs.accept(uow, _job_request(caller, evaluation, new))
+            uow.commit()
+        if new.is_async:
+            self._jobs.dispatch(job)
+            return AcceptedEvaluation(evaluation=evaluation, job_id=job.job_id)
+        patience.finish(self._jobs, job)
+        return AcceptedEvaluation(evaluation=self.get(caller, evaluation.evaluation_id))
+
+    def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[Evaluation]:
+        """Return the evaluations of a project, newest first; raises `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            return read_list(lambda offset, limit: uow.evaluations.list(project_id, offset=offset, limit=limit), wanted)
+
+    def get(self, caller: Caller, evaluation_id: str) -> Evaluation:
+        """Return an evaluation; raises `EvaluationNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return visible_evaluation(uow, caller, evaluation_id)
+
+    def questions(self, caller: Caller, evaluation_id: str, *, limit: int, offset: int) -> QuestionPage:
+        """Return a page of the questions, none before the evaluation has succeeded; raises `EvaluationNotFound`.
+
+        A limit of 0 means 20; others are moved into 1 to 200. Reads the whole artifact: O(questions).
+        """
+        evaluation = self.get(caller, evaluation_id)
+        found: list[Any] = []
+        if evaluation.artifact_uri is not None:
+            found = orjson.loads(self._objects.get(self._objects.key_of(evaluation.artifact_uri)))["questions"]
+        end = offset + (min(max(limit, 1), MOST_LIMIT) if limit else DEFAULT_LIMIT)
+        return QuestionPage(
+            evaluation=evaluation,
+            questions=found[offset:end],
+            start=offset,
+            next_offset=end if end < len(found) else None,
+            total=len(found),
+        )
+
+    def delete(self, caller: Caller, evaluation_id: str) -> None:
+        """Remove an evaluation; raises `EvaluationNotFound`. What lies in the object store is swept up later."""
+        with self._open_unit_of_work() as uow:
+            visible_evaluation(uow, caller, evaluation_id)
+            if not uow.evaluations.delete(evaluation_id):
+                raise EvaluationNotFound(detail={"evaluation_id": evaluation_id})
+            uow.commit()
+
+    def _new_evaluation(self, project_id: str, new: NewEvaluation, strategies: Sequence[JsonObject]) -> Evaluation:
+        now = self._clock.now()
+        params = {
+            "strategies": list(strategies),
+            "k": sorted(set(new.depths)),
+            "confidence": new.resampling.confidence,
+            "resamples": new.resampling.resamples,
+            "seed": new.resampling.seed,
+        }
+        return Evaluation(
+            evaluation_id=new_uuid(),
+            project_id=project_id,
+            status=RunStatus.QUEUED,
+            params=params,
+            question_count=len(new.questions),
+            results={},
+            artifact_uri=None,
+            error_message=None,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+def visible_evaluation(uow: UnitOfWork, caller: Caller, evaluation_id: str) -> Evaluation:
+    """Return an evaluation of the caller's namespace; raises `EvaluationNotFound`."""
+    evaluation = uow.evaluations.get(evaluation_id, namespace_id=caller.namespace_id)
+    if evaluation is None:
+        raise EvaluationNotFound(detail={"evaluation_id": evaluation_id})
+    return evaluation
+
+
+def _names(strategies: Sequence[EvaluatedStrategy]) -> list[str]:
+    """Return the strategies' names: those given, which must be different, else types, numbered from the second on."""
+    given = Counter(one.name for one in strategies if one.name is not None)
+    for at, one in enumerate(strategies):
+        if one.name is not None and given[one.name] > 1:
+            message = "Value error, each strategy needs a name of its own"
+            raise InvalidFields.field("body", "strategies", at, "name", message=message, value=one.name)
+    taken = set(given)
+    names: list[str] = []
+    for one in strategies:
+        name = one.name or _free_name(one.strategy.type, taken)
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    name, number = kind, 1
+    while name in taken:
+        number += 1
+        name = f"{kind} {number}"
+    return name
+
+
+def _located(uow: UnitOfWork, caller: Caller, project_id: str, name: str, one: EvaluatedStrategy) -> dict[str, Any]:
+    """Return a strategy as it is stored, with the target that it means now."""
+    target = find_target(uow, caller, project_id, one.strategy, one.target, one.target_id)
+    return {
+        "name": name,
+        "target": one.target,
+        "target_id": target.target_id,
+        "strategy": one.strategy.as_json(),
+        "filter": dict(one.filter),
+    }
+
+
+def _job_request(caller: Caller, evaluation: Evaluation, new: NewEvaluation) -> JobRequest:
+    return JobRequest(
+        job_type=JobType.EVALUATION,
+        payload={"evaluation_id": evaluation.evaluation_id},
+        caller=caller,
+        project_id=evaluation.project_id,
+        listed=new.is_async,
+        estimated_seconds=_RETRIEVAL_SECONDS * len(new.questions) * len(new.strategies),
+    )
