@@ -36,7 +36,7 @@ class Access:
         known = self._known.get(wanted)
         if known is not None:
             return known
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             found = uow.namespaces.find(wanted)
         if found is None:
             raise NamespaceNotFound(f"There is no namespace {wanted!r}.", detail={"namespace": wanted})

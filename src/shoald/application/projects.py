@@ -59,7 +59,7 @@ class Projects:
 
     def get(self, caller: Caller, project_id: str) -> Project:
         """Return a project; raises `ProjectNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return visible_project(uow, caller, project_id)
 
     def update(self, caller: Caller, project_id: str, changes: ProjectChanges) -> Project:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy
+from psycopg.pq import TransactionStatus
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
@@ -51,6 +54,37 @@ def test_a_project_is_read_as_it_was_stored_and_only_from_its_namespace(open_uni
     with open_unit_of_work() as uow:
         assert uow.projects.get(project.project_id, namespace_id=project.namespace_id) == project
         assert uow.projects.get(project.project_id, namespace_id="ns_of_another") is None
+
+
+def test_reading_needs_no_transaction_and_commits_nothing(open_unit_of_work: PostgresUnitsOfWork) -> None:
+    project, _, _ = _store(open_unit_of_work)
+    with open_unit_of_work(reading=True) as uow:
+        assert uow.projects.get(project.project_id, namespace_id=project.namespace_id) == project
+        driver: Any = uow._connection.connection.driver_connection
+        assert driver.info.transaction_status is TransactionStatus.IDLE
+        with pytest.raises(TypeError):
+            uow.commit()
+    with open_unit_of_work() as uow:  # the connection is the same one
+        uow.projects.add(make_project(project_id="rolled-back"))
+    with open_unit_of_work(reading=True) as uow:
+        assert uow.projects.get("rolled-back", namespace_id=project.namespace_id) is None
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_connections_that_the_server_ended_meanwhile_are_not_lent(
+    open_unit_of_work: PostgresUnitsOfWork, postgres_database: str, *, reading: bool
+) -> None:
+    with open_unit_of_work(), open_unit_of_work():
+        pass
+    with psycopg.connect(postgres_database, autocommit=True) as other:
+        ended = other.execute(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert ended == (2,)
+    for _ in range(3):
+        with open_unit_of_work(reading=reading) as uow:
+            assert uow.projects.get("none", namespace_id="none") is None
 
 
 def test_nul_in_text_is_an_invalid_field(open_unit_of_work: PostgresUnitsOfWork) -> None:
