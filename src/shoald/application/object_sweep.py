@@ -1,6 +1,8 @@
-"""Removes what attempts left in the object store that nothing names: those that were killed, fenced or canceled.
+"""Removes what nothing names from the object store: what attempts left that were killed, fenced or canceled, uploads
+that were not stored, what was given to jobs that have ended.
 
-Uploaded files are left alone: they lie under the hash of their content, and the same bytes may be on their way again.
+Uploads lie under the hash of their content, and the same bytes may be on their way again: one goes only while nobody
+can store a version that names it (`ObjectReferenceRepository.hold` and `seize`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,12 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 
 log = logging.getLogger(__name__)
 
+UPLOADS = "blobs"
+"""The folder of objects that lie under the hash of their content."""
+JOB_INPUTS = "job_inputs"
+"""The folder of what is given to single jobs beside their payload."""
+_BATCH = 1_000
+
 Naming = Callable[[UnitOfWork, str, list[str]], set[str]]
 
 
@@ -28,6 +36,10 @@ def _by_keyword_index(uow: UnitOfWork, set_id: str, keys: list[str]) -> set[str]
     return uow.object_references.of_keyword_index(set_id, keys)
 
 
+def _by_evaluation(uow: UnitOfWork, evaluation_id: str, keys: list[str]) -> set[str]:
+    return uow.object_references.of_evaluation(evaluation_id, keys)
+
+
 def _by_runs(uow: UnitOfWork, run_id: str, keys: list[str]) -> set[str]:
     return uow.object_references.of_runs(run_id, keys)
 
@@ -36,6 +48,7 @@ def _by_runs(uow: UnitOfWork, run_id: str, keys: list[str]) -> set[str]:
 _FOLDERS: dict[str, Naming] = {
     "builds": _by_builds,
     "index_builds": _by_builds,
+    "evaluations": _by_evaluation,
     "keyword_indexes": _by_keyword_index,
     "runs": _by_runs,
 }
@@ -56,7 +69,23 @@ class ObjectSweep:
         for folder, naming in _FOLDERS.items():
             for owner, group in itertools.groupby(sorted(self._old_keys(folder)), key=_owner):
                 removed += self._remove_unnamed(owner, list(group), naming)
-        return removed
+        return removed + sum(self._remove_upload(key) for key in self._unnamed_uploads())
+
+    def _unnamed_uploads(self) -> Iterator[str]:
+        keys = itertools.chain.from_iterable(self._old_keys(folder) for folder in (UPLOADS, JOB_INPUTS))
+        while batch := list(itertools.islice(keys, _BATCH)):
+            uris = {self.objects.uri(key): key for key in batch}
+            with self.open_unit_of_work() as uow:
+                named = uow.object_references.of_uploads(list(uris))
+            yield from (key for uri, key in uris.items() if uri not in named)
+
+    def _remove_upload(self, key: str) -> bool:
+        with self.open_unit_of_work() as uow:
+            can_go = uow.object_references.seize(key, self.objects.uri(key))
+            if can_go:
+                self.objects.delete(key)
+                log.info("removed %s, which nothing names", key)
+        return can_go
 
     def _old_keys(self, folder: str) -> Iterator[str]:
         return (found.key for found in self.objects.list(folder) if self._is_old(found))

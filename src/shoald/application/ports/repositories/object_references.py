@@ -33,6 +33,10 @@ class ObjectReferenceRepository(Protocol):
         """Return those of the keys that the keyword index of a set names; all of them while it is being made."""
         ...
 
+    def of_evaluation(self, evaluation_id: str, keys: Sequence[str]) -> set[str]:
+        """Return which of the keys an evaluation names; all of them while a job works on it."""
+        ...
+
     def of_runs(self, run_id: str, keys: Sequence[str]) -> set[str]:
         """Return those of a cluster run's keys that the run names; all of them while its job has not ended."""
         ...
