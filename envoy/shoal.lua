@@ -2,7 +2,7 @@
 
 -- Headers that are of gRPC, or between the server and this file.
 local INTERNAL = {
-  "x-error-body", "x-http-status", "x-unwrap", "x-null-body", "x-local-reply", "grpc-status", "grpc-message",
+  "x-error-body", "x-http-status", "x-unwrap", "x-null-body", "x-local-reply", "x-own-status", "x-own-length", "grpc-status", "grpc-message",
   "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding",
 }
 
@@ -177,6 +177,7 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local error_body, status = headers:get("x-error-body"), headers:get("x-http-status")
   local unwrap, is_null, local_reply = headers:get("x-unwrap"), headers:get("x-null-body"), headers:get("x-local-reply")
+  local own_status, own_length = headers:get("x-own-status"), headers:get("x-own-length")
   local http_status = tonumber(headers:get(":status")) or 500
   for _, name in ipairs(INTERNAL) do headers:remove(name) end -- before the first look at the body, which ends their life
   if error_body then
@@ -192,6 +193,10 @@ function envoy_on_response(handle)
     local body = handle:body(true)
     local shaped = reshaped(marks.family, http_status, tostring(body:getBytes(0, body:length())))
     if shaped then body:setBytes(shaped) end
+  elseif own_status then
+    -- files: a part, or nothing new; with a length, so that a client can tell when an answer was cut
+    headers:replace(":status", own_status)
+    headers:replace("content-length", own_length)
   elseif is_null then
     handle:body(true):setBytes("null")
   elseif unwrap then

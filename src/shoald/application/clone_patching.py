@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shoald.application import producers
 from shoald.application.chunking import visible_chunk_set
 from shoald.application.jobs import JobRequest
+from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.segmenting import visible_segment_set
 from shoald.domain.failures import ChunkItemNotFound, ChunkSetNotFound, SegmentItemNotFound, SegmentSetNotFound
 from shoald.domain.identifiers import new_uuid
@@ -111,9 +112,7 @@ class ClonePatching:
     def _put(self, change: ClonePatch) -> str:
         # a job's payload is for reading, and a text may be large
         content = json.dumps({"patch": change.patch, "params": change.params}, default=dict)
-        with self._objects.open_writer() as writer:
-            writer.write(content.encode())
-            return writer.publish().key
+        return self._objects.put(f"{JOB_INPUTS}/{new_uuid()}", content.encode()).key
 
 
 class ClonePatchHandler:

@@ -378,6 +378,12 @@ class FileLinkNotFound(NotFound):
     code = "file_link_not_found"
 
 
+class RangeNotSatisfiable(BadRequest):
+    """The file has no bytes in this range."""
+
+    code = "range_not_satisfiable"
+
+
 class IdempotencyConflict(Conflict):
     """The idempotency key was used before with another request."""
 

@@ -251,6 +251,7 @@ _ASKED_HEADERS = (
 _SHOWN_HEADERS = (
     *("grpc-status", "grpc-message", "grpc-status-details-bin"),
     *("x-request-id", "x-next-cursor", "retry-after", "content-disposition"),
+    *("etag", "content-range", "accept-ranges"),
 )
 
 

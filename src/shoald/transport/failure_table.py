@@ -28,6 +28,7 @@ _INTERNAL = Answer(StatusCode.INTERNAL, 500, "InternalServerError")
 TABLE: dict[type[Failure], Answer] = {
     failures.InvalidFields: Answer(StatusCode.INVALID_ARGUMENT, 422, "ValidationError"),
     failures.BadRequest: _BAD_REQUEST,
+    failures.RangeNotSatisfiable: Answer(StatusCode.OUT_OF_RANGE, 416, "BadRequestError"),
     failures.IndexBuildNotReady: Answer(StatusCode.FAILED_PRECONDITION, 400, "BadRequestError"),
     failures.Unauthenticated: Answer(StatusCode.UNAUTHENTICATED, 401, "UnauthorizedError"),
     failures.PermissionDenied: Answer(StatusCode.PERMISSION_DENIED, 403, "ForbiddenError"),

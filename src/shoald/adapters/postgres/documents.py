@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, any_, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, any_, cast, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.lineage import visible
@@ -36,22 +36,49 @@ class PostgresDocuments:
         )
         self._connection.execute(insert(document_versions).values(**_version_values(version)))
 
+    def add_version(self, document: Document, version: DocumentVersion) -> None:
+        """Move the active mark to a new row, and update the document's."""
+        mine = document_versions.c.document_id == document.document_id
+        self._connection.execute(
+            update(document_versions).where(mine, document_versions.c.is_active).values(is_active=False)
+        )
+        self._connection.execute(insert(document_versions).values(**_version_values(version)))
+        self._connection.execute(
+            update(documents)
+            .where(documents.c.document_id == document.document_id)
+            .values(
+                filename=document.filename,
+                mime=document.mime,
+                storage_uri=document.storage_uri,
+                metadata=document.metadata,
+                updated_at=document.updated_at,
+            )
+        )
+
+    def active_version(self, document_id: str) -> DocumentVersion | None:
+        """Read the row with the mark."""
+        statement = select(document_versions).where(
+            document_versions.c.document_id == document_id, document_versions.c.is_active, visible(document_versions)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return _version(row) if row else None
+
     def get(self, document_id: str, *, namespace_id: str) -> Document | None:
         """Read a row that is not deleted."""
-        statement = (
-            select(documents)
-            .join(projects, projects.c.project_id == documents.c.project_id)
-            .where(documents.c.document_id == document_id, visible(documents))
-            .where(projects.c.namespace_id == namespace_id)
-        )
+        row = self._connection.execute(_selected(document_id, namespace_id)).one_or_none()
+        return _document(row) if row else None
+
+    def get_for_change(self, document_id: str, *, namespace_id: str) -> Document | None:
+        """Read a row and lock it; rows that refer to it can still be added."""
+        statement = _selected(document_id, namespace_id).with_for_update(key_share=True, of=documents)
         row = self._connection.execute(statement).one_or_none()
         return _document(row) if row else None
 
-    def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[Document]:
+    def list(self, project_id: str, *, offset: int, limit: int, content_hash: str | None = None) -> Sequence[Document]:
         """Read rows, newest first."""
         statement = (
             select(documents)
-            .where(documents.c.project_id == project_id, visible(documents))
+            .where(documents.c.project_id == project_id, visible(documents), *_with_bytes(content_hash))
             .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
             .offset(offset)
             .limit(limit)
@@ -100,11 +127,31 @@ class PostgresDocuments:
         self._connection.execute(statement.with_for_update(key_share=True))
 
 
+def _selected(document_id: str, namespace_id: str) -> Select[Any]:
+    return (
+        select(documents)
+        .join(projects, projects.c.project_id == documents.c.project_id)
+        .where(documents.c.document_id == document_id, visible(documents))
+        .where(projects.c.namespace_id == namespace_id)
+    )
+
+
+def _with_bytes(content_hash: str | None) -> list[ColumnElement[bool]]:
+    if content_hash is None:
+        return []
+    version = document_versions.c
+    found = select(version.version_id).where(version.document_id == documents.c.document_id, version.is_active)
+    return [found.where(version.content_hash == content_hash, visible(document_versions)).correlate(documents).exists()]
+
+
 def _version_values(version: DocumentVersion) -> dict[str, Any]:
     return {
         "version_id": version.version_id,
         "document_id": version.document_id,
         "content_hash": version.content_hash,
+        "filename": version.filename,
+        "mime": version.mime,
+        "size": version.size,
         "parser_params": version.parser_params,
         "params": version.params,
         "input_refs": version.input_refs,
@@ -137,6 +184,9 @@ def _version(row: Row[Any]) -> DocumentVersion:
         version_id=row.version_id,
         document_id=row.document_id,
         content_hash=row.content_hash,
+        filename=row.filename,
+        mime=row.mime,
+        size=row.size,
         parser_params=row.parser_params,
         params=row.params,
         input_refs=row.input_refs,

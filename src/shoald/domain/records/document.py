@@ -26,12 +26,15 @@ class Document:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentVersion:
     """One state of a document's bytes; `content_hash` is their SHA-256 in lower-case hex, `artifact_uri` where they
-    lie.
+    lie, `size` how many they are. `filename` and `mime` are those of its own upload.
     """
 
     version_id: str
     document_id: str
     content_hash: str
+    filename: str
+    mime: str
+    size: int
     parser_params: JsonObject
     params: JsonObject
     input_refs: JsonObject

@@ -142,6 +142,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
     ERROR_REASON_INVALID_ENSEMBLE_SOURCES: _ErrorReason.ValueType  # 59
     """INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
+    ERROR_REASON_RANGE_NOT_SATISFIABLE: _ErrorReason.ValueType  # 60
+    """OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`"""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The machine-readable reason of a failure. `ErrorInfo.reason` carries the name without its prefix under the domain `shoal`; JSON bodies carry
@@ -268,4 +270,6 @@ ERROR_REASON_RERANKING_FAILURE: ErrorReason.ValueType  # 58
 """INTERNAL, HTTP 500: `{"detail":{"code":"reranking_failure","message":"The reranker returned no usable scores.","detail":{},"hint":null}}`"""
 ERROR_REASON_INVALID_ENSEMBLE_SOURCES: ErrorReason.ValueType  # 59
 """INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
+ERROR_REASON_RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 60
+"""OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

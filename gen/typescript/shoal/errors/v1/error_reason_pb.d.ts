@@ -437,6 +437,13 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INVALID_ENSEMBLE_SOURCES = 59;
    */
   INVALID_ENSEMBLE_SOURCES = 59,
+
+  /**
+   * OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`
+   *
+   * @generated from enum value: ERROR_REASON_RANGE_NOT_SATISFIABLE = 60;
+   */
+  RANGE_NOT_SATISFIABLE = 60,
 }
 
 /**

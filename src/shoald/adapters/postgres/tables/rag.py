@@ -172,6 +172,9 @@ Index(
 )
 
 segment_items = _items("segment_items", "segment_sets", "segment_set_version_id")
+# pictures are objects, of which the garbage collector asks whether they are still named
+_object_uri = segment_items.c.metadata["object_uri"].astext
+Index("ix_segment_items_object_uri", _object_uri, postgresql_where=_object_uri.is_not(None))
 
 chunk_sets = Table(
     "chunk_sets",

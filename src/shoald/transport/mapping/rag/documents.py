@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from google.api.httpbody_pb2 import HttpBody
 from shoal.rag.v1 import document_pb2, document_service_pb2
 
 from shoald.application.documents import FileInfo
@@ -51,7 +54,14 @@ def upload_message(stored: tuple[Document, DocumentVersion]) -> document_service
     )
 
 
-def file_info_of(info: document_service_pb2.DocumentInfo) -> FileInfo:
+def file_parts(parts: Iterable[bytes], mime: str) -> Iterator[HttpBody]:
+    """Yield a file's bytes, at least one part; the first says what they are."""
+    yield HttpBody(content_type=mime, data=next(parts := iter(parts), b""))
+    for part in parts:
+        yield HttpBody(data=part)
+
+
+def file_info_of(info: document_service_pb2.DocumentInfo | document_service_pb2.DocumentVersionInfo) -> FileInfo:
     """Return what a typed client says of its file."""
     return FileInfo(
         filename=info.filename,

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import grpc
+from google.api.httpbody_pb2 import HttpBody
 from shoal.rag.v1 import document_pb2, document_service_pb2_grpc
 from shoal.rag.v1 import document_service_pb2 as pb
 
 from shoald.application.access import Access
-from shoald.application.documents import Documents
+from shoald.application.documents import Documents, Upload
 from shoald.domain.failures import FieldProblem, InvalidFields
+from shoald.domain.records.document import Document, DocumentVersion
+from shoald.transport import file_answers
 from shoald.transport.callers import caller_of
+from shoald.transport.calls import metadata_of
 from shoald.transport.mapping.rag import documents as mapping
+from shoald.transport.mapping.rag.documents import file_parts
 from shoald.transport.mapping.rag.fields import announce_next, list_range
 from shoald.transport.uploads import DOCUMENT_FIELDS, FormReader
+
+FirstImport = pb.ImportDocumentRequest | pb.ImportDocumentVersionRequest
+FormPiece = pb.UploadDocumentRequest | pb.UploadDocumentVersionRequest
 
 
 class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
@@ -42,21 +51,55 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
         """Read a description, then bytes."""
         requests = iter(request_iterator)
         first = next(requests, pb.ImportDocumentRequest())
-        if first.WhichOneof("content") != "info":
-            raise InvalidFields([FieldProblem(("body", "info"), "missing", "Field required in the first message")])
+        info = _first_info(first)
+        with self._documents.upload(caller_of(self._access, context), info.project_id) as upload:
+            return mapping.upload_message(_import(upload, info, requests))
+
+    def UploadDocumentVersion(
+        self, request_iterator: Iterable[pb.UploadDocumentVersionRequest], context: grpc.ServicerContext
+    ) -> pb.UploadDocumentResponse:
+        """Read a multipart body as it comes."""
+        requests = iter(request_iterator)
+        first = next(requests, pb.UploadDocumentVersionRequest())
         caller = caller_of(self._access, context)
-        with self._documents.upload(caller, first.info.project_id) as upload:
-            for request in requests:
-                if request.WhichOneof("content") == "info":
-                    raise InvalidFields.field("body", "info", message="Value error, only the first message has it")
-                upload.write(request.data)
-            return mapping.upload_message(upload.finish(mapping.file_info_of(first.info)))
+        with self._documents.upload_version(caller, first.document_id) as upload:
+            form = FormReader(first.file.content_type, upload.write, DOCUMENT_FIELDS)
+            info = form.read(_file_pieces(first, requests)).document()
+            return mapping.upload_message(upload.finish(info))
+
+    def ImportDocumentVersion(
+        self, request_iterator: Iterable[pb.ImportDocumentVersionRequest], context: grpc.ServicerContext
+    ) -> pb.UploadDocumentResponse:
+        """Read a description, then bytes."""
+        requests = iter(request_iterator)
+        first = next(requests, pb.ImportDocumentVersionRequest())
+        info = _first_info(first)
+        with self._documents.upload_version(caller_of(self._access, context), info.document_id) as upload:
+            return mapping.upload_message(_import(upload, info, requests))
+
+    def DownloadDocumentVersion(
+        self, request: pb.DownloadDocumentVersionRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Send the bytes of one, those of a range, or none when the caller has them."""
+        content = self._documents.content(caller_of(self._access, context), request.version_id)
+        version = content.version
+        named = {name: metadata_of(context, name.replace("_", "-")) for name in ("if_none_match", "range", "if_range")}
+        answer = file_answers.answer_to(file_answers.FileRequest(**named), etag=version.content_hash, size=version.size)
+        mime = file_answers.media_type(version.mime, version.filename)
+        headers = file_answers.headers_of(
+            answer, etag=version.content_hash, size=version.size, mime=mime, filename=version.filename
+        )
+        context.send_initial_metadata(tuple(headers.items()))
+        return file_parts(content.parts(answer.start, answer.end), mime)
 
     def ListDocuments(
         self, request: pb.ListDocumentsRequest, context: grpc.ServicerContext
     ) -> pb.ListDocumentsResponse:
         """List those of a project."""
-        listed = self._documents.list(caller_of(self._access, context), request.project_id, list_range(request))
+        content_hash = request.content_hash if request.HasField("content_hash") else None
+        listed = self._documents.list(
+            caller_of(self._access, context), request.project_id, list_range(request), content_hash=content_hash
+        )
         announce_next(listed)
         return pb.ListDocumentsResponse(documents=map(mapping.to_message, listed.rows))
 
@@ -75,7 +118,21 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
         return pb.ListDocumentVersionsResponse(versions=map(mapping.version_message, listed.rows))
 
 
-def _file_pieces(first: pb.UploadDocumentRequest, rest: Iterator[pb.UploadDocumentRequest]) -> Iterator[bytes]:
+def _first_info(first: FirstImport) -> Any:
+    if first.WhichOneof("content") != "info":
+        raise InvalidFields([FieldProblem(("body", "info"), "missing", "Field required in the first message")])
+    return first.info
+
+
+def _import(upload: Upload, info: Any, rest: Iterable[Any]) -> tuple[Document, DocumentVersion]:
+    for request in rest:
+        if request.WhichOneof("content") == "info":
+            raise InvalidFields.field("body", "info", message="Value error, only the first message has it")
+        upload.write(request.data)
+    return upload.finish(mapping.file_info_of(info))
+
+
+def _file_pieces(first: FormPiece, rest: Iterable[FormPiece]) -> Iterator[bytes]:
     yield first.file.data
     for request in rest:
         yield request.file.data

@@ -318,6 +318,11 @@ class ErrorReason(betterproto2.Enum):
     INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`
     """
 
+    RANGE_NOT_SATISFIABLE = 60
+    """
+    OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -381,6 +386,7 @@ class ErrorReason(betterproto2.Enum):
             57: "ERROR_REASON_EVALUATION_NOT_FOUND",
             58: "ERROR_REASON_RERANKING_FAILURE",
             59: "ERROR_REASON_INVALID_ENSEMBLE_SOURCES",
+            60: "ERROR_REASON_RANGE_NOT_SATISFIABLE",
         }
 
     @classmethod
@@ -446,4 +452,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_EVALUATION_NOT_FOUND": 57,
             "ERROR_REASON_RERANKING_FAILURE": 58,
             "ERROR_REASON_INVALID_ENSEMBLE_SOURCES": 59,
+            "ERROR_REASON_RANGE_NOT_SATISFIABLE": 60,
         }
