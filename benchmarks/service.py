@@ -1,7 +1,8 @@
 """A running Shoal beside a bare grpcio server in the same run: calls a second, percentiles, MB/s, memory at rest.
 
-Peer of the unary figures: a grpcio server of one process whose handler returns one small message. Peer of the streams:
-parts of 256 KiB from that server, without Envoy, so that the difference is all of Shoal's path.
+Peer of the unary figures: a grpcio server of one process whose handler returns one small message. Peers of the streams:
+parts of 256 KiB from that server, without Envoy, so that the difference is all of Shoal's path; and the bytes of an
+uploaded document, through the same Envoy and the same server.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -30,7 +32,7 @@ from shoal.rag.v1 import project_pb2, project_service_pb2, project_service_pb2_g
 _UNARY_CALLS = 1500
 _UPLOAD_BYTES = 200 << 20
 _PART = 256 << 10
-_ROWS = 100_000
+_ROWS = 400_000
 
 
 def main() -> None:
@@ -50,8 +52,8 @@ def main() -> None:
             say("Command: `python -m benchmarks service`\n")
             _memory(shoal, say)
             _unary(shoal, bare, say)
-            _upload(shoal, Path(folder), say)
-            _streams(shoal, bare, rows, say)
+            version = _upload(shoal, Path(folder), say)
+            _streams(shoal, bare, version, rows, say)
         finally:
             shoal.stop()
     Path("benchmarks/results").mkdir(exist_ok=True)
@@ -210,7 +212,8 @@ def _load(client: Callable[[], Callable[[], object]], connections: int) -> tuple
     return len(times) / (time.perf_counter() - began), sorted(times)
 
 
-def _upload(shoal: _Shoal, folder: Path, say: Callable[[str], None]) -> None:
+def _upload(shoal: _Shoal, folder: Path, say: Callable[[str], None]) -> str:
+    """Measure an upload; return the id of its document version."""
     file = folder / "large.bin"
     with file.open("wb") as out:
         for _ in range(_UPLOAD_BYTES >> 20):
@@ -228,23 +231,25 @@ def _upload(shoal: _Shoal, folder: Path, say: Callable[[str], None]) -> None:
         _curl(f"{shoal.http}/api/v1/projects", "-H", "content-type: application/json", "-d", '{"name":"up"}')
     )
     began = time.perf_counter()
-    _curl(f"{shoal.http}/api/v1/projects/{project['project_id']}/documents", "-F", f"file=@{file}")
+    answer = _curl(f"{shoal.http}/api/v1/projects/{project['project_id']}/documents", "-F", f"file=@{file}")
     seconds = time.perf_counter() - began
     size = _UPLOAD_BYTES / 1e6
     say(f"## Upload of {size:.0f} MB by multipart through Envoy\n")
     copying = size / copy_seconds
     say(f"{size / seconds:.0f} MB/s, hashed and stored; copying the same file with fsync {copying:.0f} MB/s\n")
+    return str(json.loads(answer)["document_version"]["version_id"])
 
 
 def _curl(*words: str) -> bytes:
     return subprocess.run(["curl", "-sS", "--fail-with-body", *words], check=True, capture_output=True).stdout
 
 
-def _streams(shoal: _Shoal, bare: _Bare, rows: int, say: Callable[[str], None]) -> None:
+def _streams(shoal: _Shoal, bare: _Bare, version: str, rows: int, say: Callable[[str], None]) -> None:
     cluster_id, run_id = _clustered(shoal, rows)
+    plain, plain_seconds = _downloaded(f"{shoal.http}/api/v1/document_versions/{version}/content")
     began = time.perf_counter()
     link = json.loads(_curl(f"{shoal.http}/v1/clusters/{cluster_id}/executions/{run_id}/export?format=parquet"))
-    parquet = len(_curl(link["url"]))
+    parquet, _ = _downloaded(link["url"])
     parquet_seconds = time.perf_counter() - began
     with grpc.insecure_channel(shoal.address, [("grpc.max_receive_message_length", 64 << 20)]) as channel:
         stub = artifact_service_pb2_grpc.ArtifactServiceStub(channel)
@@ -262,10 +267,20 @@ def _streams(shoal: _Shoal, bare: _Bare, rows: int, say: Callable[[str], None]) 
         bare_speed = received / (time.perf_counter() - began) / 1e6
     say(f"## Streams of a run with {rows:,} members\n\n| what | MB | MB/s | rows/s |\n|---|---|---|---|")
     say(f"| bare grpcio byte stream, no Envoy | {received / 1e6:.0f} | {bare_speed:.0f} | |")
+    say(f"| bytes of a document, by HTTP through Envoy | {plain / 1e6:.0f} | {plain / 1e6 / plain_seconds:.0f} | |")
     speed, rate = size / 1e6 / members_seconds, got / members_seconds
     say(f"| member stream (Arrow), gRPC through Envoy | {size / 1e6:.1f} | {speed:.0f} | {rate:,.0f} |")
     speed = parquet / 1e6 / parquet_seconds
     say(f"| Parquet download through Envoy, link included | {parquet / 1e6:.1f} | {speed:.0f} | |\n")
+
+
+def _downloaded(url: str) -> tuple[int, float]:
+    """Return how many bytes were read over HTTP, by pieces of 256 KiB, and in how many seconds."""
+    size, piece, began = 0, bytearray(_PART), time.perf_counter()
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - an address of this script's own installation
+        while count := answer.readinto(piece):
+            size += count
+    return size, time.perf_counter() - began
 
 
 def _clustered(shoal: _Shoal, rows: int) -> tuple[str, str]:
