@@ -115,9 +115,8 @@ class Artifacts:
 
     def members(self, run: ClusterRun, wanted: MemberRange) -> Iterator[Mapping[str, Any]]:
         """Yield members in batches of columns, by group and id; flat memory."""
-        where = None if wanted.cluster_id is None else ("cluster_id", _member_word(wanted.cluster_id))
         skip, left = wanted.offset, wanted.limit
-        for batch in self._read(run, MEMBERS, where=where):
+        for batch in self._member_batches(run, wanted.cluster_id):
             rows = len(batch["point_id"])
             if skip >= rows:
                 skip -= rows
@@ -129,6 +128,14 @@ class Artifacts:
                 if left <= 0:
                     return
             skip = 0
+
+    def _member_batches(self, run: ClusterRun, cluster_id: str | None) -> Iterator[Mapping[str, Any]]:
+        """Yield the members of all groups, or of one and those below it."""
+        if cluster_id is None:
+            yield from self._read(run, MEMBERS)
+            return
+        for word in _with_descendants(run, cluster_id):
+            yield from self._read(run, MEMBERS, where=("cluster_id", _member_word(word)))
 
     def documents(self, run: ClusterRun, *, label: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield the exported table without its groups, members of one group (by label or id) if asked.
@@ -191,6 +198,15 @@ class Artifacts:
 def is_group(cluster_id: str, asked: str) -> bool:
     """Say whether a group is the one that is asked for; noise goes by either of its ids."""
     return _member_word(cluster_id) == _member_word(asked)
+
+
+def _with_descendants(run: ClusterRun, cluster_id: str) -> list[str]:
+    """Return a group and all groups below it."""
+    found = [cluster_id]
+    below = {row["cluster_id"]: row.get("child_cluster_ids") or () for row in run.centroids}
+    for one in found:
+        found.extend(below.get(one, ()))
+    return found
 
 
 def _member_word(cluster_id: str) -> str:

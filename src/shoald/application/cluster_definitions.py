@@ -6,12 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shoald.domain.clustering.parameters import AlgorithmParameters, PreprocessingStep, parse_algorithm, parse_steps
+from shoald.application.cluster_options import (
+    MapOptions,
+    WeightLearning,
+    attributes_of,
+    effort_of,
+    face_merge_of,
+    is_attribute,
+    levels_of,
+    map_of,
+    sample_of,
+    weight_learning_of,
+)
+from shoald.domain.clustering.attribute_groups import AttributeParameters
+from shoald.domain.clustering.face_merge import FaceMerge
+from shoald.domain.clustering.parameters import (
+    AlgorithmParameters,
+    AutoParameters,
+    PreprocessingStep,
+    parse_algorithm,
+    parse_steps,
+)
 from shoald.domain.failures import FieldProblem, InvalidFields, Unsupported
 from shoald.domain.identifiers import looks_like_an_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
-from shoald.domain.vocabulary import CentroidKind, ClusterType, MultiFeatureStrategy, OutputStrategy
+from shoald.domain.vocabulary import CentroidKind, ClusterType, MultiFeatureStrategy, StabilityEffort
 
 PATH_WORDS = frozenset(
     {"list", "enrich", "triggers", "execute", "executions", "artifacts", "groups", "visualization", "jobs", "export"}
@@ -43,7 +63,9 @@ _KNOWN_MODELS = frozenset(_DATED_MODELS.values()) | {
 class ClusterSpec:
     """A definition as a run works by it: everything decided, but for what the collections hold.
 
-    `warnings` name what was asked for and does not apply.
+    `attributes` is set for those that group by attributes, to which features and algorithm do not apply.
+    `chose_steps` says whether the steps are the caller's. `levels` is how deep groups are divided below the first one.
+    `learning` is set when weights are to be learned. `warnings` name what was asked for and does not apply.
     """
 
     features: tuple[str, ...]
@@ -54,10 +76,21 @@ class ClusterSpec:
     strategy: str
     weights: JsonObject
     centroid_kind: str
-    map_dimensions: int | None
     filters: JsonObject | None
     labeling: JsonObject
     warnings: tuple[str, ...]
+    map: MapOptions = field(default_factory=MapOptions)
+    attributes: AttributeParameters | None = None
+    chose_steps: bool = True
+    levels: int = 0
+    faces: FaceMerge | None = None
+    learning: WeightLearning | None = None
+    stability: str = StabilityEffort.QUICK
+
+    @property
+    def map_dimensions(self) -> int | None:
+        """Dimensions of the map, None for no map."""
+        return self.map.dimensions
 
 
 def normalized(asked: JsonObject) -> dict[str, Any]:
@@ -66,32 +99,19 @@ def normalized(asked: JsonObject) -> dict[str, Any]:
     Raises `InvalidFields` for what is missing, and `Unsupported` for what this version does not do.
     """
     vector = {key: value for key, value in (asked.get("vector_config") or {}).items() if not _is_empty(value)}
+    by_attributes = is_attribute(asked)
     method = vector.pop("clustering_method", None) or vector.pop("algorithm", None) or asked.get("algorithm")
     vector.pop("algorithm", None)
     _refuse_unsupported(asked, vector)
-    if method is None:
+    if method is None and not by_attributes:
         raise InvalidFields.field(
             "body", "vector_config", "clustering_method", message="Field required", kind="missing"
         )
-    features = _features(asked, vector)
     definition: dict[str, Any] = {
         "collection_ids": _collection_ids(asked),
-        "cluster_type": asked.get("cluster_type") or ClusterType.VECTOR.value,
-        "vector_config": {
-            "feature_uris": features,
-            "clustering_method": method,
-            "algorithm_params": _parameters(asked, vector, method),
-            "sample_size": vector.get("sample_size") or asked.get("sample_size"),
-            "multi_feature_strategy": vector.get("multi_feature_strategy") or "concatenate",
-            "feature_weights": _checked_weights(vector, features),
-            "effective_feature_method": vector.get("effective_feature_method") or CentroidKind.MEAN.value,
-            "normalize_features": vector.get("normalize_features", True),
-            "preprocessing_steps": _steps(asked, vector),
-            "vis_n_components": vector.get("vis_n_components") or _reduced(asked) or 2,
-            "layout_stability": vector.get("layout_stability"),
-            "hierarchical": False,
-            "max_hierarchy_depth": vector.get("max_hierarchy_depth"),
-        },
+        "cluster_type": ClusterType.ATTRIBUTE.value if by_attributes else ClusterType.VECTOR.value,
+        "vector_config": None if by_attributes else _vector_config(asked, vector, str(method)),
+        "attribute_config": dict(asked.get("attribute_config") or {}) if by_attributes else None,
         "filters": asked.get("filters") or None,
         "llm_labeling": _labeling(asked.get("llm_labeling")),
     }
@@ -99,30 +119,85 @@ def normalized(asked: JsonObject) -> dict[str, Any]:
     return definition
 
 
+def _vector_config(asked: JsonObject, vector: JsonObject, method: str) -> dict[str, Any]:
+    features = _features(asked, vector)
+    return {
+        "feature_uris": features,
+        "clustering_method": method,
+        "algorithm_params": _parameters(asked, vector, method),
+        "sample_size": vector.get("sample_size") or asked.get("sample_size"),
+        "multi_feature_strategy": vector.get("multi_feature_strategy") or "concatenate",
+        "feature_weights": _checked_weights(vector, features),
+        "weight_learning_config": vector.get("weight_learning_config"),
+        "effective_feature_method": vector.get("effective_feature_method") or CentroidKind.MEAN.value,
+        "normalize_features": vector.get("normalize_features", True),
+        "preprocessing_steps": _steps(asked, vector),
+        "vis_n_components": vector.get("vis_n_components") or _reduced(asked, "components") or 2,
+        "map_method": _reduced(asked, "method"),
+        "layout_stability": vector.get("layout_stability"),
+        "stability": vector.get("stability"),
+        "hierarchical": bool(asked.get("hierarchical") or vector.get("hierarchical")),
+        "max_hierarchy_depth": vector.get("max_hierarchy_depth"),
+        "face_cluster_merge": vector.get("face_cluster_merge"),
+        "output_strategy": vector.get("output_strategy"),
+    }
+
+
 def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> ClusterSpec:
     """Read a stored definition, and what one run changes of it; raises `InvalidFields` for a bad parameter."""
     changes = overrides or {}
+    filters = changes.get("filters") or definition["filters"]
+    labeling = changes.get("llm_labeling") or definition["llm_labeling"] or {}
+    if definition["vector_config"] is None:
+        return _attribute_spec(definition, changes, filters, labeling)
     vector: Mapping[str, Any] = definition["vector_config"]
     loc = ("body", "vector_config")
-    algorithm, dropped = parse_algorithm(
-        vector["clustering_method"], vector["algorithm_params"], loc=(*loc, "algorithm_params")
-    )
+    method = vector["clustering_method"]
+    algorithm, dropped = parse_algorithm(method, vector["algorithm_params"], loc=(*loc, "algorithm_params"))
     steps, more = parse_steps(vector["preprocessing_steps"], loc=(*loc, "preprocessing_steps"))
-    dimensions = changes.get("vis_n_components") or vector["vis_n_components"]
-    labeling = changes.get("llm_labeling") or definition["llm_labeling"] or {}
+    sample, capped = sample_of(method, changes.get("sample_size") or vector["sample_size"])
+    strategy, weights = vector["multi_feature_strategy"], vector["feature_weights"]
+    learns = strategy == MultiFeatureStrategy.WEIGHTED and not weights
     return ClusterSpec(
         features=tuple(vector["feature_uris"]),
         algorithm=algorithm,
         steps=steps,
-        sample_size=changes.get("sample_size") or vector["sample_size"],
+        sample_size=sample,
         normalize=vector["normalize_features"],
-        strategy=vector["multi_feature_strategy"],
-        weights=vector["feature_weights"],
+        strategy=strategy,
+        weights=weights,
         centroid_kind=vector.get("effective_feature_method", CentroidKind.MEAN.value),
-        map_dimensions=None if changes.get("defer_visualization") else dimensions,
-        filters=changes.get("filters") or definition["filters"],
+        filters=filters,
         labeling=labeling,
-        warnings=(*dropped, *more, *_idle(vector, changes), *_idle_inputs(labeling)),
+        warnings=(*dropped, *more, *capped, *_idle(vector, changes), *_idle_inputs(labeling)),
+        map=map_of(vector, changes),
+        chose_steps=bool(vector["preprocessing_steps"]),
+        levels=levels_of(vector),
+        faces=face_merge_of(vector.get("face_cluster_merge")),
+        learning=weight_learning_of(vector.get("weight_learning_config")) if learns else None,
+        stability=effort_of(vector, changes),
+    )
+
+
+def _attribute_spec(
+    definition: JsonObject, changes: JsonObject, filters: JsonObject | None, labeling: JsonObject
+) -> ClusterSpec:
+    warnings = [f"{name} does not apply to groups by attributes" for name in ("sample_size",) if changes.get(name)]
+    dimensions = None if changes.get("defer_visualization") else changes.get("vis_n_components") or 2
+    return ClusterSpec(
+        features=(),
+        algorithm=AutoParameters(),
+        steps=(),
+        sample_size=None,
+        normalize=True,
+        strategy=MultiFeatureStrategy.CONCATENATE.value,
+        weights={},
+        centroid_kind=CentroidKind.MEAN.value,
+        filters=filters,
+        labeling=labeling,
+        warnings=(*warnings, *_idle_inputs(labeling)),
+        map=MapOptions(dimensions=dimensions, method="packed", stability="none"),
+        attributes=attributes_of(definition["attribute_config"]),
     )
 
 
@@ -190,15 +265,11 @@ def _is_empty(value: Any) -> bool:
 
 def _refuse_unsupported(asked: JsonObject, vector: JsonObject) -> None:
     wanted = {
-        "cluster_type attribute": asked.get("cluster_type") == ClusterType.ATTRIBUTE
-        or not _is_empty(asked.get("attribute_config")),
         "source_cluster_ids": not _is_empty(asked.get("source_cluster_ids")),
         "enrich_source_collection": asked.get("enrich_source_collection"),
         "auto_execute_on_batch": asked.get("auto_execute_on_batch"),
-        "hierarchical": asked.get("hierarchical") or vector.get("hierarchical"),
         "enrich_source": vector.get("enrich_source"),
-        "output_strategy per_feature": vector.get("output_strategy") == OutputStrategy.PER_FEATURE,
-        "face_cluster_merge": (vector.get("face_cluster_merge") or {}).get("enabled"),
+        "multi_feature_strategy independent": vector.get("multi_feature_strategy") == MultiFeatureStrategy.INDEPENDENT,
         "multi_feature_strategy weighted without feature_weights": vector.get("multi_feature_strategy")
         == MultiFeatureStrategy.WEIGHTED
         and "feature_weights" not in vector,
@@ -252,9 +323,8 @@ def _steps(asked: JsonObject, vector: JsonObject) -> list[dict[str, Any]]:
     return [{key: value for key, value in one.items() if value is not None} for one in given]
 
 
-def _reduced(asked: JsonObject) -> int | None:
-    components: int | None = (asked.get("dimension_reduction") or {}).get("components")
-    return components
+def _reduced(asked: JsonObject, name: str) -> Any:
+    return (asked.get("dimension_reduction") or {}).get(name)
 
 
 def _labeling(given: JsonObject | None) -> dict[str, Any] | None:
@@ -275,12 +345,16 @@ def _labeling(given: JsonObject | None) -> dict[str, Any] | None:
 def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
     """Name what was asked for and does not apply to this run."""
     warnings = []
-    if vector.get("max_hierarchy_depth") is not None:
-        warnings.append("max_hierarchy_depth does not apply: groups are not divided further")
-    if (changes.get("layout_stability") or vector.get("layout_stability")) in {"transform", "align"}:
-        warnings.append("layout_stability does not apply: every map stands by itself")
+    if vector.get("max_hierarchy_depth") is not None and not vector.get("hierarchical"):
+        warnings.append("max_hierarchy_depth does not apply: hierarchical was not asked for")
     if vector["feature_weights"] and len(vector["feature_uris"]) <= 1:
         warnings.append("feature_weights does not apply: there is one feature")
+    if vector.get("weight_learning_config") and (
+        vector["feature_weights"] or vector["multi_feature_strategy"] != MultiFeatureStrategy.WEIGHTED
+    ):
+        warnings.append("weight_learning_config does not apply: weights are learned for weighted without any given")
+    if vector.get("output_strategy") == "per_feature" and vector["multi_feature_strategy"] != "independent":
+        warnings.append("output_strategy per_feature does not apply: the features are clustered together")
     if changes.get("source_execution_ids"):
         warnings.append("source_execution_ids does not apply: the mode is full")
     return warnings

@@ -1,4 +1,4 @@
-"""Collections, conditions and features go in; the documents to cluster and one array of their vectors come out."""
+"""Collections, conditions and features go in; the documents to cluster and where their vectors lie come out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from shoald.application.cluster_definitions import ClusterSpec, ResolvedFeature,
 from shoald.application.listing import condition_of
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.ports.vector_snapshots import VectorSnapshot, VectorSnapshots
-from shoald.domain.clustering.spaces import Floats
+from shoald.domain.clustering.row_order import gathered, joined_hashes, row_hashes
+from shoald.domain.clustering.spaces import Floats, Integers
 from shoald.domain.failures import InvalidVectors, NotEnoughPoints
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
@@ -24,21 +25,45 @@ _BLOCK_ROWS = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClusterInput:
-    """What a run clusters: row i of `vectors` is the document `ids[i]` of the collection `collections[places[i]]`.
+    """What a run clusters: row i is the document `ids[i]` of the collection `collections[places[i]]`.
 
-    `content` is the hash of all of it, from which everything that the run makes can be told apart.
+    Its vector is `vectors[rows[i]]`, which may be a mapped file; rows stand in the order of what they hold, so that
+    the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
+    None means all. `content` is the hash of all of it, from which everything that the run makes can be told apart.
     """
 
     collections: tuple[Collection, ...]
     ids: npt.NDArray[np.bytes_]
     places: npt.NDArray[np.int32]
     vectors: Floats
+    rows: Integers
     features: tuple[ResolvedFeature, ...]
     source_documents: int
     vectors_retrieved: int
     content: str
     record: JsonObject
+    sample: Integers | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def sampled(self) -> Integers:
+        """The rows that the algorithm sees."""
+        return np.arange(len(self.ids)) if self.sample is None else self.sample
+
+    @property
+    def rest(self) -> Integers:
+        """The rows that it does not see."""
+        return np.setdiff1d(np.arange(len(self.ids)), self.sampled, assume_unique=True)
+
+    def vectors_of(self, rows: Integers, *, normalize: bool) -> Floats:
+        """Return the vectors of some rows, checked; raises `InvalidVectors` that names the documents."""
+        try:
+            return gathered(self.vectors, self.rows[rows], normalize=normalize)
+        except InvalidVectors as problem:
+            bad = [self.ids[rows[row]].decode() for row in problem.detail.get("rows", ())]
+            named = f"The vectors of the documents {', '.join(bad)} {problem.detail.get('reason', 'are bad')}."
+            detail = {"document_ids": bad, "count": problem.detail.get("count", len(bad))}
+            raise InvalidVectors(named if bad else problem.message, detail=detail) from problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +99,7 @@ class ClusterInputs:
         if found == 0:
             message = "There are no documents with vectors to cluster."
             raise NotEnoughPoints(message, detail={"collection_ids": [one.collection_id for one in collections]})
-        chosen = _sample(found, spec.sample_size)
-        return _combined(parts, features, spec, chosen)
+        return _combined(parts, features, spec)
 
     def _part(
         self,
@@ -118,56 +142,68 @@ def part_of(step: Callable[[float], None], at: int, parts: int) -> Callable[[flo
     return lambda done: step((at + done) / parts)
 
 
-def _sample(found: int, size: int | None) -> npt.NDArray[np.int64] | None:
-    """Return which rows are clustered, ascending; None for all."""
+def _sample(found: int, size: int | None) -> Integers | None:
+    """Return which rows the algorithm sees, ascending; None for all."""
     if size is None or size >= found:
         return None
     chosen = np.random.default_rng(_SAMPLE_SEED).choice(found, size, replace=False)
     return np.sort(chosen)
 
 
-def _combined(
-    parts: Sequence[_Part],
-    features: tuple[ResolvedFeature, ...],
-    spec: ClusterSpec,
-    chosen: npt.NDArray[np.int64] | None,
-) -> ClusterInput:
+def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spec: ClusterSpec) -> ClusterInput:
+    """Put the collections' rows into one order."""
+    _require_equal_widths(parts)
     found = sum(len(part.ids) for part in parts)
-    kept = np.arange(found) if chosen is None else chosen
-    widths = [snapshot.vectors.shape[1] for snapshot in parts[0].snapshots]
-    whole = _whole(parts, kept)
-    vectors = np.empty((len(kept), sum(widths)), dtype=np.float32) if whole is None else whole
-    ids, places, start, filled = [], [], 0, 0
-    for place, part in enumerate(parts):
-        if [snapshot.vectors.shape[1] for snapshot in part.snapshots] != widths:
-            raise InvalidVectors("The collections have vectors of different dimensions.")
-        mine = kept[(kept >= start) & (kept < start + len(part.ids))] - start
-        if whole is None:
-            _fill(vectors[filled : filled + len(mine)], part, mine, _weights(features, spec), normalize=spec.normalize)
-        ids.append(part.ids[mine])
-        places.append(np.full(len(mine), place, dtype=np.int32))
-        start, filled = start + len(part.ids), filled + len(mine)
-    record = _record(parts, features, spec, len(kept))
-    all_ids, all_places = np.concatenate(ids), np.concatenate(places)
+    ids = np.concatenate([part.ids for part in parts])
+    places = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.ids) for part in parts])
+    hashes = np.concatenate([_hashes(part) for part in parts])
+    order = np.lexsort((places, ids, hashes))
+    sample = _sample(found, spec.sample_size)
+    record = _record(parts, features, spec, found if sample is None else len(sample))
+    vectors, rows = _located(parts, features, spec, order)
     return ClusterInput(
         collections=tuple(part.collection for part in parts),
-        ids=all_ids,
-        places=all_places,
+        ids=ids[order],
+        places=places[order],
         vectors=vectors,
+        rows=rows,
         features=features,
         source_documents=sum(part.source_documents for part in parts),
         vectors_retrieved=found,
-        content=_content(record, all_ids, all_places),
+        content=_content(record, ids[order], places[order]),
         record=record,
+        sample=sample,
     )
 
 
-def _whole(parts: Sequence[_Part], kept: npt.NDArray[np.int64]) -> Floats | None:
-    """Return the mapped file itself where all of one vector of one collection is clustered: no copy is needed."""
-    if len(parts) > 1 or len(parts[0].snapshots) > 1:
-        return None
-    (snapshot,) = parts[0].snapshots
-    return snapshot.vectors if len(snapshot.ids) == len(kept) else None
+def _require_equal_widths(parts: Sequence[_Part]) -> None:
+    widths = {tuple(snapshot.vectors.shape[1] for snapshot in part.snapshots) for part in parts}
+    if len(widths) > 1:
+        raise InvalidVectors("The collections have vectors of different dimensions.")
+
+
+def _hashes(part: _Part) -> npt.NDArray[np.uint64]:
+    pairs = zip(part.snapshots, part.rows, strict=True)
+    return joined_hashes([row_hashes(snapshot.vectors, rows) for snapshot, rows in pairs])
+
+
+def _located(
+    parts: Sequence[_Part], features: Sequence[ResolvedFeature], spec: ClusterSpec, order: Integers
+) -> tuple[Floats, Integers]:
+    """Return one array and, for each row of the input, where in it the vector lies.
+
+    Where one vector of one collection is clustered that is the mapped file itself: no copy is needed.
+    """
+    if len(parts) == 1 and len(parts[0].snapshots) == 1:
+        return parts[0].snapshots[0].vectors, parts[0].rows[0][order]
+    widths = [snapshot.vectors.shape[1] for snapshot in parts[0].snapshots]
+    vectors = np.empty((len(order), sum(widths)), dtype=np.float32)
+    start = 0
+    for part in parts:
+        end = start + len(part.ids)
+        _fill(vectors[start:end], part, _weights(features, spec), normalize=spec.normalize)
+        start = end
+    return vectors, order
 
 
 def _weights(features: Sequence[ResolvedFeature], spec: ClusterSpec) -> list[float]:
@@ -175,15 +211,15 @@ def _weights(features: Sequence[ResolvedFeature], spec: ClusterSpec) -> list[flo
     return [float(spec.weights.get(feature.name, 1.0)) for feature in features]
 
 
-def _fill(out: Floats, part: _Part, mine: npt.NDArray[np.int64], weights: Sequence[float], *, normalize: bool) -> None:
-    """Copy the chosen rows; of several features each is weighed and, if asked, first brought to unit length, so that
-    none outweighs by its scale.
+def _fill(out: Floats, part: _Part, weights: Sequence[float], *, normalize: bool) -> None:
+    """Copy the rows; of several features each is weighed and, if asked, first brought to unit length, so that none
+    outweighs by its scale.
     """
     at = 0
     for snapshot, rows, weight in zip(part.snapshots, part.rows, weights, strict=True):
         width = snapshot.vectors.shape[1]
-        for start in range(0, len(mine), _BLOCK_ROWS):
-            block = snapshot.vectors[rows[mine[start : start + _BLOCK_ROWS]]]
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            block = snapshot.vectors[rows[start : start + _BLOCK_ROWS]]
             if len(part.snapshots) > 1:
                 lengths = np.linalg.norm(block, axis=1, keepdims=True) if normalize else np.float32(1)
                 block = (block / np.where(lengths > 0, lengths, 1) * weight).astype(np.float32)

@@ -14,61 +14,74 @@ from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_naming import Names
 from shoald.application.ports.run_tables import Columns
 from shoald.domain.clustering.centroids import Centroids
-from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Space
+from shoald.domain.clustering.group_tree import ROOT, GroupTree
+from shoald.domain.clustering.lineage import LineageEvent
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers
+from shoald.domain.clustering.stability import COMES_BACK
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER
 
 _AXES = ("x", "y", "z")
 _SHOWN_MEMBERS = 5
 
 
-def group_id(label: int) -> str:
-    """Return the id of a group in its run."""
-    return f"cl_{label}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClusterResult:
-    """All that a run found; `coordinates` is None when no map was asked for."""
+    """All that a run found.
+
+    `tree` holds the groups of all levels by their final ids, over every row of the input. `centres` and `variances`
+    are None where documents were grouped without vectors, `coordinates` where no map was asked for, `stability` (k,)
+    where it was not measured; NaN in it means that it cannot be. `effective` says what was really done.
+    """
 
     given: ClusterInput
-    space: Space
-    found: Grouping
-    centres: Centroids
+    tree: GroupTree
+    probabilities: Floats
+    centres: Centroids | None
+    variances: Doubles | None
     metrics: dict[str, Any]
     coordinates: Floats | None
     names: Names
     nearest: Sequence[Integers]
+    effective: JsonObject
+    warnings: tuple[str, ...] = ()
+    stability: Floats | None = None
+    lineage: tuple[LineageEvent, ...] = ()
 
     @property
     def noise(self) -> npt.NDArray[np.int64]:
         """The rows in no group."""
-        return np.flatnonzero(self.found.labels < 0)
+        return np.flatnonzero(self.tree.labels == ROOT)
 
     def centroid_rows(self) -> list[dict[str, Any]]:
-        """Describe each group as the document does, the largest first; noise last, when there is any."""
-        rows = [self._group(label) for label in range(self.found.count)]
+        """Describe each group as the document does, level by level; noise last, when there is any."""
+        rows = [self._group(group, members) for group, members in enumerate(self.tree.members())]
         if len(self.noise):
             rows.append(self._noise_row())
         return rows
 
-    def _group(self, label: int) -> dict[str, Any]:
-        name = self.names.names[label]
-        members = np.flatnonzero(self.found.labels == label)
+    def _group(self, group: int, members: Integers) -> dict[str, Any]:
+        name, tree, parent = self.names.names[group], self.tree, int(self.tree.parents[group])
         return {
-            "cluster_id": group_id(label),
-            "num_members": int(self.centres.sizes[label]),
+            "cluster_id": tree.ids[group],
+            "num_members": len(members),
             "label": name.label,
             "summary": None,
             "keywords": list(name.keywords),
-            "mean_cosine_similarity": _figure(self.centres.mean_similarity[label]),
-            "min_cosine_similarity": _figure(self.centres.min_similarity[label]),
-            "representative_ids": [self._representative(row) for row in self.nearest[label][:_SHOWN_MEMBERS].tolist()],
-            "parent_cluster_id": None,
-            "child_cluster_ids": [],
-            "hierarchy_level": 0,
-            "variance": self._variance(label, members),
+            "mean_cosine_similarity": None if self.centres is None else _figure(self.centres.mean_similarity[group]),
+            "min_cosine_similarity": None if self.centres is None else _figure(self.centres.min_similarity[group]),
+            "representative_ids": [self._representative(row) for row in self.nearest[group][:_SHOWN_MEMBERS].tolist()],
+            "parent_cluster_id": None if parent == ROOT else tree.ids[parent],
+            "child_cluster_ids": [tree.ids[child] for child in tree.children(group)],
+            "hierarchy_level": int(tree.levels[group]),
+            "variance": None if self.variances is None else _figure(self.variances[group]),
+            **self._stability(group),
             **self._middle(members),
         }
+
+    def _stability(self, group: int) -> dict[str, Any]:
+        score = None if self.stability is None else _figure(self.stability[group])
+        return {"stability": score, "is_stable": None if score is None else score >= COMES_BACK}
 
     def _noise_row(self) -> dict[str, Any]:
         return {
@@ -84,18 +97,14 @@ class ClusterResult:
             "child_cluster_ids": [],
             "hierarchy_level": 0,
             "variance": None,
+            "stability": None,
+            "is_stable": None,
             **self._middle(self.noise),
         }
 
     def _representative(self, row: int) -> dict[str, str]:
         collection = self.given.collections[int(self.given.places[row])]
         return {"document_id": self.given.ids[row].decode(), "collection_id": collection.collection_id}
-
-    def _variance(self, label: int, members: npt.NDArray[np.int64]) -> float | None:
-        centre = self.centres.vectors[label]
-        rows = self.space.vectors[members]
-        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64) - 2.0 * (rows @ centre) + float(centre @ centre)
-        return _figure(max(0.0, float(squares.mean())))
 
     def _middle(self, members: npt.NDArray[np.int64]) -> dict[str, float | None]:
         """Return the place of a group on the map: the middle of its members."""
@@ -107,19 +116,26 @@ class ClusterResult:
 
     def member_columns(self) -> Columns:
         """Return the members as columns, sorted by group (noise last) and id, so that one group can be read alone."""
-        labels = self.found.labels
+        labels = self.tree.labels
         order = np.lexsort((self.given.ids, np.where(labels < 0, np.iinfo(np.int32).max, labels)))
-        words = [*(group_id(label) for label in range(self.found.count)), NOISE_MEMBER]
+        words = [*self.tree.ids, NOISE_MEMBER]
         collection_ids = np.array([one.collection_id for one in self.given.collections], dtype=object)
-        similarities = np.where(labels < 0, np.float32(np.nan), self.centres.similarities).astype(np.float32)
         return {
             "point_id": self.given.ids[order],
             "collection_id": collection_ids[self.given.places[order]].tolist(),
             "cluster_id": np.array(words, dtype=object)[labels[order]].tolist(),
             **self._axes(order),
-            "cosine_similarity_to_centroid": similarities[order],
-            "probability": self.found.probabilities[order].astype(np.float32),
+            "cosine_similarity_to_centroid": self._similarities(raw=False)[order],
+            "raw_cosine_to_centroid": self._similarities(raw=True)[order],
+            "probability": self.probabilities[order].astype(np.float32),
         }
+
+    def _similarities(self, *, raw: bool) -> Floats:
+        """Return the cosine of each row to its own centroid, NaN where there is none."""
+        if self.centres is None:
+            return np.full(len(self.tree.labels), np.nan, dtype=np.float32)
+        values = self.centres.cosines if raw else self.centres.similarities
+        return np.where(self.tree.labels < 0, np.float32(np.nan), values).astype(np.float32)
 
     def _axes(self, order: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float32]]:
         nothing = np.full(len(order), np.nan, dtype=np.float32)
@@ -132,7 +148,6 @@ class ClusterResult:
 
     def centroid_columns(self, rows: Sequence[dict[str, Any]], about: dict[str, str]) -> Columns:
         """Return the groups as columns, with their vectors and what the run was."""
-        vectors: list[Any] = [*self.centres.vectors, None][: len(rows)]
         return {
             **{name: [row[name] for row in rows] for name in ("cluster_id", "num_members", "label", "summary")},
             "keywords": [row["keywords"] for row in rows],
@@ -140,16 +155,23 @@ class ClusterResult:
             **{axis: _numbers(rows, axis) for axis in _AXES},
             "parent_cluster_id": [row["parent_cluster_id"] for row in rows],
             "hierarchy_level": [row["hierarchy_level"] for row in rows],
+            "stability": _numbers(rows, "stability"),
             "feature_dimensions": [self.given.vectors.shape[1]] * len(rows),
             **{name: [value] * len(rows) for name, value in about.items()},
-            "centroid_vector": vectors,
+            "centroid_vector": self._vectors(len(rows)),
         }
+
+    def _vectors(self, rows: int) -> list[Any]:
+        """Return the centroid of each described group; noise has none."""
+        if self.centres is None:
+            return [None] * rows
+        return [*self.centres.vectors, None][:rows]
 
     def document_columns(self, members: Columns, rows: Sequence[dict[str, Any]]) -> Columns:
         """Return members and groups in one table, as it is exported: a row for each, told apart by `is_centroid`."""
         labels = {NOISE_MEMBER: "noise", **{row["cluster_id"]: row["label"] for row in rows}}
         n, k = len(members["point_id"]), len(rows)
-        vectors: list[Any] = [*self.centres.vectors, None][:k]
+        vectors = self._vectors(k)
         nothing = [None] * n
         return {
             "document_id": [*(one.decode() for one in members["point_id"]), *(row["cluster_id"] for row in rows)],

@@ -67,7 +67,8 @@ class Clusters:
         check_name(name)
         with self._open_unit_of_work() as uow:
             collections = find_collections(uow, caller, definition["collection_ids"])
-            resolve_features(definition["vector_config"]["feature_uris"], collections)
+            if definition["vector_config"] is not None:
+                resolve_features(definition["vector_config"]["feature_uris"], collections)
             now = self._clock.now()
             ids = tuple(one.collection_id for one in collections)
             cluster = Cluster(

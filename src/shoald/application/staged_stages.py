@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.domain.clustering.spaces import Floats, Grouping, Neighbours, Space
 
-_VERSION = "1"
+_VERSION = "2"
 """Raised when a stage begins to give other results for the same input."""
 
 
@@ -21,6 +21,11 @@ def stage_key(*parts: Any) -> str:
     """Return the key of what a stage makes from these inputs."""
     text = json.dumps([_VERSION, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_of(labels: npt.NDArray[Any]) -> str:
+    """Return the hash of an array's values, 32 hex digits."""
+    return hashlib.blake2b(labels.tobytes(), digest_size=16).hexdigest()
 
 
 def _note(value: Any) -> npt.NDArray[np.uint8]:
@@ -69,6 +74,14 @@ class StagedStages:
         """Keep what an algorithm found."""
         about = {"effective": found.effective, "notes": found.notes, "warnings": found.warnings}
         self._arrays.put(key, {"labels": found.labels, "probabilities": found.probabilities, "about": _note(about)})
+
+    def arrays(self, key: str) -> Mapping[str, npt.NDArray[Any]] | None:
+        """Return arrays by their names."""
+        return self._arrays.get(key)
+
+    def keep_arrays(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep arrays by their names."""
+        self._arrays.put(key, arrays)
 
     def floats(self, key: str) -> Floats | None:
         """Return the places on a map."""

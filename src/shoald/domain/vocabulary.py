@@ -27,6 +27,7 @@ class JobType(StrEnum):
     JOIN = "segment_sets_join"
     CLONE_PATCH = "clone_patch"
     INDEX_BUILD = "index_build"
+    PIPELINE = "pipeline"
     KEYWORD_INDEX = "keyword_index"
     EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"

@@ -91,7 +91,7 @@ def test_a_run_may_change_what_it_is_told_to() -> None:
     spec = read_spec(definition, {"sample_size": 5, "vis_n_components": 3, "filters": {"n": 1}})
     assert (spec.sample_size, spec.map_dimensions, spec.filters) == (5, 3, {"n": 1})
     assert read_spec(definition, {"defer_visualization": True}).map_dimensions is None
-    assert read_spec(definition).sample_size is None
+    assert read_spec(definition).sample_size == 100_000
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,10 @@ def test_what_is_missing_is_named(asked: dict[str, Any], expected: tuple[str, ..
 @pytest.mark.parametrize(
     "asked",
     [
-        {"hierarchical": True},
-        {"cluster_type": "attribute"},
         {"source_cluster_ids": ["clust_1"]},
         {"auto_execute_on_batch": True},
         {"enrich_source_collection": True},
         {"vector_config": {"enrich_source": True}},
-        {"vector_config": {"output_strategy": "per_feature"}},
-        {"vector_config": {"face_cluster_merge": {"enabled": True}}},
         {"vector_config": {"multi_feature_strategy": "weighted"}},
     ],
 )

@@ -22,13 +22,15 @@ _LISTED = ListedTable(
     searched=(cluster_runs.c.run_id, cluster_runs.c.error_message),
 )
 # the descriptions of the groups may be thousands; lists do without them
-_WITHOUT_CENTROIDS = [column for column in cluster_runs.c if column.name != "centroids"]
+_LARGE = ("centroids", "lineage")
+_WITHOUT_CENTROIDS = [column for column in cluster_runs.c if column.name not in _LARGE]
 _OPEN = (ExecutionStatus.PENDING, ExecutionStatus.PROCESSING)
 
 
 def _run(row: RowMapping) -> ClusterRun:
     values: dict[str, Any] = {str(name): value for name, value in row.items()}
-    values["centroids"] = tuple(values.get("centroids", ()))
+    for name in _LARGE:
+        values[name] = tuple(values.get(name, ()))
     return ClusterRun(**values)
 
 
@@ -44,6 +46,7 @@ def _values(run: ClusterRun) -> dict[str, Any]:
         "revisions": dict(run.revisions),
         "artifacts": dict(run.artifacts),
         "centroids": [dict(centroid) for centroid in run.centroids],
+        "lineage": [dict(event) for event in run.lineage],
         "error_code": run.error_code,
         "error_message": run.error_message,
         "created_at": run.created_at,

@@ -21,7 +21,7 @@ class Centroids:
 
     `vectors` is (k, d) float32; `sizes` (k,) counts of members; `similarities` (n,) float32, each row's
     max(0, cosine) to its own centroid, and 0 for noise; `mean_similarity` and `min_similarity` are (k,) float32 over
-    the members.
+    the members. `cosines` (n,) are those of the rows as they are, which may be negative.
     """
 
     vectors: Floats
@@ -29,6 +29,7 @@ class Centroids:
     similarities: Floats
     mean_similarity: Floats
     min_similarity: Floats
+    cosines: Floats
 
 
 def group_centroids(vectors: Floats, labels: Labels, kind: str = "mean", *, backend: ArrayBackend) -> Centroids:
@@ -45,7 +46,8 @@ def group_centroids(vectors: Floats, labels: Labels, kind: str = "mean", *, back
         centres = np.stack([np.median(vectors[labels == group], axis=0) for group in range(k)]).astype(np.float32)
     elif kind == "medoid":
         centres = vectors[_medoids(labels, own_cosines(vectors, labels, centres), k)]
-    cosines = np.maximum(own_cosines(vectors, labels, centres), 0)
+    raw = own_cosines(vectors, labels, centres)
+    cosines = np.maximum(raw, 0)
     lowest = np.ones(k, dtype=np.float32)
     inside = labels >= 0
     np.minimum.at(lowest, labels[inside], cosines[inside])
@@ -56,6 +58,7 @@ def group_centroids(vectors: Floats, labels: Labels, kind: str = "mean", *, back
         similarities=cosines,
         mean_similarity=(total / np.maximum(sizes, 1)).astype(np.float32),
         min_similarity=lowest,
+        cosines=raw,
     )
 
 

@@ -72,6 +72,17 @@ class GroupTree:
         exact = np.where((upwards >= 0) & (levels[upwards] == level), upwards, ROOT)
         return np.asarray(exact[self.labels], dtype=np.int32)
 
+    def members(self) -> list[Integers]:
+        """Return the rows of each group, those of its children too, ascending. O(levels n log n)."""
+        found: list[Integers] = [np.empty(0, dtype=np.int64)] * len(self)
+        for level in range(self.depth):
+            labels = self.at_level(level)
+            order = np.argsort(labels, kind="stable")
+            bounds = np.searchsorted(labels[order], np.arange(len(self) + 1))
+            for group in np.flatnonzero(self.levels == level).tolist():
+                found[group] = order[bounds[group] : bounds[group + 1]]
+        return found
+
     def named(self, ids: Sequence[str]) -> GroupTree:
         """Return the tree with other ids."""
         return replace(self, ids=tuple(ids))
@@ -113,10 +124,12 @@ def tree_centroids(vectors: Floats, tree: GroupTree, kind: str = "mean", *, back
         found = group_centroids(vectors, labels, kind, backend=backend)
         centres[groups], sizes[groups] = found.vectors, found.sizes
         mean[groups], least[groups] = found.mean_similarity, found.min_similarity
+    cosines = own_cosines(vectors, tree.labels, centres)
     return Centroids(
         vectors=centres,
         sizes=sizes,
-        similarities=own_cosines(vectors, tree.labels, centres),
+        similarities=np.maximum(cosines, 0),
+        cosines=cosines,
         mean_similarity=mean,
         min_similarity=least,
     )

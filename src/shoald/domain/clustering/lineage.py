@@ -153,7 +153,8 @@ class _Links:
         """Say which old group goes on in which new one."""
         smaller = np.minimum(self.old_seen[:, None], self.new_seen[None, :])
         by_members = (self.shared > 0) & (self.shared >= MOST_SHARED * smaller)
-        free = ~by_members.any(axis=1)[:, None] & ~by_members.any(axis=0)[None, :]
+        old_free, new_free = np.asarray(~by_members.any(axis=1)), np.asarray(~by_members.any(axis=0))
+        free = old_free[:, None] & new_free[None, :]
         return np.asarray(by_members | (free & (self.near >= SAME_PLACE)))
 
     def matched(self) -> list[int | None]:
@@ -180,7 +181,7 @@ class _Links:
     ) -> LineageEvent | None:
         into = np.flatnonzero(linked[at])
         shared = int(self.shared[at, into].sum())
-        after = tuple(new[one] for one in into)
+        after = tuple(new[one] for one in into.tolist())
         if not len(into):
             return LineageEvent(fate=Fate.DIED, before=(old[at],), after=(), shared=0)
         if len(into) > 1:
@@ -197,7 +198,7 @@ class _Links:
             return LineageEvent(fate=Fate.BORN, before=(), after=(new[at],), shared=0)
         if len(of) == 1:
             return None
-        before = tuple(old[one] for one in of)
+        before = tuple(old[one] for one in of.tolist())
         return LineageEvent(fate=Fate.MERGED, before=before, after=(new[at],), shared=int(self.shared[of, at].sum()))
 
 

@@ -43,7 +43,7 @@ class ClusterRun:
     `metrics` are the documented quality metrics; `artifacts` maps an artifact's name to {key, sha256, bytes, rows}.
     `centroids` describe the groups without their vectors, in the shape of the document; lists of runs leave them out.
     `overrides` are what the call that started it changed of the definition. `revisions` maps each collection to its
-    revision when the run read it.
+    revision when the run read it. `lineage` says what became of the groups of the run before; lists leave it out.
     """
 
     run_id: str
@@ -65,6 +65,7 @@ class ClusterRun:
     centroids: tuple[JsonObject, ...] = ()
     overrides: JsonObject = field(default_factory=dict)
     revisions: JsonObject = field(default_factory=dict)
+    lineage: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ LABELS = np.array([0, 0, 1, 2], dtype=np.int32)
 def merged(payloads: list[dict[str, Any]], rule: FaceMerge | None = None) -> list[int]:
     rule = rule or FaceMerge()
     found = merged_faces(LABELS, NEAR, sightings_of(LABELS, payloads, rule), rule)
-    return found.labels.tolist()
+    return [int(label) for label in found.labels]
 
 
 def test_near_groups_with_scenes_in_common_are_one_face() -> None:

@@ -90,10 +90,10 @@ def test_documents_that_were_all_exchanged_are_matched_by_their_place() -> None:
 
 
 def test_parts_of_a_group_keep_their_ids_below_it() -> None:
-    def halves(rows: np.ndarray) -> Labels:  # type: ignore[type-arg]
+    def halves(rows: np.ndarray) -> Labels:
         return (np.arange(len(rows)) % 2).astype(np.int32)
 
-    def other_halves(rows: np.ndarray) -> Labels:  # type: ignore[type-arg]
+    def other_halves(rows: np.ndarray) -> Labels:
         return ((np.arange(len(rows)) + 1) % 2).astype(np.int32)
 
     flat = GroupTree.flat(np.repeat(np.array([0, 1], dtype=np.int32), [60, 20]))

@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(3)
 FORMER = RANDOM.normal(size=(40, 2)).astype(np.float32)
 
 
-def turned(places: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def turned(places: np.ndarray) -> np.ndarray:
     quarter = np.array([[0, -1], [1, 0]], dtype=np.float32)
     return np.asarray((places @ quarter) * np.array([-2, 2], dtype=np.float32) + 7)
 

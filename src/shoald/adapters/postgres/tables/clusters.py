@@ -135,6 +135,7 @@ cluster_runs = Table(
     _object("revisions"),
     _object("artifacts"),
     _list("centroids"),
+    _list("lineage"),
     Column("error_code", Text),
     Column("error_message", Text),
     _time("created_at"),

@@ -1,0 +1,150 @@
+"""A completed run and the documents of another go in; where these stood in it, its groups and its map, come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.ports.object_store import ObjectStore
+from shoald.application.ports.run_tables import RunTables
+from shoald.application.run_artifacts import CENTROIDS, MEMBERS
+from shoald.domain.clustering.group_tree import ROOT, GroupTree
+from shoald.domain.clustering.lineage import FormerGroups, first_numbers
+from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import NOISE_CENTROID, ClusterRun
+
+_AXES = ("x", "y", "z")
+_ABSENT = -2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunMembers:
+    """The members of a run: id, collection and group of each, and their places on its map ((m, 2 or 3), or None)."""
+
+    ids: npt.NDArray[np.bytes_]
+    collection_ids: npt.NDArray[Any]
+    groups: npt.NDArray[Any]
+    similarities: Floats
+    coordinates: Floats | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FormerRun:
+    """A run, and for each row of another input the place of its document among `members`, -1 where there is none."""
+
+    run: ClusterRun
+    members: RunMembers
+    at: Integers
+    rows: tuple[JsonObject, ...]
+    centroids: Floats
+
+    def groups(self) -> FormerGroups:
+        """Return its groups over the rows of the other input."""
+        numbers = {row["cluster_id"]: at for at, row in enumerate(self.rows)}
+        parents = [numbers.get(row.get("parent_cluster_id") or "", ROOT) for row in self.rows]
+        member_groups = np.array([numbers.get(word, ROOT) for word in self.members.groups], dtype=np.int32)
+        labels = np.where(self.at >= 0, _taken(member_groups, self.at, _ABSENT), ROOT).astype(np.int32)
+        tree = GroupTree(
+            ids=tuple(row["cluster_id"] for row in self.rows),
+            parents=np.array(parents, dtype=np.int64),
+            labels=labels,
+        )
+        kept: Mapping[str, int] = (self.run.effective.get("identity") or {}).get("next_numbers") or {}
+        return FormerGroups(
+            tree=tree,
+            was_there=self.at >= 0,
+            sizes=np.array([row["num_members"] for row in self.rows], dtype=np.int64),
+            centroids=self.centroids,
+            next_numbers=dict(kept) or first_numbers(tree),
+        )
+
+    def places(self, dimensions: int) -> Floats | None:
+        """Return the (n, dimensions) former places, NaN for rows that had none; None without a map of so many."""
+        known = self.members.coordinates
+        if known is None or known.shape[1] != dimensions:
+            return None
+        found = np.full((len(self.at), dimensions), np.nan, dtype=np.float32)
+        there = self.at >= 0
+        found[there] = known[self.at[there]]
+        return found
+
+
+class FormerRuns:
+    """Reads completed runs."""
+
+    def __init__(self, *, objects: ObjectStore, tables: RunTables) -> None:
+        self._objects = objects
+        self._tables = tables
+
+    def members(self, run: ClusterRun) -> RunMembers:
+        """Read all members of a run."""
+        stored = run.artifacts[MEMBERS]
+        columns = ["point_id", "collection_id", "cluster_id", "cosine_similarity_to_centroid", *_AXES]
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            batches = list(self._tables.read(path, columns=columns, batch_rows=65_536))
+        texts = {name: [one for batch in batches for one in batch[name]] for name in columns[:3]}
+        numbers = {name: _numbers(batches, name) for name in columns[3:]}
+        return RunMembers(
+            ids=np.array([one.encode() for one in texts["point_id"]], dtype=np.bytes_),
+            collection_ids=np.array(texts["collection_id"], dtype=object),
+            groups=np.array(texts["cluster_id"], dtype=object),
+            similarities=numbers["cosine_similarity_to_centroid"],
+            coordinates=_coordinates(numbers),
+        )
+
+    def centroids(self, run: ClusterRun) -> dict[str, Floats]:
+        """Read the vector of each group."""
+        stored = run.artifacts[CENTROIDS]
+        found: dict[str, Floats] = {}
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            for batch in self._tables.read(path, columns=["cluster_id", "centroid_vector"]):
+                pairs = zip(batch["cluster_id"], batch["centroid_vector"], strict=True)
+                found.update({group: np.asarray(vector) for group, vector in pairs if vector is not None})
+        return found
+
+    def over(
+        self, run: ClusterRun, ids: npt.NDArray[np.bytes_], collection_ids: Sequence[str], places: npt.NDArray[np.int32]
+    ) -> FormerRun:
+        """Return a run as it is seen from other rows: `collection_ids[places[i]]` and `ids[i]` name row i."""
+        members = self.members(run)
+        at = np.full(len(ids), -1, dtype=np.int64)
+        for place, collection_id in enumerate(collection_ids):
+            mine = np.flatnonzero(places == place)
+            theirs = np.flatnonzero(members.collection_ids == collection_id)
+            _, here, there = np.intersect1d(ids[mine], members.ids[theirs], assume_unique=True, return_indices=True)
+            at[mine[here]] = theirs[there]
+        vectors = self.centroids(run)
+        rows = sorted(
+            (row for row in run.centroids if row["cluster_id"] != NOISE_CENTROID),
+            key=lambda row: row["hierarchy_level"],
+        )
+        width = len(next(iter(vectors.values()))) if vectors else 0
+        empty = np.zeros(width, dtype=np.float32)
+        centroids = [vectors.get(row["cluster_id"], empty) for row in rows]
+        return FormerRun(
+            run=run,
+            members=members,
+            at=at,
+            rows=tuple(rows),
+            centroids=np.array(centroids, dtype=np.float32).reshape(len(rows), width),
+        )
+
+
+def _taken(values: npt.NDArray[np.int32], at: Integers, absent: int) -> npt.NDArray[np.int32]:
+    """Return values at places; -1 reads the value that stands for absence."""
+    return np.append(values, np.int32(absent))[at]
+
+
+def _numbers(batches: Sequence[Mapping[str, Any]], name: str) -> Floats:
+    read = [np.array(batch[name], dtype=np.float32) for batch in batches if name in batch]
+    return np.concatenate(read) if read else np.empty(0, dtype=np.float32)
+
+
+def _coordinates(numbers: Mapping[str, Floats]) -> Floats | None:
+    axes = [numbers[axis] for axis in _AXES if len(numbers[axis]) and not np.isnan(numbers[axis]).all()]
+    return np.stack(axes, axis=1) if len(axes) > 1 else None

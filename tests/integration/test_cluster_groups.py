@@ -1,0 +1,212 @@
+"""What runs make of groups over a real PostgreSQL: attributes, divisions, faces, samples, ids that stay, maps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shoald.application.artifacts import MemberRange
+from shoald.application.collection_documents import Import, Upsert
+from shoald.application.document_vectors import IncomingDocument
+from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.vocabulary import JobState
+from support.cluster_world import ClusterWorld, cluster_world, groups_of
+
+pytestmark = pytest.mark.integration
+KMEANS = {"clustering_method": "kmeans", "stability": "none"}
+
+
+@pytest.fixture
+def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
+    with cluster_world(postgres_database, data_dir) as made:
+        yield made
+
+
+def columns_of(world: ClusterWorld, cluster: str, wanted: MemberRange | None = None) -> dict[str, dict[str, Any]]:
+    """Return the members of the latest run by id."""
+    run = world.use_cases.artifacts.run(world.caller, cluster)
+    found: dict[str, dict[str, Any]] = {}
+    for batch in world.use_cases.artifacts.members(run, wanted or MemberRange()):
+        for row in zip(*batch.values(), strict=True):
+            one = dict(zip(batch, row, strict=True))
+            found[one["point_id"]] = one
+    return found
+
+
+def ran(world: ClusterWorld, cluster: str, changes: dict[str, Any] | None = None) -> ClusterRun:
+    """Run a cluster and return the completed run."""
+    job = world.run(world.start(cluster, changes))
+    assert job.state is JobState.COMPLETED, job.error_message
+    return world.use_cases.artifacts.run(world.caller, cluster, job.payload["run_id"])
+
+
+def store_goods(world: ClusterWorld) -> None:
+    documents = [
+        IncomingDocument(f"d{at:02d}", {"kind": {"name": kind}, "brand": brand}, {})
+        for at, (kind, brand) in enumerate([("phone", "A")] * 3 + [("phone", "B")] * 2 + [("book", None)] * 2)
+    ]
+    world.use_cases.collection_documents.upsert(
+        world.caller, Upsert(namespace="default", collection="things", documents=documents)
+    )
+
+
+def attribute_cluster(world: ClusterWorld, **config: Any) -> str:
+    asked = {"collection_ids": ["things"], "cluster_type": "attribute", "attribute_config": config}
+    return world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
+
+
+def test_documents_are_grouped_by_their_attributes(world: ClusterWorld) -> None:
+    store_goods(world)
+    cluster = attribute_cluster(world, attributes=["kind.name", "brand"])
+    run = ran(world, cluster)
+    members = columns_of(world, cluster)
+    assert Counter(one["cluster_id"] for one in members.values()) == {"cl_phone_A": 3, "cl_phone_B": 2, "-1": 2}
+    assert all(one["x"] is not None and one["z"] is None for one in members.values())
+    assert [row["label"] for row in run.centroids] == ["phone_A", "phone_B", "noise"]
+    assert run.metrics["noise_ratio"] == pytest.approx(2 / 7)
+    assert "2 documents have no value" in run.effective["warnings"][0]
+
+
+def test_attributes_nest(world: ClusterWorld) -> None:
+    store_goods(world)
+    run = ran(world, attribute_cluster(world, attributes=["kind.name", "brand"], hierarchical_grouping=True))
+    rows = {row["cluster_id"]: row for row in run.centroids}
+    assert rows["cl_phone"]["child_cluster_ids"] == ["cl_phone_sub_A", "cl_phone_sub_B"]
+    assert rows["cl_phone_sub_B"]["parent_cluster_id"] == "cl_phone"
+    assert (rows["cl_phone"]["num_members"], rows["cl_book"]["num_members"]) == (5, 2)
+    assert run.num_clusters == 2
+
+
+def test_large_groups_are_divided(world: ClusterWorld) -> None:
+    random = np.random.default_rng(0)
+    top = np.zeros((3, 24))
+    top[[0, 1, 2], [0, 1, 2]] = 8.0
+    fine = np.zeros((2, 24))
+    fine[[0, 1], [10, 11]] = 2.0
+    centres = [top[0] + fine[0], top[0] + fine[1], top[1], top[2]]
+    sizes = [80, 60, 40, 20]
+    rows = [centre + random.normal(scale=0.15, size=(n, 24)) for centre, n in zip(centres, sizes, strict=True)]
+    world.store(np.concatenate(rows).astype(np.float32))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 3}, hierarchical=True, max_hierarchy_depth=2)
+    run = ran(world, cluster)
+    divided = {row["cluster_id"]: row["num_members"] for row in run.centroids if row["hierarchy_level"] == 1}
+    assert divided == {"cl_0_sub_0": 80, "cl_0_sub_1": 60}
+    assert run.effective["notes"]["hierarchy"]["divided_from_members"] == 50
+    members = columns_of(world, cluster)
+    assert Counter(one["cluster_id"] for one in members.values())["cl_0_sub_1"] == 60
+    assert len(columns_of(world, cluster, MemberRange(cluster_id="cl_0"))) == 140
+    assert len(world.use_cases.artifacts.centroid_vectors(run)) == 5
+
+
+def test_faces_seen_in_one_scene_are_merged(world: ClusterWorld) -> None:
+    vectors = groups_of(20, 15, 10)
+    vectors[20:35, 0] += 2.5  # the second group comes near to the first
+    payloads: list[dict[str, Any]] = [{"scene_id": "s1" if at < 35 else "s2"} for at in range(45)]
+    batch = DocumentBatch(
+        ids=[f"d{at:03d}" for at in range(45)], payloads=payloads, vectors=[VectorColumn(name="v", values=vectors)]
+    )
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    config = {**KMEANS, "algorithm_params": {"n_clusters": 3}}
+    merged = ran(world, world.define(**config, face_cluster_merge={"centroid_cosine_threshold": 0.5}))
+    assert [row["num_members"] for row in merged.centroids] == [35, 10]
+    assert merged.effective["notes"]["face_cluster_merge"]["groups_before"] == 3
+    apart = ran(world, world.define(**config, face_cluster_merge={"enabled": False}))
+    assert len(apart.centroids) == 3
+
+
+def test_documents_outside_the_sample_are_assigned_afterwards(world: ClusterWorld) -> None:
+    world.store(groups_of(60, 40))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2}, sample_size=30)
+    run = ran(world, cluster)
+    assert [row["num_members"] for row in run.centroids] == [60, 40]
+    members = columns_of(world, cluster)
+    assert len(members) == 100
+    assert all(one["x"] is not None and one["cosine_similarity_to_centroid"] > 0.9 for one in members.values())
+    assert run.effective["counts"]["vectors_clustered"] == 30
+    assert run.effective["notes"]["sample"]["assigned_afterwards"] == 70
+
+
+def test_groups_keep_their_ids_and_the_map_its_places(world: ClusterWorld) -> None:
+    world.store(groups_of(40, 30))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2}, layout_stability="transform")
+    first = ran(world, cluster)
+    before = columns_of(world, cluster)
+    more = groups_of(1, 29, seed=9)[1:]
+    world.store(more, ids=[f"e{at:03d}" for at in range(29)])
+    second = ran(world, cluster)
+    after = columns_of(world, cluster)
+    assert {row["cluster_id"]: row["num_members"] for row in first.centroids} == {"cl_0": 40, "cl_1": 30}
+    assert {row["cluster_id"]: row["num_members"] for row in second.centroids} == {"cl_0": 40, "cl_1": 59}
+    assert {event["fate"] for event in second.lineage} == {"kept"}
+    assert second.effective["identity"]["matched_to"] == first.run_id
+    assert second.effective["map"]["layout_stability_applied"] == "transform"
+    assert all((after[one]["x"], after[one]["y"]) == (before[one]["x"], before[one]["y"]) for one in before)
+    members = {one["cluster_id"] for one in after.values() if one["point_id"].startswith("e")}
+    assert members == {"cl_1"}
+
+
+def test_a_map_is_turned_to_the_one_before(world: ClusterWorld) -> None:
+    world.store(groups_of(30, 30))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    assert ran(world, cluster).effective["map"]["layout_stability_applied"] == "none"
+    again = ran(world, cluster)
+    assert again.effective["map"]["layout_stability_applied"] == "aligned"
+    assert ran(world, cluster, {"layout_stability": "none"}).effective["map"]["layout_stability_applied"] == "none"
+    assert ran(world, cluster, {"vis_n_components": 3}).effective["map"]["layout_stability_applied"] == "none"
+
+
+def test_the_names_of_documents_do_not_change_their_groups(world: ClusterWorld) -> None:
+    vectors = groups_of(30, 30, 30, 30, dimension=6)
+    vectors += np.random.default_rng(1).normal(scale=0.6, size=vectors.shape).astype(np.float32)
+    order = np.random.default_rng(2).permutation(120)
+    world.store(vectors)
+    world.store(vectors[order], collection="again", ids=[f"z{at:03d}" for at in range(120)])
+    asked = {"collection_ids": ["again"], "vector_config": {**KMEANS, "algorithm_params": {"n_clusters": 7}}}
+    one = world.define(**KMEANS, algorithm_params={"n_clusters": 7})
+    two = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
+    ran(world, one)
+    ran(world, two)
+    first, second = columns_of(world, one), columns_of(world, two)
+    for at, source in enumerate(order.tolist()):
+        assert second[f"z{at:03d}"]["cluster_id"] == first[f"d{source:05d}"]["cluster_id"]
+
+
+@pytest.mark.parametrize("effort", ["quick", "thorough"])
+def test_groups_that_are_there_come_back_and_others_are_marked(world: ClusterWorld, effort: str) -> None:
+    noise = np.random.default_rng(0).normal(size=(80, 8)).astype(np.float32)
+    world.store(np.concatenate([groups_of(50, 40, dimension=8) * 3 + 4, noise]), collection="things")
+    config = {"clustering_method": "kmeans", "normalize_features": False, "stability": effort}
+    run = ran(world, world.define(**config, algorithm_params={"n_clusters": 4}))
+    rows = sorted(run.centroids, key=lambda row: float(row["stability"]))
+    assert [row["is_stable"] for row in rows] == [False, False, True, True]
+    assert run.metrics["unstable_clusters"] == 2
+    assert run.effective["notes"]["stability"]["effort"] == effort
+
+
+def test_density_in_many_dimensions_begins_with_a_layout_unless_told_otherwise(world: ClusterWorld) -> None:
+    world.store(groups_of(60, 60, dimension=120))
+    config = {"clustering_method": "hdbscan", "stability": "none", "algorithm_params": {"min_cluster_size": 10}}
+    run = ran(world, world.define(**config))
+    assert run.effective["preprocessing_steps"][0]["n_components"] == 50
+    assert any("no preprocessing_steps were given" in one for one in run.effective["warnings"])
+    plain = ran(world, world.define(**config, preprocessing_steps=[{"method": "none"}]))
+    assert plain.effective["preprocessing_steps"] == []
+
+
+def test_the_map_may_be_drawn_by_principal_components(world: ClusterWorld) -> None:
+    world.store(groups_of(20, 20))
+    asked = {
+        "collection_ids": ["things"],
+        "vector_config": {**KMEANS, "algorithm_params": {"n_clusters": 2}},
+        "dimension_reduction": {"method": "pca", "components": 3},
+    }
+    cluster = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
+    run = ran(world, cluster)
+    assert (run.effective["map"]["method"], run.effective["map"]["dimensions"]) == ("pca", 3)
+    assert all(one["z"] is not None for one in columns_of(world, cluster).values())
