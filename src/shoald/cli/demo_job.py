@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from shoald.cli import demo_report
-from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment, wait_for
+from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment
+from shoald.cli.job_waiting import wait_for
 from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 

@@ -11,7 +11,7 @@ import typer
 from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment
 from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
-from shoald.supervisor.installation import Installation
+from shoald.cli.running import running_url
 
 _SUFFIXES = {".json", ".csv", ".txt", ".md"}
 
@@ -43,7 +43,7 @@ def ingest(
         typer.echo(f"files left out: {left_out}; in a folder, these endings are taken: {known}", err=True)
     recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
     try:
-        with RestClient(url or _running(data), namespace=namespace) as client:
+        with RestClient(url or running_url(data), namespace=namespace) as client:
             build = _ingest(client, project, files, recipe)
     except RestError as error:
         typer.echo(f"Ingestion stopped: {error}", err=True)
@@ -70,15 +70,6 @@ def _is_binary(file: Path) -> bool:
     except OSError:
         return False  # uploading it will say why
     return b"\0" in head or head.startswith(b"%PDF-")
-
-
-def _running(data: Path) -> str:
-    installation = Installation(data)
-    state = installation.state()
-    if state is None or installation.supervisor_pid() is None:
-        typer.echo(f"no Shoal runs on {data}: start it with `shoal up --detach --data {data}`, or give --url", err=True)
-        raise typer.Exit(1)
-    return state.http
 
 
 def _ingest(client: RestClient, project_name: str, files: list[Path], recipe: Recipe) -> dict[str, Any]:

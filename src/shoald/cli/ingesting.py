@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shoald.cli.job_waiting import finished_job
 from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
 
 _PARALLEL_UPLOADS = 4
-_POLL_SECONDS = 0.25
 _CONTENT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain", ".md": "text/markdown"}
 
 
@@ -99,33 +97,8 @@ def build_index(client: RestClient, index_id: str, chunk_set_id: str, report: Re
     started = client.post(
         f"/api/v1/indexes/{index_id}/builds", {"chunk_set_version_id": chunk_set_id, "execution_mode": "async"}
     )
-    try:
-        job = wait_for(lambda: client.get(f"/api/v1/jobs/{started['job_id']}"), _job_progress, report)
-    except KeyboardInterrupt:
-        with suppress(RestError):
-            client.post(f"/api/v1/jobs/{started['job_id']}/cancel")
-        raise
+    job = finished_job(client, started["job_id"], report)
     if job["status"] != "succeeded":
         raise RestError(f"the build failed: {job['error_message']}")
     build: dict[str, Any] = client.get(f"/api/v1/index_builds/{started['build']['build_id']}")
     return build
-
-
-def wait_for(
-    poll: Callable[[], dict[str, Any]], read: Callable[[dict[str, Any]], tuple[bool, float, str]], report: Report
-) -> dict[str, Any]:
-    """Ask again and again until `read` says that it has ended; `read` gives (ended, share done, words)."""
-    while True:
-        answer = poll()
-        ended, fraction, words = read(answer)
-        report(fraction, words)
-        if ended:
-            return answer
-        time.sleep(_POLL_SECONDS)
-
-
-def _job_progress(job: dict[str, Any]) -> tuple[bool, float, str]:
-    if job["status"] in {"succeeded", "failed"}:
-        return True, 1.0, ""
-    progress = job["result"].get("progress") or {}
-    return False, float(progress.get("fraction", 0)), str(progress.get("message") or progress.get("stage") or "queued")
