@@ -13,6 +13,7 @@ import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_ser
 import type { EvaluationService as ragEvaluation } from "./shoal/rag/v1/evaluation_service_pb.js";
 import type { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import type { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
+import type { PipelineService as ragPipeline } from "./shoal/rag/v1/pipeline_service_pb.js";
 import type { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
 import type { RetrievalRunService as ragRetrievalRun } from "./shoal/rag/v1/retrieval_run_service_pb.js";
 import type { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
@@ -34,6 +35,7 @@ export interface Shoal {
   ragEvaluation: Client<typeof ragEvaluation>;
   ragIndex: Client<typeof ragIndex>;
   ragJob: Client<typeof ragJob>;
+  ragPipeline: Client<typeof ragPipeline>;
   ragProject: Client<typeof ragProject>;
   ragRetrievalRun: Client<typeof ragRetrievalRun>;
   ragRetrieval: Client<typeof ragRetrieval>;

@@ -14,6 +14,7 @@ import { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_
 import { EvaluationService as ragEvaluation } from "./shoal/rag/v1/evaluation_service_pb.js";
 import { IndexService as ragIndex } from "./shoal/rag/v1/index_service_pb.js";
 import { JobService as ragJob } from "./shoal/rag/v1/job_service_pb.js";
+import { PipelineService as ragPipeline } from "./shoal/rag/v1/pipeline_service_pb.js";
 import { ProjectService as ragProject } from "./shoal/rag/v1/project_service_pb.js";
 import { RetrievalRunService as ragRetrievalRun } from "./shoal/rag/v1/retrieval_run_service_pb.js";
 import { RetrievalService as ragRetrieval } from "./shoal/rag/v1/retrieval_service_pb.js";
@@ -36,6 +37,7 @@ export function clients(transport) {
     ragEvaluation: createClient(ragEvaluation, transport),
     ragIndex: createClient(ragIndex, transport),
     ragJob: createClient(ragJob, transport),
+    ragPipeline: createClient(ragPipeline, transport),
     ragProject: createClient(ragProject, transport),
     ragRetrievalRun: createClient(ragRetrievalRun, transport),
     ragRetrieval: createClient(ragRetrieval, transport),

@@ -43,7 +43,7 @@ class Pipeline(_message.Message):
     index_build_id: _builtins.str
     """Id of the index build; unset when none was asked for."""
     job_id: _builtins.str
-    """Id of the job; unset when the pipeline ran at once."""
+    """Id of the job; unset when the call waited for the end."""
     status: _builtins.str
     """`queued` or `succeeded`."""
     def __init__(

@@ -61,7 +61,7 @@ export declare type Pipeline = Message<"shoal.rag.v1.Pipeline"> & {
   indexBuildId?: string | undefined;
 
   /**
-   * Id of the job; unset when the pipeline ran at once.
+   * Id of the job; unset when the call waited for the end.
    *
    * @generated from field: optional string job_id = 7;
    */
