@@ -123,6 +123,7 @@ _TAGS = {
     "SegmentSetService": "segments",
     "ChunkSetService": "chunks",
     "IndexService": "indexes",
+    "PipelineService": "pipeline",
     "RetrievalService": "retrieval",
     "ServiceInfoService": "service",
 }

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.application import producers
+from shoald.application.build_sources import BuildSource, source_of
 from shoald.application.chunking import visible_chunk_set
 from shoald.application.collections import INDEX_VECTOR, BuiltIndex, publish_index_collection
 from shoald.application.indexing import visible_index
 from shoald.application.jobs import JobRequest
-from shoald.application.set_items import batch_size, item_batches
+from shoald.application.vector_positions import store_positions
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import (
     ChunkSetNotFound,
-    EmptyChunkSet,
     Failure,
     IndexBuildNotFound,
     IndexNotFound,
@@ -28,13 +28,13 @@ from shoald.domain.failures import (
     JobFenced,
 )
 from shoald.domain.identifiers import new_uuid
-from shoald.domain.index_config import read_config
+from shoald.domain.index_config import IndexConfig, read_config
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.records.segment_set import SetItem
-from shoald.domain.vocabulary import EmbeddingProvider, IndexStatus, JobState, JobType, RunStatus
+from shoald.domain.vocabulary import EmbeddingProvider, IndexStatus, IndexType, JobState, JobType, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # not known, so its builds always go to a worker
 _LEAST_SECONDS = 0.05
 _TEXTS_PER_SECOND: dict[str, float] = {
-    EmbeddingProvider.MOCK: 5_000.0,
+    EmbeddingProvider.MOCK: 8_000.0,
     EmbeddingProvider.LOCAL: 150.0,
     EmbeddingProvider.HUGGINGFACE: 150.0,
 }
@@ -100,7 +100,7 @@ class IndexBuilding:
             chunk_set = visible_chunk_set(uow, caller, new.chunk_set_version_id)
             if chunk_set.project_id != index.project_id:
                 raise ChunkSetNotFound(detail={"chunk_set_version_id": new.chunk_set_version_id})
-            build = _new_build(index, new, self._clock)
+            build = new_build(index, new, self._clock)
             uow.index_builds.add(build)
             job = self._jobs.accept(uow, _job_request(caller, index, chunk_set, build, is_listed=new.is_async))
             uow.commit()
@@ -150,15 +150,15 @@ class IndexBuildHandler:
         vector_index = self._vector_indexes.get(index.provider)
         config = read_config(index.config)
         embedder = self._embedders.get(config.embedding_provider, config.embedding_model_name)
-        if chunk_set.total_items == 0:
-            raise EmptyChunkSet(detail={"chunk_set_version_id": chunk_set.chunk_set_version_id})
-        ids, vectors = self._embedded(context, embedder, chunk_set)
+        with self._open_unit_of_work() as uow:
+            source = source_of(uow, chunk_set, index.index_type, namespace_id=job.namespace_id)
+        ids, vectors = self._embedded(context, embedder, source)
         stored = vector_index.build(
             build.build_id,
             ids,
             vectors,
             attempt=job.attempt,
-            config=index.config,
+            config=_named(index, config),
             progress=lambda done: context.progress("index", _EMBEDDED + done * (_INDEXED - _EMBEDDED)),
         )
         try:
@@ -167,7 +167,7 @@ class IndexBuildHandler:
                 _Result(
                     index=index,
                     build=build,
-                    chunk_set=chunk_set,
+                    source=source,
                     embedder=embedder.info,
                     vectors=vectors,
                     stored=stored,
@@ -179,38 +179,31 @@ class IndexBuildHandler:
             raise
 
     def follow(self, uow: UnitOfWork, job: Job) -> None:
-        """Show the build as its job is."""
-        status = RunStatus.FAILED if job.state in {JobState.FAILED, JobState.CANCELED} else RunStatus.RUNNING
-        uow.index_builds.set_status(job.payload["build_id"], status, at=self._clock.now())
+        """Show the build as its job is, and why it failed."""
+        build_id, now = job.payload["build_id"], self._clock.now()
+        if job.state in {JobState.FAILED, JobState.CANCELED}:
+            uow.index_builds.fail(build_id, _reason(job), at=now)
+        else:
+            uow.index_builds.set_status(build_id, RunStatus.RUNNING, at=now)
 
     def _embedded(
-        self, context: JobContext, embedder: Embedder, chunk_set: ChunkSet
+        self, context: JobContext, embedder: Embedder, source: BuildSource
     ) -> tuple[Sequence[str], npt.NDArray[np.float32]]:
-        total = chunk_set.total_items
         ids: list[str] = []
+        total = source.total
         embedded = self._embed_texts.embed(
             embedder,
-            self._texts(chunk_set, ids),
+            source.texts(self._open_unit_of_work, ids),
             count=total,
             progress=lambda done: context.progress("embed", _EMBEDDED * done / total, f"{done} of {total} texts"),
         )
         return ids, embedded.vectors
 
-    def _texts(self, chunk_set: ChunkSet, ids: list[str]) -> Iterator[str]:
-        """Yield the texts of a set by position, and note the ids of their items."""
-        size = batch_size(chunk_set)
-        for start in range(0, chunk_set.total_items, size):
-            with self._open_unit_of_work() as uow:
-                texts = uow.chunk_sets.texts(chunk_set.chunk_set_version_id, start=start, limit=size)
-            for item_id, text in texts:
-                ids.append(item_id)
-                yield text
-
     def _publish(self, context: JobContext, result: _Result) -> None:
         context.progress("publish", _INDEXED)
-        manifest = result.manifest
-        key = f"index_builds/{result.build.build_id}/a{context.job.attempt}/manifest.json"
-        stored = self._objects.put(key, json.dumps(manifest, sort_keys=True).encode())
+        folder = f"index_builds/{result.build.build_id}/a{context.job.attempt}"
+        manifest = {**result.manifest, **store_positions(self._objects, folder, result.source.positions)}
+        stored = self._objects.put(f"{folder}/manifest.json", json.dumps(manifest, sort_keys=True).encode())
         now = self._clock.now()
         build = replace(
             result.build,
@@ -235,19 +228,15 @@ class IndexBuildHandler:
             uow.commit()
 
     def _documents(self, context: JobContext, result: _Result) -> Iterator[DocumentBatch]:
-        """Yield the chunks as documents of the index's collection: their metadata, text and place, and their vectors.
+        """Yield what was indexed as documents of the index's collection: metadata, text, place, and vectors.
 
         They are read on a connection of their own, while the transaction's is busy storing.
         """
-        set_id = result.chunk_set.chunk_set_version_id
-        for items in item_batches(
-            self._open_unit_of_work, lambda uow: uow.chunk_sets, set_id, size=batch_size(result.chunk_set)
-        ):
+        for rows, items in result.source.batches(self._open_unit_of_work):
             context.check()
-            rows = slice(items[0].position, items[-1].position + 1)
             yield DocumentBatch(
                 ids=[item.item_id for item in items],
-                payloads=[_payload(item, set_id) for item in items],
+                payloads=[_payload(item, result.source_ids) for item in items],
                 vectors=[VectorColumn(name=INDEX_VECTOR, values=result.vectors[rows])],
             )
 
@@ -258,10 +247,16 @@ class _Result:
 
     index: Index
     build: IndexBuild
-    chunk_set: ChunkSet
+    source: BuildSource
     embedder: EmbedderInfo
     vectors: npt.NDArray[np.float32]
     stored: JsonObject
+
+    @property
+    def source_ids(self) -> JsonObject:
+        """The sets that the build was made from; the segment set only where segments were indexed."""
+        ids = {"chunk_set_version_id": self.build.chunk_set_version_id}
+        return ids if isinstance(self.source.items, ChunkSet) else {**ids, "segment_set_version_id": self.source.set_id}
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -269,9 +264,11 @@ class _Result:
         config = read_config(self.index.config)
         return {
             **self.stored,
+            **_type_of(self.index),
+            **self.source_ids,
+            "indexed": self.source.indexed,
             "build_id": self.build.build_id,
             "index_id": self.build.index_id,
-            "chunk_set_version_id": self.build.chunk_set_version_id,
             "embedder": f"{self.embedder.name}@{self.embedder.version}",
             "embedding_provider": config.embedding_provider,
             "embedding_model_name": config.embedding_model_name,
@@ -299,7 +296,8 @@ def _parts_of(uow: UnitOfWork, job: Job) -> tuple[Index, IndexBuild, ChunkSet]:
     return index, build, chunk_set
 
 
-def _new_build(index: Index, new: NewBuild, clock: Clock) -> IndexBuild:
+def new_build(index: Index, new: NewBuild, clock: Clock) -> IndexBuild:
+    """Return the row of a build that is accepted now."""
     now = clock.now()
     return IndexBuild(
         build_id=new_uuid(),
@@ -347,13 +345,30 @@ def _built(index: Index, result: _Result, job: Job) -> BuiltIndex:
     )
 
 
-def _payload(item: SetItem, set_id: str) -> JsonObject:
-    return {**item.metadata, "content": item.content, "position": item.position, "chunk_set_version_id": set_id}
+def _payload(item: SetItem, source_ids: JsonObject) -> JsonObject:
+    return {**item.metadata, "content": item.content, "position": item.position, **source_ids}
+
+
+def _type_of(index: Index) -> JsonObject:
+    said = {"index_type": index.index_type}
+    if index.index_type in set(IndexType):
+        return said
+    return {**said, "notes": [f"index_type {index.index_type!r} has no effect; known are {', '.join(IndexType)}."]}
+
+
+def _named(index: Index, config: IndexConfig) -> JsonObject:
+    """Return the configuration with the documented name where the user wishes none; it becomes a part of the name."""
+    documented = f"rag_api_{index.project_id}_{index.index_id}"
+    return {**index.config, "collection_name": config.collection_name or documented}
+
+
+def _reason(job: Job) -> JsonObject:
+    return {"code": job.error_code or job.state.lower(), "message": job.error_message or "The build was canceled."}
 
 
 def _location(manifest: JsonObject) -> JsonObject:
-    """Return the documented key of an index's config that a build fills in; Qdrant's stays what the user wished."""
-    return {key: manifest[key] for key in ("faiss_local_dir",) if key in manifest}
+    """Return the keys of an index's config that a build fills in: where its vectors lie."""
+    return {key: manifest[key] for key in ("collection_name", "faiss_local_dir", "table") if key in manifest}
 
 
 def _outcome(build: IndexBuild) -> JsonObject:

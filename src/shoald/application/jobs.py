@@ -55,7 +55,7 @@ class JobRequest:
 
     `estimated_seconds` under 0.2 lets `finish` run the job in the calling process. `limit_seconds` counts from the
     first start. `fingerprint` is what the caller asked for, without ids made by the server: the same idempotency key
-    with another fingerprint is refused.
+    with another fingerprint is refused. `queue` is that of the job's type unless it is given.
     """
 
     job_type: str
@@ -67,6 +67,7 @@ class JobRequest:
     listed: bool = False
     estimated_seconds: float | None = None
     limit_seconds: float | None = None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Jobs:
             namespace_id=request.caller.namespace_id,
             project_id=request.project_id,
             job_type=request.job_type,
-            queue=queue_of(request.job_type),
+            queue=request.queue or queue_of(request.job_type),
             listed=request.listed,
             payload=request.payload,
             max_failures=self.max_failures,

@@ -20,6 +20,7 @@ from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
 from shoald.application.lineage import Lineage
 from shoald.application.namespaces import Namespaces
+from shoald.application.pipelines import Pipelines
 from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
 from shoald.application.retrieval_runs import RetrievalRuns
@@ -43,6 +44,7 @@ class UseCases:
     lineage: Lineage
     indexes: Indexes
     index_building: IndexBuilding
+    pipelines: Pipelines
     retrieving: Retrieving
     retrieval_runs: RetrievalRuns
     evaluating: Evaluating

@@ -19,6 +19,10 @@ _MULTIPART = b"multipart/form-data"
 _FILE, _PARAMS = "file", "parser_params_json"
 DOCUMENT_FIELDS = (_PARAMS,)
 """What the form of a document upload has beside its file."""
+_FLAGS = {
+    **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
+    **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
+}
 _MOST_FIELD_BYTES = 1024 * 1024
 _LONGEST_FILENAME = 500
 _LONGEST_MIME = 200
@@ -41,6 +45,26 @@ class Form:
         """Return the object in a `*_json` field; absent, empty and `null` are none. Raises `InvalidFields`."""
         text = self.fields.get(name)
         return json_object(name, text) if text else None
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a field; absent and empty are none. Raises `InvalidFields`."""
+        try:
+            text = self.fields.get(name, b"").decode()
+        except UnicodeDecodeError as error:
+            raise InvalidFields.field("body", name, message="Value error, the text is not UTF-8") from error
+        if flaw := flaw_of(text):
+            raise InvalidFields.field("body", name, message=f"Value error, {flaw}")
+        return text or None
+
+    def flag(self, name: str) -> bool:
+        """Return the yes or no of a field; absent and empty are no. Raises `InvalidFields`."""
+        given = self.text(name)
+        if given is None:
+            return False
+        if given.lower() not in _FLAGS:
+            message = "Input should be a valid boolean, unable to interpret input"
+            raise InvalidFields.field("body", name, kind="bool_parsing", message=message, value=given)
+        return _FLAGS[given.lower()]
 
 
 class FormReader:

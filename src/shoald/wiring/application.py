@@ -35,6 +35,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.joining import Joining
     from shoald.application.lineage import Lineage
     from shoald.application.namespaces import Namespaces
+    from shoald.application.pipelines import Pipelines
     from shoald.application.projects import Projects
     from shoald.application.retrieval_runs import RetrievalRuns
     from shoald.application.retrieving import Retrieving
@@ -47,16 +48,14 @@ def build_application(adapters: Adapters) -> UseCases:
     cursors = adapters.page_cursors
     retrieving = Retrieving(open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches)
     lineage = Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing)
+    documents = Documents(
+        open_unit_of_work=opens, clock=clock, objects=adapters.objects, max_upload_bytes=settings.max_upload_bytes
+    )
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
         projects=Projects(open_unit_of_work=opens, clock=clock),
-        documents=Documents(
-            open_unit_of_work=opens,
-            clock=clock,
-            objects=adapters.objects,
-            max_upload_bytes=settings.max_upload_bytes,
-        ),
+        documents=documents,
         segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
         chunking=Chunking(open_unit_of_work=opens, jobs=jobs, embedding=adapters.sentence_embedding),
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
@@ -64,6 +63,9 @@ def build_application(adapters: Adapters) -> UseCases:
         lineage=lineage,
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+        pipelines=Pipelines(
+            open_unit_of_work=opens, documents=documents, jobs=jobs, embedding=adapters.sentence_embedding
+        ),
         retrieving=retrieving,
         retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
         evaluating=Evaluating(open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects),

@@ -30,6 +30,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.KEYWORD_INDEX, lambda: _keyword_index(adapters))
     handlers.add(JobType.INDEX_BUILD, lambda: _index_build(adapters))
     handlers.add(JobType.EVALUATION, lambda: _evaluation(adapters))
+    handlers.add(JobType.PIPELINE, lambda: _pipeline(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
 
 
@@ -102,6 +103,17 @@ def _evaluation(adapters: Adapters) -> JobHandler:
             objects=adapters.objects,
             searches=adapters.searches,
         ),
+    )
+
+
+def _pipeline(adapters: Adapters) -> JobHandler:
+    from shoald.application.pipelines import PipelineHandler
+
+    return PipelineHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        embedding=adapters.sentence_embedding,
+        steps=adapters.job_handlers,
     )
 
 

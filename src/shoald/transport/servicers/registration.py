@@ -37,6 +37,8 @@ from shoal.rag.v1 import (
     index_service_pb2_grpc,
     job_service_pb2,
     job_service_pb2_grpc,
+    pipeline_service_pb2,
+    pipeline_service_pb2_grpc,
     project_service_pb2,
     project_service_pb2_grpc,
     retrieval_run_service_pb2,
@@ -62,6 +64,7 @@ from shoald.transport.servicers.rag.documents import DocumentServicer
 from shoald.transport.servicers.rag.evaluations import EvaluationServicer
 from shoald.transport.servicers.rag.indexes import IndexServicer
 from shoald.transport.servicers.rag.jobs import JobServicer
+from shoald.transport.servicers.rag.pipelines import PipelineServicer
 from shoald.transport.servicers.rag.projects import ProjectServicer
 from shoald.transport.servicers.rag.retrieval import RetrievalServicer
 from shoald.transport.servicers.rag.retrieval_runs import RetrievalRunServicer
@@ -113,6 +116,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
         index_service_pb2_grpc.add_IndexServiceServicer_to_server,
         lambda use_cases: IndexServicer(use_cases.access, use_cases.indexes, use_cases.index_building),
+    ),
+    Registration(
+        pipeline_service_pb2.DESCRIPTOR.services_by_name["PipelineService"],
+        pipeline_service_pb2_grpc.add_PipelineServiceServicer_to_server,
+        lambda use_cases: PipelineServicer(use_cases.access, use_cases.pipelines),
     ),
     Registration(
         retrieval_service_pb2.DESCRIPTOR.services_by_name["RetrievalService"],
