@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shoald.adapters.estimators.communities import leiden_pass
+from shoald.adapters.estimators.pairwise import library_distances
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import UmapParameters
-from shoald.domain.clustering.spaces import Doubles, Floats, Step
+from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.plots import Reachability
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 from shoald.domain.failures import Unsupported
 
 LEAF = 40
@@ -28,7 +33,7 @@ class CpuEstimators:
     def versions(self) -> dict[str, str]:
         """Return what is installed of faiss, hdbscan and umap-learn."""
         found = {}
-        for package in ("numpy", "scipy", "scikit-learn", "faiss-cpu", "hdbscan", "umap-learn"):
+        for package in ("numpy", "scipy", "scikit-learn", "faiss-cpu", "hdbscan", "umap-learn", "graspologic-native"):
             try:
                 found[package] = version(package)
             except PackageNotFoundError:
@@ -75,3 +80,39 @@ class CpuEstimators:
         found = np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
         step(1.0)
         return found
+
+    def distances(
+        self, vectors: Floats, metric: str, p: float, options: Mapping[str, Any]
+    ) -> Callable[[Integers], Doubles]:
+        """Ask scikit-learn's pairwise distances."""
+        return library_distances(vectors, metric, p, options)
+
+    def communities(  # noqa: PLR0913 - a graph is three arrays
+        self,
+        left: Integers,
+        right: Integers,
+        weights: Doubles,
+        n: int,
+        *,
+        start: Integers | None,
+        resolution: float,
+        modularity: bool,
+        seed: int,
+    ) -> tuple[Integers, float]:
+        """Run graspologic-native, which wants names for rows."""
+        return leiden_pass(left, right, weights, n, start, resolution, modularity=modularity, seed=seed)
+
+    def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:
+        """Ask scikit-learn."""
+        from sklearn.cluster import cluster_optics_xi
+
+        labels, _ = cluster_optics_xi(
+            reachability=plot.distances,
+            predecessor=plot.predecessors,
+            ordering=plot.ordering,
+            min_samples=parameters.min_samples,
+            min_cluster_size=least,
+            xi=parameters.xi,
+            predecessor_correction=parameters.predecessor_correction,
+        )
+        return np.asarray(labels, dtype=np.int64)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from shoald.adapters.estimators.cpu import CpuEstimators
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import UmapParameters
-from shoald.domain.clustering.spaces import Doubles, Floats, Step
+from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.plots import Reachability
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
 
 class GpuEstimators:
@@ -38,3 +42,30 @@ class GpuEstimators:
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn on the processor: it serves the metrics that nothing here has on the device."""
         return self._trees.umap(vectors, parameters, step)
+
+    def distances(
+        self, vectors: Floats, metric: str, p: float, options: Mapping[str, Any]
+    ) -> Callable[[Integers], Doubles]:
+        """Ask the processor's library."""
+        return self._trees.distances(vectors, metric, p, options)
+
+    def communities(  # noqa: PLR0913 - a graph is three arrays
+        self,
+        left: Integers,
+        right: Integers,
+        weights: Doubles,
+        n: int,
+        *,
+        start: Integers | None,
+        resolution: float,
+        modularity: bool,
+        seed: int,
+    ) -> tuple[Integers, float]:
+        """Run the processor's library."""
+        return self._trees.communities(
+            left, right, weights, n, start=start, resolution=resolution, modularity=modularity, seed=seed
+        )
+
+    def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:
+        """Ask the processor's library."""
+        return self._trees.steep_areas(plot, parameters, least)

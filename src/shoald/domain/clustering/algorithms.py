@@ -15,8 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from shoald.domain.clustering.methods.agglomerative import group_by_agglomeration
+from shoald.domain.clustering.methods.dbscan import group_by_dbscan
+from shoald.domain.clustering.methods.gaussian_mixture import group_by_mixture
 from shoald.domain.clustering.methods.hdbscan import group_by_hdbscan
 from shoald.domain.clustering.methods.kmeans import group_by_kmeans
+from shoald.domain.clustering.methods.leiden import group_by_leiden
+from shoald.domain.clustering.methods.optics import group_by_optics
 from shoald.domain.clustering.parameters import AlgorithmParameters
 from shoald.domain.clustering.spaces import Grouping, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools
@@ -36,7 +41,12 @@ class Algorithm:
 
 ALGORITHM_OF: Mapping[str, Algorithm] = {
     "kmeans": Algorithm(reads="vectors", run=group_by_kmeans),
+    "dbscan": Algorithm(reads="distances", run=group_by_dbscan),
     "hdbscan": Algorithm(reads="neighbours", run=group_by_hdbscan),
+    "agglomerative": Algorithm(reads="distances", run=group_by_agglomeration),
+    "leiden": Algorithm(reads="neighbours", run=group_by_leiden),
+    "optics": Algorithm(reads="distances", run=group_by_optics),
+    "gaussian_mixture": Algorithm(reads="vectors", run=group_by_mixture),
 }
 
 

@@ -4,13 +4,15 @@ metrics' UMAP.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.clustering.parameters import UmapParameters
-from shoald.domain.clustering.spaces import Doubles, Floats, Step
+from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.plots import Reachability
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
 
 class Estimators(Protocol):
@@ -41,4 +43,37 @@ class Estimators(Protocol):
 
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Return the (n, n_components) layout by a UMAP library, for metrics that Shoal's own layout does not do."""
+        ...
+
+    def distances(
+        self, vectors: Floats, metric: str, p: float, options: Mapping[str, Any]
+    ) -> Callable[[Integers], Doubles]:
+        """Return what gives the (rows, n) float64 distances of some rows, by ids, to all, in a library's metric.
+
+        `p` is the power of `minkowski`; `options` are the metric's own parameters. Raises `InvalidFields` for a metric
+        or an option that these vectors do not allow.
+        """
+        ...
+
+    def communities(  # noqa: PLR0913 - a graph is three arrays
+        self,
+        left: Integers,
+        right: Integers,
+        weights: Doubles,
+        n: int,
+        *,
+        start: Integers | None,
+        resolution: float,
+        modularity: bool,
+        seed: int,
+    ) -> tuple[Integers, float]:
+        """Return the (n,) communities that one Leiden pass finds in a graph, and their quality.
+
+        (m,) ends and positive weights of undirected edges, each once; `start` (n,) is where the pass begins, each row
+        alone when None. `modularity` at the resolution, else the constant Potts model. Deterministic by seed.
+        """
+        ...
+
+    def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:
+        """Return (n,) labels, -1 for noise, of the areas between steep edges of a reachability plot (the xi method)."""
         ...

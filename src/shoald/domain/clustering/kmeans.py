@@ -78,6 +78,25 @@ def kmeans(
     )
 
 
+def small_groups(
+    vectors: Floats, count: int, *, iterations: int = 5, backend: ArrayBackend, step: Step = no_step
+) -> Integers:
+    """Return (n,) labels of about `count` small groups: rows drawn by a fixed seed as centres, and a few iterations.
+
+    For what works on groups instead of rows. O(iterations · n · count · d).
+    """
+    rows = centred(vectors)
+    chosen = np.sort(np.random.default_rng(0).choice(len(rows), min(count, len(rows)), replace=False))
+    lloyd = _Lloyd(rows, rows[chosen], 0.0, backend)
+    lloyd.run(iterations, step)
+    return lloyd.labels
+
+
+def spread_rows(vectors: Floats, k: int, seed: int, *, backend: ArrayBackend) -> Integers:
+    """Return the ids of k rows far from one another, by greedy k-means++. O(n k d log k)."""
+    return _plus_plus(centred(vectors), k, np.random.default_rng(seed), backend)
+
+
 def _best_restart(
     sample: Floats,
     parameters: KmeansParameters,

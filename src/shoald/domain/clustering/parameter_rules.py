@@ -25,6 +25,7 @@ class Rule:
     least: float | None = None
     above: float | None = None
     most: float | None = None
+    never: float | None = None
     words: tuple[str, ...] = ()
     nullable: bool = False
 
@@ -114,15 +115,23 @@ def read_value(rule: Rule, value: Any, loc: tuple[str | int, ...]) -> Any:
         name = KINDS[rule.kind]
         article = "an integer" if rule.kind is int else f"a {name}"
         return FieldProblem(loc, f"{name}_parsing", f"must be {article}", value)
+    problem = _outside(rule, coerced, value, loc)
+    return coerced if problem is None else problem
+
+
+def _outside(rule: Rule, coerced: Any, value: Any, loc: tuple[str | int, ...]) -> FieldProblem | None:
+    """Return how a value of the right type lies outside its rule."""
     if rule.words and coerced not in rule.words:
         return not_among(loc, value, rule.words)
+    if rule.never is not None and coerced == rule.never:
+        return FieldProblem(loc, "value_error", f"must not be {rule.never:g}", value)
     if rule.least is not None and coerced < rule.least:
         return FieldProblem(loc, "greater_than_equal", f"must be at least {rule.least:g}", value)
     if rule.above is not None and coerced <= rule.above:
         return FieldProblem(loc, "greater_than", f"must be greater than {rule.above:g}", value)
     if rule.most is not None and coerced > rule.most:
         return FieldProblem(loc, "less_than_equal", f"must be at most {rule.most:.10g}", value)
-    return coerced
+    return None
 
 
 def _coerce(kind: type, value: Any) -> Any:

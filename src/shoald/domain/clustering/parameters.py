@@ -218,7 +218,7 @@ class LeidenParameters:
     metric: str = parameter("cosine", str, words=OWN_METRICS)
     min_cluster_size: int = parameter(0, int, least=0)
     objective_function: str = parameter("RBConfiguration", str, words=("RBConfiguration", "modularity", "CPM"))
-    n_iterations: int = parameter(2, int, least=-1, most=1000)
+    n_iterations: int = parameter(2, int, least=-1, most=1000, never=0)
     random_state: int | None = _seed()
 
 
@@ -295,7 +295,18 @@ AlgorithmParameters = (
 )
 PreprocessingStep = WhiteningParameters | UmapParameters
 
-ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {p.method: p for p in (KmeansParameters, HdbscanParameters)}
+ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {
+    p.method: p
+    for p in (
+        KmeansParameters,
+        DbscanParameters,
+        HdbscanParameters,
+        AgglomerativeParameters,
+        GaussianMixtureParameters,
+        OpticsParameters,
+        LeidenParameters,
+    )
+}
 STEPS: Mapping[str, type[PreprocessingStep]] = {p.method: p for p in (WhiteningParameters, UmapParameters)}
 
 

@@ -100,7 +100,7 @@ def test_the_guides_name_for_the_number_of_clusters_is_understood() -> None:
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidFields, match="kmeans, hdbscan"):
+    with pytest.raises(InvalidFields, match="kmeans, dbscan, hdbscan"):
         parse_algorithm("dbscam", {}, loc=AT)
 
 

@@ -1,0 +1,49 @@
+"""Metrics that Shoal does not compute itself, by scikit-learn's pairwise distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers
+from shoald.domain.failures import InvalidFields
+
+SPELLINGS = {"infinity": "chebyshev", "p": "minkowski", "l1": "manhattan"}
+OF_SETS = frozenset({"dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"})
+"""They compare which entries are true."""
+
+
+def library_distances(
+    vectors: Floats, metric: str, p: float, options: Mapping[str, Any]
+) -> Callable[[Integers], Doubles]:
+    """Return what computes (rows, n) distances; what a metric learns from the data is learned from all rows, once."""
+    from sklearn.metrics import pairwise_distances
+
+    name = SPELLINGS.get(metric, metric)
+    rows = vectors.astype(np.bool_) if name in OF_SETS else vectors.astype(np.float64)
+    learned = {**_learned(name, rows, p), **options}
+
+    def block(ids: Integers) -> Doubles:
+        return np.asarray(pairwise_distances(rows[ids], rows, metric=name, **learned), dtype=np.float64)
+
+    try:
+        found = block(np.arange(min(1, len(rows))))
+    except (TypeError, ValueError, np.linalg.LinAlgError) as exc:
+        raise InvalidFields.field(
+            "metric", message=f"{metric} cannot measure these vectors: {exc}", value=metric
+        ) from exc
+    if not np.isfinite(found).all():
+        raise InvalidFields.field("metric", message=f"{metric} gives no finite distance here", value=metric)
+    return block
+
+
+def _learned(name: str, rows: Any, p: float) -> dict[str, Any]:
+    if name == "minkowski":
+        return {"p": p}
+    if name == "seuclidean":
+        return {"V": np.var(rows, axis=0, ddof=1)}
+    if name == "mahalanobis":
+        return {"VI": np.linalg.inv(np.cov(rows.T)).T}
+    return {}

@@ -1,0 +1,110 @@
+"""OPTICS on a space: the exact reachability plot, and the clusters in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from shoald.domain.clustering.distances import distance_blocks
+from shoald.domain.clustering.grouping import by_size
+from shoald.domain.clustering.metrics import own_metric
+from shoald.domain.clustering.parameters import OpticsParameters
+from shoald.domain.clustering.plots import Reachability
+from shoald.domain.clustering.reachability import Lists, listed, reachability
+from shoald.domain.clustering.spaces import Grouping, Integers, Space, Step, no_step
+from shoald.domain.clustering.tools import ClusterTools, neighbours, shares
+from shoald.domain.failures import InvalidFields
+
+LISTED = 32
+"""Neighbours listed for the walk, at least."""
+
+
+def group_by_optics(
+    space: Space, parameters: OpticsParameters, *, tools: ClusterTools, step: Step = no_step
+) -> Grouping:
+    """Order rows by how near they are reached, and cut the plot by steepness (`xi`) or at a distance (`dbscan`).
+
+    Labels are scikit-learn's but for their numbers. With fewer rows than `min_samples` all are noise. O(n² d) time at
+    most, in products for euclidean and cosine; O(n d + n k) memory.
+    """
+    n = len(space)
+    limit = np.inf if parameters.max_eps is None else parameters.max_eps
+    eps = limit if parameters.eps is None else parameters.eps
+    least = _least(parameters, n)
+    if parameters.cluster_method == "dbscan" and eps > limit:
+        message = f"must be at most max_eps = {limit:g}"
+        raise InvalidFields.field("eps", message=message, kind="less_than_equal", value=parameters.eps)
+    if n < max(parameters.min_samples, 2):
+        return _all_noise(n, parameters, f"{n} vectors are fewer than min_samples = {parameters.min_samples}")
+    plot = reachability_plot(space, parameters, limit, tools, step)
+    if parameters.cluster_method == "dbscan":
+        found = _cut(plot, eps)
+    else:
+        found = tools.estimators.steep_areas(plot, parameters, least)
+    labels, _ = by_size(found)
+    step(1.0)
+    return Grouping(
+        labels=labels,
+        probabilities=(labels >= 0).astype(np.float32),
+        effective={**asdict(parameters), "min_cluster_size": least},
+        notes={"pieces": int((~np.isfinite(plot.distances)).sum())},
+        warnings=_advice(parameters, labels),
+    )
+
+
+def reachability_plot(
+    space: Space, parameters: OpticsParameters, limit: float, tools: ClusterTools, step: Step
+) -> Reachability:
+    """Return the order, distances and predecessors of a space."""
+    n, metric = len(space), own_metric(parameters.metric, parameters.p)
+    k = min(n, max(LISTED, parameters.min_samples))
+    scan = distance_blocks(
+        space.vectors, parameters.metric, tools=tools, p=parameters.p, metric_params=parameters.metric_params
+    )
+    if metric is None:
+        lists = listed(scan, n, k, shares(step, 0.0, 0.5))
+    else:
+        graph = neighbours(space, k, metric, tools=tools, step=shares(step, 0.0, 0.5))
+        lists = Lists(graph.ids, graph.distances)
+    return reachability(lists, scan, parameters.min_samples, limit, step=shares(step, 0.5, 1.0))
+
+
+def _cut(plot: Reachability, eps: float) -> Integers:
+    """Return DBSCAN's clusters at a distance, border rows as the order has them."""
+    far, core = plot.distances > eps, plot.cores <= eps
+    labels = np.empty(len(far), dtype=np.int64)
+    labels[plot.ordering] = np.cumsum((far & core)[plot.ordering]) - 1
+    labels[far & ~core] = -1
+    return labels
+
+
+def _least(parameters: OpticsParameters, n: int) -> int:
+    """Return the rows of the smallest cluster: a share of all below 1, `min_samples` when not given."""
+    given = parameters.min_cluster_size
+    if given is None:
+        return parameters.min_samples
+    if given > 1 and not float(given).is_integer():
+        message = "must be a whole number of rows, or a share below 1"
+        raise InvalidFields.field("min_cluster_size", message=message, value=given)
+    return max(2, int(given * n)) if given <= 1 else int(given)
+
+
+def _all_noise(n: int, parameters: OpticsParameters, why: str) -> Grouping:
+    return Grouping(
+        labels=np.full(n, -1, dtype=np.int32),
+        probabilities=np.zeros(n, dtype=np.float32),
+        effective=asdict(parameters),
+        warnings=(f"{why}: all are noise",),
+    )
+
+
+def _advice(parameters: OpticsParameters, labels: Integers | np.ndarray) -> tuple[str, ...]:
+    warnings = []
+    if parameters.cluster_method == "xi" and parameters.eps is not None:
+        warnings.append("eps does not apply: cluster_method is xi")
+    if parameters.cluster_method == "dbscan" and parameters.min_cluster_size is not None:
+        warnings.append("min_cluster_size does not apply: cluster_method is dbscan")
+    if (labels < 0).mean() > 0.5:  # noqa: PLR2004 - more noise than clusters
+        warnings.append(f"{(labels < 0).mean():.0%} noise: try a umap preprocessing step, or hdbscan")
+    return tuple(warnings)
