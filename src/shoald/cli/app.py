@@ -22,6 +22,7 @@ COMMANDS = {
     "qdrant-owner": "shoald.cli.processes:qdrant_owner",
     "health": "shoald.cli.processes:health",
     "ingest": "shoald.cli.ingest:ingest",
+    "evaluate": "shoald.cli.evaluate:evaluate",
     "import": "shoald.cli.import_vectors:import_vectors",
     "demo": "shoald.cli.demo:demo",
     "settings": "shoald.cli.settings_table:settings",

@@ -21,6 +21,7 @@ RUN_BY = {
     "make down": "test_installation.py",
     "shoal ingest": "here",
     "shoal import": "here",
+    "shoal evaluate": "here",
     "shoal migrate": "integration/test_deployment_files.py",
     "shoal serve": "integration/test_deployment_files.py",
     "shoal work": "integration/test_deployment_files.py",
@@ -56,6 +57,27 @@ def test_a_folder_is_ingested_and_searched(shoal_up: Stack, tmp_path: Path) -> N
     )  # fmt: skip
     assert "notes: " in found.stdout
     assert "lighthouse keeper" in found.stdout
+
+
+def test_strategies_are_compared_on_questions(shoal_up: Stack, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for name, text in {"sea": "The lighthouse keeper writes the log at dawn.", "home": "Flour, water, salt."}.items():
+        (tmp_path / "notes" / f"{name}.txt").write_text(text)
+    data = str(shoal_up.data)
+    options = ("--embedding-provider", "mock", "--provider", "faiss", "--data", data)
+    assert shoal("ingest", str(tmp_path / "notes"), "--project", "compared", *options).returncode == 0
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(
+        '{"query": "who keeps the lighthouse", "expected": ["lighthouse keeper"]}\n'
+        '{"query": "what is bread made of", "expected": ["flour, water"]}\n'
+    )
+    done = shoal("evaluate", str(questions), "--project", "compared", "--data", data)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("bm25", "vector", "recall@5", "ndcg@10", "mrr@10", "2 questions"):
+        assert word in done.stdout
+    refused = shoal("evaluate", str(questions), "--project", "nobody's", "--data", data)
+    assert refused.returncode == 1
+    assert "there is no project" in refused.stderr
 
 
 def test_a_file_of_vectors_becomes_a_collection(shoal_up: Stack, tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""`shoal evaluate`: questions with expected passages to a table that says which strategy finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shoald.cli.evaluation_input import BadInput, needs_vectors, read_questions, read_strategy, usual_strategies
+from shoald.cli.job_waiting import finished_job
+from shoald.cli.progress import progress
+from shoald.cli.rest_client import RestClient, RestError
+from shoald.cli.running import running_url
+
+_WIDTH = 120
+
+
+def evaluate(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help='Questions, one a line: {"query": "…", "expected": ["a text that the passage contains"]}.',
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    project: Annotated[str, typer.Option(help="Name or id of the project.")],
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="A type such as bm25, JSON, or NAME=JSON; again for each. Unset: bm25, vector, and both."),
+    ] = None,
+    build: Annotated[str | None, typer.Option(help="Index build for vectors; unset: the newest active one.")] = None,
+    k: Annotated[str, typer.Option(help="Depths, by comma.")] = "1,5,10",
+    data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
+    url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+) -> None:
+    """Measure recall, nDCG and MRR of search strategies over your own questions, with 95 % intervals.
+
+    An expected passage is a text that it contains, or {"item_id": "…"}; {"text": "…", "grade": 2} counts twice.
+    """
+    try:
+        questions, depths = read_questions(file), _depths(k)
+        wanted = [read_strategy(one) for one in strategy or []]
+        with RestClient(url or running_url(data), namespace=namespace) as client:
+            project_id = _project(client, project)
+            build_id = build or _newest_build(client, project_id)
+            strategies = _aimed(wanted or usual_strategies(has_build=build_id is not None), build_id)
+            evaluation = _evaluated(client, project_id, {"questions": questions, "strategies": strategies, "k": depths})
+    except (BadInput, RestError, OSError) as error:
+        typer.echo(f"Nothing was evaluated: {error}", err=True)
+        raise typer.Exit(1) from error
+    _show(evaluation)
+
+
+def _depths(given: str) -> list[int]:
+    try:
+        return [int(one) for one in given.split(",")]
+    except ValueError as error:
+        raise BadInput(f"--k {given}: depths are whole numbers with commas between them") from error
+
+
+def _project(client: RestClient, wanted: str) -> str:
+    projects = client.get("/api/v1/projects")
+    for project in projects:
+        if wanted in {project["name"], project["project_id"]}:
+            return str(project["project_id"])
+    known = ", ".join(sorted(project["name"] for project in projects)) or "none"
+    raise BadInput(f"there is no project {wanted!r}; there are: {known}")
+
+
+def _newest_build(client: RestClient, project_id: str) -> str | None:
+    builds = [
+        build
+        for index in client.get(f"/api/v1/projects/{project_id}/indexes")
+        for build in client.get(f"/api/v1/indexes/{index['index_id']}/builds")
+        if build["is_active"]
+    ]
+    newest = max(builds, key=lambda build: build["created_at"], default=None)
+    return None if newest is None else str(newest["build_id"])
+
+
+def _aimed(strategies: Sequence[dict[str, Any]], build_id: str | None) -> list[dict[str, Any]]:
+    """Give each strategy that needs vectors its target."""
+    aimed = []
+    for one in strategies:
+        is_for_build = needs_vectors(one["strategy"])
+        if is_for_build and build_id is None:
+            raise BadInput("a strategy needs vectors, but the project has no index build; see `shoal ingest`")
+        aimed.append({**one, "target": "index_build", "target_id": build_id} if is_for_build else one)
+    return aimed
+
+
+def _evaluated(client: RestClient, project_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    title = f"Asking {len(body['questions'])} questions of {len(body['strategies'])} strategies"
+    with progress(title) as report:
+        started = client.post(f"/api/v1/projects/{project_id}/evaluate", {**body, "execution_mode": "async"})
+        job = finished_job(client, started["job_id"], report)
+    if job["status"] != "succeeded":
+        raise RestError(str(job["error_message"]))
+    evaluation: dict[str, Any] = client.get(f"/api/v1/evaluations/{started['evaluation']['evaluation_id']}")
+    return evaluation
+
+
+def _show(evaluation: Mapping[str, Any]) -> None:
+    """Print a row for each strategy and a column for each metric."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{evaluation['question_count']} questions", title_justify="left")
+    table.add_column("strategy")
+    for metric in evaluation["strategies"][0]["metrics"]:
+        table.add_column(f"{metric['metric']}@{metric['k']}", justify="right")
+    for strategy in evaluation["strategies"]:
+        table.add_row(strategy["name"], *map(_cell, strategy["metrics"]))
+    Console(width=None if Console().is_terminal else _WIDTH).print(table)
+    first = evaluation["strategies"][0]["name"]
+    print(f"Below each mean its {evaluation['confidence']:.0%} interval; + and - are better and worse than {first}.")
+    print(f"Question by question: /api/v1/evaluations/{evaluation['evaluation_id']}/questions")
+
+
+def _cell(metric: Mapping[str, Any]) -> str:
+    r"""Return a mean with its interval below, marked where the strategy differs from the first.
+
+    >>> _cell({"mean": 0.5, "low": 0.25, "high": 0.75, "difference_low": 0.1, "difference_high": 0.2})
+    '+ 0.500\n0.25-0.75'
+    """
+    low, high = metric["difference_low"], metric["difference_high"]
+    mark = ""
+    if low is not None and (low > 0 or high < 0):
+        mark = "+ " if low > 0 else "- "
+    return f"{mark}{metric['mean']:.3f}\n{metric['low']:.2f}-{metric['high']:.2f}"
