@@ -32,7 +32,7 @@ class ChunkFromSegmentRequest(_message.Message):
     segment_set_id: _builtins.str
     """Id of the segment set; required."""
     strategy: _builtins.str
-    """`recursive` (characters) or `token`, case ignored; unset means `recursive`. Another word fails with `unsupported_chunk_strategy`."""
+    """`recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`. Another word fails with `unsupported_chunk_strategy`."""
     @_builtins.property
     def chunker_params(self) -> _struct_pb2.Struct:
         """Options of the strategy, unset means `{}`: `chunk_size` (4000), `chunk_overlap` (200), `separators` (recursive), `model_name`
@@ -73,10 +73,10 @@ class CreateChunkSetRequest(_message.Message):
     segment_set_id: _builtins.str
     """Id of the segment set; required."""
     strategy: _builtins.str
-    """`recursive` (characters) or `token`, case ignored; unset means `recursive`."""
+    """`recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`."""
     @_builtins.property
     def chunker_params(self) -> _struct_pb2.Struct:
-        """Options of the strategy; unset means `{}`."""
+        """Options of the strategy, as `ChunkFromSegmentRequest` has them; unset means `{}`."""
 
     def __init__(
         self,

@@ -70,7 +70,10 @@ Global___Project: _TypeAlias = Project  # noqa: Y015
 
 @_typing.final
 class ProjectSettings(_message.Message):
-    """Labels and free settings that a project carries. Shoal stores and returns them; no call reads a preset by itself."""
+    """Presets and free settings that a project carries. A preset is an entry of `extra.presets`, an object whose members are called as the fields
+    of a call; it fills those that the call leaves out, whatever the value of those that it gives. A name that `extra.presets` does not have,
+    and a member that no call has, fail with `validation_error` when the project is saved.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -78,12 +81,16 @@ class ProjectSettings(_message.Message):
     DEFAULT_CHUNKING_PRESET_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     default_retrieval_preset: _builtins.str
-    """Label of the preset that the project's clients use to retrieve; unset when there is none."""
+    """Name of the preset of retrievals, with the members `strategy`, `target`, `limit` and `filter`; fields of its strategy fill a strategy of the
+    same type. Unset when there is none.
+    """
     default_chunking_preset: _builtins.str
-    """Label of the preset that the project's clients use to chunk; unset when there is none."""
+    """Name of the preset of chunk calls and pipelines, with the members `strategy` and `chunker_params`, whose options fill a call of the same
+    strategy. Unset when there is none.
+    """
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
-        """Free JSON object, returned as it was sent; unset means `{}`. Like every free object it may be nested 24 levels deep, and integers beyond
+        """Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
         2^53 are rounded to the nearest double.
         """
 

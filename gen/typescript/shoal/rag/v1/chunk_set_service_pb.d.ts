@@ -29,7 +29,7 @@ export declare type ChunkFromSegmentRequest = Message<"shoal.rag.v1.ChunkFromSeg
   segmentSetId?: string | undefined;
 
   /**
-   * `recursive` (characters) or `token`, case ignored; unset means `recursive`. Another word fails with `unsupported_chunk_strategy`.
+   * `recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`. Another word fails with `unsupported_chunk_strategy`.
    *
    * @generated from field: optional string strategy = 2;
    */
@@ -64,14 +64,14 @@ export declare type CreateChunkSetRequest = Message<"shoal.rag.v1.CreateChunkSet
   segmentSetId?: string | undefined;
 
   /**
-   * `recursive` (characters) or `token`, case ignored; unset means `recursive`.
+   * `recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`.
    *
    * @generated from field: optional string strategy = 2;
    */
   strategy?: string | undefined;
 
   /**
-   * Options of the strategy; unset means `{}`.
+   * Options of the strategy, as `ChunkFromSegmentRequest` has them; unset means `{}`.
    *
    * @generated from field: google.protobuf.Struct chunker_params = 3;
    */

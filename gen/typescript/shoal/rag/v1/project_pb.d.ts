@@ -69,27 +69,31 @@ export declare type Project = Message<"shoal.rag.v1.Project"> & {
 export declare const ProjectSchema: GenMessage<Project>;
 
 /**
- * Labels and free settings that a project carries. Shoal stores and returns them; no call reads a preset by itself.
+ * Presets and free settings that a project carries. A preset is an entry of `extra.presets`, an object whose members are called as the fields
+ * of a call; it fills those that the call leaves out, whatever the value of those that it gives. A name that `extra.presets` does not have,
+ * and a member that no call has, fail with `validation_error` when the project is saved.
  *
  * @generated from message shoal.rag.v1.ProjectSettings
  */
 export declare type ProjectSettings = Message<"shoal.rag.v1.ProjectSettings"> & {
   /**
-   * Label of the preset that the project's clients use to retrieve; unset when there is none.
+   * Name of the preset of retrievals, with the members `strategy`, `target`, `limit` and `filter`; fields of its strategy fill a strategy of the
+   * same type. Unset when there is none.
    *
    * @generated from field: optional string default_retrieval_preset = 1;
    */
   defaultRetrievalPreset?: string | undefined;
 
   /**
-   * Label of the preset that the project's clients use to chunk; unset when there is none.
+   * Name of the preset of chunk calls and pipelines, with the members `strategy` and `chunker_params`, whose options fill a call of the same
+   * strategy. Unset when there is none.
    *
    * @generated from field: optional string default_chunking_preset = 2;
    */
   defaultChunkingPreset?: string | undefined;
 
   /**
-   * Free JSON object, returned as it was sent; unset means `{}`. Like every free object it may be nested 24 levels deep, and integers beyond
+   * Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
    * 2^53 are rounded to the nearest double.
    *
    * @generated from field: google.protobuf.Struct extra = 3;

@@ -340,7 +340,7 @@ class ChunkFromSegmentRequest(betterproto2.Message):
 
     strategy: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    `recursive` (characters) or `token`, case ignored; unset means `recursive`. Another word fails with `unsupported_chunk_strategy`.
+    `recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`. Another word fails with `unsupported_chunk_strategy`.
     """
 
     chunker_params: "___google__protobuf__.Struct | None" = betterproto2.field(
@@ -665,14 +665,14 @@ class CreateChunkSetRequest(betterproto2.Message):
 
     strategy: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    `recursive` (characters) or `token`, case ignored; unset means `recursive`.
+    `recursive` (characters) or `token`, case ignored; unset means the preset's of the project, else `recursive`.
     """
 
     chunker_params: "___google__protobuf__.Struct | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Options of the strategy; unset means `{}`.
+    Options of the strategy, as `ChunkFromSegmentRequest` has them; unset means `{}`.
     """
 
 
@@ -2947,22 +2947,26 @@ default_message_pool.register_message("shoal.rag.v1", "Project", Project)
 @dataclass(eq=False, repr=False)
 class ProjectSettings(betterproto2.Message):
     """
-    Labels and free settings that a project carries. Shoal stores and returns them; no call reads a preset by itself.
+    Presets and free settings that a project carries. A preset is an entry of `extra.presets`, an object whose members are called as the fields
+    of a call; it fills those that the call leaves out, whatever the value of those that it gives. A name that `extra.presets` does not have,
+    and a member that no call has, fail with `validation_error` when the project is saved.
     """
 
     default_retrieval_preset: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    Label of the preset that the project's clients use to retrieve; unset when there is none.
+    Name of the preset of retrievals, with the members `strategy`, `target`, `limit` and `filter`; fields of its strategy fill a strategy of the
+    same type. Unset when there is none.
     """
 
     default_chunking_preset: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    Label of the preset that the project's clients use to chunk; unset when there is none.
+    Name of the preset of chunk calls and pipelines, with the members `strategy` and `chunker_params`, whose options fill a call of the same
+    strategy. Unset when there is none.
     """
 
     extra: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Free JSON object, returned as it was sent; unset means `{}`. Like every free object it may be nested 24 levels deep, and integers beyond
+    Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
     2^53 are rounded to the nearest double.
     """
 
