@@ -187,7 +187,8 @@ def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: st
     chunk_set = uow.chunk_sets.get(build.chunk_set_version_id, namespace_id=caller.namespace_id)
     if chunk_set is None:
         raise ChunkSetNotFound(detail={"chunk_set_version_id": build.chunk_set_version_id})
-    return SearchTarget(target_id=build_id, items=chunk_set, build=build, index=index)
+    indexed = _segment_set_of(uow, caller, chunk_set) if "segment_set_version_id" in build.manifest else chunk_set
+    return SearchTarget(target_id=build_id, items=indexed, build=build, index=index)
 
 
 def _nothing_active(failure: NotFound, project_id: str) -> NotFound:

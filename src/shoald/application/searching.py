@@ -17,6 +17,7 @@ from shoald.application.search_targets import SearchTarget
 from shoald.application.vector_searching import VectorSearches, Where
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
+from shoald.domain.records.segment_set import SegmentSet
 from shoald.domain.retrieval.fusion import fused
 from shoald.domain.retrieval.hits import Hits, Positions
 from shoald.domain.retrieval.strategies import (
@@ -161,7 +162,7 @@ class Searches:
         chunks = self._vectors.hits(
             target, strategy.vector_search, search.query, allowed=allowed, where=(*where, "vector_search")
         )
-        if not strategy.returns_segments:
+        if not strategy.returns_segments or isinstance(target.items, SegmentSet):  # its index may hold segments
             return chunks
         with self._open_unit_of_work() as uow:
             sources = uow.chunk_sets.source_positions(target.items_id, chunks.positions.tolist())

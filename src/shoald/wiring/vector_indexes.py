@@ -6,6 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+from shoald.application.vector_positions import WithPositions
 from shoald.domain.failures import MissingDependency, ProviderUnsupported
 from shoald.domain.vocabulary import IndexProvider
 from shoald.settings import Settings
@@ -30,10 +31,10 @@ class ConfiguredVectorIndexes:
         self._made: dict[str, VectorIndex] = {}
 
     def get(self, provider: str) -> VectorIndex:
-        """Return the adapter of a provider."""
+        """Return the index of a provider."""
         with self._lock:
             if provider not in self._made:
-                self._made[provider] = self._make(provider)
+                self._made[provider] = WithPositions(self._make(provider), self._objects)
             return self._made[provider]
 
     def _make(self, provider: str) -> VectorIndex:

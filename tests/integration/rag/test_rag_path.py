@@ -178,9 +178,9 @@ def test_nothing_is_seen_from_another_namespace(path: RagPath) -> None:
 
 
 def test_unchanged_texts_are_not_embedded_again(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = path.index()
+    index = path.index(config={"embedding_provider": "local"})
     path.build(index, path.chunk(path.texts("one", "two")))
-    embedder = path.adapters.embedders.get("mock", None)
+    embedder = path.adapters.embedders.get("local", None)
     asked: list[str] = []
     embed = type(embedder).embed_passages
 

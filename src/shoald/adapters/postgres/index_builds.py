@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.tables.rag import index_builds, projects
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.index import IndexBuild
 from shoald.domain.vocabulary import RunStatus
 
@@ -53,6 +55,21 @@ class PostgresIndexBuilds:
             .where(index_builds.c.build_id == build_id, index_builds.c.status != RunStatus.SUCCEEDED)
             .values(status=status, updated_at=at)
         )
+
+    def fail(self, build_id: str, failure: JsonObject, *, at: datetime) -> None:
+        """Update a row whose build has not succeeded."""
+        refs = index_builds.c.input_refs.op("||", return_type=JSONB)(literal({"failure": dict(failure)}, JSONB))
+        self._connection.execute(
+            update(index_builds)
+            .where(index_builds.c.build_id == build_id, index_builds.c.status != RunStatus.SUCCEEDED)
+            .values(status=RunStatus.FAILED, input_refs=refs, updated_at=at)
+        )
+
+    def states(self, build_ids: Sequence[str]) -> dict[str, tuple[str, JsonObject]]:
+        """Read rows by their ids."""
+        columns = (index_builds.c.build_id, index_builds.c.status, index_builds.c.manifest)
+        statement = select(*columns).where(index_builds.c.build_id.in_(build_ids))
+        return {row.build_id: (row.status, row.manifest) for row in self._connection.execute(statement)}
 
     def publish(self, build: IndexBuild) -> None:
         """Move the active mark to a build and store its end."""

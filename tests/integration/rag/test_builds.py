@@ -1,0 +1,211 @@
+"""Builds of every provider and type: what they store, what they say, and how one takes the place of another."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shoald.application.chunking import Cutting
+from shoald.application.whole_lists import ListRange
+from shoald.domain.failures import EmptyChunkSet, InvalidIndexConfig, JobCanceled
+from shoald.domain.records.index import Index, IndexBuild
+from support.rag_path import Here, RagPath
+
+pytestmark = pytest.mark.integration
+_NOTES = ("apples grow on trees. apples are sweet", "dogs bark at night. dogs run", "stars shine far away")
+
+
+def _index_of(path: RagPath, index: Index) -> Index:
+    return path.use_cases.indexes.get(path.caller, index.index_id)
+
+
+def _manifest(path: RagPath, build: IndexBuild) -> dict[str, Any]:
+    assert build.artifact_uri is not None
+    manifest: dict[str, Any] = json.loads(path.adapters.objects.get(path.adapters.objects.key_of(build.artifact_uri)))
+    return manifest
+
+
+@pytest.mark.parametrize("provider", ["faiss", "pgvector"])
+def test_the_manifest_says_what_was_built_and_the_config_where_it_lies(path: RagPath, provider: str) -> None:
+    index = path.index(provider=provider, index_type="mine", config={"mine": 1, "faiss_local_dir": "/etc", "table": 5})
+    chunk_set = path.chunk(path.texts(*_NOTES), chunk_size=20, chunk_overlap=0)
+    build = path.build(index, chunk_set)
+    manifest = _manifest(path, build)
+    assert manifest == build.manifest
+    said = {
+        "provider": provider,
+        "vectors": chunk_set.total_items,
+        "dimension": 256,
+        "metric": "cosine",
+        "kind": "flat",
+        "index_id": index.index_id,
+        "build_id": build.build_id,
+        "chunk_set_version_id": chunk_set.chunk_set_version_id,
+        "indexed": "chunks",
+        "index_type": "mine",
+        "notes": ["index_type 'mine' has no effect; known are chunk_vectors, segment_vectors."],
+        "embedder": "mock@1",
+        "embedding_provider": "mock",
+        "embedding_model_name": None,
+    }
+    assert said.items() <= manifest.items()
+    where = "faiss_local_dir" if provider == "faiss" else "table"
+    config = _index_of(path, index).config
+    assert config[where] == manifest[where]
+    assert config["mine"] == 1
+    assert build.build_id in str(manifest[where])
+    assert str(path.adapters.settings.data_dir) not in json.dumps(config)
+
+
+@pytest.mark.parametrize("provider", ["faiss", "pgvector"])
+def test_segments_are_indexed_where_the_type_says_so(path: RagPath, provider: str) -> None:
+    segment_set = path.texts(*_NOTES)
+    chunk_set = path.chunk(segment_set, chunk_size=20, chunk_overlap=0)
+    assert chunk_set.total_items > segment_set.total_items
+    build = path.build(path.index(provider=provider, index_type="segment_vectors"), chunk_set)
+    assert (build.manifest["indexed"], build.manifest["vectors"]) == ("segments", 3)
+    assert build.manifest["segment_set_version_id"] == segment_set.segment_set_version_id
+    assert "notes" not in build.manifest
+    page = path.by_vectors("dogs bark at night. dogs run", build, k=2)
+    assert page.items[0].page_content == _NOTES[1]
+    assert page.items[0].metadata["segment_set_version_id"] == segment_set.segment_set_version_id
+    assert "chunk_set_version_id" not in page.items[0].metadata
+    collection = path.adapters.open_unit_of_work
+    with collection() as uow:
+        kept = uow.collections.of_index(build.index_id)
+        assert kept is not None
+        assert kept.document_count == 3
+
+
+def test_segments_without_chunks_are_left_out_and_the_others_keep_their_positions(path: RagPath) -> None:
+    segment_set = path.texts("apples grow", "  ", "dogs bark", "  ", "stars shine")
+    with path.adapters.open_unit_of_work() as uow:
+        wanted = [
+            item.position
+            for item in uow.segment_sets.items(segment_set.segment_set_version_id, start=0, limit=9)
+            if item.content.strip()
+        ]
+    build = path.build(path.index(index_type="segment_vectors"), path.chunk(segment_set))
+    assert build.manifest["vectors"] == 3
+    index = path.adapters.vector_indexes.get("faiss")
+    query = path.adapters.embedders.get("mock", None).embed_query("stars shine")
+    hits, vectors = index.search(build.manifest, query, k=9, with_vectors=True)
+    assert (hits[0].position, sorted(hit.position for hit in hits)) == (wanted[-1], wanted)
+    assert vectors is not None
+    assert vectors[0] @ query == pytest.approx(1)
+    some = np.array([0, 1, wanted[1]])
+    assert [hit.position for hit in index.search(build.manifest, query, k=9, allowed=some)[0]][-2:]
+    assert {hit.position for hit in index.search(build.manifest, query, k=9, allowed=some)[0]} <= {0, wanted[1]}
+    assert path.by_vectors("dogs bark", build, k=1).items[0].page_content == "dogs bark"
+
+
+def test_a_failed_build_says_why(path: RagPath) -> None:
+    index = path.index()
+    empty = path.use_cases.chunking.create(
+        path.caller, path.texts("  ").segment_set_version_id, Cutting(strategy="recursive", params={}), Here()
+    )
+    with pytest.raises(EmptyChunkSet):
+        path.build(index, empty)
+    (build,) = path.use_cases.index_building.list(path.caller, index.index_id, ListRange()).rows
+    assert build.status == "failed"
+    assert build.input_refs["failure"] == {"code": "empty_chunk_set", "message": "The chunk set has no items."}
+    assert build.input_refs["chunk_set_version_id"] == empty.chunk_set_version_id
+
+
+def test_a_canceled_build_says_so(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    index, chunk_set, jobs = path.index(), path.chunk(path.texts(*_NOTES)), path.use_cases.jobs
+
+    def cancel(*_: object, **__: object) -> None:
+        jobs.cancel(path.caller, jobs.list(path.caller)[0][0].job_id)
+        raise JobCanceled
+
+    monkeypatch.setattr(type(path.adapters.embed_texts), "embed", cancel)
+    with pytest.raises(JobCanceled):
+        path.build(index, chunk_set)
+    (build,) = path.use_cases.index_building.list(path.caller, index.index_id, ListRange()).rows
+    assert (build.status, build.input_refs["failure"]["code"]) == ("failed", "canceled")
+
+
+@pytest.mark.parametrize(
+    ("provider", "config", "field"),
+    [
+        ("faiss", {"kind": "trees"}, "kind"),
+        ("faiss", {"ivf_lists": 5_000}, "ivf_lists"),
+        ("pgvector", {"hnsw_ef_search": 5_000}, "hnsw_ef_search"),
+        ("faiss", {"embedding_provider": "word2vec"}, "embedding_provider"),
+        ("faiss", {"embedding_provider": "local", "embedding_model_name": "other"}, "embedding_model_name"),
+    ],
+)
+def test_a_wrong_config_names_its_field(path: RagPath, provider: str, config: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidIndexConfig) as caught:
+        path.build(path.index(provider=provider, config=config), path.chunk(path.texts(*_NOTES)))
+    assert caught.value.detail["field"] == field
+
+
+@contextmanager
+def _asking(path: RagPath, index: Index) -> Iterator[list[str]]:
+    """Ask the index's active build all the time; what goes wrong, and answers that mix builds, are noted."""
+    wrong: list[str] = []
+    ends = threading.Event()
+    answered = threading.Event()
+
+    def ask() -> None:
+        while not ends.is_set():
+            try:
+                rows = path.use_cases.index_building.list(path.caller, index.index_id, ListRange()).rows
+                (build,) = [row for row in rows if row.is_active]
+                answers = {item.page_content.split()[0] for item in path.by_vectors("dogs", build, k=3).items}
+                if answers != {build.params["round"]}:
+                    wrong.append(f"{build.params} answered {answers}")
+            except Exception as error:  # noqa: BLE001 - any is one too many
+                wrong.append(repr(error))
+            answered.set()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert answered.wait(20)
+    try:
+        yield wrong
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_builds_take_each_others_place_while_they_are_searched(path: RagPath) -> None:
+    """R33: no query fails, and none is answered from two builds."""
+    index = path.index()
+    builds = [_round(path, index, 0)]
+    with _asking(path, index) as wrong:
+        builds += [_round(path, index, number) for number in range(1, 5)]
+    assert wrong == []
+    for number, build in enumerate(builds):  # each is searchable for ever
+        assert {item.page_content.split()[0] for item in path.by_vectors("dogs", build).items} == {f"round{number}"}
+
+
+def _round(path: RagPath, index: Index, number: int) -> IndexBuild:
+    from shoald.application.index_building import NewBuild
+
+    name = f"round{number}"
+    chunk_set = path.chunk(path.texts(*[f"{name} {note}" for note in _NOTES]))
+    new = NewBuild(chunk_set_version_id=chunk_set.chunk_set_version_id, params={"round": name})
+    return path.use_cases.index_building.create(path.caller, index.index_id, new, Here()).build
+
+
+def test_a_build_of_another_projects_set_is_refused_before_anything_is_stored(path: RagPath) -> None:
+    from shoald.domain.failures import ChunkSetNotFound
+
+    other = path.use_cases.projects.create(path.caller, name="Other", description=None, settings=None)
+    elsewhere = replace(path, project=other)
+    index = path.index()
+    with pytest.raises(ChunkSetNotFound):
+        path.build(index, elsewhere.chunk(elsewhere.texts(*_NOTES)))
+    assert path.use_cases.index_building.list(path.caller, index.index_id, ListRange()).rows == []
