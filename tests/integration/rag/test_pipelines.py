@@ -201,3 +201,17 @@ def test_an_attempt_that_was_overtaken_stores_no_step(path: RagPath) -> None:
     accepted = run(path, is_async=True)
     path.use_cases.jobs.runner.run(str(accepted.job_id), dispatch=True)
     assert counts(path) == [1, 0, 0]
+
+
+def test_the_projects_preset_fills_what_is_left_out(path: RagPath) -> None:
+    settings = {
+        "default_chunking_preset": "short",
+        "default_retrieval_preset": None,
+        "extra": {"presets": {"short": {"strategy": "token", "chunker_params": {"chunk_size": 2, "chunk_overlap": 0}}}},
+    }
+    project = path.use_cases.projects.create(path.caller, name="Preset", description=None, settings=settings)
+    made = run(path, project_id=project.project_id).made
+    with path.adapters.open_unit_of_work() as uow:
+        chunk_set = uow.chunk_sets.get(made["chunk_set_version_id"], namespace_id=path.caller.namespace_id)
+    assert chunk_set is not None
+    assert chunk_set.params == {"strategy": "token", "chunker_params": {"chunk_size": 2, "chunk_overlap": 0}}
