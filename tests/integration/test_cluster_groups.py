@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from shoald.application import cluster_stages
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import, Upsert
 from shoald.application.document_vectors import IncomingDocument
+from shoald.domain.failures import ArtifactNotFound
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.domain.vocabulary import JobState
@@ -210,3 +213,121 @@ def test_the_map_may_be_drawn_by_principal_components(world: ClusterWorld) -> No
     run = ran(world, cluster)
     assert (run.effective["map"]["method"], run.effective["map"]["dimensions"]) == ("pca", 3)
     assert all(one["z"] is not None for one in columns_of(world, cluster).values())
+
+
+def test_new_documents_are_assigned_to_the_groups_that_there_are(world: ClusterWorld) -> None:
+    world.store(groups_of(40, 30))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    first = ran(world, cluster)
+    before = columns_of(world, cluster)
+    odd = np.zeros((1, 16), dtype=np.float32)
+    odd[0, 9] = 1
+    world.store(np.concatenate([groups_of(2, 3, seed=4), odd]), ids=[f"e{at}" for at in range(6)])
+    run = ran(world, cluster, {"mode": "assign", "assignment_threshold": 0.5})
+    after = columns_of(world, cluster)
+    assert [after[f"e{at}"]["cluster_id"] for at in range(6)] == ["cl_0"] * 2 + ["cl_1"] * 3 + ["-1"]
+    assert all(after[one]["cluster_id"] == before[one]["cluster_id"] for one in before)
+    assert all((after[one]["x"], after[one]["y"]) == (before[one]["x"], before[one]["y"]) for one in before)
+    assert (run.mode, run.num_points) == ("assign", 76)
+    assert [row["num_members"] for row in run.centroids] == [42, 33, 1]
+    assert [row["label"] for row in run.centroids][:2] == [row["label"] for row in first.centroids]
+    note = run.effective["notes"]["assignment"]
+    assert note == {"base_run_id": first.run_id, "threshold": 0.5, "new_documents": 6, "left_in_no_group": 1}
+    vectors = [world.use_cases.artifacts.centroid_vectors(one) for one in (first, run)]
+    assert all(np.array_equal(vectors[0][group], vectors[1][group]) for group in ("cl_0", "cl_1"))
+
+
+def test_a_high_threshold_leaves_documents_in_no_group(world: ClusterWorld) -> None:
+    world.store(groups_of(20, 20))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    ran(world, cluster)
+    world.store(groups_of(5, 5, seed=3), ids=[f"e{at}" for at in range(10)])
+    ran(world, cluster, {"mode": "assign", "assignment_threshold": 1.0})
+    assert {columns_of(world, cluster)[f"e{at}"]["cluster_id"] for at in range(10)} == {"-1"}
+
+
+def test_there_must_be_groups_to_assign_to(world: ClusterWorld) -> None:
+    world.store(groups_of(20, 20))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    with pytest.raises(ArtifactNotFound):
+        world.start(cluster, {"mode": "assign"})
+
+
+def repeated(world: ClusterWorld, cluster: str, run_id: str) -> ClusterRun:
+    job = world.run(world.use_cases.executions.repeat(world.caller, cluster, run_id))
+    assert job.state is JobState.COMPLETED, job.error_message
+    assert job.result["replay"]["of"] == run_id
+    return world.use_cases.artifacts.run(world.caller, cluster, job.payload["run_id"])
+
+
+def test_a_run_is_repeated_though_documents_changed_since(world: ClusterWorld) -> None:
+    vectors = groups_of(40, 30, 20)
+    vectors += np.random.default_rng(1).normal(scale=0.6, size=vectors.shape).astype(np.float32)
+    world.store(vectors)
+    steps = [{"method": "umap", "n_components": 3, "n_neighbors": 8}]
+    cluster = world.define(clustering_method="hdbscan", preprocessing_steps=steps, stability="none", sample_size=60)
+    first = ran(world, cluster)
+    members = columns_of(world, cluster)
+    world.store(groups_of(30, 30, seed=5))
+    changed = ran(world, cluster)
+    again = repeated(world, cluster, first.run_id)
+    assert again.effective["replay"]["same_labels"] is True
+    assert again.effective["replay"]["adjusted_rand_index"] == 1.0
+    assert again.effective["input"]["content_sha256"] == first.effective["input"]["content_sha256"]
+    assert again.effective["input"]["content_sha256"] != changed.effective["input"]["content_sha256"]
+    here = columns_of(world, cluster)
+    assert {one: row["cluster_id"] for one, row in here.items()} == {
+        one: row["cluster_id"] for one, row in members.items()
+    }
+
+
+def test_a_run_with_a_drawn_seed_is_repeated_with_it(world: ClusterWorld) -> None:
+    world.store(np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 5, "random_state": None, "n_init": 1})
+    first = ran(world, cluster)
+    again = repeated(world, cluster, first.run_id)
+    assert again.effective["algorithm_params"]["random_state"] == first.effective["algorithm_params"]["random_state"]
+    assert again.effective["replay"]["same_labels"] is True
+
+
+def test_a_difference_is_told(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store(groups_of(20, 20))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    first = ran(world, cluster)
+    real = cluster_stages.cluster
+
+    def other(*arguments: Any, **named: Any) -> Any:
+        found = real(*arguments, **named)
+        labels = found.labels.copy()
+        labels[0] = 1 - labels[0]
+        return replace(found, labels=labels)
+
+    monkeypatch.setattr(cluster_stages, "cluster", other)
+    told = repeated(world, cluster, first.run_id).effective["replay"]
+    assert (told["same_labels"], told["differing"], len(told["examples"])) == (False, 1, 1)
+    assert 0.5 < told["adjusted_rand_index"] < 1
+
+
+def test_vectors_that_are_kept_no_longer_cannot_be_read_again(world: ClusterWorld, data_dir: Path) -> None:
+    world.store(groups_of(20, 20))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    first = ran(world, cluster)
+    for file in (data_dir / "snapshots").glob("*.npy"):
+        file.unlink()
+    assert repeated(world, cluster, first.run_id).effective["replay"]["same_labels"] is True
+    world.store(groups_of(5, 5, seed=5))
+    for file in (data_dir / "snapshots").glob("*.npy"):
+        file.unlink()
+    job = world.run(world.use_cases.executions.repeat(world.caller, cluster, first.run_id))
+    assert (job.state, job.error_code) == (JobState.FAILED, "artifact_not_found")
+
+
+def test_lineages_are_told_run_by_run(world: ClusterWorld) -> None:
+    world.store(groups_of(30, 30))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    runs = [ran(world, cluster).run_id for _ in range(3)]
+    executions = world.use_cases.executions
+    assert [run.run_id for run in executions.lineages(world.caller, cluster)] == runs
+    told = list(executions.lineages(world.caller, cluster, after_run=runs[0]))
+    assert [run.run_id for run in told] == runs[1:]
+    assert [event["fate"] for event in told[0].lineage] == ["kept", "kept"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,20 @@ class _Part:
     source_documents: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pins:
+    """What another run read: the content of each vector of each collection, and the ids of its documents."""
+
+    content: Mapping[str, Mapping[str, str]]
+    ids: Mapping[str, npt.NDArray[np.bytes_]]
+
+    @classmethod
+    def of(cls, record: JsonObject, ids: npt.NDArray[np.bytes_], collection_ids: npt.NDArray[Any]) -> Pins:
+        """Read them from the run's record and its members."""
+        content = {one["collection_id"]: one["snapshots"] for one in record["collections"]}
+        return cls(content=content, ids={name: np.sort(ids[collection_ids == name]) for name in content})
+
+
 class ClusterInputs:
     """Reads what runs cluster."""
 
@@ -84,15 +99,23 @@ class ClusterInputs:
         self._open_unit_of_work = open_unit_of_work
         self._snapshots = snapshots
 
-    def read(self, collections: Sequence[Collection], spec: ClusterSpec, step: Callable[[float], None]) -> ClusterInput:
-        """Return the documents that meet the conditions and have every feature, in the order of their ids.
+    def read(
+        self,
+        collections: Sequence[Collection],
+        spec: ClusterSpec,
+        step: Callable[[float], None],
+        *,
+        pins: Pins | None = None,
+    ) -> ClusterInput:
+        """Return the documents that meet the conditions and have every feature, in the order of what they hold.
 
-        Raises `NotEnoughPoints` when there are none, and `InvalidFields` for a feature that there is not.
+        `pins` ask for what another run read instead. Raises `NotEnoughPoints` when there are none, `InvalidFields` for
+        a feature that there is not, and `ArtifactNotFound` when what is pinned is kept no longer.
         """
         features = resolve_features(spec.features, collections)
         filled = [one for one in collections if one.vector_configs]
         parts = [
-            self._part(collection, features, spec, part_of(step, at, len(filled)))
+            self._part(collection, features, spec, part_of(step, at, len(filled)), pins)
             for at, collection in enumerate(filled)
         ]
         found = sum(len(part.ids) for part in parts)
@@ -107,6 +130,7 @@ class ClusterInputs:
         features: Sequence[ResolvedFeature],
         spec: ClusterSpec,
         step: Callable[[float], None],
+        pins: Pins | None,
     ) -> _Part:
         snapshots = []
         for at, feature in enumerate(features):
@@ -119,13 +143,17 @@ class ClusterInputs:
                 dimension=config.dimension,
                 revision=collection.revision,
                 step=part_of(step, at, len(features)),
+                content=None if pins is None else pins.content[collection.collection_id][feature.name],
             )
             snapshots.append(opened)
         ids = snapshots[0].ids
         for other in snapshots[1:]:
             ids = np.intersect1d(ids, other.ids, assume_unique=True)
         source_documents = collection.document_count
-        if spec.filters:
+        if pins is not None:
+            source_documents = len(pins.ids[collection.collection_id])
+            ids = np.intersect1d(ids, pins.ids[collection.collection_id], assume_unique=True)
+        elif spec.filters:
             allowed = self._allowed(collection, spec)
             source_documents = len(allowed)
             ids = np.intersect1d(ids, allowed, assume_unique=True)

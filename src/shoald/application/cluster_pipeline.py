@@ -7,7 +7,7 @@ run that was killed goes on there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,14 +26,17 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.application.replay_runs import REPLAY_OF
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
 from shoald.application.run_records import about, completed
 from shoald.application.staged_stages import StagedGraphs
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
+from shoald.domain.clustering.spaces import Neighbours
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, ExecutionNotFound
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.job import Job
+from shoald.domain.vocabulary import ExecutionMode
 
 _WARM_SEED = 42
 _WARM_POINTS = 64
@@ -53,10 +56,16 @@ class Ways:
 
     vectors: Way
     attributes: Way
+    assign: Way
+    replay: Way
 
     def of(self, work: Work) -> Way:
         """Return the way of one run."""
-        return self.vectors if work.spec.attributes is None else self.attributes
+        if work.spec.attributes is not None:
+            return self.attributes
+        if REPLAY_OF in work.run.overrides:
+            return self.replay
+        return self.assign if work.run.mode == ExecutionMode.ASSIGN else self.vectors
 
 
 class ClusterPipeline:
@@ -90,7 +99,8 @@ class ClusterPipeline:
         with self._open_unit_of_work() as uow:
             cluster, run, collections = _parts_of(uow, context.job)
         backend = self._arrays.get(self._backend)
-        tools = ClusterTools(arrays=backend, estimators=self._estimators(backend), graphs=StagedGraphs(self._staged))
+        graphs: MutableMapping[str, Neighbours] = {} if REPLAY_OF in run.overrides else StagedGraphs(self._staged)
+        tools = ClusterTools(arrays=backend, estimators=self._estimators(backend), graphs=graphs)
         spec = read_spec(cluster.definition, run.overrides)
         work = Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools)
         self._publish(work, self._ways.of(work).result(work, collections))
@@ -122,12 +132,14 @@ class ClusterPipeline:
             if present is None:
                 raise ExecutionNotFound
             uow.cluster_runs.publish(completed(work, result, present, rows, artifacts, self._clock.now()))
-            outcome = {
+            outcome: dict[str, Any] = {
                 "cluster_id": work.cluster.cluster_id,
                 "run_id": work.run.run_id,
                 "num_clusters": result.tree.first_level,
                 "num_points": len(result.given.ids),
             }
+            if "replay" in result.effective:
+                outcome["replay"] = result.effective["replay"]
             work.context.complete(uow, outcome, with_errors=bool(result.names.errors))
             uow.commit()
 

@@ -36,13 +36,17 @@ _A_MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What the stages of a run share. `began` is when this attempt began, by the monotonic clock, in seconds."""
+    """What the stages of a run share. `repeats` is the run that this one does again, if it does one.
+
+    `began` is when this attempt began, by the monotonic clock, in seconds.
+    """
 
     context: JobContext
     cluster: Cluster
     run: ClusterRun
     spec: ClusterSpec
     tools: ClusterTools
+    repeats: ClusterRun | None = None
     began: float = field(default_factory=time.monotonic)
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:

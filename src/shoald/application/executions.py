@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,16 @@ from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import ExecutionNotFound, Unsupported
+from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, Unsupported
 from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterRun, RunListStats
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import ExecutionStatus, JobType
+from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType
 
-FULL = "full"
+FULL = ExecutionMode.FULL.value
+ASSIGN = ExecutionMode.ASSIGN.value
+_MODES = (FULL, ASSIGN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +45,62 @@ class Executions:
     def start(self, caller: Caller, cluster: str, changes: JsonObject, *, idempotency_key: str | None = None) -> Job:
         """Accept a run and return its job; `changes` are what the call sets for this run only.
 
-        Raises `ClusterNotFound`, `InvalidFields`, and `Unsupported` for modes that this version does not do.
+        Raises `ClusterNotFound`, `InvalidFields`, `ArtifactNotFound` when there is nothing to assign to yet, and
+        `Unsupported` for modes that this version does not do.
         """
         asked: dict[str, Any] = {key: value for key, value in changes.items() if value not in (None, [], {})}
         mode = asked.pop("mode", FULL)
-        if mode != FULL:
+        if mode not in _MODES:
             raise Unsupported(f"This version of Shoal does not do the mode {mode!r}.", detail={"mode": mode})
-        asked.pop("assignment_threshold", None)
+        if mode == FULL:
+            asked.pop("assignment_threshold", None)
         condition_of(asked.get("filters"))
         with self._open_unit_of_work() as uow:
             definition = find_cluster(uow, caller, cluster)
             read_spec(definition.definition, asked)
-            run_id = new_run_id()
-            request = JobRequest(
-                job_type=JobType.CLUSTER_RUN,
-                payload={
-                    "cluster_id": definition.cluster_id,
-                    "run_id": run_id,
-                    "collection_ids": list(definition.collection_ids),
-                },
-                caller=caller,
-                idempotency_key=idempotency_key,
-                fingerprint={"cluster_id": definition.cluster_id, "changes": asked},
-            )
-            before = self._jobs.accepted_before(uow, request)
-            if before is not None:
-                return before
-            job = self._accept(uow, request, definition, asked)
-            uow.commit()
-        self._jobs.dispatch(job)
+            if mode == ASSIGN:
+                _require_assignable(uow, definition)
+            request = _request(caller, definition, asked, mode, idempotency_key)
+            started = self._started(uow, request, definition, asked, mode)
+        return self._dispatched(*started)
+
+    def repeat(self, caller: Caller, cluster: str, run_id: str, *, idempotency_key: str | None = None) -> Job:
+        """Accept a run that does a completed one again on the vectors that it read, and compares.
+
+        Raises `ClusterNotFound`, `ExecutionNotFound`, `ArtifactNotFound` while that run has not completed, and
+        `Unsupported` for runs of another mode than full, and of definitions that group by attributes.
+        """
+        with self._open_unit_of_work() as uow:
+            run = find_run(uow, caller, cluster, run_id)
+            definition = find_cluster(uow, caller, cluster)
+            if run.status != ExecutionStatus.COMPLETED:
+                message = f"The execution is {run.status}; it can be repeated once it has completed."
+                raise ArtifactNotFound(message, detail={"run_id": run_id, "status": run.status})
+            if run.mode != FULL or "request" not in run.effective or not run.effective["input"]["features"]:
+                what = "executions of the mode full over vectors"
+                raise Unsupported(f"Only {what} are repeated.", detail={"run_id": run_id, "mode": run.mode})
+            changes = {**run.overrides, "replay_of": run.overrides.get("replay_of", run_id)}
+            request = _request(caller, definition, changes, FULL, idempotency_key)
+            started = self._started(uow, request, definition, changes, FULL)
+        return self._dispatched(*started)
+
+    def _started(
+        self, uow: UnitOfWork, request: JobRequest, cluster: Cluster, changes: JsonObject, mode: str
+    ) -> tuple[Job, bool]:
+        """Return the job of a run and whether it is new: a key that was used before brings back its job."""
+        before = self._jobs.accepted_before(uow, request)
+        if before is not None:
+            return before, False
+        job = self._accept(uow, request, cluster, changes, mode)
+        uow.commit()
+        return job, True
+
+    def _dispatched(self, job: Job, is_new: bool) -> Job:  # noqa: FBT001 - what `_started` says, and nothing else
+        if is_new:
+            self._jobs.dispatch(job)
         return job
 
-    def _accept(self, uow: UnitOfWork, request: JobRequest, cluster: Cluster, changes: JsonObject) -> Job:
+    def _accept(self, uow: UnitOfWork, request: JobRequest, cluster: Cluster, changes: JsonObject, mode: str) -> Job:
         job = self._jobs.accept(uow, request)
         now = self._clock.now()
         run_id = request.payload["run_id"]
@@ -83,7 +110,7 @@ class Executions:
             namespace_id=cluster.namespace_id,
             job_id=job.job_id,
             status=ExecutionStatus.PENDING,
-            mode=FULL,
+            mode=mode,
             num_clusters=0,
             num_points=0,
             metrics={},
@@ -117,6 +144,26 @@ class Executions:
             run = uow.cluster_runs.latest_completed(found.cluster_id)
             return found, None if run is None else _state(uow, caller, run)
 
+    def lineages(self, caller: Caller, cluster: str, *, after_run: str | None = None) -> Iterator[ClusterRun]:
+        """Yield completed runs with their lineage, oldest first, those after a run if one is named.
+
+        Raises `ClusterNotFound` or `ExecutionNotFound` at once.
+        """
+        with self._open_unit_of_work() as uow:
+            found = find_cluster(uow, caller, cluster)
+            start = None if after_run is None else find_run(uow, caller, cluster, after_run)
+            runs = [one for one in uow.cluster_runs.all(found.cluster_id) if one.status == ExecutionStatus.COMPLETED]
+        ordered = sorted(runs, key=lambda one: (one.created_at, one.run_id))
+        later = [one for one in ordered if start is None or one.created_at > start.created_at]
+        return self._with_lineage([one.run_id for one in later])
+
+    def _with_lineage(self, run_ids: Sequence[str]) -> Iterator[ClusterRun]:
+        for run_id in run_ids:
+            with self._open_unit_of_work() as uow:
+                run = uow.cluster_runs.get(run_id)
+            if run is not None:
+                yield run
+
     def list(self, caller: Caller, cluster: str, query: ListQuery) -> tuple[Page[ClusterRun], RunListStats]:
         """Return a page of runs, newest first unless sorted, and figures of the whole list."""
         condition = condition_of(query.filters)
@@ -128,6 +175,27 @@ class Executions:
             stats = uow.cluster_runs.stats(cluster_id, selection)
         seal = self._cursors.sealer(scope, query)
         return make_page(rows, query, selection, total=stats.total_executions, seal=seal), stats
+
+
+def _request(
+    caller: Caller, cluster: Cluster, changes: JsonObject, mode: str, idempotency_key: str | None
+) -> JobRequest:
+    collection_ids = list(cluster.collection_ids)
+    return JobRequest(
+        job_type=JobType.CLUSTER_RUN,
+        payload={"cluster_id": cluster.cluster_id, "run_id": new_run_id(), "collection_ids": collection_ids},
+        caller=caller,
+        idempotency_key=idempotency_key,
+        fingerprint={"cluster_id": cluster.cluster_id, "mode": mode, "changes": changes},
+    )
+
+
+def _require_assignable(uow: UnitOfWork, cluster: Cluster) -> None:
+    if cluster.definition["vector_config"] is None:
+        raise Unsupported("Documents are not assigned to groups by attributes.", detail={"mode": ASSIGN})
+    if uow.cluster_runs.latest_completed(cluster.cluster_id) is None:
+        message = "There is no completed execution whose groups documents could be assigned to."
+        raise ArtifactNotFound(message, detail={"cluster_id": cluster.cluster_id})
 
 
 def find_run(uow: UnitOfWork, caller: Caller, cluster: str, run_id: str) -> ClusterRun:

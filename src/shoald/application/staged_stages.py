@@ -37,10 +37,10 @@ def _noted(array: Any) -> Any:
 
 
 class StagedStages:
-    """The results of stages, by key."""
+    """The results of stages, by key; a scope of its own shares nothing with others."""
 
-    def __init__(self, arrays: StagedArrays) -> None:
-        self._arrays = arrays
+    def __init__(self, arrays: StagedArrays, *, scope: str = "") -> None:
+        self._arrays = _Scoped(arrays, scope) if scope else arrays
 
     def space(self, key: str) -> Space | None:
         """Return preprocessed vectors."""
@@ -91,6 +91,20 @@ class StagedStages:
     def keep_floats(self, key: str, values: Floats) -> None:
         """Keep the places on a map."""
         self._arrays.put(key, {"values": values})
+
+
+class _Scoped:
+    """`StagedArrays` under keys of its own."""
+
+    def __init__(self, arrays: StagedArrays, scope: str) -> None:
+        self._arrays = arrays
+        self._scope = scope
+
+    def get(self, key: str) -> Mapping[str, npt.NDArray[Any]] | None:
+        return self._arrays.get(f"{self._scope}-{key}")
+
+    def put(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._arrays.put(f"{self._scope}-{key}", arrays)
 
 
 class StagedGraphs(MutableMapping[str, Neighbours]):

@@ -52,7 +52,7 @@ class VectorRuns:
 
     def grouped(self, work: Work, given: ClusterInput) -> ClusterResult:
         """Take an input through the stages."""
-        spec, kept = work.spec, StagedStages(self.staged)
+        spec, kept = work.spec, StagedStages(self.staged, scope=_scope(work))
         space = Space(given.vectors_of(given.sampled, normalize=spec.normalize))
         steps, chosen = steps_for(work, space)
         worked = _preprocessed(work, kept, given, space, steps)
@@ -100,7 +100,9 @@ class VectorRuns:
         )
 
     def run_before(self, work: Work) -> ClusterRun | None:
-        """Return the run that this one follows, if there is one."""
+        """Return the run that this one follows or repeats, if there is one."""
+        if work.repeats is not None:
+            return work.repeats
         with self.open_unit_of_work() as uow:
             return uow.cluster_runs.latest_completed(work.cluster.cluster_id, before=work.run.created_at)
 
@@ -110,6 +112,11 @@ class VectorRuns:
             return None
         ids = [one.collection_id for one in given.collections]
         return self.former_runs.over(before, given.ids, ids, given.places)
+
+
+def _scope(work: Work) -> str:
+    """Return what sets kept stages apart: one that repeats a run must not take what that run kept."""
+    return "" if work.repeats is None else work.run.run_id
 
 
 def steps_for(work: Work, space: Space) -> tuple[tuple[PreprocessingStep, ...], tuple[str, ...]]:

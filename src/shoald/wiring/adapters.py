@@ -273,27 +273,32 @@ class Adapters:
         from shoald.adapters.arrays import ArrayLibraries
         from shoald.adapters.estimators import estimators_for
         from shoald.adapters.staged_arrays.folder import StagedArrayFolder
+        from shoald.application.assign_runs import AssignRuns
         from shoald.application.attribute_runs import AttributeRuns
         from shoald.application.cluster_naming import ClusterNaming
         from shoald.application.cluster_pipeline import ClusterPipeline, Ways
         from shoald.application.former_runs import FormerRuns
+        from shoald.application.replay_runs import ReplayRuns
         from shoald.application.vector_runs import VectorRuns
 
+        opens, inputs = self.open_unit_of_work, self.cluster_inputs
+        former = FormerRuns(objects=self.objects, tables=self.run_tables)
         naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
         staged = StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
         vectors = VectorRuns(
-            open_unit_of_work=self.open_unit_of_work,
-            inputs=self.cluster_inputs,
-            naming=naming,
-            staged=staged,
-            former_runs=FormerRuns(objects=self.objects, tables=self.run_tables),
+            open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former
         )
-        attributes = AttributeRuns(open_unit_of_work=self.open_unit_of_work, naming=naming)
+        ways = Ways(
+            vectors=vectors,
+            attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
+            assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former),
+            replay=ReplayRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors),
+        )
         return ClusterPipeline(
             open_unit_of_work=self.open_unit_of_work,
             clock=self.clock,
             objects=self.objects,
-            ways=Ways(vectors=vectors, attributes=attributes),
+            ways=ways,
             tables=self.run_tables,
             staged=staged,
             arrays=ArrayLibraries(),

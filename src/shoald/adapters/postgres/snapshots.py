@@ -21,20 +21,20 @@ import numpy.typing as npt
 
 from shoald.adapters.postgres.vector_reading import VectorReader
 from shoald.application.ports.vector_snapshots import VectorSnapshot
-from shoald.domain.failures import StorageFull
+from shoald.domain.failures import ArtifactNotFound, StorageFull
 
 _BLOCK_ROWS = 16_384
-_KEEP_SECONDS = 24 * 3600.0
 _HASH_BLOCK = 16 << 20
 
 
 class SnapshotFiles:
     """`VectorSnapshots` over a folder that all workers of a machine share."""
 
-    def __init__(self, folder: Path, reader: VectorReader) -> None:
+    def __init__(self, folder: Path, reader: VectorReader, *, keep_seconds: float = 14 * 24 * 3600.0) -> None:
         self._folder = folder
         self._revisions = folder / "revisions"
         self._reader = reader
+        self._keep_seconds = keep_seconds
 
     def open(
         self,
@@ -44,8 +44,30 @@ class SnapshotFiles:
         dimension: int,
         revision: int,
         step: Callable[[float], None] = lambda _: None,
+        content: str | None = None,
     ) -> VectorSnapshot:
         """Return the vectors as of this revision or a newer one, from files when they are there."""
+        if content is not None and self._holds(content):
+            known = {"sha256": content, "revision": revision}
+            return self._mapped(collection_id, vector_name, known, was_read=False)
+        newest = self._newest(collection_id, vector_name, dimension=dimension, revision=revision, step=step)
+        if content is not None and newest.sha256 != content:
+            message = "Documents were written since the run, and the vectors that it read are kept no longer."
+            raise ArtifactNotFound(message, detail={"collection_id": collection_id, "content_sha256": content})
+        return newest
+
+    def _holds(self, content: str) -> bool:
+        return all((self._folder / f"{content}{end}").exists() for end in (".npy", ".ids.npy"))
+
+    def _newest(
+        self,
+        collection_id: str,
+        vector_name: str,
+        *,
+        dimension: int,
+        revision: int,
+        step: Callable[[float], None],
+    ) -> VectorSnapshot:
         note = self._note(collection_id, vector_name)
         known = _read_note(note)
         was_read = known is None or known["revision"] < revision
@@ -122,8 +144,8 @@ class SnapshotFiles:
                 path.unlink(missing_ok=True)
 
     def _clean_up(self) -> None:
-        """Remove arrays that nobody used for a day; whoever has them mapped keeps them until they are done."""
-        oldest = time.time() - _KEEP_SECONDS
+        """Remove arrays that nobody used for so long; whoever has them mapped keeps them until they are done."""
+        oldest = time.time() - self._keep_seconds
         for path in self._folder.glob("*.npy"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:

@@ -39,8 +39,12 @@ class VectorSnapshots(Protocol):
         dimension: int,
         revision: int,
         step: Callable[[float], None] = lambda _: None,
+        content: str | None = None,
     ) -> VectorSnapshot:
         """Return the vectors as of this revision or, when documents were written since, of the newest one.
+
+        `content` asks for those with this hash, whatever the revision; raises `ArtifactNotFound` when documents were
+        written since and the file is kept no longer.
 
         `step` is called with the share read, and what it raises ends the call. Raises `Unavailable` when the database
         does not answer, and `StorageFull` when there is no room for the file.

@@ -1,0 +1,203 @@
+"""Runs in the mode assign: the groups of the last full run stay, documents that are new go to the nearest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from shoald.application import cluster_stages as stages
+from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
+from shoald.application.cluster_naming import SHOWN_TO_NAMING, Names
+from shoald.application.cluster_results import ClusterResult
+from shoald.application.cluster_work import Work
+from shoald.application.former_runs import FormerRun, FormerRuns
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.domain.clustering.centroids import Centroids
+from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representatives
+from shoald.domain.clustering.lineage import Fate, LineageEvent
+from shoald.domain.clustering.map_keeping import placed_among, some_of
+from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
+from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.failures import ArtifactNotFound, InvalidVectors
+from shoald.domain.labelling.keywords import GroupName
+from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.collection import Collection
+
+THRESHOLD = 0.5
+BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignRuns:
+    """Does runs in the mode assign: O(new documents · groups), a block of documents in memory at a time."""
+
+    open_unit_of_work: OpenUnitOfWork
+    inputs: ClusterInputs
+    former_runs: FormerRuns
+
+    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
+        """Keep the members that the last run had and that are still there; assign all other documents."""
+        base = self._base(work)
+        given = self.inputs.read(collections, _whole(work, base), work.stage("snapshot", "reading vectors"))
+        former = self.former_runs.over(base, given.ids, [one.collection_id for one in given.collections], given.places)
+        if former.centroids.shape[1] != given.vectors.shape[1]:
+            raise InvalidVectors(
+                f"the vectors have {given.vectors.shape[1]} dimensions, the centroids {former.centroids.shape[1]}"
+            )
+        threshold = float(work.run.overrides.get("assignment_threshold", THRESHOLD))
+        groups, cosines = self._assigned(work, given, former, threshold)
+        tree = replace(former.groups().tree, labels=groups)
+        centres = _centroids(tree, former, cosines)
+        coordinates = _placed(work, given, former, groups)
+        new = int((former.at < 0).sum())
+        work.stage("label", "")
+        return ClusterResult(
+            given=given,
+            tree=tree,
+            probabilities=np.where(groups >= 0, centres.similarities, 0).astype(np.float32),
+            centres=centres,
+            variances=_carried(former, "variance"),
+            metrics=_metrics(tree, centres, base),
+            coordinates=coordinates,
+            names=Names(
+                names=tuple(GroupName(label=row["label"], keywords=tuple(row["keywords"])) for row in former.rows)
+            ),
+            nearest=tree_representatives(tree, centres.similarities, SHOWN_TO_NAMING),
+            effective=_effective(base, threshold, new, int(((groups < 0) & (former.at < 0)).sum())),
+            stability=_carried(former, "stability").astype(np.float32),
+            lineage=_kept(tree, former),
+        )
+
+    def _base(self, work: Work) -> ClusterRun:
+        with self.open_unit_of_work() as uow:
+            base = uow.cluster_runs.latest_completed(work.cluster.cluster_id, before=work.run.created_at)
+        if base is None:
+            raise ArtifactNotFound(
+                "There is no completed execution whose groups documents could be assigned to.",
+                detail={"cluster_id": work.cluster.cluster_id},
+            )
+        return base
+
+    def _assigned(self, work: Work, given: ClusterInput, former: FormerRun, threshold: float) -> tuple[Any, Floats]:
+        """Return the group of each row, and its cosine to that centroid."""
+        step = work.stage("cluster", "assigning new documents")
+        tree = former.groups().tree
+        labels = tree.labels.copy()
+        cosines = np.zeros(len(labels), dtype=np.float32)
+        known = former.at >= 0
+        cosines[known] = np.nan_to_num(former.members.similarities[former.at[known]])
+        leaves = np.setdiff1d(np.arange(len(tree)), tree.parents)
+        new = np.flatnonzero(~known)
+        for at in range(0, len(new), BLOCK_ROWS):
+            rows = new[at : at + BLOCK_ROWS]
+            vectors = given.vectors_of(rows, normalize=True)
+            found, near = stages.assign(vectors, former.centroids[leaves], threshold=threshold, tools=work.tools)
+            labels[rows], cosines[rows] = np.append(leaves, ROOT)[found], near
+            step(min(1.0, (at + BLOCK_ROWS) / len(new)))
+        return labels, cosines
+
+
+def _whole(work: Work, base: ClusterRun) -> Any:
+    """Return the definition with all documents and the weights that the groups were made with."""
+    weights = base.effective.get("feature_weights") or work.spec.weights
+    return replace(work.spec, sample_size=None, weights=weights, learning=None)
+
+
+def _centroids(tree: GroupTree, former: FormerRun, cosines: Floats) -> Centroids:
+    members = tree.members()
+    return Centroids(
+        vectors=former.centroids,
+        sizes=np.array([len(rows) for rows in members], dtype=np.int64),
+        similarities=np.maximum(cosines, 0),
+        cosines=cosines,
+        mean_similarity=np.array([cosines[rows].mean() if len(rows) else 0 for rows in members], dtype=np.float32),
+        min_similarity=np.array([cosines[rows].min() if len(rows) else 0 for rows in members], dtype=np.float32),
+    )
+
+
+def _placed(work: Work, given: ClusterInput, former: FormerRun, groups: Any) -> Floats | None:
+    """Return the former map with the new documents among those of their groups."""
+    step = work.stage("map", "placing new documents")
+    known = former.members.coordinates
+    if known is None or work.spec.map_dimensions is None:
+        return None
+    found = np.zeros((len(groups), known.shape[1]), dtype=np.float32)
+    is_known = former.at >= 0
+    found[is_known] = known[former.at[is_known]]
+    new_groups = np.unique(groups[~is_known])
+    for at, group in enumerate(new_groups.tolist()):
+        new = np.flatnonzero(~is_known & (groups == group))
+        standing = _standing(is_known, groups, group)
+        if len(standing):
+            beside = given.vectors_of(standing, normalize=True)
+            for start in range(0, len(new), BLOCK_ROWS):
+                rows = new[start : start + BLOCK_ROWS]
+                found[rows] = placed_among(given.vectors_of(rows, normalize=True), beside, found[standing])
+        step((at + 1) / len(new_groups))
+    return found
+
+
+def _standing(is_known: Any, groups: Any, group: int) -> Integers:
+    """Return some rows of a group that have a place; of all groups where this one has none."""
+    mine = np.flatnonzero(is_known & (groups == group))
+    return some_of(mine if len(mine) else np.flatnonzero(is_known))
+
+
+def _carried(former: FormerRun, name: str) -> Any:
+    """Return a figure of each group as it was."""
+    values = [row.get(name) for row in former.rows]
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _metrics(tree: GroupTree, centres: Centroids, base: ClusterRun) -> dict[str, Any]:
+    """Return what can be said without comparing all documents again."""
+    first = tree.at_level(0) if len(tree) else tree.labels
+    sizes = np.bincount(first[first >= 0], minlength=tree.first_level)
+    inside = centres.similarities[tree.labels >= 0]
+    degenerate, detail = degeneracy(sizes[sizes > 0], len(first))
+    found: dict[str, Any] = {
+        "num_clusters": tree.first_level,
+        "silhouette_score": None,
+        "davies_bouldin_index": None,
+        "calinski_harabasz_score": None,
+        "mean_cosine_to_centroid": float(inside.mean()) if len(inside) else None,
+        "min_cosine_to_centroid": float(inside.min()) if len(inside) else None,
+        "noise_ratio": float((first < 0).mean()),
+        "avg_cluster_size": float(sizes.mean()) if len(sizes) else 0.0,
+        "cluster_size_entropy": size_entropy(sizes[sizes > 0]),
+        "degenerate": degenerate,
+        "degenerate_detail": detail,
+    }
+    found["should_recluster"] = float(recluster_advised(found, base.metrics))
+    return found
+
+
+def _effective(base: ClusterRun, threshold: float, new: int, left: int) -> dict[str, Any]:
+    """Say what was done: how the groups were made is what it was."""
+    before = dict(base.effective)
+    kept: dict[str, Any] = {
+        key: before[key] for key in ("algorithm", "algorithm_params", "preprocessing_steps") if key in before
+    }
+    assignment = {"base_run_id": base.run_id, "threshold": threshold, "new_documents": new, "left_in_no_group": left}
+    why = f"new documents were placed into the map of {base.run_id}"
+    return {
+        **kept,
+        "normalize_features": before.get("normalize_features", True),
+        "multi_feature_strategy": before.get("multi_feature_strategy"),
+        "feature_weights": before.get("feature_weights") or {},
+        "effective_feature_method": before.get("effective_feature_method"),
+        "notes": {"assignment": assignment},
+        "map": {**before["map"], "layout_stability_applied": "transform", "layout_stability_reason": why},
+        "identity": before.get("identity") or {"matched_to": base.run_id},
+    }
+
+
+def _kept(tree: GroupTree, former: FormerRun) -> tuple[LineageEvent, ...]:
+    known = former.at >= 0
+    return tuple(
+        LineageEvent(fate=Fate.KEPT, before=(one,), after=(one,), shared=int(known[rows].sum()))
+        for one, rows in zip(tree.ids, tree.members(), strict=True)
+    )
