@@ -40,7 +40,7 @@ REVIEWED = {
     "cupy-cuda12x": "MIT",  # the extra `gpu`; LICENSE of the sources
     "faiss-gpu": "MIT",  # the extra `gpu`; the same sources as faiss-cpu
     "hdbscan": "BSD-3-Clause",  # LICENSE in the wheel
-    "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # the binding; PDFium in the wheel is BSD-3-Clause, its parts permissive
+    "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # the binding; PDFium and its parts in the wheel are permissive too
     "umap-learn": "BSD-3-Clause",  # LICENSE.txt in the wheel
 }
 

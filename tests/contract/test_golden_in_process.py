@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from contract.golden_files import GoldenCase, all_cases, known_different
 from contract.in_process import AnsweredByEnvoy, InProcess
 from contract.player import Player
+from shoald.application.jobs import Jobs
+from shoald.domain.records.job import Job
 from shoald.settings import Settings
 from shoald.wiring import Adapters, build_application
 from support.servers import DatabaseMaker
@@ -33,6 +35,11 @@ def is_for_here(case: GoldenCase) -> bool:
 CASES = [case for case in all_cases() if is_for_here(case) and case.name not in known_different()]
 
 
+def do_at_once(jobs: Jobs, job: Job) -> None:
+    """Do in this process what would go to a worker."""
+    jobs.runner.run(job.job_id, dispatch=True)
+
+
 @pytest.fixture(scope="module")
 def in_process(
     database_maker: DatabaseMaker, redis_url: str, tmp_path_factory: pytest.TempPathFactory
@@ -43,7 +50,9 @@ def in_process(
         Settings(database_url=url, redis_url=redis_url, data_dir=Path(data), signing_secret=SecretStr("s" * 32))
     )
     try:
-        yield InProcess(build_application(adapters))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Jobs, "dispatch", do_at_once)
+            yield InProcess(build_application(adapters))
     finally:
         adapters.close()
         database_maker.drop(url)

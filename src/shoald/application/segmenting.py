@@ -15,6 +15,7 @@ from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
+from shoald.domain.loader_params import with_defaults
 from shoald.domain.records.document import Document, DocumentVersion
 from shoald.domain.records.segment_set import SegmentSet, SetItem
 from shoald.domain.vocabulary import JobType, LoaderType, SegmentType
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
     from shoald.application.waiting import Patience
     from shoald.domain.records.job import Job
 
-# what a job that does nothing costs, and a loader's child process before the first byte; what either takes in a second
+# what a job that does nothing costs, and a loader's child process before the first byte
 _LEAST_SECONDS = 0.01
-_CHILD_SECONDS = 0.15
-_BYTES_PER_SECOND = 5_000_000
+_CHILD_SECONDS = 0.1
+_TEXT_BYTES_PER_SECOND = 5_000_000
+# what a loader and the storing of its segments may take for a file at its worst: `1,1,1,…` is a segment per two bytes
+_WORST_BYTES_PER_SECOND = {LoaderType.TEXT: _TEXT_BYTES_PER_SECOND, LoaderType.CSV: 1_000_000, LoaderType.QA: 500_000}
+_HOSTILE_BYTES_PER_SECOND = 100_000
+# a few bytes of these may keep a parser busy for seconds
+_NEVER_SHORT = frozenset({LoaderType.PDF, LoaderType.DOCX, LoaderType.EXCEL, LoaderType.PPTX})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,30 +65,25 @@ class Segmenting:
         Raises `DocumentVersionNotFound`, `DocumentNotFound`, `UnsupportedLoader`, `InvalidLoaderParams`.
         """
         with self._open_unit_of_work() as uow:
-            _, document = _visible_version(uow, caller, version_id)
-            payload = self._payload(version_id, how)
+            version, document = _visible_version(uow, caller, version_id)
+            payload = self._payload(version, how)
             job = self._jobs.accept(uow, _job_request(caller, document, payload, len(how.source_text or "")))
             uow.commit()
         job = patience.finish(self._jobs, job)
         return self.get(caller, job.result["segment_set_version_id"])
 
-    def _payload(self, version_id: str, how: Segmentation) -> dict[str, Any]:
-        loader = how.loader_type.lower()
+    def _payload(self, version: DocumentVersion, how: Segmentation) -> dict[str, Any]:
         payload: dict[str, Any] = {
-            "version_id": version_id,
+            "version_id": version.version_id,
             "loader_type": how.loader_type,
             "loader_params": dict(how.loader_params),
         }
         if how.source_text:
             # a job's payload is for reading, and a text may be large
             payload["source_text_key"] = _put_text(self._objects, how.source_text)
-        elif loader not in set(LoaderType):
-            known = ", ".join(LoaderType)
-            raise UnsupportedLoader(
-                f"Unsupported loader: {how.loader_type}",
-                detail={"loader_type": how.loader_type},
-                hint=f"Known loaders: {known}.",
-            )
+        else:
+            loader = known_loader(how.loader_type)
+            payload["loader_params"] = with_defaults(loader, how.loader_params, version.parser_params)
         return payload
 
     def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[SegmentSet]:
@@ -157,7 +158,28 @@ class SegmentsHandler:
                 filename=document.filename,
                 loader_type=job.payload["loader_type"].lower(),
                 loader_params=job.payload["loader_params"],
+                keep=self._keep,
             )
+
+    def _keep(self, picture: bytes, mime: str) -> JsonObject:
+        # under the hash of its bytes, as uploads lie: sets that are derived from this one name it too
+        with self._objects.open_writer() as writer:
+            writer.write(picture)
+            stored = writer.publish()
+        uri = self._objects.uri(stored.key)
+        return {"object_uri": uri, "mime": mime, "size": stored.size, "content_hash": stored.sha256}
+
+
+def known_loader(loader_type: str) -> LoaderType:
+    """Return the loader of this name, case ignored; raises `UnsupportedLoader`."""
+    try:
+        return LoaderType(loader_type.lower())
+    except ValueError:
+        raise UnsupportedLoader(
+            f"Unsupported loader: {loader_type}",
+            detail={"loader_type": loader_type},
+            hint=f"Known loaders: {', '.join(LoaderType)}.",
+        ) from None
 
 
 def visible_segment_set(uow: UnitOfWork, caller: Caller, set_id: str) -> SegmentSet:
@@ -184,9 +206,11 @@ def _put_text(objects: ObjectStore, text: str) -> str:
 
 
 def _job_request(caller: Caller, document: Document, payload: JsonObject, text_length: int) -> JobRequest:
-    has_text = "source_text_key" in payload
-    size = text_length if has_text else document.metadata.get("size", 0)
-    seconds = (_LEAST_SECONDS if has_text else _CHILD_SECONDS) + size / _BYTES_PER_SECOND
+    seconds = (
+        _LEAST_SECONDS + text_length / _TEXT_BYTES_PER_SECOND
+        if "source_text_key" in payload
+        else _loading_seconds(payload, document.metadata.get("size", 0))
+    )
     return JobRequest(
         job_type=JobType.SEGMENTS,
         payload=payload,
@@ -194,6 +218,14 @@ def _job_request(caller: Caller, document: Document, payload: JsonObject, text_l
         project_id=document.project_id,
         estimated_seconds=seconds,
     )
+
+
+def _loading_seconds(payload: JsonObject, size: int) -> float | None:
+    """Estimate by the worst file of that size; None is for what only a worker should do, a jq program too."""
+    loader = known_loader(payload["loader_type"])
+    if loader in _NEVER_SHORT or payload["loader_params"].get("jq_schema", ".") != ".":
+        return None
+    return _CHILD_SECONDS + size / _WORST_BYTES_PER_SECOND.get(loader, _HOSTILE_BYTES_PER_SECOND)
 
 
 def _new_set(job: Job, version: DocumentVersion, document: Document, clock: Clock) -> SegmentSet:

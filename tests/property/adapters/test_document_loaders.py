@@ -32,7 +32,7 @@ def expected(value: Any) -> str:
 def loaded(data: str, block: int, **params: Any) -> list[str]:
     with mock.patch("shoald.adapters.document_loaders.reading.BLOCK_BYTES", block):
         file = io.BytesIO(data.encode())
-        return [content for content, *_ in json_loader.load(file, source="x", params=params)]
+        return [item.content for item in json_loader.load(file, source="x", params=params)]
 
 
 @settings(max_examples=300, deadline=None)
@@ -40,6 +40,10 @@ def loaded(data: str, block: int, **params: Any) -> list[str]:
 def test_json_comes_back_value_by_value(values: list[Any], block: int, ascii_only: bool, indent: int | None) -> None:  # noqa: FBT001
     data = json.dumps(values, ensure_ascii=ascii_only, indent=indent)
     assert loaded(data, block) == [expected(value) for value in values if value is not None]
+    with mock.patch("shoald.adapters.document_loaders.reading.BLOCK_BYTES", block):
+        items = list(json_loader.load(io.BytesIO(data.encode()), source="x", params={}))
+    places = [data[item.metadata["char_start"] : item.metadata["char_end"]] for item in items]
+    assert [json.loads(place) for place in places] == [value for value in values if value is not None]
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,9 +87,9 @@ def test_cells_come_back(width: int, delimiter: str, data: st.DataObject, size: 
     csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([header, *rows])
     content = io.BytesIO(file.getvalue().encode())
     tables = list(csv_loader.load(content, source="x", params={"chunk_size": size}))
-    found = [line for table, *_ in tables for line in table.split("\n")[2:]]
+    found = [line for table in tables for line in table.content.split("\n")[2:]]
     kept = [row for row in rows if any(cell and not cell.isspace() for cell in row)]
     assert found == ["| " + " | ".join(cell.strip().replace("|", "\\|") for cell in row) + " |" for row in kept]
-    assert [metadata["row_count"] for _, metadata, *_ in tables] == [
+    assert [table.metadata["row_count"] for table in tables] == [
         len(kept[at : at + size]) for at in range(0, len(kept), size)
     ]

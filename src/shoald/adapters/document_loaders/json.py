@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from json.encoder import encode_basestring as _quoted
 
 from shoald.adapters.document_loaders import jq_programs
-from shoald.adapters.document_loaders.reading import UnusableFile, check_names, clean, text_blocks
+from shoald.adapters.document_loaders.items import Item
+from shoald.adapters.document_loaders.params import check_names
+from shoald.adapters.document_loaders.reading import UnusableFile, clean, text_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, BinaryIO
 
-    from shoald.adapters.document_loaders.reading import Item
+    _Placed = tuple[Any, dict[str, int]]
+    """A value, and its place in the file as metadata."""
 
 NEAR_END = 16
 """Within so many characters of the end, a constant, a number or an escape may be cut off."""
@@ -35,10 +38,10 @@ def load(file: BinaryIO, *, source: str, params: Mapping[str, Any], jq_seconds: 
         raise UnusableFile("loader_params.jq_schema must be a text: a jq program")
     program = (schema or ".").strip()
     try:
-        for value in _elements(file) if program == "." else _outputs(file, program, jq_seconds):
+        for value, place in _elements(file) if program == "." else _outputs(file, program, jq_seconds):
             if value is not None:
                 content, original_format = _written(value)
-                yield clean(content), {"source": source}, "text", original_format
+                yield Item(clean(content), {"source": source} | place, "text", original_format)
     except RecursionError:
         raise UnusableFile("the JSON is nested too deeply") from None
 
@@ -66,16 +69,15 @@ def _indented(value: Any, margin: str) -> str:
     return _CONSTANTS[value] if value is None or isinstance(value, bool) else repr(value)
 
 
-def _outputs(file: BinaryIO, program: str, seconds: float) -> Iterator[Any]:
+def _outputs(file: BinaryIO, program: str, seconds: float) -> Iterator[_Placed]:
     for output in jq_programs.run(program, "".join(text_blocks(file)), seconds):
         value = _decoder().decode(output)
-        if isinstance(value, list):
-            yield from value
-        else:
-            yield value
+        # what a program gives stands nowhere in the file
+        for element in value if isinstance(value, list) else [value]:
+            yield element, {}
 
 
-def _elements(file: BinaryIO) -> Iterator[Any]:
+def _elements(file: BinaryIO) -> Iterator[_Placed]:
     """Yield the elements of each list, and every other value, at the root of the file."""
     reader = _Reader(text_blocks(file))
     while (first := reader.peek()) is not None:
@@ -85,7 +87,7 @@ def _elements(file: BinaryIO) -> Iterator[Any]:
             yield reader.value()
 
 
-def _list_elements(reader: _Reader) -> Iterator[Any]:
+def _list_elements(reader: _Reader) -> Iterator[_Placed]:
     reader.skip()
     if reader.peek() == "]":
         reader.skip()
@@ -130,9 +132,10 @@ class _Reader:
         """Pass the character that `peek` gave."""
         self._at += 1
 
-    def value(self) -> Any:
-        """Return the next value, reading on until it is whole."""
+    def value(self) -> _Placed:
+        """Return the next value and where it stands, reading on until it is whole."""
         self.peek()
+        start = self._passed + self._at
         while True:
             try:
                 value, end = self._decode(self._text, self._at)
@@ -145,7 +148,7 @@ class _Reader:
                 # a number near the end of what has been read may go on
                 if len(self._text) - end > NEAR_END or not self._grow():
                     self._at = end
-                    return value
+                    return value, {"char_start": start, "char_end": self._passed + end}
 
     def _is_wrong(self, error: json.JSONDecodeError) -> bool:
         """Say whether more text would not help: what is merely cut off is wrong at its end, or is an open text."""

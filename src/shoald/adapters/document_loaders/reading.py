@@ -1,4 +1,4 @@
-"""What the loaders share: parameters, the text of a file in whatever encoding it has, and what they give.
+"""The text of a file in whatever encoding it has, and the failure that says why a file cannot be used.
 
 These modules run in a child process that starts for every file, so they import little.
 """
@@ -6,19 +6,21 @@ These modules run in a child process that starts for every file, so they import 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
+
+from shoald.adapters.document_loaders.file_kinds import HEAD_BYTES, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, BinaryIO
-
-    Item = tuple[str, dict[str, Any], str, str]
-    """Content, metadata, type, original format."""
+    from typing import BinaryIO
 
 BLOCK_BYTES = 256 * 1024
 SAMPLE_BYTES = 64 * 1024
 FEW_BYTES = 64
+DECLARED_WITHIN = 2048
+_CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})")
+MAX_WHOLE_BYTES = 128 * 1024 * 1024
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -32,13 +34,6 @@ class UnusableFile(Exception):  # noqa: N818 - it says what is so, in words for 
     """The file or a parameter cannot be used; the text says why."""
 
 
-def check_names(params: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse a parameter that the loader does not have."""
-    for name in params:
-        if name not in known:
-            raise UnusableFile(f"loader_params.{name} does not apply here; known: {', '.join(known) or 'none'}")
-
-
 def clean(text: str) -> str:
     """Return the text without what PostgreSQL cannot hold: NULs are dropped, halves of surrogate pairs replaced."""
     text = text.replace("\0", "")
@@ -49,9 +44,9 @@ def clean(text: str) -> str:
     return text
 
 
-def text_blocks(file: BinaryIO) -> Iterator[str]:
+def text_blocks(file: BinaryIO, *, declared: bool = False) -> Iterator[str]:
     """Yield the text of a seekable file, block by block, without its byte order mark."""
-    decoder = codecs.getincrementaldecoder(encoding_of(file))()
+    decoder = codecs.getincrementaldecoder(encoding_of(file, declared=declared))()
     file.seek(0)
     while block := file.read(BLOCK_BYTES):
         if text := decoder.decode(block):
@@ -60,17 +55,49 @@ def text_blocks(file: BinaryIO) -> Iterator[str]:
         yield rest
 
 
-def encoding_of(file: BinaryIO) -> str:
+def whole_text(file: BinaryIO, *, declared: bool = False) -> str:
+    """Return the text of a file that must be held whole; raises `UnusableFile` when that would be too much.
+
+    `declared` believes an encoding that the file names in its first lines, if all of it is of that encoding.
+    """
+    size = file.seek(0, 2)
+    if size > MAX_WHOLE_BYTES:
+        raise UnusableFile(f"the file has {size:,} bytes; this loader holds it whole and takes {MAX_WHOLE_BYTES:,}")
+    text = "".join(text_blocks(file, declared=declared))
+    check_is_text(text[:SAMPLE_BYTES])
+    return text
+
+
+def encoding_of(file: BinaryIO, *, declared: bool = False) -> str:
     """Return the encoding: what a mark at the start says, else UTF-8 if all of it is, else the likeliest."""
     file.seek(0)
-    head = file.read(4)
+    head = file.read(HEAD_BYTES)
+    if kind := kind_of(head):
+        raise UnusableFile(f"the file is no text: it is {kind}")
     for mark, name in _MARKS:
         if head.startswith(mark):
             _check_decodes(file, name)
             return name
     if _decodes(file, "utf-8"):
         return "utf-8"
-    return _likeliest(file)
+    return (_declared(file) if declared else None) or _likeliest(file)
+
+
+def _declared(file: BinaryIO) -> str | None:
+    file.seek(0)
+    match = _CHARSET.search(file.read(DECLARED_WITHIN))
+    try:
+        name = codecs.lookup(match.group(1).decode()).name if match else None
+    except LookupError:
+        return None
+    # only encodings of text: Python knows others by the same means
+    return (
+        name if name and name not in {"utf-7", "idna", "punycode"} and _is_text(name) and _decodes(file, name) else None
+    )
+
+
+def _is_text(encoding: str) -> bool:
+    return codecs.lookup(encoding)._is_text_encoding  # noqa: SLF001 - the only way to ask
 
 
 def _decodes(file: BinaryIO, encoding: str) -> bool:

@@ -10,33 +10,56 @@ import json
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 # files that a parser may open: none but what it imports late
 OPEN_FILES = 32
+COULD_NOT_TELL = 3
+"""Exit code of a child that could not even say what went wrong."""
+MOST_HELD_SECONDS = 0.5
+PICTURE_FIELD = 7
+"""Where an item has its picture; items may be shorter."""
+ITEM_BYTES = 200
+"""What an item takes beside its text, roughly."""
 
 
-def run(request: dict[str, Any], nursery: int) -> None:
-    """Parse standard input as the request says, and end the process."""
-    _die_with(nursery)
-    _limit(request["memory_bytes"], request["cpu_seconds"])
+class _NobodyReads(Exception):  # noqa: N818 - it says what is so
+    """The pipe is closed: the result is not wanted any more."""
+
+
+def run(request: dict[str, Any], nursery: int) -> NoReturn:
+    """Parse standard input as the request says, and end the process, whatever happens."""
+    code = COULD_NOT_TELL
     try:
-        _send(_frames(_items(request), request))
-    except BrokenPipeError:
-        pass
+        _die_with(nursery)
+        _limit(request["memory_bytes"], request["cpu_seconds"])
+        _parse(request)
+        code = 0
+    finally:
+        # no clean-up is needed, and none of a damaged heap is wanted; nothing may get back into the nursery's loop
+        os._exit(code)
+
+
+def _parse(request: dict[str, Any]) -> None:
+    try:
+        frames = _frames(_items(request), request)
+        # one at a time, so that what fails in the parser is told apart from a pipe that nobody reads
+        while (frame := next(frames, None)) is not None:
+            _send(frame)
+    except _NobodyReads:
+        raise
     except MemoryError:
-        _send(iter([_frame({"problem": "memory"})]))
-    except Exception as error:  # noqa: BLE001 - whatever a parser raises is told, the child has no other end
+        _send(_frame({"problem": "memory"}))
+    except BaseException as error:  # noqa: BLE001 - whatever a parser raises is told, SystemExit too
         kind = "unusable" if type(error).__name__ == "UnusableFile" else "failed"
         words = str(error) if kind == "unusable" else f"{type(error).__name__}: {error}"
-        _send(iter([_frame({"problem": kind, "words": words[:1000]})]))
-    # no clean-up is needed, and none of a damaged heap is wanted
-    os._exit(0)
+        _send(_frame({"problem": kind, "words": words[:1000]}))
 
 
 def _die_with(parent: int) -> None:
@@ -69,19 +92,33 @@ def _items(request: dict[str, Any]) -> Iterator[Any]:
 def _frames(items: Iterator[Any], limits: dict[str, Any]) -> Iterator[bytes]:
     """Yield frames of several items, and a last one that says how it ended."""
     batch: list[Any] = []
-    size = 0
-    for position, item in enumerate(items):
+    size, sent = 0, time.monotonic()
+    for position, item in enumerate(_timed(items, limits["item_cpu_seconds"])):
         if position == limits["max_segments"] or len(item[0]) > limits["max_segment_bytes"]:
             kind = "segments" if position == limits["max_segments"] else "segment"
             yield _frame({"problem": kind})
             return
         batch.append(item)
-        size += len(item[0])
-        if size >= limits["batch_bytes"]:
+        size += len(item[0]) + ITEM_BYTES
+        if len(item) > PICTURE_FIELD and item[PICTURE_FIELD] is not None:
+            size += len(item[PICTURE_FIELD]["data"])
+        # what comes slowly is not held back: somebody counts the seconds without a sign
+        if size >= limits["batch_bytes"] or time.monotonic() > sent + MOST_HELD_SECONDS:
             yield _frame({"items": batch})
-            batch, size = [], 0
+            batch, size, sent = [], 0, time.monotonic()
     yield _frame({"items": batch})
     yield _frame({"end": True})
+
+
+def _timed(items: Iterator[Any], seconds: float) -> Iterator[Any]:
+    """Pass the items on; one that takes more processor time than `seconds` ends the process by SIGPROF."""
+    while True:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        item = next(items, None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if item is None:
+            return
+        yield item
 
 
 def _frame(value: dict[str, Any]) -> bytes:
@@ -89,8 +126,10 @@ def _frame(value: dict[str, Any]) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
-def _send(frames: Iterator[bytes]) -> None:
-    for frame in frames:
-        view = memoryview(frame)
-        while view:
+def _send(frame: bytes) -> None:
+    view = memoryview(frame)
+    while view:
+        try:
             view = view[os.write(1, view) :]
+        except BrokenPipeError:
+            raise _NobodyReads from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ from shoald.domain.failures import Failure, InvalidLoaderParams, Unavailable
 
 READ_BYTES = 256 * 1024
 EXIT_SECONDS = 5.0
+_PARAMETER = re.compile(r"loader_params\.(\w+)")
 _NURSERY = str(Path(__file__).with_name("nursery.py"))
 
 
@@ -29,7 +31,7 @@ class Children:
     """Makes children by way of a nursery, which is started when it is first needed, and again when it was lost."""
 
     def __init__(self, *, path: Sequence[str], modules: Sequence[str]) -> None:
-        self._plan = {"path": list(path), "modules": list(modules)}
+        self._path, self._modules = list(path), list(modules)
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,7 +44,7 @@ class Children:
         order = os.memfd_create("request")
         try:
             os.write(order, json.dumps(request).encode())
-            self._send([file, write_end, order, theirs.fileno()])
+            self._send(request["parser"].partition(":")[0], [file, write_end, order, theirs.fileno()])
         except BaseException:
             os.close(read_end)
             ours.close()
@@ -51,18 +53,19 @@ class Children:
             os.close(write_end)
             os.close(order)
             theirs.close()
-        return Child(read_end, ours, limits)
+        return Child(read_end, ours, limits, request["clocked"])
 
     def close(self) -> None:
         """End the nursery and every child."""
         with self._lock:
             self._drop()
 
-    def _send(self, files: list[int]) -> None:
+    def _send(self, module: str, files: list[int]) -> None:
+        message = bytes([self._modules.index(module)])
         with self._lock:
             for is_last in (False, True):
                 try:
-                    socket.send_fds(self._line or self._begin(), [b"+"], files)
+                    socket.send_fds(self._line or self._begin(), [message], files)
                 except OSError:
                     self._drop()
                     if is_last:
@@ -72,7 +75,7 @@ class Children:
 
     def _begin(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        plan = json.dumps({**self._plan, "socket": theirs.fileno()})
+        plan = json.dumps({"path": self._path, "modules": self._modules, "socket": theirs.fileno()})
         self._folder = tempfile.mkdtemp(prefix="shoal-parser-")
         self._process = subprocess.Popen(
             # -I and -S: no environment, no site; the nursery is told where to import from
@@ -108,8 +111,8 @@ class Children:
 class Child:
     """One running child and the frames that come from it."""
 
-    def __init__(self, out: int, line: socket.socket, limits: ParserLimits) -> None:
-        self._out, self._line, self._limits = out, line, limits
+    def __init__(self, out: int, line: socket.socket, limits: ParserLimits, clocked: str) -> None:
+        self._out, self._line, self._limits, self._clocked = out, line, limits, clocked
         self._ready = select.poll()
         self._ready.register(out, select.POLLIN)
         self._buffer = bytearray()
@@ -163,10 +166,8 @@ class Child:
         words = frame["words"]
         if frame["problem"] == "failed":
             return InvalidLoaderParams(f"the file could not be parsed: {words}")
-        parameter = (
-            words.removeprefix("loader_params.").split(" ", 1)[0] if words.startswith("loader_params.") else None
-        )
-        return InvalidLoaderParams(words, detail={"parameter": parameter} if parameter else None)
+        parameter = _PARAMETER.match(words)
+        return InvalidLoaderParams(words, detail={"parameter": parameter.group(1)} if parameter else None)
 
     def _death(self) -> Failure:
         code = self._exit_code()
@@ -174,9 +175,9 @@ class Child:
             return Unavailable("the process that reads files was lost; try again")
         if code == -signal.SIGALRM:
             return InvalidLoaderParams(
-                "loader_params.jq_schema took too long to its next output", detail={"parameter": "jq_schema"}
+                f"loader_params.{self._clocked} took too long on this file", detail={"parameter": self._clocked}
             )
-        if code in {-signal.SIGXCPU, -signal.SIGKILL}:
+        if code in {-signal.SIGXCPU, -signal.SIGPROF, -signal.SIGKILL}:
             return InvalidLoaderParams("the file took more processor time than its parser may use")
         return InvalidLoaderParams(
             f"the parser of the file ended early (code {code}); a damaged file, or one that needs more than "

@@ -1,9 +1,9 @@
 """The nursery: one small process that has the parsers loaded and forks a child for each file.
 
 It is started by file name, with no environment and no site packages, never sees what is in a file, and has one thread.
-A request is a message of one byte and four open files: the file to parse, the pipe for the frames, the request as
-JSON, and a socket on which the child's exit code comes back; when the other side closes that socket, the child is
-killed. When the process that started it goes, it ends its children and goes too.
+A request is a message of one byte, the number of the module that parses, and four open files: the file to parse, the
+pipe for the frames, the request as JSON, and a socket on which the child's exit code comes back; when the other side
+closes that socket, the child is killed. When the process that started it goes, it ends its children and goes too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ REQUEST_FILES = 4
 class Nursery:
     """Forks children and looks after them; `mother` is the socket to the process that wants them."""
 
-    def __init__(self, mother: socket.socket) -> None:
+    def __init__(self, mother: socket.socket, modules: list[str]) -> None:
         self._mother = mother
+        self._modules = modules
+        self._loaded: set[int] = set()
         self._lines: dict[int, socket.socket] = {}
         self._poll = select.poll()
         self._poll.register(mother, select.POLLIN)
@@ -57,6 +59,7 @@ class Nursery:
         message, files, _, _ = socket.recv_fds(self._mother, 1, REQUEST_FILES)
         if not message:
             return False
+        self._load(message[0])
         pid = os.fork()
         if pid == 0:
             _become_child(files, os.getppid())
@@ -66,6 +69,16 @@ class Nursery:
         self._lines[pid] = line
         self._poll.register(line, select.POLLRDHUP)
         return True
+
+    def _load(self, number: int) -> None:
+        """Load a parser when it is first wanted, so that no later child has to."""
+        if number in self._loaded:
+            return
+        self._loaded.add(number)
+        # a child that needs it says why it cannot be loaded
+        with contextlib.suppress(Exception):
+            importlib.import_module(self._modules[number])
+        gc.freeze()
 
     def _reap(self) -> None:
         while self._lines:
@@ -107,18 +120,15 @@ def _become_child(files: list[int], nursery: int) -> None:
 
 
 def main() -> None:
-    """Load what `sys.argv[1]` names, then serve on the socket it names."""
+    """Serve on the socket that `sys.argv[1]` names."""
     plan = json.loads(sys.argv[1])
     sys.path[:0] = plan["path"]
-    for module in ("shoald.adapters.parser_child.child", *plan["modules"]):
-        # a child that needs it says why it cannot be loaded
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+    importlib.import_module("shoald.adapters.parser_child.child")
     # nothing can be written to a folder that is gone
     with contextlib.suppress(OSError):
         os.rmdir(os.getcwd())  # noqa: PTH106, PTH109 - pathlib would be loaded for this alone
     gc.freeze()
-    Nursery(socket.socket(fileno=plan["socket"])).run()
+    Nursery(socket.socket(fileno=plan["socket"]), plan["modules"]).run()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from shoald.adapters.document_loaders.csv import load
+from shoald.adapters.document_loaders.items import Item
 from shoald.adapters.document_loaders.reading import UnusableFile
 
 
-def segments(data: str | bytes, **params: Any) -> list[tuple[str, dict[str, Any], str, str]]:
+def segments(data: str | bytes, **params: Any) -> list[Item]:
     file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
     return list(load(file, source="x.csv", params=params))
 
@@ -22,14 +23,26 @@ def table(data: str | bytes, **params: Any) -> list[str]:
 
 
 def test_a_block_of_rows_is_a_table() -> None:
-    assert segments("name,n\na,1\nb,2\n") == [
-        (
-            "| name | n |\n| --- | --- |\n| a | 1 |\n| b | 2 |",
-            {"source": "x.csv", "row_count": 2, "chunk_index": 0},
-            "table",
-            "markdown",
-        )
-    ]
+    (item,) = segments("name,n\na,1\nb,2\n")
+    assert item.content == "| name | n |\n| --- | --- |\n| a | 1 |\n| b | 2 |"
+    assert (item.type, item.original_format, item.parent) == ("table", "markdown", None)
+    assert item.metadata == {
+        "source": "x.csv",
+        "row_count": 2,
+        "chunk_index": 0,
+        "row_start": 1,
+        "row_end": 2,
+        "char_start": 7,
+        "char_end": 15,
+    }
+
+
+def test_a_table_says_where_its_rows_stand() -> None:
+    data = 'name;n\n"a\nb";1\n\nc;2\nd;3'
+    first, second = segments(data, chunk_size=2)
+    place = [(item.metadata["char_start"], item.metadata["char_end"]) for item in (first, second)]
+    assert [data[start:end] for start, end in place] == ['"a\nb";1\n\nc;2\n', "d;3"]
+    assert [(item.metadata["row_start"], item.metadata["row_end"]) for item in (first, second)] == [(1, 2), (3, 3)]
 
 
 def test_cells_stay_as_they_are_written() -> None:

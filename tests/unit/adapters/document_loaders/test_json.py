@@ -24,9 +24,10 @@ def contents(data: str | bytes, **params: Any) -> list[str]:
 
 
 def test_objects_are_indented_and_readable() -> None:
-    assert segments('[{"name": "Zoë", "n": [1]}]') == [
-        ('{\n  "name": "Zoë",\n  "n": [\n    1\n  ]\n}', {"source": "x.json"}, "text", "json")
-    ]
+    (item,) = segments('[{"name": "Zoë", "n": [1]}]')
+    assert item[0] == '{\n  "name": "Zoë",\n  "n": [\n    1\n  ]\n}'
+    assert item[1] == {"source": "x.json", "char_start": 1, "char_end": 26}
+    assert item[2:4] == ("text", "json")
 
 
 def test_indentation_is_that_of_the_standard_library() -> None:

@@ -1,0 +1,85 @@
+"""Rows of a delimited text file: delimiter and encoding are found out, nothing is retyped, memory is flat."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, NamedTuple
+
+from shoald.adapters.document_loaders.reading import SAMPLE_BYTES, UnusableFile, check_is_text, encoding_of
+
+MAX_CELL_CHARACTERS = 16 * 1024 * 1024
+MAX_COLUMNS = 16_384
+MAX_LINE_CHARACTERS = 64 * 1024 * 1024
+SAMPLE_ROWS = 50
+DELIMITERS = ",;\t|"
+
+
+class Row(NamedTuple):
+    """The cells of a record, and which characters of the file it is."""
+
+    cells: list[str]
+    start: int
+    end: int
+
+
+def rows(file: BinaryIO) -> Iterator[Row]:
+    """Yield the rows that hold anything; raises `UnusableFile`."""
+    encoding = encoding_of(file)
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    lines = _Lines(file, encoding)
+    reader = csv.reader(lines, delimiter=_delimiter(file, encoding))
+    start = 0
+    try:
+        for row in reader:
+            if len(row) > MAX_COLUMNS:
+                raise UnusableFile(f"line {reader.line_num} has {len(row):,} columns; {MAX_COLUMNS:,} are allowed")
+            if any(cell and not cell.isspace() for cell in row):
+                yield Row(row, start, lines.passed)
+            start = lines.passed
+    except csv.Error as error:
+        raise UnusableFile(f"the file cannot be read as CSV at line {reader.line_num}: {error}") from None
+
+
+class _Lines:
+    """Lines with their ends, which csv needs to keep line breaks within quotes, and how many characters they were."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file, self._encoding = file, encoding
+        self.passed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self._file.seek(0)
+        text = io.TextIOWrapper(self._file, encoding=self._encoding, newline="")
+        try:
+            while line := text.readline(MAX_LINE_CHARACTERS):
+                if len(line) == MAX_LINE_CHARACTERS:
+                    raise UnusableFile(f"a line is longer than {MAX_LINE_CHARACTERS:,} characters")
+                self.passed += len(line)
+                yield line.replace("\0", "")
+        finally:
+            text.detach()
+
+
+def _delimiter(file: BinaryIO, encoding: str) -> str:
+    """Return the delimiter that cuts most rows of a sample into equally many cells, more than one."""
+    file.seek(0)
+    sample = file.read(SAMPLE_BYTES).decode(encoding, "ignore")
+    check_is_text(sample)
+    lines = list(io.StringIO(sample.replace("\0", ""), newline=""))
+    if len(lines) > 1 and file.tell() == SAMPLE_BYTES:
+        lines.pop()
+    return max(DELIMITERS, key=lambda delimiter: _fit(lines, delimiter))
+
+
+def _fit(lines: list[str], delimiter: str) -> tuple[float, int]:
+    try:
+        widths = [len(row) for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS) if row]
+    except csv.Error:
+        return 0.0, 0
+    if not widths or widths[0] == 1:
+        return 0.0, 0
+    usual = max(set(widths), key=lambda width: (widths.count(width), width))
+    return (widths.count(usual) / len(widths), usual) if usual > 1 else (0.0, 0)

@@ -1,0 +1,123 @@
+"""PDF files to one text segment per page, with tables and pictures as segments of their own.
+
+A page without text is not passed over in silence: it gives a segment whose metadata has a `warning`. The backend
+`pdfium` (the default) reads text with PDFium, and looks for tables on pages that have lines drawn on them; `pdfplumber`
+reads everything with pdfplumber, a hundred times slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pypdfium2
+from pypdfium2 import raw
+
+from shoald.adapters.document_loaders.file_kinds import HEAD_BYTES, kind_of
+from shoald.adapters.document_loaders.items import Item, picture_of
+from shoald.adapters.document_loaders.params import check_names, one_of
+from shoald.adapters.document_loaders.pdf_pictures import pictures
+from shoald.adapters.document_loaders.pdf_tables import PageTables, Tables
+from shoald.adapters.document_loaders.pdf_text import page_text
+from shoald.adapters.document_loaders.reading import UnusableFile, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, BinaryIO
+
+BACKENDS = ("pdfium", "pdfplumber")
+HEADER_WITHIN = 1024
+"""Where `%PDF-` may stand: mail systems put a few lines before it."""
+NO_TEXT = "this page has no text"
+A_PICTURE = "this page is a picture without text, a scan perhaps: it needs text recognition before it can be searched"
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One file on its way."""
+
+    document: pypdfium2.PdfDocument
+    tables: Tables
+    source: str
+    is_plumber: bool
+    seen_pictures: set[str] = field(default_factory=set)
+
+
+def load(file: BinaryIO, *, source: str, params: Mapping[str, Any]) -> Iterator[Item]:
+    """Yield the pages; raises `UnusableFile`."""
+    check_names(params, ("backend",))
+    backend = one_of(params, "backend", BACKENDS)
+    document = _opened(file)
+    reading = _Reading(document, Tables(file), source, backend == "pdfplumber")
+    for number in range(len(document)):
+        yield from _page(reading, number)
+
+
+def _opened(file: BinaryIO) -> pypdfium2.PdfDocument:
+    file.seek(0)
+    head = file.read(HEADER_WITHIN)
+    if b"%PDF-" not in head:
+        raise UnusableFile(
+            f"the file is no PDF file: it is {kind_of(head[:HEAD_BYTES]) or 'something else, or damaged'}"
+        )
+    file.seek(0)
+    try:
+        return pypdfium2.PdfDocument(file)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise UnusableFile("the file is protected by a password: save it anew without one") from None
+        raise UnusableFile(f"the PDF file is damaged: {error}"[:400]) from None
+
+
+def _page(reading: _Reading, number: int) -> Iterator[Item]:
+    metadata = {"source": reading.source, "page": number + 1}
+    try:
+        page = reading.document[number]
+    except pypdfium2.PdfiumError as error:
+        yield Item("", metadata | {"warning": f"this page cannot be read: {error}"[:400]}, "other")
+        return
+    try:
+        found = PageTables()
+        if reading.is_plumber or _has_lines(page):
+            found = reading.tables.of_page(number)
+        text = found.text if reading.is_plumber else page_text(page, found.boxes)
+        parts = [*_tables(found, metadata), *_pictures(reading, page, metadata)]
+        yield from _told(clean(text).strip(), parts, metadata | found.warning)
+    finally:
+        page.close()
+
+
+def _told(text: str, parts: list[Item], metadata: dict[str, Any]) -> Iterator[Item]:
+    """Yield the text, then the parts; a page without any text says so on its first picture, or on its own."""
+    if text:
+        yield Item(text, metadata)
+    elif not any(part.type == "table" for part in parts):
+        warning = A_PICTURE if parts else NO_TEXT
+        first = parts.pop(0) if parts else Item("", dict(metadata), "other")
+        yield first._replace(metadata=metadata | first.metadata | {"warning": warning})
+    yield from parts
+
+
+def _has_lines(page: pypdfium2.PdfPage) -> bool:
+    """Say whether as many paths are drawn as a table needs: a box, and a line in it."""
+    paths = page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH], max_depth=3)
+    return len(list(islice(paths, 2))) > 1
+
+
+def _tables(found: PageTables, metadata: dict[str, Any]) -> Iterator[Item]:
+    for index, (content, row_count) in enumerate(found.tables):
+        yield Item(content, metadata | {"table_index": index, "row_count": row_count}, "table", "markdown")
+
+
+def _pictures(reading: _Reading, page: pypdfium2.PdfPage, metadata: dict[str, Any]) -> Iterator[Item]:
+    for index, (data, width, height) in enumerate(pictures(page)):
+        # a letterhead is on every page
+        digest = hashlib.sha256(data).hexdigest()
+        if digest in reading.seen_pictures:
+            continue
+        reading.seen_pictures.add(digest)
+        size = {"picture_index": index, "width": width, "height": height}
+        yield Item("", metadata | size, "image", picture=picture_of(data))
