@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.evaluation import Evaluation
 from shoald.domain.retrieval.evaluation import Resampling
 from shoald.domain.retrieval.relevance import Expected
-from shoald.domain.retrieval.strategies import Strategy
+from shoald.domain.retrieval.strategies import RerankSearch, Strategy, legs
 from shoald.domain.vocabulary import JobType, RetrievalTarget, RunStatus
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 DEFAULT_DEPTHS = (1, 3, 5, 10)
 DEFAULT_LIMIT, MOST_LIMIT = 20, 200
 # what one retrieval may take, for the estimate that decides where the job runs
-_RETRIEVAL_SECONDS = 0.02
+_RETRIEVAL_SECONDS, _RERANKING_SECONDS = 0.02, 5.0
+# hits that are judged and stored, over all questions and strategies
+_MOST_HITS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +106,10 @@ class Evaluating:
     def create(self, caller: Caller, project_id: str, new: NewEvaluation, patience: Patience) -> AcceptedEvaluation:
         """Evaluate strategies in a project.
 
-        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, what `find_target` raises, and when
-        it waits for the end what a retrieval meets.
+        Raises `ProjectNotFound`, `InvalidFields` for names that are not different or too much to judge, what
+        `find_target` raises, and when it waits for the end what a retrieval meets.
         """
+        _check_size(new)
         names = _names(new.strategies)
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
@@ -136,19 +140,21 @@ class Evaluating:
     def questions(self, caller: Caller, evaluation_id: str, *, limit: int, offset: int) -> QuestionPage:
         """Return a page of the questions, none before the evaluation has succeeded; raises `EvaluationNotFound`.
 
-        A limit of 0 means 20; others are moved into 1 to 200. Reads the whole artifact: O(questions).
+        A limit of 0 means 20; others are moved into 1 to 200. Reads the artifact up to the page: O(offset + limit).
         """
         evaluation = self.get(caller, evaluation_id)
-        found: list[Any] = []
-        if evaluation.artifact_uri is not None:
-            found = orjson.loads(self._objects.get(self._objects.key_of(evaluation.artifact_uri)))["questions"]
         end = offset + (min(max(limit, 1), MOST_LIMIT) if limit else DEFAULT_LIMIT)
+        total, found = 0, list[JsonObject]()
+        if evaluation.artifact_uri is not None:
+            total = evaluation.question_count
+            lines = _lines(self._objects.stream(self._objects.key_of(evaluation.artifact_uri)))
+            found = [orjson.loads(line) for line in itertools.islice(lines, offset, end)]
         return QuestionPage(
             evaluation=evaluation,
-            questions=found[offset:end],
+            questions=found,
             start=offset,
-            next_offset=end if end < len(found) else None,
-            total=len(found),
+            next_offset=end if end < total else None,
+            total=total,
         )
 
     def delete(self, caller: Caller, evaluation_id: str) -> None:
@@ -190,6 +196,14 @@ def visible_evaluation(uow: UnitOfWork, caller: Caller, evaluation_id: str) -> E
     return evaluation
 
 
+def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a text that comes in parts."""
+    rest = b""
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        yield from whole
+
+
 def _names(strategies: Sequence[EvaluatedStrategy]) -> list[str]:
     """Return the strategies' names: those given, which must be different, else types, numbered from the second on."""
     given = Counter(one.name for one in strategies if one.name is not None)
@@ -214,6 +228,13 @@ def _free_name(kind: str, taken: set[str]) -> str:
     return name
 
 
+def _check_size(new: NewEvaluation) -> None:
+    deepest = max(new.depths)
+    if len(new.questions) * len(new.strategies) * deepest > _MOST_HITS:
+        message = f"Value error, questions, strategies and the deepest k multiply to more than {_MOST_HITS:,} hits"
+        raise InvalidFields.field("body", "k", message=message, value=deepest)
+
+
 def _located(uow: UnitOfWork, caller: Caller, project_id: str, name: str, one: EvaluatedStrategy) -> dict[str, Any]:
     """Return a strategy as it is stored, with the target that it means now."""
     target = find_target(uow, caller, project_id, one.strategy, one.target, one.target_id)
@@ -233,5 +254,10 @@ def _job_request(caller: Caller, evaluation: Evaluation, new: NewEvaluation) -> 
         caller=caller,
         project_id=evaluation.project_id,
         listed=new.is_async,
-        estimated_seconds=_RETRIEVAL_SECONDS * len(new.questions) * len(new.strategies),
+        estimated_seconds=len(new.questions) * sum(_seconds(one.strategy) for one in new.strategies),
     )
+
+
+def _seconds(strategy: Strategy) -> float:
+    is_slow = any(isinstance(leg, RerankSearch) for leg in legs(strategy))
+    return _RERANKING_SECONDS if is_slow else _RETRIEVAL_SECONDS

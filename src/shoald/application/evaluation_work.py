@@ -38,11 +38,11 @@ _SOURCE = "source_segment_item_id"
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What came out: the metrics, their values as (questions, strategies, metrics), and the detail of each question."""
+    """What came out: the metrics, their values as (questions, strategies, metrics), and where the detail lies."""
 
     metrics: Sequence[MetricAt]
     values: npt.NDArray[np.float64]
-    questions: Sequence[JsonObject]
+    artifact_uri: str
 
 
 class EvaluationHandler:
@@ -83,19 +83,21 @@ class EvaluationHandler:
         )
 
     def _measure(self, context: JobContext, evaluation: Evaluation, questions: Questions) -> _Measured:
+        """Ask and judge; the detail goes into its object as it comes, so that memory does not grow with it."""
         metrics = metrics_at(evaluation.params["k"])
         asks = list(self._asks(context, evaluation))
         values = np.empty((len(questions), len(asks), len(metrics)), np.float64)
-        details: list[JsonObject] = []
-        for at, question in enumerate(questions):
-            context.progress("evaluate", _ASKED * at / len(questions), f"{at} of {len(questions)} questions")
-            answers = []
-            for column, ask in enumerate(asks):
-                hits, judgement = ask(question)
-                values[at, column] = measured(judgement, metrics)
-                answers.append(_answer(hits, judgement, values[at, column]))
-            details.append({"question_id": question["question_id"], "query": question["query"], "answers": answers})
-        return _Measured(metrics, values, details)
+        with self._objects.open_writer() as writer:
+            for at, question in enumerate(questions):
+                context.progress("evaluate", _ASKED * at / len(questions), f"{at} of {len(questions)} questions")
+                answers = []
+                for column, ask in enumerate(asks):
+                    hits, judgement = ask(question)
+                    values[at, column] = measured(judgement, metrics)
+                    answers.append(_answer(hits, judgement, values[at, column]))
+                writer.write(orjson.dumps(_detail(question, answers)) + b"\n")
+            stored = writer.publish(f"evaluations/{evaluation.evaluation_id}/a{context.job.attempt}/questions.jsonl")
+        return _Measured(metrics, values, self._objects.uri(stored.key))
 
     def _asks(self, context: JobContext, evaluation: Evaluation) -> Iterator[_Ask]:
         caller = Caller(namespace_id=context.job.namespace_id)
@@ -119,25 +121,17 @@ class EvaluationHandler:
         context.progress("publish", _ASKED)
         strategies = _estimates(found, evaluation.params)
         names = [one["name"] for one in evaluation.params["strategies"]]
-        detail = {
-            "evaluation_id": evaluation.evaluation_id,
-            "strategies": names,
-            "metrics": [{"metric": one.metric, "k": one.k} for one in found.metrics],
-            "questions": found.questions,
-        }
-        key = f"evaluations/{evaluation.evaluation_id}/a{context.job.attempt}/questions.json"
-        uri = self._objects.uri(self._objects.put(key, orjson.dumps(detail)).key)
         done = replace(
             evaluation,
             status=RunStatus.SUCCEEDED,
             results={"strategies": strategies},
-            artifact_uri=uri,
+            artifact_uri=found.artifact_uri,
             error_message=None,
             updated_at=self._clock.now(),
         )
         outcome = {
             "evaluation_id": evaluation.evaluation_id,
-            "artifact_uri": uri,
+            "artifact_uri": found.artifact_uri,
             "means": {
                 name: {f"{row['metric']}@{row['k']}": row["mean"] for row in rows}
                 for name, rows in zip(names, strategies, strict=True)
@@ -170,6 +164,10 @@ class _Ask:
             raise
         expected = [Expected(**one) for one in question["expected"]]
         return page.items, judge(expected, [_judged(item) for item in page.items])
+
+
+def _detail(question: JsonObject, answers: Sequence[JsonObject]) -> JsonObject:
+    return {"question_id": question["question_id"], "query": question["query"], "answers": answers}
 
 
 def _judged(item: RetrievedDocument) -> JudgedHit:
