@@ -109,8 +109,8 @@ def test_an_evaluation_that_is_canceled_or_deleted_leaves_nothing_half_done(fill
 
     deleted = use_cases.evaluating.create(filled.caller, filled.project.project_id, new, Patience())
     use_cases.evaluating.delete(filled.caller, deleted.evaluation.evaluation_id)
-    job = use_cases.jobs.runner.run(str(deleted.job_id), dispatch=True)
-    assert job is not None
+    use_cases.jobs.runner.run(str(deleted.job_id), dispatch=True)
+    job = use_cases.jobs.get(filled.caller, str(deleted.job_id))
     assert (job.state, job.error_code) == (JobState.FAILED, "evaluation_not_found")
 
 

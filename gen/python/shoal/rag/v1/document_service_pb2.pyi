@@ -69,7 +69,7 @@ class DocumentInfo(_message.Message):
     """Media type; unset means `application/octet-stream`."""
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
-        """Parser parameters, stored with the version; unset means `{}`."""
+        """Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class DocumentVersionInfo(_message.Message):
     """Media type; unset means `application/octet-stream`."""
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
-        """Parser parameters, stored with the version; unset means `{}`."""
+        """Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`."""
 
     def __init__(
         self,

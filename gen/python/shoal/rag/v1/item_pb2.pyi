@@ -50,7 +50,21 @@ class SegmentItem(_message.Message):
     """Form of the text: `text`, `markdown`, `json`, …."""
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
-        """Free JSON object; loaders and joining write where the text came from."""
+        """Free JSON object; loaders and joining write where the text came from. Loaders use these names, each where it applies:
+        * `source`: the document's file name.
+        * `char_start`, `char_end`: where it stands in a file of text (text, markdown, html, csv, table in row mode, qa, json without a program): the
+          first character and the one after the last, from 0, in code points of the decoded text without its byte order mark.
+        * `page` (pdf) and `slide` (pptx), from 1; `block_start`, `block_end` (docx): first and last paragraph or table of the body, from 1.
+        * `row_start`, `row_end`, or `row`: rows from 1; in csv and table the first is the one below the header, in excel a row has the number that
+          the sheet shows. `row_count`: rows below the header; `sheet_name`, `sheet_index` (from 0); `chunk_index`: part of the file or the sheet,
+          `table_index`, `picture_index`: number on the page or in the document, from 0.
+        * `title`: the heading of a section; `section`: the title of the section around a table, a picture or code; `continued`: true for text of a
+          section that goes on behind a table or code, whose `parent_id` is the section's first item.
+        * `group_key` (table), `question`, `answer`, `type` (qa), `language` (code), `url` (pictures that lie elsewhere), `from`, `to`, `cc`, `date`,
+          `subject`, `part`, `filename` (eml; `part` is `notes` in pptx).
+        * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored; `width`, `height` in pixels (pdf).
+        * `warning`: what could not be read here, such as a page that is a picture without text.
+        """
 
     @_builtins.property
     def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -69,11 +69,16 @@ class RetrievalStrategy(_message.Message):
     regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
     """
     model_name: _builtins.str
-    """Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`."""
+    """Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`. One whose name begins with `mock` is there always: its score is the
+    number of words that query and text share, divided by the number that either has. Others are looked for as ONNX in the folder that
+    SHOAL_RERANKER_FOLDER names, then asked of the endpoint in SHOAL_RERANKER_URL; without either the call fails with `missing_dependency`.
+    """
     top_n: _builtins.int
     """Hits that `rerank` returns, from 1; unset means 5."""
     device: _builtins.str
-    """Where the model of `rerank` runs; unset means `cpu`."""
+    """Where a model of the folder runs: `cpu` (also when unset), `cuda`, `cuda:1`, …; one that is not there fails with `missing_dependency`. It
+    means nothing to a mock and to an endpoint.
+    """
     id_key: _builtins.str
     """What `dual_storage` returns: `segment_id` (also when unset) the segment that each chunk found came from, once, with the best score of its
     chunks; `item_id` or `chunk_item_id` the chunks themselves.
@@ -91,7 +96,9 @@ class RetrievalStrategy(_message.Message):
 
     @_builtins.property
     def base(self) -> Global___RetrievalStrategy:
-        """What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`."""
+        """What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
+        base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
+        """
 
     @_builtins.property
     def vector_search(self) -> Global___VectorSearch:

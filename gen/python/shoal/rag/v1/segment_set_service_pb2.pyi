@@ -33,15 +33,25 @@ class CreateSegmentsRequest(_message.Message):
     version_id: _builtins.str
     """Id of the document version; required."""
     loader_type: _builtins.str
-    """How the bytes become segments: `json` or `csv`, case ignored; required. Not looked at when `source_text` is given. Another word fails
-    with `unsupported_loader`.
+    """How the bytes become segments, case ignored; required: `pdf`, `docx`, `csv`, `excel`, `json`, `qa`, `table`, and of Shoal's own `text`,
+    `markdown`, `html`, `pptx`, `eml`. Not looked at when `source_text` is given. Another word fails with `unsupported_loader`.
     """
     source_text: _builtins.str
     """Text to take instead of the bytes: the set then has this one segment; unset or empty runs the loader."""
     @_builtins.property
     def loader_params(self) -> _struct_pb2.Struct:
-        """Options of the loader, unset means `{}`: `jq_schema` (json, default `.`), `chunk_size` (csv, rows of one segment, default 100). An
-        option that the loader does not have fails with `invalid_loader_params`.
+        """Options of the loader; unset means `{}`. The `parser_params` of the version stand below them: each that the loader has, and that is not
+        given here, is taken. An option that the loader does not have, or a value that it cannot use, fails with `invalid_loader_params`, whose
+        `detail.parameter` names it.
+        * `pdf`: `backend`, `pdfium` (default: text, and tables on pages with drawn lines) or `pdfplumber` (text and tables of every page, slower).
+        * `docx`: `regex_patterns`, a list of `{"level": 1, "pattern": "^Chapter"}` (or a list of patterns in its place), of pairs
+          `[level, pattern]`, or of patterns whose level is their place in the list: a line that a pattern is found in is a heading, its title the
+          first group, else what follows the match, else the line; `exclude_patterns`, one or a list: lines that are no headings;
+          `include_parent_content` (default true): with `regex_patterns`, a section's text begins with that of the sections above.
+        * `csv`: `chunk_size`, the rows of one segment, 1 to 100,000, default 100.
+        * `json`: `jq_schema`, a jq program, default `.`; a segment for each of its outputs, for each element of one that is a list.
+        * `table`: `mode`, `row` (default, a segment per row) or `group` (a segment per value of the column `group_by`, which is needed then).
+        * The others have none.
         """
 
     def __init__(
@@ -84,12 +94,14 @@ class CreateSegmentSetRequest(_message.Message):
     version_id: _builtins.str
     """Id of the document version; required."""
     loader_type: _builtins.str
-    """How the bytes become segments: `json` or `csv`, case ignored; required. Not looked at when `source_text` is given."""
+    """How the bytes become segments, case ignored; required: a word of `CreateSegmentsRequest.loader_type`. Not looked at when `source_text`
+    is given.
+    """
     source_text: _builtins.str
     """Text to take instead of the bytes; unset or empty runs the loader."""
     @_builtins.property
     def loader_params(self) -> _struct_pb2.Struct:
-        """Options of the loader; unset means `{}`."""
+        """Options of the loader; unset means `{}`. See `CreateSegmentsRequest.loader_params`."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ export declare type DocumentInfo = Message<"shoal.rag.v1.DocumentInfo"> & {
   mime?: string | undefined;
 
   /**
-   * Parser parameters, stored with the version; unset means `{}`.
+   * Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
    *
    * @generated from field: google.protobuf.Struct parser_params = 4;
    */
@@ -173,7 +173,7 @@ export declare type DocumentVersionInfo = Message<"shoal.rag.v1.DocumentVersionI
   mime?: string | undefined;
 
   /**
-   * Parser parameters, stored with the version; unset means `{}`.
+   * Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
    *
    * @generated from field: google.protobuf.Struct parser_params = 4;
    */

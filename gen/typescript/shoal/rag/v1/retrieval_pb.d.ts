@@ -88,14 +88,17 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   weights: number[];
 
   /**
-   * What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`.
+   * What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
+   * base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
    *
    * @generated from field: shoal.rag.v1.RetrievalStrategy base = 9;
    */
   base?: RetrievalStrategy | undefined;
 
   /**
-   * Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`.
+   * Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`. One whose name begins with `mock` is there always: its score is the
+   * number of words that query and text share, divided by the number that either has. Others are looked for as ONNX in the folder that
+   * SHOAL_RERANKER_FOLDER names, then asked of the endpoint in SHOAL_RERANKER_URL; without either the call fails with `missing_dependency`.
    *
    * @generated from field: optional string model_name = 10;
    */
@@ -109,7 +112,8 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   topN?: number | undefined;
 
   /**
-   * Where the model of `rerank` runs; unset means `cpu`.
+   * Where a model of the folder runs: `cpu` (also when unset), `cuda`, `cuda:1`, …; one that is not there fails with `missing_dependency`. It
+   * means nothing to a mock and to an endpoint.
    *
    * @generated from field: optional string device = 12;
    */

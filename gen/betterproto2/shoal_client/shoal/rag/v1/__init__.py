@@ -834,14 +834,15 @@ class CreateSegmentSetRequest(betterproto2.Message):
 
     loader_type: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    How the bytes become segments: `json` or `csv`, case ignored; required. Not looked at when `source_text` is given.
+    How the bytes become segments, case ignored; required: a word of `CreateSegmentsRequest.loader_type`. Not looked at when `source_text`
+    is given.
     """
 
     loader_params: "___google__protobuf__.Struct | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Options of the loader; unset means `{}`.
+    Options of the loader; unset means `{}`. See `CreateSegmentsRequest.loader_params`.
     """
 
     source_text: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
@@ -866,16 +867,26 @@ class CreateSegmentsRequest(betterproto2.Message):
 
     loader_type: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    How the bytes become segments: `json` or `csv`, case ignored; required. Not looked at when `source_text` is given. Another word fails
-    with `unsupported_loader`.
+    How the bytes become segments, case ignored; required: `pdf`, `docx`, `csv`, `excel`, `json`, `qa`, `table`, and of Shoal's own `text`,
+    `markdown`, `html`, `pptx`, `eml`. Not looked at when `source_text` is given. Another word fails with `unsupported_loader`.
     """
 
     loader_params: "___google__protobuf__.Struct | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Options of the loader, unset means `{}`: `jq_schema` (json, default `.`), `chunk_size` (csv, rows of one segment, default 100). An
-    option that the loader does not have fails with `invalid_loader_params`.
+    Options of the loader; unset means `{}`. The `parser_params` of the version stand below them: each that the loader has, and that is not
+    given here, is taken. An option that the loader does not have, or a value that it cannot use, fails with `invalid_loader_params`, whose
+    `detail.parameter` names it.
+    * `pdf`: `backend`, `pdfium` (default: text, and tables on pages with drawn lines) or `pdfplumber` (text and tables of every page, slower).
+    * `docx`: `regex_patterns`, a list of `{"level": 1, "pattern": "^Chapter"}` (or a list of patterns in its place), of pairs
+      `[level, pattern]`, or of patterns whose level is their place in the list: a line that a pattern is found in is a heading, its title the
+      first group, else what follows the match, else the line; `exclude_patterns`, one or a list: lines that are no headings;
+      `include_parent_content` (default true): with `regex_patterns`, a section's text begins with that of the sections above.
+    * `csv`: `chunk_size`, the rows of one segment, 1 to 100,000, default 100.
+    * `json`: `jq_schema`, a jq program, default `.`; a segment for each of its outputs, for each element of one that is a list.
+    * `table`: `mode`, `row` (default, a segment per row) or `group` (a segment per value of the column `group_by`, which is needed then).
+    * The others have none.
     """
 
     source_text: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
@@ -1061,7 +1072,7 @@ class DocumentInfo(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Parser parameters, stored with the version; unset means `{}`.
+    Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
     """
 
 
@@ -1172,7 +1183,7 @@ class DocumentVersionInfo(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Parser parameters, stored with the version; unset means `{}`.
+    Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
     """
 
 
@@ -3278,12 +3289,15 @@ class RetrievalStrategy(betterproto2.Message):
 
     base: "RetrievalStrategy | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`.
+    What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
+    base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
     """
 
     model_name: "str | None" = betterproto2.field(10, betterproto2.TYPE_STRING, optional=True)
     """
-    Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`.
+    Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`. One whose name begins with `mock` is there always: its score is the
+    number of words that query and text share, divided by the number that either has. Others are looked for as ONNX in the folder that
+    SHOAL_RERANKER_FOLDER names, then asked of the endpoint in SHOAL_RERANKER_URL; without either the call fails with `missing_dependency`.
     """
 
     top_n: "int | None" = betterproto2.field(11, betterproto2.TYPE_INT32, optional=True)
@@ -3293,7 +3307,8 @@ class RetrievalStrategy(betterproto2.Message):
 
     device: "str | None" = betterproto2.field(12, betterproto2.TYPE_STRING, optional=True)
     """
-    Where the model of `rerank` runs; unset means `cpu`.
+    Where a model of the folder runs: `cpu` (also when unset), `cuda`, `cuda:1`, …; one that is not there fails with `missing_dependency`. It
+    means nothing to a mock and to an endpoint.
     """
 
     vector_search: "VectorSearch | None" = betterproto2.field(13, betterproto2.TYPE_MESSAGE, optional=True)
@@ -3530,7 +3545,20 @@ class SegmentItem(betterproto2.Message):
 
     metadata: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Free JSON object; loaders and joining write where the text came from.
+    Free JSON object; loaders and joining write where the text came from. Loaders use these names, each where it applies:
+    * `source`: the document's file name.
+    * `char_start`, `char_end`: where it stands in a file of text (text, markdown, html, csv, table in row mode, qa, json without a program): the
+      first character and the one after the last, from 0, in code points of the decoded text without its byte order mark.
+    * `page` (pdf) and `slide` (pptx), from 1; `block_start`, `block_end` (docx): first and last paragraph or table of the body, from 1.
+    * `row_start`, `row_end`, or `row`: rows from 1; in csv and table the first is the one below the header, in excel a row has the number that
+      the sheet shows. `row_count`: rows below the header; `sheet_name`, `sheet_index` (from 0); `chunk_index`: part of the file or the sheet,
+      `table_index`, `picture_index`: number on the page or in the document, from 0.
+    * `title`: the heading of a section; `section`: the title of the section around a table, a picture or code; `continued`: true for text of a
+      section that goes on behind a table or code, whose `parent_id` is the section's first item.
+    * `group_key` (table), `question`, `answer`, `type` (qa), `language` (code), `url` (pictures that lie elsewhere), `from`, `to`, `cc`, `date`,
+      `subject`, `part`, `filename` (eml; `part` is `notes` in pptx).
+    * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored; `width`, `height` in pixels (pdf).
+    * `warning`: what could not be read here, such as a page that is a picture without text.
     """
 
     parent_id: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
