@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ from shoald.application.ports.embedder import Embedder
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 _WINDOW = 4096
-_WRITTEN_TOGETHER = 512
+# what an endpoint takes in one request: what was paid for is stored before more is asked for
+_WRITTEN_TOGETHER = 256
+_CHARACTERS_TOGETHER = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class EmbedTexts:
         reused = len(texts) - sum(map(len, unknown.values()))
         done = reused
         reports.done(done)
-        for batch in _batches(list(unknown.items()), _WRITTEN_TOGETHER):
+        for batch in _batches(list(unknown.items()), texts):
             fresh = embedder.embed_passages([texts[same[0]] for _, same in batch], progress=reports.after(done))
             with self._open_unit_of_work() as uow:
                 uow.embeddings.add(name, [digest for digest, _ in batch], fresh)
@@ -125,5 +127,16 @@ def _places_by_hash(hashes: Sequence[bytes], *, known: set[int]) -> dict[bytes, 
     return places
 
 
-def _batches(items: Sequence[tuple[bytes, list[int]]], size: int) -> Iterable[Sequence[tuple[bytes, list[int]]]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _batches(
+    items: Sequence[tuple[bytes, list[int]]], texts: Sequence[str]
+) -> Iterator[Sequence[tuple[bytes, list[int]]]]:
+    """Yield so many at a time that their texts are one request to an endpoint."""
+    start = characters = 0
+    for at, (_, same) in enumerate(items):
+        length = len(texts[same[0]])
+        if at > start and (at - start == _WRITTEN_TOGETHER or characters + length > _CHARACTERS_TOGETHER):
+            yield items[start:at]
+            start, characters = at, 0
+        characters += length
+    if items:
+        yield items[start:]

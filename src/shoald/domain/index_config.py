@@ -31,7 +31,7 @@ class IndexShape:
     lists rows are sorted; `ivf_probes`: how many of them a search looks into.
     """
 
-    kind: str = IndexKind.AUTO
+    kind: IndexKind = IndexKind.AUTO
     hnsw_m: int | None = None
     hnsw_ef_construction: int | None = None
     hnsw_ef_search: int | None = None
@@ -54,10 +54,8 @@ def read_config(config: JsonObject) -> IndexConfig:
 
     >>> read_config({"embedding_provider": "Local", "mine": 1}).embedding_provider
     'local'
-    >>> read_config({"exact": True}).shape.kind
-    'flat'
-    >>> read_config({"hnsw_m": 16}).shape.kind
-    <IndexKind.HNSW: 'hnsw'>
+    >>> [read_config(config).shape.kind.value for config in ({"exact": True}, {"hnsw_m": 16}, {})]
+    ['flat', 'hnsw', 'auto']
     """
     return IndexConfig(
         embedding_provider=(_text(config, "embedding_provider") or EmbeddingProvider.MOCK).lower(),
@@ -104,9 +102,10 @@ def refuse_kind(kind: str, *known: str) -> InvalidIndexConfig:
 
 
 def _shape(config: JsonObject) -> IndexShape:
-    kind = (_text(config, "kind") or IndexKind.AUTO).lower()
-    if kind not in set(IndexKind):
-        raise refuse_kind(kind, *IndexKind)
+    word = (_text(config, "kind") or IndexKind.AUTO).lower()
+    if word not in set(IndexKind):
+        raise refuse_kind(word, *IndexKind)
+    kind = IndexKind(word)
     if _is_exact(config):
         if kind not in {IndexKind.AUTO, IndexKind.FLAT}:
             message = f"config.exact compares all vectors, config.kind {kind!r} does not."

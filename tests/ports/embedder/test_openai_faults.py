@@ -12,7 +12,7 @@ import pytest
 
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.embedders.openai import OpenAIEmbedder, OpenAIEndpoint
-from shoald.domain.failures import EmbeddingFailed, Failure, MissingDependency, Unavailable
+from shoald.domain.failures import EmbeddingFailed, Failure, JobCanceled, MissingDependency, Unavailable
 from support.fakes.openai_server import OpenAIServer, Reply, good_answer, openai_server
 
 
@@ -41,6 +41,7 @@ def _embedder(server: OpenAIServer, *, timeout_seconds: float) -> OpenAIEmbedder
         timeout_seconds=timeout_seconds,
         first_wait=0.01,
         longest_wait=0.05,
+        longest_patient_wait=0.3,
     )
     return OpenAIEmbedder(endpoint, "some-model")
 
@@ -79,6 +80,65 @@ def test_the_wait_that_the_endpoint_asks_for_is_kept_up_to_our_limit(
     started = time.monotonic()
     embedder.embed_query("text")
     assert 0.05 <= time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "0.2"},
+        {"Retry-After-Ms": "200"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"},  # up to our limit
+    ],
+)
+def test_passages_wait_longer_and_as_asked(
+    server: OpenAIServer, embedder: OpenAIEmbedder, headers: dict[str, str]
+) -> None:
+    server.script.append(Reply(429, headers=headers))
+    started = time.monotonic()
+    assert len(embedder.embed_passages(["text"])) == 1
+    assert time.monotonic() - started >= 0.2
+    assert len(server.requests) == 2
+
+
+def test_passages_are_tried_oftener_and_a_wait_may_be_ended(server: OpenAIServer, embedder: OpenAIEmbedder) -> None:
+    server.script.extend([Reply(503, headers={"Retry-After": "0"})] * 6)
+    assert len(embedder.embed_passages(["text"])) == 1
+    assert len(server.requests) == 7
+    server.script.append(Reply(429, headers={"Retry-After": "60"}))
+
+    def stop(_done: int) -> None:
+        raise JobCanceled
+
+    with pytest.raises(JobCanceled):
+        embedder.embed_passages(["text"], progress=stop)
+    assert len(server.requests) == 8
+
+
+def test_a_limit_that_is_announced_is_not_run_into(server: OpenAIServer, embedder: OpenAIEmbedder) -> None:
+    spent = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "200ms"}
+    server.script.append(Reply(headers=spent))
+    embedder.embed_passages(["text"])
+    started = time.monotonic()
+    embedder.embed_passages(["text"])
+    assert 0.15 <= time.monotonic() - started < 20
+    few = {"x-ratelimit-remaining-tokens": "100", "x-ratelimit-reset-tokens": "200ms"}
+    server.script.append(Reply(headers=few))
+    embedder.embed_passages(["text"])
+    started = time.monotonic()
+    embedder.embed_passages(["short"])  # fits into what is left
+    short = time.monotonic() - started
+    server.script.append(Reply(headers=few))
+    embedder.embed_passages(["text"])
+    started = time.monotonic()
+    embedder.embed_passages(["long " * 100])
+    assert time.monotonic() - started >= 0.15 > short - 1
+
+
+def test_what_the_endpoint_asks_for_is_told_when_we_give_up(server: OpenAIServer, embedder: OpenAIEmbedder) -> None:
+    server.script.extend([Reply(429, headers={"Retry-After": "7"})] * 4)
+    with pytest.raises(Unavailable) as caught:
+        embedder.embed_query("text")
+    assert caught.value.retry_after_seconds == 7
 
 
 @pytest.mark.parametrize("reply", [Reply(429), Reply(500)])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from shoald.adapters.embedders.patience import Pace, Patience, asked_pause
 from shoald.application.ports.embedder import EmbedderInfo
 from shoald.domain.failures import EmbeddingFailed, Failure, MissingDependency, Unavailable
 
@@ -30,14 +29,20 @@ _UNAUTHORISED = frozenset({401, 403})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAIEndpoint:
-    """Where and how to ask; `longest_wait` bounds each pause between two tries."""
+    """Where and how to ask, and how long to put up with limits.
+
+    A query, which somebody waits for, is given up after `tries`, with pauses of at most `longest_wait` seconds.
+    Passages are asked for with more patience: a build that waits a minute costs nothing, one that fails starts again.
+    """
 
     base_url: str = _DEFAULT_URL
     api_key: str | None = None
     timeout_seconds: float = 30.0
-    tries: int = 4
     first_wait: float = 0.5
+    tries: int = 4
     longest_wait: float = 10.0
+    patient_tries: int = 8
+    longest_patient_wait: float = 120.0
 
 
 class OpenAIEmbedder:
@@ -49,6 +54,7 @@ class OpenAIEmbedder:
         self._lock = threading.Lock()
         self._client: OpenAI | None = None
         self._dimension: int | None = None
+        self._pace = Pace()
 
     @property
     def info(self) -> EmbedderInfo:
@@ -64,13 +70,19 @@ class OpenAIEmbedder:
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> npt.NDArray[np.float32]:
         """Embed the texts, one request after another."""
+        endpoint = self._endpoint
         parts: list[npt.NDArray[np.float32]] = []
         done = 0
-        for request in _requests(texts):
-            parts.append(self._ask(request))
-            done += len(request)
+
+        def tell() -> None:
             if progress:
                 progress(done)
+
+        patience = Patience(endpoint.patient_tries, endpoint.first_wait, endpoint.longest_patient_wait, tell)
+        for request in _requests(texts):
+            parts.append(self._ask(request, patience))
+            done += len(request)
+            tell()
         return np.concatenate(parts) if parts else np.empty((0, self.info.dimension), np.float32)
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
@@ -85,9 +97,11 @@ class OpenAIEmbedder:
         if client is not None:
             client.close()
 
-    def _ask(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def _ask(self, texts: Sequence[str], patience: Patience | None = None) -> npt.NDArray[np.float32]:
+        endpoint = self._endpoint
+        patience = patience or Patience(endpoint.tries, endpoint.first_wait, endpoint.longest_wait)
         # Endpoints refuse an empty text; a blank is as little.
-        answer = self._with_tries([text or " " for text in texts])
+        answer = self._with_tries([text or " " for text in texts], patience)
         vectors = _checked(answer, len(texts))
         with self._lock:
             if self._dimension is None:
@@ -98,32 +112,33 @@ class OpenAIEmbedder:
             )
         return vectors
 
-    def _with_tries(self, texts: list[str]) -> Any:
+    def _with_tries(self, texts: list[str], patience: Patience) -> Any:
         import openai
 
         client = self._opened()
-        for tried in range(1, self._endpoint.tries + 1):
+        patience.wait(self._pace.pause_before(texts))
+        for tried in range(1, patience.tries + 1):
             try:
-                return client.embeddings.create(input=texts, model=self._model, encoding_format="float")
+                answer = client.embeddings.with_raw_response.create(
+                    input=texts, model=self._model, encoding_format="float"
+                )
+                self._pace.note(answer.headers)
+                return answer.parse()
             except openai.APIStatusError as error:
                 if not _may_pass(error.status_code):
                     raise _refusal(error.status_code, str(error)) from error
-                if tried == self._endpoint.tries:
-                    raise Unavailable(f"The embedding provider answers {error.status_code}.") from error
-                self._pause(tried, error.response.headers.get("retry-after"))
+                asked_for = asked_pause(error.response.headers)
+                if tried == patience.tries:
+                    message = f"The embedding provider answers {error.status_code}."
+                    raise Unavailable(message, retry_after_seconds=asked_for or 1.0) from error
+                patience.pause(tried, asked_for)
             except openai.APIConnectionError as error:  # its time-outs are of this kind too
-                if tried == self._endpoint.tries:
+                if tried == patience.tries:
                     raise Unavailable("The embedding provider does not answer.") from error
-                self._pause(tried, None)
+                patience.pause(tried, None)
             except (openai.OpenAIError, ValueError) as error:
                 raise EmbeddingFailed("The embedding provider's answer cannot be read.") from error
         raise AssertionError
-
-    def _pause(self, tried: int, asked_for: str | None) -> None:
-        seconds = self._endpoint.first_wait * 2 ** (tried - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-        if asked_for and asked_for.isdecimal():
-            seconds = float(asked_for)
-        time.sleep(min(seconds, self._endpoint.longest_wait))
 
     def _opened(self) -> OpenAI:
         if not self._endpoint.api_key:
