@@ -1,4 +1,4 @@
-"""Cutting, keyword search and loading, each beside a named peer or the plain way of doing the same.
+"""Cutting and loading, each beside a named peer or the plain way of doing the same.
 
 Corpus: the source files of this Python's standard library, and its docstrings.
 """
@@ -6,17 +6,14 @@ Corpus: the source files of this Python's standard library, and its docstrings.
 from __future__ import annotations
 
 import json
-import random
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from shoald.adapters.document_loaders import csv as csv_loader
@@ -26,13 +23,10 @@ from shoald.cli.demo_corpus import standard_library_texts
 from shoald.domain.chunking import chunker
 from shoald.domain.chunking.encodings import encoding
 from shoald.domain.filters import matches, parse_filter
-from shoald.domain.retrieval.bm25 import K1, B, Bm25Index, words_of
 
 _T = TypeVar("_T")
 
 _MEGABYTES = 10
-_TEXTS = 100_000
-_QUERIES = ("parse a date", "return the current socket of the event loop", "write rows of a table to a file")
 
 
 def main() -> None:
@@ -42,7 +36,6 @@ def main() -> None:
     _recursive("the same as one line", text.replace("\n", " "))
     _token(text[:3_000_000])
     docstrings = [item["text"] for found in standard_library_texts().values() for item in found]
-    _keywords(docstrings)
     _loading(docstrings)
     _filtering()
 
@@ -75,36 +68,6 @@ def _token(text: str) -> None:
     _, plain = _timed(lambda: encoding("cl100k_base").encode_ordinary(text), 3)
     _print("  shoal, chunks", len(text) / 1e6 / ours, "MB/s")
     _print("  tiktoken, tokens alone", len(text) / 1e6 / plain, "MB/s")
-
-
-def _keywords(docstrings: Sequence[str]) -> None:
-    rng = random.Random(1)
-    texts = [" ".join(rng.choices(docstrings, k=4)) for _ in range(_TEXTS)]
-    print(f"bm25, {len(texts)} texts of {np.mean([len(text) for text in texts]):.0f} characters")
-    index, seconds = _timed(lambda: Bm25Index.build(texts))
-    _print("  build", len(texts) / seconds, "texts/s")
-    data = index.to_bytes()
-    again, seconds = _timed(lambda: Bm25Index.from_bytes(data))
-    _print(f"  read {len(data) / 1e6:.0f} MB", seconds * 1000, "ms")
-    found, seconds = _timed(lambda: [again.search(query, k=10) for query in _QUERIES], 5)
-    _print("  query", seconds * 1000 / len(_QUERIES), "ms")
-    documents = [words_of(text) for text in texts]
-    plain, seconds = _timed(lambda: [_by_hand(documents, query) for query in _QUERIES])
-    assert [[round(score, 6) for _, score in hits] for hits in found] == [
-        np.sort(scores)[::-1][:10].round(6).tolist() for scores in plain
-    ]
-    _print("  query, every text looked at", seconds * 1000 / len(_QUERIES), "ms")
-
-
-def _by_hand(documents: Sequence[Sequence[str]], query: str) -> npt.NDArray[np.float64]:
-    mean = sum(map(len, documents)) / len(documents)
-    scores = np.zeros(len(documents))
-    for word in words_of(query):
-        counts = np.array([document.count(word) for document in documents])
-        having = int((counts > 0).sum())
-        norms = K1 * (1 - B + B * np.array([len(document) for document in documents]) / mean)
-        scores += np.log1p((len(documents) - having + 0.5) / (having + 0.5)) * counts * (K1 + 1) / (counts + norms)
-    return scores
 
 
 def _loading(docstrings: list[str]) -> None:

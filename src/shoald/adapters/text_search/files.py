@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
 from shoald.adapters.text_search.patterns import Literal, Pattern
 from shoald.application.ports.text_search import Arrays, Positions, Scores, TextPattern, Write
 
-# the text as it is, and in lower case, which likeness is measured on
-_SCHEMA = pa.schema([("text", pa.large_string()), ("lower", pa.large_string())], metadata={"shoal": "texts 1"})
+# the text as it is, in lower case, which likeness is measured on, and whether it is of ASCII alone
+_SCHEMA = pa.schema(
+    [("text", pa.large_string()), ("lower", pa.large_string()), ("is_ascii", pa.uint8())], metadata={"shoal": "texts 1"}
+)
 _ARRAYS = b"arrays 1"
 
 
@@ -60,7 +60,8 @@ class ArrowTextWriter:
     def add(self, texts: Sequence[str]) -> None:
         """Write a batch."""
         lower = [text.lower() for text in texts]
-        columns = [pa.array(texts, pa.large_string()), pa.array(lower, pa.large_string())]
+        is_ascii = pa.array([int(text.isascii()) for text in texts], pa.uint8())
+        columns = [pa.array(texts, pa.large_string()), pa.array(lower, pa.large_string()), is_ascii]
         self._file.write_batch(pa.record_batch(columns, schema=_SCHEMA))
 
 
@@ -72,38 +73,37 @@ class ArrowTextFile:
         self._firsts = np.concatenate([[0], np.cumsum([len(batch) for batch in self._batches], dtype=np.int64)])
         self.nbytes = nbytes
 
-    @cached_property
-    def _is_ascii(self) -> bool:
-        return all(pc.all(pc.string_is_ascii(batch.column("text")), min_count=0).as_py() for batch in self._batches)
-
     def matching(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Positions:
         """Search batch by batch."""
         if not isinstance(pattern, Pattern):
             raise TypeError(type(pattern))
-        return pattern.matching(lambda: self._parts("text", allowed), is_ascii=self._is_ascii)
+        parts = self._parts(["text", "is_ascii"], allowed)
+        return pattern.matching((at, part.column("text"), part.column("is_ascii").to_numpy() > 0) for at, part in parts)
 
     def alike(self, query: str, *, threshold: int, allowed: Positions | None = None) -> tuple[Positions, Scores]:
         """Compare batch by batch; rapidfuzz stops early where a text cannot reach the threshold."""
         found, scores, wanted = [np.zeros(0, np.int64)], [np.zeros(0)], query.lower()
-        for positions, texts in self._parts("lower", allowed if query.strip() else np.zeros(0, np.int64)):
+        for positions, part in self._parts(["lower"], allowed if query.strip() else np.zeros(0, np.int64)):
+            texts = part.column("lower").to_pylist()
             ratios = process.cdist(
-                [wanted], texts.to_pylist(), scorer=fuzz.partial_ratio, score_cutoff=threshold, dtype=np.float64
+                [wanted], texts, scorer=fuzz.partial_ratio, score_cutoff=threshold, dtype=np.float64
             )[0]
             reached = ratios >= threshold
             found.append(positions[reached])
             scores.append(ratios[reached])
         return np.concatenate(found), np.concatenate(scores)
 
-    def _parts(self, column: str, allowed: Positions | None) -> Iterator[tuple[Positions, pa.Array]]:
-        """Yield positions and texts, batch by batch, of those that are allowed."""
-        for first, batch in zip(self._firsts[:-1], self._batches, strict=True):
+    def _parts(self, columns: Sequence[str], allowed: Positions | None) -> Iterator[tuple[Positions, pa.RecordBatch]]:
+        """Yield positions and rows, batch by batch, of those that are allowed."""
+        for first, whole in zip(self._firsts[:-1], self._batches, strict=True):
+            batch = whole.select(columns)
             if allowed is None:
-                yield np.arange(first, first + len(batch)), batch.column(column)
+                yield np.arange(first, first + len(batch)), batch
                 continue
             start, end = np.searchsorted(allowed, [first, first + len(batch)])
             if end > start:
                 wanted = allowed[start:end]
-                yield wanted, batch.column(column).take(pa.array(wanted - first))
+                yield wanted, batch.take(pa.array(wanted - first))
 
 
 class _Sink:

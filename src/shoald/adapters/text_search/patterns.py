@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,9 @@ _CASE_MATTERS = "(?-i)"
 _FIRST_SLICE = 64
 _SHORT_SECONDS = 0.02
 
-Batches = Iterator[tuple[Positions, pa.Array]]
-"""Positions and texts, some at a time."""
+Batch = tuple[Positions, pa.Array, "np.ndarray[Any, np.dtype[np.bool_]]"]
+"""Positions, texts, and which of these are of ASCII alone."""
+Batches = Iterator[Batch]
 
 
 class Pattern:
@@ -33,18 +34,25 @@ class Pattern:
     def __init__(self, source: str) -> None:
         self._ignores_case = not source.startswith(_CASE_MATTERS)
         self._source = source.removeprefix(_CASE_MATTERS)
-        self._linear = self._read_linear()
-        if self._linear is None:
+        self._translation = self._translated()
+        if self._translation is None:
             _ = self._backtracking
 
-    def _read_linear(self) -> tuple[Translation, Any] | None:
-        options = re2.Options()
-        options.case_sensitive, options.log_errors = not self._ignores_case, False
+    def _translated(self) -> Translation | None:
+        """Return what the linear-time engine reads, None where the other one must."""
         try:
             translation = translated(self._source)
-            return translation, re2.compile(translation.exact, options)
+            for source in (translation.for_ascii, translation.all_scripts):
+                re2.compile(source, self._options)
         except (Untranslatable, re2.error):
             return None
+        return translation
+
+    @cached_property
+    def _options(self) -> Any:
+        options = re2.Options()
+        options.case_sensitive, options.log_errors = not self._ignores_case, False
+        return options
 
     @cached_property
     def _backtracking(self) -> Any:
@@ -56,32 +64,36 @@ class Pattern:
 
     def spans(self, text: str, *, most: int) -> Sequence[tuple[int, int]]:
         """Find matches one after another."""
-        if self._linear is not None and (self._linear[0].loose is None or text.isascii()):
-            return _first(self._linear[1].finditer(text), most)
+        known = self._translation
+        if known is not None and (known.loose is None or text.isascii()):
+            source = known.for_ascii if text.isascii() else known.all_scripts
+            return _first(re2.compile(source, self._options).finditer(text), most)
         try:
             return _first(self._backtracking.finditer(text, timeout=SPANS_SECONDS, concurrent=True), most)
         except TimeoutError:
             return []
 
-    def matching(self, batches: Callable[[], Batches], *, is_ascii: bool) -> Positions:
-        """Return which of the texts match; `batches` yields them with their positions."""
-        if self._linear is None:
-            return self._tried(batches())
-        translation, _ = self._linear
-        if translation.loose is None or is_ascii:
-            return _joined(self._matched(translation.exact, batches()))
-        # RE2 knows the boundaries of ASCII words only: it chooses, without them, and the other engine decides
-        return self._tried(_kept(batches(), self._matched_masks(translation.loose, batches())))
+    def matching(self, batches: Batches) -> Positions:
+        """Return which of the texts match, ascending as they come."""
+        linear, backtracking = time.monotonic() + LINEAR_SECONDS, time.monotonic() + BACKTRACKING_SECONDS
+        found = [self._matching_in(batch, linear, backtracking) for batch in batches]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
-    def _matched(self, source: str, batches: Batches) -> Iterator[Positions]:
-        until = time.monotonic() + LINEAR_SECONDS
-        for positions, texts in batches:
-            yield positions[self._mask(source, texts, until)]
-
-    def _matched_masks(self, source: str, batches: Batches) -> Iterator[Any]:
-        until = time.monotonic() + LINEAR_SECONDS
-        for _, texts in batches:
-            yield self._mask(source, texts, until)
+    def _matching_in(self, batch: Batch, linear: float, backtracking: float) -> Positions:
+        """Search the texts of ASCII alone and the others each in their way."""
+        positions, texts, is_ascii = batch
+        known = self._translation
+        if known is None:
+            mask = self._tried(texts, backtracking)
+            return np.asarray(positions[mask])
+        mask = np.zeros(len(texts), bool)
+        mask[is_ascii] = self._mask(known.for_ascii, _chosen(texts, is_ascii), linear)
+        mask[~is_ascii] = self._mask(known.loose or known.all_scripts, _chosen(texts, ~is_ascii), linear)
+        if known.loose is not None:
+            # RE2 knows the boundaries of ASCII words only: it chose, without them, and the other engine decides
+            candidates = np.flatnonzero(mask & ~is_ascii)
+            mask[candidates] = self._tried(texts.take(pa.array(candidates)), backtracking)
+        return np.asarray(positions[mask])
 
     def _mask(self, source: str, texts: pa.Array, until: float) -> Any:
         """Say of each text whether it matches; slices grow as long as they are done in a moment."""
@@ -97,16 +109,9 @@ class Pattern:
                 size *= 4
         return np.concatenate(found) if found else np.zeros(0, bool)
 
-    def _tried(self, batches: Batches) -> Positions:
+    def _tried(self, texts: pa.Array, until: float) -> Any:
         """Ask the backtracking engine text by text: it lets go of the interpreter meanwhile, and stops in time."""
-        until = time.monotonic() + BACKTRACKING_SECONDS
-        found = [
-            position
-            for positions, texts in batches
-            for position, text in zip(positions.tolist(), texts.to_pylist(), strict=True)
-            if self._is_in(text, until)
-        ]
-        return np.asarray(found, dtype=np.int64)
+        return np.fromiter((self._is_in(text, until) for text in texts.to_pylist()), bool, len(texts))
 
     def _is_in(self, text: str, until: float) -> bool:
         try:
@@ -131,11 +136,5 @@ def _first(matches: Iterator[Any], most: int) -> list[tuple[int, int]]:
     return [match.span() for match, _ in zip(matches, range(most), strict=False)]
 
 
-def _joined(parts: Iterator[Positions]) -> Positions:
-    found = list(parts)
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
-
-
-def _kept(batches: Batches, masks: Iterator[Any]) -> Batches:
-    for (positions, texts), mask in zip(batches, masks, strict=True):
-        yield positions[mask], texts.filter(pa.array(mask))
+def _chosen(texts: pa.Array, mask: Any) -> pa.Array:
+    return texts if mask.all() else texts.filter(pa.array(mask))
