@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shoald.application import producers
 from shoald.application.jobs import JobRequest
+from shoald.application.presets import filled_cutting
 from shoald.application.projects import visible_project
 from shoald.application.segmenting import visible_segment_set
 from shoald.application.sentence_embedding import SentenceEmbedding, provider_of
@@ -44,10 +45,13 @@ _MARKDOWN = "markdown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutting:
-    """How to cut: a documented strategy, in any case, with its parameters."""
+    """How to cut: a documented strategy, in any case, with its parameters.
 
-    strategy: str
-    params: JsonObject
+    What a caller leaves out is filled from the project's preset, else `recursive`.
+    """
+
+    strategy: str | None = None
+    params: JsonObject = field(default_factory=dict)
 
 
 class Chunking:
@@ -63,10 +67,12 @@ class Chunking:
 
         Raises `SegmentSetNotFound`, `UnsupportedChunkStrategy`, `InvalidChunkerParams`.
         """
-        payload = {"segment_set_id": segment_set_id, "strategy": how.strategy, "chunker_params": dict(how.params)}
         with self._open_unit_of_work() as uow:
             segment_set = visible_segment_set(uow, caller, segment_set_id)
-            chunker(how.strategy, how.params, find_embedding=self._embedding.find)
+            project = visible_project(uow, caller, segment_set.project_id)
+            strategy, params = filled_cutting(project, how.strategy, how.params)
+            chunker(strategy, params, find_embedding=self._embedding.find)
+            payload = {"segment_set_id": segment_set_id, "strategy": strategy, "chunker_params": dict(params)}
             job = self._jobs.accept(
                 uow,
                 JobRequest(
@@ -74,7 +80,7 @@ class Chunking:
                     payload=payload,
                     caller=caller,
                     project_id=segment_set.project_id,
-                    estimated_seconds=estimated_seconds(segment_set, how),
+                    estimated_seconds=estimated_seconds(segment_set, strategy, params),
                 ),
             )
             uow.commit()
@@ -201,17 +207,17 @@ def visible_chunk_set(uow: UnitOfWork, caller: Caller, set_id: str) -> ChunkSet:
     return chunk_set
 
 
-def estimated_seconds(segment_set: SegmentSet, how: Cutting) -> float:
+def estimated_seconds(segment_set: SegmentSet, strategy: str, params: JsonObject) -> float:
     """Return about how long cutting takes; what small steps make of a text counts, not the text alone."""
-    strategy = how.strategy.lower()
+    strategy = strategy.lower()
     if strategy == ChunkStrategy.REGEX:
         return _SLOW_SECONDS
     if strategy == ChunkStrategy.SEMANTIC:
-        is_mock = provider_of(how.params.get("embedding_provider")) == EmbeddingProvider.MOCK
+        is_mock = provider_of(params.get("embedding_provider")) == EmbeddingProvider.MOCK
         pace = segment_set.total_characters / _MOCK_CHARACTERS_PER_SECOND
         return _LEAST_SECONDS + pace if is_mock else _SLOW_SECONDS
     # a strategy without these parameters has their defaults here
-    size, overlap = size_and_overlap(how.params)
+    size, overlap = size_and_overlap(params)
     items = segment_set.total_items + segment_set.total_characters / (size - overlap)
     return _LEAST_SECONDS + segment_set.total_characters / _CHARACTERS_PER_SECOND + items / _ITEMS_PER_SECOND
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from shoald.application.access import Caller
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.application.presets import check_presets
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import ProjectNotFound
 from shoald.domain.identifiers import new_uuid
@@ -33,14 +34,16 @@ class Projects:
         self._clock = clock
 
     def create(self, caller: Caller, *, name: str, description: str | None, settings: JsonObject | None) -> Project:
-        """Store a new project."""
+        """Store a new project; raises `InvalidFields` for a preset that is not there."""
+        settings = {**_NO_SETTINGS, **(settings or {})}
+        check_presets(settings)
         now = self._clock.now()
         project = Project(
             project_id=new_uuid(),
             namespace_id=caller.namespace_id,
             name=name,
             description=description,
-            settings={**_NO_SETTINGS, **(settings or {})},
+            settings=settings,
             created_at=now,
             updated_at=now,
         )
@@ -63,12 +66,17 @@ class Projects:
             return visible_project(uow, caller, project_id)
 
     def update(self, caller: Caller, project_id: str, changes: ProjectChanges) -> Project:
-        """Change what is given; a change to what is there already leaves `updated_at`. Raises `ProjectNotFound`."""
+        """Change what is given; a change to what is there already leaves `updated_at`.
+
+        Raises `ProjectNotFound`, and `InvalidFields` for a preset that is not there.
+        """
         with self._open_unit_of_work() as uow:
             project = uow.projects.get_for_change(project_id, namespace_id=caller.namespace_id)
             if project is None:
                 raise not_found(project_id)
             changed = _changed(project, changes)
+            if changes.settings is not None:
+                check_presets(changed.settings)
             if changed == project:
                 return project
             changed = replace(changed, updated_at=self._clock.now())

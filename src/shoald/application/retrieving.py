@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.keyword_indexing import repository_of, set_id
+from shoald.application.presets import retrieval_preset
 from shoald.application.projects import visible_project
 from shoald.application.retrieval_requests import RetrievalRequest, read_request
 from shoald.application.search_targets import SearchTarget, find_target
@@ -16,7 +17,6 @@ from shoald.domain.cursors import cursor_of
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
-from shoald.domain.records.project import Project
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.records.segment_set import SetItem
 from shoald.domain.retrieval.hits import Hits
@@ -68,7 +68,7 @@ class Retrieving:
         """
         with self._open_unit_of_work() as uow:
             project = visible_project(uow, caller, project_id)
-        return read_request(given, _preset_of(project))
+        return read_request(given, retrieval_preset(project))
 
     def retrieve(self, caller: Caller, project_id: str, request: RetrievalRequest) -> RetrievalPage:
         """Return one page, best hits first.
@@ -171,11 +171,6 @@ def _retrieved(item: SetItem, target: SearchTarget, score: float, more: JsonObje
         where["chunk_item_id"] = item.item_id
     where |= {name: value for name, value in more.items() if value is not None and value != []}
     return RetrievedDocument(page_content=item.content, metadata={**item.metadata, **where}, score=score)
-
-
-def _preset_of(project: Project) -> JsonObject | None:
-    name = project.settings["default_retrieval_preset"]
-    return None if name is None else project.settings["extra"].get("presets", {}).get(name)
 
 
 def request_of_params(params: JsonObject) -> RetrievalRequest:

@@ -28,7 +28,7 @@ def segment_type(word: str) -> str:
     >>> segment_type("table"), segment_type("poem")
     ('table', 'other')
     """
-    return word if word in set(SegmentType) else SegmentType.OTHER
+    return word if word in set(SegmentType) else SegmentType.OTHER.value
 
 
 def _text(loc: tuple[str | int, ...], value: Any) -> str:

@@ -67,6 +67,8 @@ class VectorClustering(_message.Message):
     OUTPUT_STRATEGY_FIELD_NUMBER: _builtins.int
     WEIGHT_LEARNING_CONFIG_FIELD_NUMBER: _builtins.int
     FACE_CLUSTER_MERGE_FIELD_NUMBER: _builtins.int
+    STABILITY_FIELD_NUMBER: _builtins.int
+    DBSCAN_PARAMETERS_FIELD_NUMBER: _builtins.int
     feature_uri: _builtins.str
     """One feature: a URI `mixpeek://extractor@version/output`, or the bare name of a vector. Unset, with no
     `feature_uris` either, means the only vector of the collections. Fails with 422 and the names there are otherwise.
@@ -74,22 +76,29 @@ class VectorClustering(_message.Message):
     clustering_method: _builtins.str
     """The algorithm."""
     sample_size: _builtins.int
-    """Documents to cluster at most, 1 to 1000000, drawn by a fixed seed; unset means all."""
+    """Documents that the algorithm sees at most, 1 to 1000000, drawn by a fixed seed; unset means 50000 for those that
+    compare all pairs (hdbscan, dbscan, optics, spectral, agglomerative), which are never given more than 100000, and
+    100000 for the others. The documents outside the sample are assigned to the nearest centroids afterwards.
+    """
     multi_feature_strategy: _builtins.str
-    """`concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
-    `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
+    """`concatenate`, `independent` or `weighted`; unset means `concatenate`. Applies to several features only.
+    `concatenate` and `weighted` use `feature_weights`; `weighted` without them learns weights as
+    `weight_learning_config` says. `independent` groups by each feature by itself.
     """
     normalize_features: _builtins.bool
     """Whether vectors are brought to unit length first, of several features each by itself; unset means true."""
     vis_n_components: _builtins.int
     """Dimensions of the map, 2 or 3; unset means 2."""
     hierarchical: _builtins.bool
-    """Whether groups are divided further. Only false works; true is refused with `unsupported`."""
+    """Whether groups are divided further, by umap and hdbscan, level by level: those of twice `min_cluster_size` and at
+    least 50 members. Unset means false.
+    """
     max_hierarchy_depth: _builtins.int
-    """Levels of the division, 1 to 5; applies with `hierarchical` only."""
+    """Levels of the division below the first, 1 to 5; unset means 3. Applies with `hierarchical` only."""
     layout_stability: _builtins.str
-    """How the map of a run is laid beside the one before: `none`, `transform` or `align`. Runs say in
-    `layout_stability_applied` what was done, at present always `none`.
+    """How the map of a run keeps to the one before: `none`, `transform` (documents stay where they were, new ones are
+    placed among them) or `align` (the new map is turned to the old); unset means `align`. Runs say in
+    `layout_stability_applied` what was done.
     """
     algorithm: _builtins.str
     """Another name of `clustering_method`."""
@@ -102,18 +111,24 @@ class VectorClustering(_message.Message):
     enrich_source: _builtins.bool
     """Whether runs write into the source documents; true is refused with `unsupported`."""
     output_strategy: _builtins.str
-    """`single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection."""
+    """`single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
+    this version write no collection.
+    """
+    stability: _builtins.str
+    """How thoroughly it is measured whether groups come back from other samples and seeds: `none`, `quick` (four small
+    subsamples of the preprocessed vectors) or `thorough` (ten of four fifths of all, every step done anew); unset means
+    `quick`. Ours.
+    """
     @_builtins.property
     def feature_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Several features, combined as `multi_feature_strategy` says."""
 
     @_builtins.property
     def algorithm_params(self) -> _struct_pb2.Struct:
-        """The algorithm's parameters. kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4,
-        `init` k-means++, `random_state` 42. hdbscan: `min_cluster_size` 5, `min_samples` (the same),
-        `cluster_selection_epsilon` 0, `max_cluster_size`, `metric` euclidean, `alpha` 1, `cluster_selection_method`
-        eom or leaf, `allow_single_cluster` false. Keys that the algorithm does not have are left out, and named in the
-        run's warnings.
+        """The algorithm's parameters, by the names, defaults and ranges of the document; kmeans, for one: `n_clusters` 8
+        (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42. A value out of range
+        fails with 422. Keys that the algorithm does not have, and those that have no effect here, are named in the run's
+        warnings.
         """
 
     @_builtins.property
@@ -122,7 +137,9 @@ class VectorClustering(_message.Message):
 
     @_builtins.property
     def preprocessing_steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreprocessingStep]:
-        """Steps before the algorithm, in order; none means none."""
+        """Steps before the algorithm, in order. None given means none, but for methods by density (hdbscan, dbscan, optics)
+        in more than 100 dimensions, which begin with umap to 50; the step `none` leaves vectors as they are.
+        """
 
     @_builtins.property
     def kmeans_parameters(self) -> _struct_pb2.Struct:
@@ -134,11 +151,20 @@ class VectorClustering(_message.Message):
 
     @_builtins.property
     def weight_learning_config(self) -> _struct_pb2.Struct:
-        """How weights are learned; applies without `feature_weights` only, and is refused then."""
+        """How weights are learned (`WeightLearningConfig`): `method` bayesian (a Gaussian process chooses what to try next) or
+        grid_search (every combination, for two or three features), default bayesian; `max_iterations` 5 to 100, default 20,
+        combinations or values of each feature; `metric` silhouette, davies_bouldin or calinski_harabasz, default silhouette;
+        `sample_size` at least 100, default at most 2000; `random_state` 42. Applies to `weighted` without `feature_weights`
+        only.
+        """
 
     @_builtins.property
     def face_cluster_merge(self) -> Global___FaceClusterMerge:
-        """Merges groups of one face; refused with `unsupported` when it is enabled."""
+        """Merges groups of one face after the algorithm; unset means that nothing is merged."""
+
+    @_builtins.property
+    def dbscan_parameters(self) -> _struct_pb2.Struct:
+        """An older name of `algorithm_params`, for dbscan."""
 
     def __init__(
         self,
@@ -165,10 +191,12 @@ class VectorClustering(_message.Message):
         output_strategy: _builtins.str | None = ...,
         weight_learning_config: _struct_pb2.Struct | None = ...,
         face_cluster_merge: Global___FaceClusterMerge | None = ...,
+        stability: _builtins.str | None = ...,
+        dbscan_parameters: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "dbscan_parameters", b"dbscan_parameters", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "sample_size", b"sample_size", "stability", b"stability", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "feature_uris", b"feature_uris", "feature_weights", b"feature_weights", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "preprocessing_steps", b"preprocessing_steps", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm", "_clustering_method", b"_clustering_method", "_effective_feature_method", b"_effective_feature_method", "_enrich_source", b"_enrich_source", "_feature_uri", b"_feature_uri", "_hierarchical", b"_hierarchical", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_normalize_features", b"_normalize_features", "_num_clusters", b"_num_clusters", "_output_strategy", b"_output_strategy", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "clustering_method", b"clustering_method", "dbscan_parameters", b"dbscan_parameters", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "face_cluster_merge", b"face_cluster_merge", "feature_uri", b"feature_uri", "feature_uris", b"feature_uris", "feature_weights", b"feature_weights", "hdbscan_parameters", b"hdbscan_parameters", "hierarchical", b"hierarchical", "kmeans_parameters", b"kmeans_parameters", "layout_stability", b"layout_stability", "max_hierarchy_depth", b"max_hierarchy_depth", "multi_feature_strategy", b"multi_feature_strategy", "normalize_features", b"normalize_features", "num_clusters", b"num_clusters", "output_strategy", b"output_strategy", "preprocessing_steps", b"preprocessing_steps", "sample_size", b"sample_size", "stability", b"stability", "vis_n_components", b"vis_n_components", "weight_learning_config", b"weight_learning_config"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__algorithm: _TypeAlias = _typing.Literal["algorithm"]  # noqa: Y015
     _WhichOneofArgType__algorithm: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm"]  # noqa: Y015
@@ -196,6 +224,8 @@ class VectorClustering(_message.Message):
     _WhichOneofArgType__output_strategy: _TypeAlias = _typing.Literal["_output_strategy", b"_output_strategy"]  # noqa: Y015
     _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
     _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    _WhichOneofReturnType__stability: _TypeAlias = _typing.Literal["stability"]  # noqa: Y015
+    _WhichOneofArgType__stability: _TypeAlias = _typing.Literal["_stability", b"_stability"]  # noqa: Y015
     _WhichOneofReturnType__vis_n_components: _TypeAlias = _typing.Literal["vis_n_components"]  # noqa: Y015
     _WhichOneofArgType__vis_n_components: _TypeAlias = _typing.Literal["_vis_n_components", b"_vis_n_components"]  # noqa: Y015
     @_typing.overload
@@ -225,6 +255,8 @@ class VectorClustering(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability) -> _WhichOneofReturnType__stability | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__vis_n_components) -> _WhichOneofReturnType__vis_n_components | None: ...
 
 Global___VectorClustering: _TypeAlias = VectorClustering  # noqa: Y015
@@ -242,12 +274,14 @@ class PreprocessingStep(_message.Message):
     MIN_DIST_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
     RANDOM_STATE_FIELD_NUMBER: _builtins.int
+    PERPLEXITY_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
     method: _builtins.str
-    """`whitening`, `umap` or `none`."""
+    """`whitening`, `umap`, `tsne` or `none`."""
     regularization: _builtins.float
     """whitening: added to every eigenvalue, in units of their mean, at least 0; unset means 1e-5."""
     n_components: _builtins.int
-    """umap: dimensions afterwards, 2 to 256; unset means 50."""
+    """umap and tsne: dimensions afterwards, 2 to 256; unset means 50, for tsne 2."""
     n_neighbors: _builtins.int
     """umap: neighbours looked at, at least 2; unset means 30."""
     min_dist: _builtins.float
@@ -255,7 +289,11 @@ class PreprocessingStep(_message.Message):
     metric: _builtins.str
     """umap: `cosine` or `euclidean`; unset means `cosine`."""
     random_state: _builtins.int
-    """umap: seed; unset means 42."""
+    """umap and tsne: seed; unset means 42."""
+    perplexity: _builtins.float
+    """tsne: about how many neighbours count, above 0; unset means 30."""
+    learning_rate: _builtins.float
+    """tsne: length of its steps, above 0; unset means 200."""
     def __init__(
         self,
         *,
@@ -266,11 +304,15 @@ class PreprocessingStep(_message.Message):
         min_dist: _builtins.float | None = ...,
         metric: _builtins.str | None = ...,
         random_state: _builtins.int | None = ...,
+        perplexity: _builtins.float | None = ...,
+        learning_rate: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_method", b"_method", "_metric", b"_metric", "_min_dist", b"_min_dist", "_n_components", b"_n_components", "_n_neighbors", b"_n_neighbors", "_random_state", b"_random_state", "_regularization", b"_regularization", "method", b"method", "metric", b"metric", "min_dist", b"min_dist", "n_components", b"n_components", "n_neighbors", b"n_neighbors", "random_state", b"random_state", "regularization", b"regularization"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate", "_method", b"_method", "_metric", b"_metric", "_min_dist", b"_min_dist", "_n_components", b"_n_components", "_n_neighbors", b"_n_neighbors", "_perplexity", b"_perplexity", "_random_state", b"_random_state", "_regularization", b"_regularization", "learning_rate", b"learning_rate", "method", b"method", "metric", b"metric", "min_dist", b"min_dist", "n_components", b"n_components", "n_neighbors", b"n_neighbors", "perplexity", b"perplexity", "random_state", b"random_state", "regularization", b"regularization"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_method", b"_method", "_metric", b"_metric", "_min_dist", b"_min_dist", "_n_components", b"_n_components", "_n_neighbors", b"_n_neighbors", "_random_state", b"_random_state", "_regularization", b"_regularization", "method", b"method", "metric", b"metric", "min_dist", b"min_dist", "n_components", b"n_components", "n_neighbors", b"n_neighbors", "random_state", b"random_state", "regularization", b"regularization"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate", "_method", b"_method", "_metric", b"_metric", "_min_dist", b"_min_dist", "_n_components", b"_n_components", "_n_neighbors", b"_n_neighbors", "_perplexity", b"_perplexity", "_random_state", b"_random_state", "_regularization", b"_regularization", "learning_rate", b"learning_rate", "method", b"method", "metric", b"metric", "min_dist", b"min_dist", "n_components", b"n_components", "n_neighbors", b"n_neighbors", "perplexity", b"perplexity", "random_state", b"random_state", "regularization", b"regularization"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
     _WhichOneofReturnType__method: _TypeAlias = _typing.Literal["method"]  # noqa: Y015
     _WhichOneofArgType__method: _TypeAlias = _typing.Literal["_method", b"_method"]  # noqa: Y015
     _WhichOneofReturnType__metric: _TypeAlias = _typing.Literal["metric"]  # noqa: Y015
@@ -281,10 +323,14 @@ class PreprocessingStep(_message.Message):
     _WhichOneofArgType__n_components: _TypeAlias = _typing.Literal["_n_components", b"_n_components"]  # noqa: Y015
     _WhichOneofReturnType__n_neighbors: _TypeAlias = _typing.Literal["n_neighbors"]  # noqa: Y015
     _WhichOneofArgType__n_neighbors: _TypeAlias = _typing.Literal["_n_neighbors", b"_n_neighbors"]  # noqa: Y015
+    _WhichOneofReturnType__perplexity: _TypeAlias = _typing.Literal["perplexity"]  # noqa: Y015
+    _WhichOneofArgType__perplexity: _TypeAlias = _typing.Literal["_perplexity", b"_perplexity"]  # noqa: Y015
     _WhichOneofReturnType__random_state: _TypeAlias = _typing.Literal["random_state"]  # noqa: Y015
     _WhichOneofArgType__random_state: _TypeAlias = _typing.Literal["_random_state", b"_random_state"]  # noqa: Y015
     _WhichOneofReturnType__regularization: _TypeAlias = _typing.Literal["regularization"]  # noqa: Y015
     _WhichOneofArgType__regularization: _TypeAlias = _typing.Literal["_regularization", b"_regularization"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__method) -> _WhichOneofReturnType__method | None: ...
     @_typing.overload
@@ -295,6 +341,8 @@ class PreprocessingStep(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__n_components) -> _WhichOneofReturnType__n_components | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__n_neighbors) -> _WhichOneofReturnType__n_neighbors | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__perplexity) -> _WhichOneofReturnType__perplexity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__random_state) -> _WhichOneofReturnType__random_state | None: ...
     @_typing.overload
@@ -312,12 +360,16 @@ class AttributeGrouping(_message.Message):
     HIERARCHICAL_GROUPING_FIELD_NUMBER: _builtins.int
     AGGREGATION_METHOD_FIELD_NUMBER: _builtins.int
     hierarchical_grouping: _builtins.bool
-    """Whether the values nest in the order of the attributes."""
+    """Whether the values nest in the order of the attributes, each group within that of the value before; unset means
+    false, a group for each combination.
+    """
     aggregation_method: _builtins.str
-    """`most_frequent`, `first` or `last`."""
+    """Which value counts where a document has a list of them: `most_frequent`, `first` or `last`; unset means
+    `most_frequent`.
+    """
     @_builtins.property
     def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Payload paths whose values make the groups."""
+        """Dotted payload paths whose values make the groups, at least one; their order matters where they nest."""
 
     def __init__(
         self,
@@ -630,19 +682,19 @@ class FaceClusterMerge(_message.Message):
     FRAME_FIELD_FIELD_NUMBER: _builtins.int
     SCENE_FIELD_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Whether it is done."""
+    """Whether it is done; unset means true."""
     centroid_cosine_threshold: _builtins.float
-    """Cosine of two centroids from which they are one face."""
+    """Cosine of two centroids from which they may be one face, 0 to 1; unset means 0.55."""
     bbox_iou_threshold: _builtins.float
-    """Overlap of two boxes from which they are one face."""
+    """Overlap of two boxes on one frame from which they are, 0 to 1; unset means 0.4."""
     scene_jaccard_threshold: _builtins.float
-    """Overlap of the scenes from which two groups are one face."""
+    """Share of common scenes from which they are, 0 to 1; unset means 0.3."""
     bbox_field: _builtins.str
-    """Payload key of the box."""
+    """Payload key of the box, four numbers; unset means `bbox`."""
     frame_field: _builtins.str
-    """Payload key of the frame's number."""
+    """Payload key of the frame; unset means `frame_number`."""
     scene_field: _builtins.str
-    """Payload key of the scene."""
+    """Payload key of the scene; unset means `scene_id`."""
     def __init__(
         self,
         *,
@@ -691,14 +743,14 @@ Global___FaceClusterMerge: _TypeAlias = FaceClusterMerge  # noqa: Y015
 
 @_typing.final
 class DimensionReduction(_message.Message):
-    """Dimensions of the map, in the words of the guide."""
+    """How the map is drawn, in the words of the guide; what is clustered does not depend on it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     METHOD_FIELD_NUMBER: _builtins.int
     COMPONENTS_FIELD_NUMBER: _builtins.int
     method: _builtins.str
-    """`umap`, the only method of the map."""
+    """`umap`, `tsne` or `pca`; unset means `umap`."""
     components: _builtins.int
     """Dimensions, 2 or 3; another name of `vis_n_components`."""
     def __init__(

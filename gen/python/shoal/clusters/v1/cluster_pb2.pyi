@@ -14,10 +14,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -26,6 +26,26 @@ class Cluster(_message.Message):
     """A cluster (`ClusterMetadata`), its definition laid flat."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LearnedWeightsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     CLUSTER_NAME_FIELD_NUMBER: _builtins.int
@@ -69,6 +89,9 @@ class Cluster(_message.Message):
     LLM_LABELING_ERRORS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     EFFECTIVE_FEATURE_METHOD_FIELD_NUMBER: _builtins.int
+    LEARNED_WEIGHTS_FIELD_NUMBER: _builtins.int
+    LEARNING_QUALITY_SCORE_FIELD_NUMBER: _builtins.int
+    FACE_CLUSTER_MERGE_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id: `clust_` and sixteen hex digits."""
     cluster_name: _builtins.str
@@ -119,6 +142,8 @@ class Cluster(_message.Message):
     """The last run."""
     effective_feature_method: _builtins.str
     """How the centroid of a group is made."""
+    learning_quality_score: _builtins.float
+    """What those weights reach of the metric that they make best."""
     @_builtins.property
     def input_collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The collections whose documents are clustered."""
@@ -187,6 +212,14 @@ class Cluster(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """What the caller wants to remember about it."""
 
+    @_builtins.property
+    def learned_weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Weights that the last run learned, by feature."""
+
+    @_builtins.property
+    def face_cluster_merge(self) -> _cluster_definition_pb2.FaceClusterMerge:
+        """How groups of one face are merged."""
+
     def __init__(
         self,
         *,
@@ -232,10 +265,13 @@ class Cluster(_message.Message):
         llm_labeling_errors: _abc.Iterable[_builtins.str] | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
         effective_feature_method: _builtins.str | None = ...,
+        learned_weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        learning_quality_score: _builtins.float | None = ...,
+        face_cluster_merge: _cluster_definition_pb2.FaceClusterMerge | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "failure_category", b"failure_category", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "input_collections", b"input_collections", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "input_collections", b"input_collections", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learned_weights", b"learned_weights", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aggregation_method: _TypeAlias = _typing.Literal["aggregation_method"]  # noqa: Y015
     _WhichOneofArgType__aggregation_method: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method"]  # noqa: Y015
@@ -261,6 +297,8 @@ class Cluster(_message.Message):
     _WhichOneofArgType__last_run_id: _TypeAlias = _typing.Literal["_last_run_id", b"_last_run_id"]  # noqa: Y015
     _WhichOneofReturnType__layout_stability: _TypeAlias = _typing.Literal["layout_stability"]  # noqa: Y015
     _WhichOneofArgType__layout_stability: _TypeAlias = _typing.Literal["_layout_stability", b"_layout_stability"]  # noqa: Y015
+    _WhichOneofReturnType__learning_quality_score: _TypeAlias = _typing.Literal["learning_quality_score"]  # noqa: Y015
+    _WhichOneofArgType__learning_quality_score: _TypeAlias = _typing.Literal["_learning_quality_score", b"_learning_quality_score"]  # noqa: Y015
     _WhichOneofReturnType__max_hierarchy_depth: _TypeAlias = _typing.Literal["max_hierarchy_depth"]  # noqa: Y015
     _WhichOneofArgType__max_hierarchy_depth: _TypeAlias = _typing.Literal["_max_hierarchy_depth", b"_max_hierarchy_depth"]  # noqa: Y015
     _WhichOneofReturnType__multi_feature_strategy: _TypeAlias = _typing.Literal["multi_feature_strategy"]  # noqa: Y015
@@ -299,6 +337,8 @@ class Cluster(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_run_id) -> _WhichOneofReturnType__last_run_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layout_stability) -> _WhichOneofReturnType__layout_stability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_quality_score) -> _WhichOneofReturnType__learning_quality_score | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_hierarchy_depth) -> _WhichOneofReturnType__max_hierarchy_depth | None: ...
     @_typing.overload
@@ -527,6 +567,10 @@ class ClusterGroup(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     KEYWORDS_FIELD_NUMBER: _builtins.int
     MEMBER_COUNT_FIELD_NUMBER: _builtins.int
+    STABILITY_FIELD_NUMBER: _builtins.int
+    IS_STABLE_FIELD_NUMBER: _builtins.int
+    PARENT_CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    HIERARCHY_LEVEL_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id in the run: `cl_0`, or `cl_cluster_noise` for the documents in no group."""
     label: _builtins.str
@@ -534,7 +578,15 @@ class ClusterGroup(_message.Message):
     summary: _builtins.str
     """What it is about, in a sentence."""
     member_count: _builtins.int
-    """Its documents."""
+    """Its documents, those of its parts too."""
+    stability: _builtins.float
+    """See `Centroid.stability`."""
+    is_stable: _builtins.bool
+    """See `Centroid.is_stable`."""
+    parent_cluster_id: _builtins.str
+    """The group that it is part of."""
+    hierarchy_level: _builtins.int
+    """Depth below the first level, from 0."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its distinctive terms."""
@@ -547,17 +599,33 @@ class ClusterGroup(_message.Message):
         summary: _builtins.str | None = ...,
         keywords: _abc.Iterable[_builtins.str] | None = ...,
         member_count: _builtins.int = ...,
+        stability: _builtins.float | None = ...,
+        is_stable: _builtins.bool | None = ...,
+        parent_cluster_id: _builtins.str | None = ...,
+        hierarchy_level: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_summary", b"_summary", "label", b"label", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "is_stable", b"is_stable", "label", b"label", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_summary", b"_summary", "cluster_id", b"cluster_id", "keywords", b"keywords", "label", b"label", "member_count", b"member_count", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "member_count", b"member_count", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_stable: _TypeAlias = _typing.Literal["is_stable"]  # noqa: Y015
+    _WhichOneofArgType__is_stable: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable"]  # noqa: Y015
     _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
     _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015
+    _WhichOneofReturnType__parent_cluster_id: _TypeAlias = _typing.Literal["parent_cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__parent_cluster_id: _TypeAlias = _typing.Literal["_parent_cluster_id", b"_parent_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__stability: _TypeAlias = _typing.Literal["stability"]  # noqa: Y015
+    _WhichOneofArgType__stability: _TypeAlias = _typing.Literal["_stability", b"_stability"]  # noqa: Y015
     _WhichOneofReturnType__summary: _TypeAlias = _typing.Literal["summary"]  # noqa: Y015
     _WhichOneofArgType__summary: _TypeAlias = _typing.Literal["_summary", b"_summary"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_stable) -> _WhichOneofReturnType__is_stable | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__label) -> _WhichOneofReturnType__label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parent_cluster_id) -> _WhichOneofReturnType__parent_cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability) -> _WhichOneofReturnType__stability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__summary) -> _WhichOneofReturnType__summary | None: ...
 

@@ -58,7 +58,7 @@ class CreateClusterRequest(_message.Message):
     description: _builtins.str
     """What it is for; unset means nothing is said."""
     cluster_type: _builtins.str
-    """`vector` or `attribute`; unset means `vector`. `attribute` is refused with `unsupported`."""
+    """`vector` or `attribute`; unset means `vector`, or `attribute` when the method is `attribute_based`."""
     enrich_source_collection: _builtins.bool
     """Whether runs write into the source collections; true is refused with `unsupported`."""
     auto_execute_on_batch: _builtins.bool
@@ -91,7 +91,7 @@ class CreateClusterRequest(_message.Message):
 
     @_builtins.property
     def attribute_config(self) -> _cluster_definition_pb2.AttributeGrouping:
-        """How documents are grouped by attributes; refused with `unsupported`."""
+        """How documents are grouped by attributes; required for `attribute`."""
 
     @_builtins.property
     def filters(self) -> _struct_pb2.Struct:
@@ -522,18 +522,23 @@ class ExecuteClusterBody(_message.Message):
     DEFER_VISUALIZATION_FIELD_NUMBER: _builtins.int
     LAYOUT_STABILITY_FIELD_NUMBER: _builtins.int
     LLM_LABELING_FIELD_NUMBER: _builtins.int
+    STABILITY_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
-    """`full`, `assign` or `composite`; unset means `full`. The other two are refused with `unsupported`."""
+    """`full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
+    are and gives documents that are new to the nearest centroid. `composite` is refused with `unsupported`.
+    """
     assignment_threshold: _builtins.float
-    """Least cosine to a centroid, 0 to 1; unset means 0.5. Applies to `assign` only."""
+    """Least cosine to a centroid, 0 to 1; unset means 0.5; below it a document is in no group. Applies to `assign` only."""
     sample_size: _builtins.int
-    """Documents to cluster at most, in place of the definition's figure."""
+    """Documents that the algorithm sees at most, in place of the definition's figure."""
     vis_n_components: _builtins.int
     """Dimensions of the map, in place of the definition's figure."""
     defer_visualization: _builtins.bool
     """Whether the map is left out of this run; unset means false."""
     layout_stability: _builtins.str
     """See `VectorClustering.layout_stability`."""
+    stability: _builtins.str
+    """See `VectorClustering.stability`."""
     @_builtins.property
     def source_execution_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Runs that a composite one is made from; applies to `composite` only."""
@@ -558,10 +563,11 @@ class ExecuteClusterBody(_message.Message):
         defer_visualization: _builtins.bool | None = ...,
         layout_stability: _builtins.str | None = ...,
         llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+        stability: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "source_execution_ids", b"source_execution_ids", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "source_execution_ids", b"source_execution_ids", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__assignment_threshold: _TypeAlias = _typing.Literal["assignment_threshold"]  # noqa: Y015
     _WhichOneofArgType__assignment_threshold: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold"]  # noqa: Y015
@@ -573,6 +579,8 @@ class ExecuteClusterBody(_message.Message):
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
     _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    _WhichOneofReturnType__stability: _TypeAlias = _typing.Literal["stability"]  # noqa: Y015
+    _WhichOneofArgType__stability: _TypeAlias = _typing.Literal["_stability", b"_stability"]  # noqa: Y015
     _WhichOneofReturnType__vis_n_components: _TypeAlias = _typing.Literal["vis_n_components"]  # noqa: Y015
     _WhichOneofArgType__vis_n_components: _TypeAlias = _typing.Literal["_vis_n_components", b"_vis_n_components"]  # noqa: Y015
     @_typing.overload
@@ -585,6 +593,8 @@ class ExecuteClusterBody(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability) -> _WhichOneofReturnType__stability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__vis_n_components) -> _WhichOneofReturnType__vis_n_components | None: ...
 

@@ -104,8 +104,9 @@ class ClusterServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteCluster(self, request, context):
-        """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-        `unsupported` for modes that this version does not do.
+        """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+        `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+        does not do.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

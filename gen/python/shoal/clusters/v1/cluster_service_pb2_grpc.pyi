@@ -48,8 +48,9 @@ class ClusterServiceStub:
     `cluster_not_found`.
     """
     ExecuteCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.ExecuteClusterRequest, _task_pb2.Task]
-    """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-    `unsupported` for modes that this version does not do.
+    """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+    `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+    does not do.
     """
     GetClusterGroups: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.GetClusterGroupsRequest, _cluster_service_pb2.GetClusterGroupsResponse]
     """Lists the groups of the latest completed run. Fails with `cluster_not_found`."""
@@ -72,8 +73,9 @@ class ClusterServiceAsyncStub(ClusterServiceStub):
     `cluster_not_found`.
     """
     ExecuteCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.ExecuteClusterRequest, _task_pb2.Task]  # type: ignore[assignment]
-    """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-    `unsupported` for modes that this version does not do.
+    """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+    `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+    does not do.
     """
     GetClusterGroups: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.GetClusterGroupsRequest, _cluster_service_pb2.GetClusterGroupsResponse]  # type: ignore[assignment]
     """Lists the groups of the latest completed run. Fails with `cluster_not_found`."""
@@ -123,8 +125,9 @@ class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cluster_service_pb2.ExecuteClusterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
-        """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-        `unsupported` for modes that this version does not do.
+        """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+        `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+        does not do.
         """
 
     @_abc_1.abstractmethod

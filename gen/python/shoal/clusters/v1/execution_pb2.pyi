@@ -13,10 +13,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -48,6 +48,7 @@ class Execution(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     EFFECTIVE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    REPLAY_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its id: `run_` and sixteen hex digits."""
     cluster_id: _builtins.str
@@ -55,7 +56,7 @@ class Execution(_message.Message):
     status: _builtins.str
     """`pending`, `processing`, `completed`, `failed` or `canceled`."""
     num_clusters: _builtins.int
-    """Groups found, without noise; 0 until the run has completed."""
+    """Groups found on the first level, without noise; 0 until the run has completed."""
     num_points: _builtins.int
     """Documents clustered; 0 until the run has completed."""
     member_counts_stale: _builtins.bool
@@ -71,7 +72,7 @@ class Execution(_message.Message):
     index_gap: _builtins.int
     """Documents without the vector."""
     layout_stability_applied: _builtins.str
-    """What the map is laid by: always `none`, each map stands by itself."""
+    """How the map keeps to the one before: `transform`, `aligned` or `none`."""
     layout_stability_reason: _builtins.str
     """Why."""
     mode: _builtins.str
@@ -108,6 +109,10 @@ class Execution(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the caller should know, such as parameters that do not apply."""
 
+    @_builtins.property
+    def replay(self) -> Global___Replay:
+        """What a run that repeats another found; unset for other runs. Ours."""
+
     def __init__(
         self,
         *,
@@ -133,10 +138,11 @@ class Execution(_message.Message):
         task_id: _builtins.str | None = ...,
         effective: _struct_pb2.Struct | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        replay: Global___Replay | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "source_documents", b"source_documents", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "replay", b"replay", "source_documents", b"source_documents", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "run_id", b"run_id", "source_documents", b"source_documents", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "replay", b"replay", "run_id", b"run_id", "source_documents", b"source_documents", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
@@ -178,6 +184,159 @@ class Execution(_message.Message):
 Global___Execution: _TypeAlias = Execution  # noqa: Y015
 
 @_typing.final
+class Replay(_message.Message):
+    """How a run that repeats another compares with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OF_FIELD_NUMBER: _builtins.int
+    SAME_LABELS_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    DIFFERING_FIELD_NUMBER: _builtins.int
+    ADJUSTED_RAND_INDEX_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    of: _builtins.str
+    """The run that was repeated."""
+    same_labels: _builtins.bool
+    """Whether every document has the label that it had."""
+    documents: _builtins.int
+    """Documents compared."""
+    differing: _builtins.int
+    """Documents with another label."""
+    adjusted_rand_index: _builtins.float
+    """1 when the groups are the same, 0 when they are as alike as by chance."""
+    @_builtins.property
+    def examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplayDifference]:
+        """The first ten of the documents that differ."""
+
+    def __init__(
+        self,
+        *,
+        of: _builtins.str = ...,
+        same_labels: _builtins.bool = ...,
+        documents: _builtins.int = ...,
+        differing: _builtins.int = ...,
+        adjusted_rand_index: _builtins.float = ...,
+        examples: _abc.Iterable[Global___ReplayDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjusted_rand_index", b"adjusted_rand_index", "differing", b"differing", "documents", b"documents", "examples", b"examples", "of", b"of", "same_labels", b"same_labels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replay: _TypeAlias = Replay  # noqa: Y015
+
+@_typing.final
+class ReplayDifference(_message.Message):
+    """A document that a repeated run puts elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    WAS_FIELD_NUMBER: _builtins.int
+    IS_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Its id."""
+    was: _builtins.str
+    """Its group in the run that was repeated."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        was: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "is", b"is", "was", b"was"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDifference: _TypeAlias = ReplayDifference  # noqa: Y015
+
+@_typing.final
+class LineageEvent(_message.Message):
+    """What became of groups from one run to the next."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FATE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    fate: _builtins.str
+    """`kept`, `split`, `merged`, `born` or `died`."""
+    shared: _builtins.int
+    """Documents that were in one of the former and are in one of the latter."""
+    @_builtins.property
+    def before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the groups in the run before: none for `born`, several for `merged`."""
+
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the groups in this run: none for `died`, several for `split`."""
+
+    def __init__(
+        self,
+        *,
+        fate: _builtins.str = ...,
+        before: _abc.Iterable[_builtins.str] | None = ...,
+        after: _abc.Iterable[_builtins.str] | None = ...,
+        shared: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "fate", b"fate", "shared", b"shared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageEvent: _TypeAlias = LineageEvent  # noqa: Y015
+
+@_typing.final
+class Lineage(_message.Message):
+    """What became of the groups of the run before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    PREVIOUS_RUN_ID_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster."""
+    run_id: _builtins.str
+    """The run."""
+    previous_run_id: _builtins.str
+    """The run whose groups were looked for; unset for the first."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the run was accepted."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineageEvent]:
+        """What became of which groups, level by level."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        previous_run_id: _builtins.str | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        events: _abc.Iterable[Global___LineageEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_previous_run_id", b"_previous_run_id", "created_at", b"created_at", "previous_run_id", b"previous_run_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_previous_run_id", b"_previous_run_id", "cluster_id", b"cluster_id", "created_at", b"created_at", "events", b"events", "previous_run_id", b"previous_run_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__previous_run_id: _TypeAlias = _typing.Literal["previous_run_id"]  # noqa: Y015
+    _WhichOneofArgType__previous_run_id: _TypeAlias = _typing.Literal["_previous_run_id", b"_previous_run_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__previous_run_id) -> _WhichOneofReturnType__previous_run_id | None: ...
+
+Global___Lineage: _TypeAlias = Lineage  # noqa: Y015
+
+@_typing.final
 class ExecutionMetrics(_message.Message):
     """The quality of a run. What cannot be measured is unset."""
 
@@ -194,6 +353,8 @@ class ExecutionMetrics(_message.Message):
     SHOULD_RECLUSTER_FIELD_NUMBER: _builtins.int
     MEAN_COSINE_TO_CENTROID_FIELD_NUMBER: _builtins.int
     MIN_COSINE_TO_CENTROID_FIELD_NUMBER: _builtins.int
+    MEAN_STABILITY_FIELD_NUMBER: _builtins.int
+    UNSTABLE_CLUSTERS_FIELD_NUMBER: _builtins.int
     silhouette_score: _builtins.float
     """-1 to 1: how much nearer members are to their own group than to the next, by cosine; noise left out."""
     davies_bouldin_index: _builtins.float
@@ -214,6 +375,10 @@ class ExecutionMetrics(_message.Message):
     """Cosine of members to their centroids on average."""
     min_cosine_to_centroid: _builtins.float
     """The least of them."""
+    mean_stability: _builtins.float
+    """0 to 1: how well groups come back from other samples and seeds on average; unset when it was not measured. Ours."""
+    unstable_clusters: _builtins.int
+    """Groups that would not come back. Ours."""
     @_builtins.property
     def degenerate(self) -> _struct_pb2.Value:
         """What makes the result worthless: `single_cluster`, `all_noise`, `all_singletons` or `dominant_cluster`; false when
@@ -234,10 +399,12 @@ class ExecutionMetrics(_message.Message):
         should_recluster: _builtins.float | None = ...,
         mean_cosine_to_centroid: _builtins.float | None = ...,
         min_cosine_to_centroid: _builtins.float | None = ...,
+        mean_stability: _builtins.float | None = ...,
+        unstable_clusters: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_mean_stability", b"_mean_stability", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "_unstable_clusters", b"_unstable_clusters", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "mean_stability", b"mean_stability", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score", "unstable_clusters", b"unstable_clusters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size", "_calinski_harabasz_score", b"_calinski_harabasz_score", "_cluster_size_entropy", b"_cluster_size_entropy", "_davies_bouldin_index", b"_davies_bouldin_index", "_degenerate_detail", b"_degenerate_detail", "_mean_cosine_to_centroid", b"_mean_cosine_to_centroid", "_mean_stability", b"_mean_stability", "_min_cosine_to_centroid", b"_min_cosine_to_centroid", "_noise_ratio", b"_noise_ratio", "_should_recluster", b"_should_recluster", "_silhouette_score", b"_silhouette_score", "_unstable_clusters", b"_unstable_clusters", "avg_cluster_size", b"avg_cluster_size", "calinski_harabasz_score", b"calinski_harabasz_score", "cluster_size_entropy", b"cluster_size_entropy", "davies_bouldin_index", b"davies_bouldin_index", "degenerate", b"degenerate", "degenerate_detail", b"degenerate_detail", "mean_cosine_to_centroid", b"mean_cosine_to_centroid", "mean_stability", b"mean_stability", "min_cosine_to_centroid", b"min_cosine_to_centroid", "noise_ratio", b"noise_ratio", "should_recluster", b"should_recluster", "silhouette_score", b"silhouette_score", "unstable_clusters", b"unstable_clusters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__avg_cluster_size: _TypeAlias = _typing.Literal["avg_cluster_size"]  # noqa: Y015
     _WhichOneofArgType__avg_cluster_size: _TypeAlias = _typing.Literal["_avg_cluster_size", b"_avg_cluster_size"]  # noqa: Y015
@@ -251,6 +418,8 @@ class ExecutionMetrics(_message.Message):
     _WhichOneofArgType__degenerate_detail: _TypeAlias = _typing.Literal["_degenerate_detail", b"_degenerate_detail"]  # noqa: Y015
     _WhichOneofReturnType__mean_cosine_to_centroid: _TypeAlias = _typing.Literal["mean_cosine_to_centroid"]  # noqa: Y015
     _WhichOneofArgType__mean_cosine_to_centroid: _TypeAlias = _typing.Literal["_mean_cosine_to_centroid", b"_mean_cosine_to_centroid"]  # noqa: Y015
+    _WhichOneofReturnType__mean_stability: _TypeAlias = _typing.Literal["mean_stability"]  # noqa: Y015
+    _WhichOneofArgType__mean_stability: _TypeAlias = _typing.Literal["_mean_stability", b"_mean_stability"]  # noqa: Y015
     _WhichOneofReturnType__min_cosine_to_centroid: _TypeAlias = _typing.Literal["min_cosine_to_centroid"]  # noqa: Y015
     _WhichOneofArgType__min_cosine_to_centroid: _TypeAlias = _typing.Literal["_min_cosine_to_centroid", b"_min_cosine_to_centroid"]  # noqa: Y015
     _WhichOneofReturnType__noise_ratio: _TypeAlias = _typing.Literal["noise_ratio"]  # noqa: Y015
@@ -259,6 +428,8 @@ class ExecutionMetrics(_message.Message):
     _WhichOneofArgType__should_recluster: _TypeAlias = _typing.Literal["_should_recluster", b"_should_recluster"]  # noqa: Y015
     _WhichOneofReturnType__silhouette_score: _TypeAlias = _typing.Literal["silhouette_score"]  # noqa: Y015
     _WhichOneofArgType__silhouette_score: _TypeAlias = _typing.Literal["_silhouette_score", b"_silhouette_score"]  # noqa: Y015
+    _WhichOneofReturnType__unstable_clusters: _TypeAlias = _typing.Literal["unstable_clusters"]  # noqa: Y015
+    _WhichOneofArgType__unstable_clusters: _TypeAlias = _typing.Literal["_unstable_clusters", b"_unstable_clusters"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__avg_cluster_size) -> _WhichOneofReturnType__avg_cluster_size | None: ...
     @_typing.overload
@@ -272,6 +443,8 @@ class ExecutionMetrics(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_cosine_to_centroid) -> _WhichOneofReturnType__mean_cosine_to_centroid | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_stability) -> _WhichOneofReturnType__mean_stability | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_cosine_to_centroid) -> _WhichOneofReturnType__min_cosine_to_centroid | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__noise_ratio) -> _WhichOneofReturnType__noise_ratio | None: ...
@@ -279,6 +452,8 @@ class ExecutionMetrics(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__should_recluster) -> _WhichOneofReturnType__should_recluster | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__silhouette_score) -> _WhichOneofReturnType__silhouette_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unstable_clusters) -> _WhichOneofReturnType__unstable_clusters | None: ...
 
 Global___ExecutionMetrics: _TypeAlias = ExecutionMetrics  # noqa: Y015
 
@@ -304,10 +479,14 @@ class Centroid(_message.Message):
     Y_FIELD_NUMBER: _builtins.int
     Z_FIELD_NUMBER: _builtins.int
     VARIANCE_FIELD_NUMBER: _builtins.int
+    STABILITY_FIELD_NUMBER: _builtins.int
+    IS_STABLE_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
-    """Its id in the run: `cl_0`, or `cl_cluster_noise` for the documents in no group."""
+    """Its id: `cl_0`, `cl_0_sub_1` for a part of it, `cl_` and its value for groups by attributes, or `cl_cluster_noise`
+    for the documents in no group. A group that the run before had keeps its id.
+    """
     num_members: _builtins.int
-    """Its documents."""
+    """Its documents, those of its parts too."""
     label: _builtins.str
     """Its name."""
     summary: _builtins.str
@@ -328,6 +507,10 @@ class Centroid(_message.Message):
     """Place on a map of three dimensions."""
     variance: _builtins.float
     """Mean squared distance of its members to the centroid."""
+    stability: _builtins.float
+    """0 to 1: how well the group comes back from other samples and seeds; unset when it was not measured. Ours."""
+    is_stable: _builtins.bool
+    """False for a group that would not come back; unset when it was not measured. Ours."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its distinctive terms."""
@@ -363,11 +546,15 @@ class Centroid(_message.Message):
         y: _builtins.float | None = ...,
         z: _builtins.float | None = ...,
         variance: _builtins.float | None = ...,
+        stability: _builtins.float | None = ...,
+        is_stable: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "parent_cluster_id", b"parent_cluster_id", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "is_stable", b"is_stable", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "centroid_vector", b"centroid_vector", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "keywords", b"keywords", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "representative_ids", b"representative_ids", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "centroid_vector", b"centroid_vector", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "representative_ids", b"representative_ids", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_stable: _TypeAlias = _typing.Literal["is_stable"]  # noqa: Y015
+    _WhichOneofArgType__is_stable: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable"]  # noqa: Y015
     _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
     _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015
     _WhichOneofReturnType__mean_cosine_similarity: _TypeAlias = _typing.Literal["mean_cosine_similarity"]  # noqa: Y015
@@ -376,6 +563,8 @@ class Centroid(_message.Message):
     _WhichOneofArgType__min_cosine_similarity: _TypeAlias = _typing.Literal["_min_cosine_similarity", b"_min_cosine_similarity"]  # noqa: Y015
     _WhichOneofReturnType__parent_cluster_id: _TypeAlias = _typing.Literal["parent_cluster_id"]  # noqa: Y015
     _WhichOneofArgType__parent_cluster_id: _TypeAlias = _typing.Literal["_parent_cluster_id", b"_parent_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__stability: _TypeAlias = _typing.Literal["stability"]  # noqa: Y015
+    _WhichOneofArgType__stability: _TypeAlias = _typing.Literal["_stability", b"_stability"]  # noqa: Y015
     _WhichOneofReturnType__summary: _TypeAlias = _typing.Literal["summary"]  # noqa: Y015
     _WhichOneofArgType__summary: _TypeAlias = _typing.Literal["_summary", b"_summary"]  # noqa: Y015
     _WhichOneofReturnType__variance: _TypeAlias = _typing.Literal["variance"]  # noqa: Y015
@@ -387,6 +576,8 @@ class Centroid(_message.Message):
     _WhichOneofReturnType__z: _TypeAlias = _typing.Literal["z"]  # noqa: Y015
     _WhichOneofArgType__z: _TypeAlias = _typing.Literal["_z", b"_z"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_stable) -> _WhichOneofReturnType__is_stable | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__label) -> _WhichOneofReturnType__label | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_cosine_similarity) -> _WhichOneofReturnType__mean_cosine_similarity | None: ...
@@ -394,6 +585,8 @@ class Centroid(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_cosine_similarity) -> _WhichOneofReturnType__min_cosine_similarity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parent_cluster_id) -> _WhichOneofReturnType__parent_cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability) -> _WhichOneofReturnType__stability | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__summary) -> _WhichOneofReturnType__summary | None: ...
     @_typing.overload

@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from shoal.clusters.v1 import execution_pb2 as shoal_dot_clusters_dot_v1_dot_execution__pb2
 from shoal.clusters.v1 import pagination_pb2 as shoal_dot_clusters_dot_v1_dot_pagination__pb2
+from shoal.clusters.v1 import task_pb2 as shoal_dot_clusters_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shoal/clusters/v1/execution_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!shoal/clusters/v1/execution.proto\x1a\"shoal/clusters/v1/pagination.proto\"\x84\x01\n\x19GetLatestExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1c\n\x0finclude_vectors\x18\x02 \x01(\x08H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\x12\n\x10_include_vectors\"\xda\x03\n\x15ListExecutionsRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\"\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x02\x88\x01\x01\x12\x1f\n\x06offset\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x03\x88\x01\x01\x12\x1a\n\x04page\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x07\x88\x01\x01\x12\x1a\n\rinclude_total\x18\t \x01(\x08H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\r\n\x0b_cluster_idB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_total\"\xc6\x01\n\x16ListExecutionsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.shoal.clusters.v1.Execution\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\x12\x35\n\x05stats\x18\x04 \x01(\x0b\x32&.shoal.clusters.v1.ListExecutionsStats\"\xa4\x02\n\x13ListExecutionsStats\x12\x18\n\x10total_executions\x18\x01 \x01(\x05\x12\\\n\x14\x65xecutions_by_status\x18\x02 \x03(\x0b\x32>.shoal.clusters.v1.ListExecutionsStats.ExecutionsByStatusEntry\x12\x1d\n\x15\x61vg_execution_time_ms\x18\x03 \x01(\x01\x12!\n\x19total_documents_clustered\x18\x04 \x01(\x05\x12\x18\n\x10\x61vg_num_clusters\x18\x05 \x01(\x01\x1a\x39\n\x17\x45xecutionsByStatusEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xad\x01\n\x13GetExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x1c\n\x0finclude_vectors\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x12\n\x10_include_vectors2\xd2\x03\n\x10\x45xecutionService\x12\x8e\x01\n\x12GetLatestExecution\x12,.shoal.clusters.v1.GetLatestExecutionRequest\x1a\x1c.shoal.clusters.v1.Execution\",\x82\xd3\xe4\x93\x02&\x12$/v1/clusters/{cluster_id}/executions\x12\x9e\x01\n\x0eListExecutions\x12(.shoal.clusters.v1.ListExecutionsRequest\x1a).shoal.clusters.v1.ListExecutionsResponse\"7\x82\xd3\xe4\x93\x02\x31\")/v1/clusters/{cluster_id}/executions/list:\x04\x62ody\x12\x8b\x01\n\x0cGetExecution\x12&.shoal.clusters.v1.GetExecutionRequest\x1a\x1c.shoal.clusters.v1.Execution\"5\x82\xd3\xe4\x93\x02/\x12-/v1/clusters/{cluster_id}/executions/{run_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shoal/clusters/v1/execution_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!shoal/clusters/v1/execution.proto\x1a\"shoal/clusters/v1/pagination.proto\x1a\x1cshoal/clusters/v1/task.proto\"\x84\x01\n\x19GetLatestExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1c\n\x0finclude_vectors\x18\x02 \x01(\x08H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\x12\n\x10_include_vectors\"\xda\x03\n\x15ListExecutionsRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\"\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x02\x88\x01\x01\x12\x1f\n\x06offset\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x03\x88\x01\x01\x12\x1a\n\x04page\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x07\x88\x01\x01\x12\x1a\n\rinclude_total\x18\t \x01(\x08H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\r\n\x0b_cluster_idB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_total\"\xc6\x01\n\x16ListExecutionsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.shoal.clusters.v1.Execution\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\x12\x35\n\x05stats\x18\x04 \x01(\x0b\x32&.shoal.clusters.v1.ListExecutionsStats\"\xa4\x02\n\x13ListExecutionsStats\x12\x18\n\x10total_executions\x18\x01 \x01(\x05\x12\\\n\x14\x65xecutions_by_status\x18\x02 \x03(\x0b\x32>.shoal.clusters.v1.ListExecutionsStats.ExecutionsByStatusEntry\x12\x1d\n\x15\x61vg_execution_time_ms\x18\x03 \x01(\x01\x12!\n\x19total_documents_clustered\x18\x04 \x01(\x05\x12\x18\n\x10\x61vg_num_clusters\x18\x05 \x01(\x01\x1a\x39\n\x17\x45xecutionsByStatusEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xad\x01\n\x13GetExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x1c\n\x0finclude_vectors\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x12\n\x10_include_vectors\"~\n\x16ReplayExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"y\n\x11GetLineageRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"\x86\x01\n\x15StreamLineagesRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12%\n\x0c\x61\x66ter_run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\x0f\n\r_after_run_id2\xd2\x06\n\x10\x45xecutionService\x12\x8e\x01\n\x12GetLatestExecution\x12,.shoal.clusters.v1.GetLatestExecutionRequest\x1a\x1c.shoal.clusters.v1.Execution\",\x82\xd3\xe4\x93\x02&\x12$/v1/clusters/{cluster_id}/executions\x12\x9e\x01\n\x0eListExecutions\x12(.shoal.clusters.v1.ListExecutionsRequest\x1a).shoal.clusters.v1.ListExecutionsResponse\"7\x82\xd3\xe4\x93\x02\x31\")/v1/clusters/{cluster_id}/executions/list:\x04\x62ody\x12\x8b\x01\n\x0cGetExecution\x12&.shoal.clusters.v1.GetExecutionRequest\x1a\x1c.shoal.clusters.v1.Execution\"5\x82\xd3\xe4\x93\x02/\x12-/v1/clusters/{cluster_id}/executions/{run_id}\x12\x93\x01\n\x0fReplayExecution\x12).shoal.clusters.v1.ReplayExecutionRequest\x1a\x17.shoal.clusters.v1.Task\"<\x82\xd3\xe4\x93\x02\x36\"4/v1/clusters/{cluster_id}/executions/{run_id}/replay\x12\x8d\x01\n\nGetLineage\x12$.shoal.clusters.v1.GetLineageRequest\x1a\x1a.shoal.clusters.v1.Lineage\"=\x82\xd3\xe4\x93\x02\x37\x12\x35/v1/clusters/{cluster_id}/executions/{run_id}/lineage\x12X\n\x0eStreamLineages\x12(.shoal.clusters.v1.StreamLineagesRequest\x1a\x1a.shoal.clusters.v1.Lineage0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,24 +60,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETEXECUTIONREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_GETEXECUTIONREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_GETEXECUTIONREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_REPLAYEXECUTIONREQUEST'].fields_by_name['cluster_id']._loaded_options = None
+  _globals['_REPLAYEXECUTIONREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_REPLAYEXECUTIONREQUEST'].fields_by_name['run_id']._loaded_options = None
+  _globals['_REPLAYEXECUTIONREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_GETLINEAGEREQUEST'].fields_by_name['cluster_id']._loaded_options = None
+  _globals['_GETLINEAGEREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_GETLINEAGEREQUEST'].fields_by_name['run_id']._loaded_options = None
+  _globals['_GETLINEAGEREQUEST'].fields_by_name['run_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_STREAMLINEAGESREQUEST'].fields_by_name['cluster_id']._loaded_options = None
+  _globals['_STREAMLINEAGESREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_STREAMLINEAGESREQUEST'].fields_by_name['after_run_id']._loaded_options = None
+  _globals['_STREAMLINEAGESREQUEST'].fields_by_name['after_run_id']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_EXECUTIONSERVICE'].methods_by_name['GetLatestExecution']._loaded_options = None
   _globals['_EXECUTIONSERVICE'].methods_by_name['GetLatestExecution']._serialized_options = b'\202\323\344\223\002&\022$/v1/clusters/{cluster_id}/executions'
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._loaded_options = None
   _globals['_EXECUTIONSERVICE'].methods_by_name['ListExecutions']._serialized_options = b'\202\323\344\223\0021\")/v1/clusters/{cluster_id}/executions/list:\004body'
   _globals['_EXECUTIONSERVICE'].methods_by_name['GetExecution']._loaded_options = None
   _globals['_EXECUTIONSERVICE'].methods_by_name['GetExecution']._serialized_options = b'\202\323\344\223\002/\022-/v1/clusters/{cluster_id}/executions/{run_id}'
-  _globals['_GETLATESTEXECUTIONREQUEST']._serialized_start=195
-  _globals['_GETLATESTEXECUTIONREQUEST']._serialized_end=327
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=330
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=804
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=807
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=1005
-  _globals['_LISTEXECUTIONSSTATS']._serialized_start=1008
-  _globals['_LISTEXECUTIONSSTATS']._serialized_end=1300
-  _globals['_LISTEXECUTIONSSTATS_EXECUTIONSBYSTATUSENTRY']._serialized_start=1243
-  _globals['_LISTEXECUTIONSSTATS_EXECUTIONSBYSTATUSENTRY']._serialized_end=1300
-  _globals['_GETEXECUTIONREQUEST']._serialized_start=1303
-  _globals['_GETEXECUTIONREQUEST']._serialized_end=1476
-  _globals['_EXECUTIONSERVICE']._serialized_start=1479
-  _globals['_EXECUTIONSERVICE']._serialized_end=1945
+  _globals['_EXECUTIONSERVICE'].methods_by_name['ReplayExecution']._loaded_options = None
+  _globals['_EXECUTIONSERVICE'].methods_by_name['ReplayExecution']._serialized_options = b'\202\323\344\223\0026\"4/v1/clusters/{cluster_id}/executions/{run_id}/replay'
+  _globals['_EXECUTIONSERVICE'].methods_by_name['GetLineage']._loaded_options = None
+  _globals['_EXECUTIONSERVICE'].methods_by_name['GetLineage']._serialized_options = b'\202\323\344\223\0027\0225/v1/clusters/{cluster_id}/executions/{run_id}/lineage'
+  _globals['_GETLATESTEXECUTIONREQUEST']._serialized_start=225
+  _globals['_GETLATESTEXECUTIONREQUEST']._serialized_end=357
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=360
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=834
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=837
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=1035
+  _globals['_LISTEXECUTIONSSTATS']._serialized_start=1038
+  _globals['_LISTEXECUTIONSSTATS']._serialized_end=1330
+  _globals['_LISTEXECUTIONSSTATS_EXECUTIONSBYSTATUSENTRY']._serialized_start=1273
+  _globals['_LISTEXECUTIONSSTATS_EXECUTIONSBYSTATUSENTRY']._serialized_end=1330
+  _globals['_GETEXECUTIONREQUEST']._serialized_start=1333
+  _globals['_GETEXECUTIONREQUEST']._serialized_end=1506
+  _globals['_REPLAYEXECUTIONREQUEST']._serialized_start=1508
+  _globals['_REPLAYEXECUTIONREQUEST']._serialized_end=1634
+  _globals['_GETLINEAGEREQUEST']._serialized_start=1636
+  _globals['_GETLINEAGEREQUEST']._serialized_end=1757
+  _globals['_STREAMLINEAGESREQUEST']._serialized_start=1760
+  _globals['_STREAMLINEAGESREQUEST']._serialized_end=1894
+  _globals['_EXECUTIONSERVICE']._serialized_start=1897
+  _globals['_EXECUTIONSERVICE']._serialized_end=2747
 # @@protoc_insertion_point(module_scope)

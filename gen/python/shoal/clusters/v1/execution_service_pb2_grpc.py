@@ -5,6 +5,7 @@ import warnings
 
 from shoal.clusters.v1 import execution_pb2 as shoal_dot_clusters_dot_v1_dot_execution__pb2
 from shoal.clusters.v1 import execution_service_pb2 as shoal_dot_clusters_dot_v1_dot_execution__service__pb2
+from shoal.clusters.v1 import task_pb2 as shoal_dot_clusters_dot_v1_dot_task__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class ExecutionServiceStub:
-    """Reads the runs of a cluster.
+    """Reads the runs of a cluster, and repeats them.
     """
 
     def __init__(self, channel):
@@ -51,10 +52,25 @@ class ExecutionServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.FromString,
                 _registered_method=True)
+        self.ReplayExecution = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/ReplayExecution',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/GetLineage',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.FromString,
+                _registered_method=True)
+        self.StreamLineages = channel.unary_stream(
+                '/shoal.clusters.v1.ExecutionService/StreamLineages',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.StreamLineagesRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.FromString,
+                _registered_method=True)
 
 
 class ExecutionServiceServicer:
-    """Reads the runs of a cluster.
+    """Reads the runs of a cluster, and repeats them.
     """
 
     def GetLatestExecution(self, request, context):
@@ -79,6 +95,32 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReplayExecution(self, request, context):
+        """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+        with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+        for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+        no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineage(self, request, context):
+        """Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamLineages(self, request, context):
+        """Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExecutionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +139,21 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.SerializeToString,
             ),
+            'ReplayExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayExecution,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLineageRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.SerializeToString,
+            ),
+            'StreamLineages': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamLineages,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.StreamLineagesRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'shoal.clusters.v1.ExecutionService', rpc_method_handlers)
@@ -106,7 +163,7 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExecutionService:
-    """Reads the runs of a cluster.
+    """Reads the runs of a cluster, and repeats them.
     """
 
     @staticmethod
@@ -180,6 +237,87 @@ class ExecutionService:
             '/shoal.clusters.v1.ExecutionService/GetExecution',
             shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/ReplayExecution',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/GetLineage',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLineageRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamLineages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/StreamLineages',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.StreamLineagesRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_execution__pb2.Lineage.FromString,
             options,
             channel_credentials,
             insecure,

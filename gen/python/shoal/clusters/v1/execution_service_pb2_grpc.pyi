@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shoal.clusters.v1 import execution_pb2 as _execution_pb2
 from shoal.clusters.v1 import execution_service_pb2 as _execution_service_pb2
+from shoal.clusters.v1 import task_pb2 as _task_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExecutionServiceStub:
-    """Reads the runs of a cluster."""
+    """Reads the runs of a cluster, and repeats them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -42,10 +43,23 @@ class ExecutionServiceStub:
     """Lists runs, newest first. Fails with `cluster_not_found`."""
     GetExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+    ReplayExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]
+    """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+    with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+    `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+    for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+    no longer.
+    """
+    GetLineage: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetLineageRequest, _execution_pb2.Lineage]
+    """Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+    `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+    """
+    StreamLineages: _grpc.UnaryStreamMultiCallable[_execution_service_pb2.StreamLineagesRequest, _execution_pb2.Lineage]
+    """Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`."""
 
 @_typing.type_check_only
 class ExecutionServiceAsyncStub(ExecutionServiceStub):
-    """Reads the runs of a cluster."""
+    """Reads the runs of a cluster, and repeats them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetLatestExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLatestExecutionRequest, _execution_pb2.Execution]  # type: ignore[assignment]
@@ -56,9 +70,22 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Lists runs, newest first. Fails with `cluster_not_found`."""
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]  # type: ignore[assignment]
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+    ReplayExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]  # type: ignore[assignment]
+    """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+    with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+    `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+    for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+    no longer.
+    """
+    GetLineage: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLineageRequest, _execution_pb2.Lineage]  # type: ignore[assignment]
+    """Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+    `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+    """
+    StreamLineages: _aio.UnaryStreamMultiCallable[_execution_service_pb2.StreamLineagesRequest, _execution_pb2.Lineage]  # type: ignore[assignment]
+    """Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`."""
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the runs of a cluster."""
+    """Reads the runs of a cluster, and repeats them."""
 
     @_abc_1.abstractmethod
     def GetLatestExecution(
@@ -85,5 +112,36 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.Execution, _abc.Awaitable[_execution_pb2.Execution]]:
         """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+
+    @_abc_1.abstractmethod
+    def ReplayExecution(
+        self,
+        request: _execution_service_pb2.ReplayExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
+        """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+        with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+        for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+        no longer.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLineage(
+        self,
+        request: _execution_service_pb2.GetLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_pb2.Lineage, _abc.Awaitable[_execution_pb2.Lineage]]:
+        """Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamLineages(
+        self,
+        request: _execution_service_pb2.StreamLineagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_execution_pb2.Lineage], _abc.AsyncIterator[_execution_pb2.Lineage]]:
+        """Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`."""
 
 def add_ExecutionServiceServicer_to_server(servicer: ExecutionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -37,16 +37,16 @@ class DocumentServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DocumentServiceAsyncStub: ...
     UploadDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]
     """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
-    `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
+    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+    with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]
     """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
     with the same codes.
     """
     UploadDocumentVersion: _grpc.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]
-    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
-    names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active
+    one, and names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
     `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
     """
     ImportDocumentVersion: _grpc.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]
@@ -72,16 +72,16 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
-    `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
+    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+    with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
     """Uploads one file as a stream that starts with `info` and goes on with `data`: the form of `UploadDocument` for typed clients. It fails
     with the same codes.
     """
     UploadDocumentVersion: _aio.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
-    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
-    names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+    """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active
+    one, and names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
     `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
     """
     ImportDocumentVersion: _aio.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentVersionRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
@@ -110,8 +110,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
         """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
-        `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
+        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+        with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
     @_abc_1.abstractmethod
@@ -130,8 +130,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_document_service_pb2.UploadDocumentVersionRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
-        """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
-        names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+        """Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active
+        one, and names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
         `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
         """
 

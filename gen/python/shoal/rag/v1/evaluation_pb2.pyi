@@ -70,7 +70,9 @@ class ExpectedPassage(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     GRADE_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
-    """Id of a chunk or segment. A chunk that was cut from the segment of this id counts as found too."""
+    """Id of a chunk or segment, which the target of one of the strategies must have. A chunk that was cut from the segment of this id counts as
+    found too.
+    """
     text: _builtins.str
     """A text that the passage contains, whatever its case and blanks."""
     grade: _builtins.float

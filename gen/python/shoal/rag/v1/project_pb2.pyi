@@ -90,8 +90,8 @@ class ProjectSettings(_message.Message):
     """
     @_builtins.property
     def extra(self) -> _struct_pb2.Struct:
-        """Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
-        2^53 are rounded to the nearest double.
+        """Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24
+        levels deep, and integers beyond 2^53 are rounded to the nearest double.
         """
 
     def __init__(

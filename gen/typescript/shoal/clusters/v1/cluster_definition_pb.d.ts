@@ -42,26 +42,28 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   clusteringMethod?: string | undefined;
 
   /**
-   * The algorithm's parameters. kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4,
-   * `init` k-means++, `random_state` 42. hdbscan: `min_cluster_size` 5, `min_samples` (the same),
-   * `cluster_selection_epsilon` 0, `max_cluster_size`, `metric` euclidean, `alpha` 1, `cluster_selection_method`
-   * eom or leaf, `allow_single_cluster` false. Keys that the algorithm does not have are left out, and named in the
-   * run's warnings.
+   * The algorithm's parameters, by the names, defaults and ranges of the document; kmeans, for one: `n_clusters` 8
+   * (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42. A value out of range
+   * fails with 422. Keys that the algorithm does not have, and those that have no effect here, are named in the run's
+   * warnings.
    *
    * @generated from field: google.protobuf.Struct algorithm_params = 4;
    */
   algorithmParams?: JsonObject | undefined;
 
   /**
-   * Documents to cluster at most, 1 to 1000000, drawn by a fixed seed; unset means all.
+   * Documents that the algorithm sees at most, 1 to 1000000, drawn by a fixed seed; unset means 50000 for those that
+   * compare all pairs (hdbscan, dbscan, optics, spectral, agglomerative), which are never given more than 100000, and
+   * 100000 for the others. The documents outside the sample are assigned to the nearest centroids afterwards.
    *
    * @generated from field: optional int32 sample_size = 5;
    */
   sampleSize?: number | undefined;
 
   /**
-   * `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
-   * `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
+   * `concatenate`, `independent` or `weighted`; unset means `concatenate`. Applies to several features only.
+   * `concatenate` and `weighted` use `feature_weights`; `weighted` without them learns weights as
+   * `weight_learning_config` says. `independent` groups by each feature by itself.
    *
    * @generated from field: optional string multi_feature_strategy = 6;
    */
@@ -82,7 +84,8 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   normalizeFeatures?: boolean | undefined;
 
   /**
-   * Steps before the algorithm, in order; none means none.
+   * Steps before the algorithm, in order. None given means none, but for methods by density (hdbscan, dbscan, optics)
+   * in more than 100 dimensions, which begin with umap to 50; the step `none` leaves vectors as they are.
    *
    * @generated from field: repeated shoal.clusters.v1.PreprocessingStep preprocessing_steps = 9;
    */
@@ -96,22 +99,24 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   visNComponents?: number | undefined;
 
   /**
-   * Whether groups are divided further. Only false works; true is refused with `unsupported`.
+   * Whether groups are divided further, by umap and hdbscan, level by level: those of twice `min_cluster_size` and at
+   * least 50 members. Unset means false.
    *
    * @generated from field: optional bool hierarchical = 11;
    */
   hierarchical?: boolean | undefined;
 
   /**
-   * Levels of the division, 1 to 5; applies with `hierarchical` only.
+   * Levels of the division below the first, 1 to 5; unset means 3. Applies with `hierarchical` only.
    *
    * @generated from field: optional int32 max_hierarchy_depth = 12;
    */
   maxHierarchyDepth?: number | undefined;
 
   /**
-   * How the map of a run is laid beside the one before: `none`, `transform` or `align`. Runs say in
-   * `layout_stability_applied` what was done, at present always `none`.
+   * How the map of a run keeps to the one before: `none`, `transform` (documents stay where they were, new ones are
+   * placed among them) or `align` (the new map is turned to the old); unset means `align`. Runs say in
+   * `layout_stability_applied` what was done.
    *
    * @generated from field: optional string layout_stability = 13;
    */
@@ -161,25 +166,46 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   enrichSource?: boolean | undefined;
 
   /**
-   * `single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection.
+   * `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
+   * this version write no collection.
    *
    * @generated from field: optional string output_strategy = 20;
    */
   outputStrategy?: string | undefined;
 
   /**
-   * How weights are learned; applies without `feature_weights` only, and is refused then.
+   * How weights are learned (`WeightLearningConfig`): `method` bayesian (a Gaussian process chooses what to try next) or
+   * grid_search (every combination, for two or three features), default bayesian; `max_iterations` 5 to 100, default 20,
+   * combinations or values of each feature; `metric` silhouette, davies_bouldin or calinski_harabasz, default silhouette;
+   * `sample_size` at least 100, default at most 2000; `random_state` 42. Applies to `weighted` without `feature_weights`
+   * only.
    *
    * @generated from field: google.protobuf.Struct weight_learning_config = 21;
    */
   weightLearningConfig?: JsonObject | undefined;
 
   /**
-   * Merges groups of one face; refused with `unsupported` when it is enabled.
+   * Merges groups of one face after the algorithm; unset means that nothing is merged.
    *
    * @generated from field: shoal.clusters.v1.FaceClusterMerge face_cluster_merge = 22;
    */
   faceClusterMerge?: FaceClusterMerge | undefined;
+
+  /**
+   * How thoroughly it is measured whether groups come back from other samples and seeds: `none`, `quick` (four small
+   * subsamples of the preprocessed vectors) or `thorough` (ten of four fifths of all, every step done anew); unset means
+   * `quick`. Ours.
+   *
+   * @generated from field: optional string stability = 23;
+   */
+  stability?: string | undefined;
+
+  /**
+   * An older name of `algorithm_params`, for dbscan.
+   *
+   * @generated from field: google.protobuf.Struct dbscan_parameters = 24;
+   */
+  dbscanParameters?: JsonObject | undefined;
 };
 
 /**
@@ -195,7 +221,7 @@ export declare const VectorClusteringSchema: GenMessage<VectorClustering>;
  */
 export declare type PreprocessingStep = Message<"shoal.clusters.v1.PreprocessingStep"> & {
   /**
-   * `whitening`, `umap` or `none`.
+   * `whitening`, `umap`, `tsne` or `none`.
    *
    * @generated from field: optional string method = 1;
    */
@@ -209,7 +235,7 @@ export declare type PreprocessingStep = Message<"shoal.clusters.v1.Preprocessing
   regularization?: number | undefined;
 
   /**
-   * umap: dimensions afterwards, 2 to 256; unset means 50.
+   * umap and tsne: dimensions afterwards, 2 to 256; unset means 50, for tsne 2.
    *
    * @generated from field: optional int32 n_components = 3;
    */
@@ -237,11 +263,25 @@ export declare type PreprocessingStep = Message<"shoal.clusters.v1.Preprocessing
   metric?: string | undefined;
 
   /**
-   * umap: seed; unset means 42.
+   * umap and tsne: seed; unset means 42.
    *
    * @generated from field: optional int32 random_state = 7;
    */
   randomState?: number | undefined;
+
+  /**
+   * tsne: about how many neighbours count, above 0; unset means 30.
+   *
+   * @generated from field: optional double perplexity = 8;
+   */
+  perplexity?: number | undefined;
+
+  /**
+   * tsne: length of its steps, above 0; unset means 200.
+   *
+   * @generated from field: optional double learning_rate = 9;
+   */
+  learningRate?: number | undefined;
 };
 
 /**
@@ -257,21 +297,23 @@ export declare const PreprocessingStepSchema: GenMessage<PreprocessingStep>;
  */
 export declare type AttributeGrouping = Message<"shoal.clusters.v1.AttributeGrouping"> & {
   /**
-   * Payload paths whose values make the groups.
+   * Dotted payload paths whose values make the groups, at least one; their order matters where they nest.
    *
    * @generated from field: repeated string attributes = 1;
    */
   attributes: string[];
 
   /**
-   * Whether the values nest in the order of the attributes.
+   * Whether the values nest in the order of the attributes, each group within that of the value before; unset means
+   * false, a group for each combination.
    *
    * @generated from field: optional bool hierarchical_grouping = 2;
    */
   hierarchicalGrouping?: boolean | undefined;
 
   /**
-   * `most_frequent`, `first` or `last`.
+   * Which value counts where a document has a list of them: `most_frequent`, `first` or `last`; unset means
+   * `most_frequent`.
    *
    * @generated from field: optional string aggregation_method = 3;
    */
@@ -532,49 +574,49 @@ export declare const EnrichmentFieldMappingSchema: GenMessage<EnrichmentFieldMap
  */
 export declare type FaceClusterMerge = Message<"shoal.clusters.v1.FaceClusterMerge"> & {
   /**
-   * Whether it is done.
+   * Whether it is done; unset means true.
    *
    * @generated from field: optional bool enabled = 1;
    */
   enabled?: boolean | undefined;
 
   /**
-   * Cosine of two centroids from which they are one face.
+   * Cosine of two centroids from which they may be one face, 0 to 1; unset means 0.55.
    *
    * @generated from field: optional double centroid_cosine_threshold = 2;
    */
   centroidCosineThreshold?: number | undefined;
 
   /**
-   * Overlap of two boxes from which they are one face.
+   * Overlap of two boxes on one frame from which they are, 0 to 1; unset means 0.4.
    *
    * @generated from field: optional double bbox_iou_threshold = 3;
    */
   bboxIouThreshold?: number | undefined;
 
   /**
-   * Overlap of the scenes from which two groups are one face.
+   * Share of common scenes from which they are, 0 to 1; unset means 0.3.
    *
    * @generated from field: optional double scene_jaccard_threshold = 4;
    */
   sceneJaccardThreshold?: number | undefined;
 
   /**
-   * Payload key of the box.
+   * Payload key of the box, four numbers; unset means `bbox`.
    *
    * @generated from field: optional string bbox_field = 5;
    */
   bboxField?: string | undefined;
 
   /**
-   * Payload key of the frame's number.
+   * Payload key of the frame; unset means `frame_number`.
    *
    * @generated from field: optional string frame_field = 6;
    */
   frameField?: string | undefined;
 
   /**
-   * Payload key of the scene.
+   * Payload key of the scene; unset means `scene_id`.
    *
    * @generated from field: optional string scene_field = 7;
    */
@@ -588,13 +630,13 @@ export declare type FaceClusterMerge = Message<"shoal.clusters.v1.FaceClusterMer
 export declare const FaceClusterMergeSchema: GenMessage<FaceClusterMerge>;
 
 /**
- * Dimensions of the map, in the words of the guide.
+ * How the map is drawn, in the words of the guide; what is clustered does not depend on it.
  *
  * @generated from message shoal.clusters.v1.DimensionReduction
  */
 export declare type DimensionReduction = Message<"shoal.clusters.v1.DimensionReduction"> & {
   /**
-   * `umap`, the only method of the map.
+   * `umap`, `tsne` or `pca`; unset means `umap`.
    *
    * @generated from field: optional string method = 1;
    */

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { AttributeGrouping, Labeling, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
+import type { AttributeGrouping, FaceClusterMerge, Labeling, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -313,6 +313,27 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: optional string effective_feature_method = 42;
    */
   effectiveFeatureMethod?: string | undefined;
+
+  /**
+   * Weights that the last run learned, by feature.
+   *
+   * @generated from field: map<string, double> learned_weights = 43;
+   */
+  learnedWeights: { [key: string]: number };
+
+  /**
+   * What those weights reach of the metric that they make best.
+   *
+   * @generated from field: optional double learning_quality_score = 44;
+   */
+  learningQualityScore?: number | undefined;
+
+  /**
+   * How groups of one face are merged.
+   *
+   * @generated from field: shoal.clusters.v1.FaceClusterMerge face_cluster_merge = 45;
+   */
+  faceClusterMerge?: FaceClusterMerge | undefined;
 };
 
 /**
@@ -571,11 +592,39 @@ export declare type ClusterGroup = Message<"shoal.clusters.v1.ClusterGroup"> & {
   keywords: string[];
 
   /**
-   * Its documents.
+   * Its documents, those of its parts too.
    *
    * @generated from field: int32 member_count = 5;
    */
   memberCount: number;
+
+  /**
+   * See `Centroid.stability`.
+   *
+   * @generated from field: optional double stability = 6;
+   */
+  stability?: number | undefined;
+
+  /**
+   * See `Centroid.is_stable`.
+   *
+   * @generated from field: optional bool is_stable = 7;
+   */
+  isStable?: boolean | undefined;
+
+  /**
+   * The group that it is part of.
+   *
+   * @generated from field: optional string parent_cluster_id = 8;
+   */
+  parentClusterId?: string | undefined;
+
+  /**
+   * Depth below the first level, from 0.
+   *
+   * @generated from field: int32 hierarchy_level = 9;
+   */
+  hierarchyLevel: number;
 };
 
 /**

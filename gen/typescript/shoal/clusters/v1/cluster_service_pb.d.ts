@@ -59,7 +59,7 @@ export declare type CreateClusterRequest = Message<"shoal.clusters.v1.CreateClus
   metadata?: JsonObject | undefined;
 
   /**
-   * `vector` or `attribute`; unset means `vector`. `attribute` is refused with `unsupported`.
+   * `vector` or `attribute`; unset means `vector`, or `attribute` when the method is `attribute_based`.
    *
    * @generated from field: optional string cluster_type = 6;
    */
@@ -73,7 +73,7 @@ export declare type CreateClusterRequest = Message<"shoal.clusters.v1.CreateClus
   vectorConfig?: VectorClustering | undefined;
 
   /**
-   * How documents are grouped by attributes; refused with `unsupported`.
+   * How documents are grouped by attributes; required for `attribute`.
    *
    * @generated from field: shoal.clusters.v1.AttributeGrouping attribute_config = 8;
    */
@@ -471,14 +471,15 @@ export declare const ExecuteClusterRequestSchema: GenMessage<ExecuteClusterReque
  */
 export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClusterBody"> & {
   /**
-   * `full`, `assign` or `composite`; unset means `full`. The other two are refused with `unsupported`.
+   * `full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
+   * are and gives documents that are new to the nearest centroid. `composite` is refused with `unsupported`.
    *
    * @generated from field: optional string mode = 1;
    */
   mode?: string | undefined;
 
   /**
-   * Least cosine to a centroid, 0 to 1; unset means 0.5. Applies to `assign` only.
+   * Least cosine to a centroid, 0 to 1; unset means 0.5; below it a document is in no group. Applies to `assign` only.
    *
    * @generated from field: optional double assignment_threshold = 2;
    */
@@ -499,7 +500,7 @@ export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClust
   filters?: JsonObject | undefined;
 
   /**
-   * Documents to cluster at most, in place of the definition's figure.
+   * Documents that the algorithm sees at most, in place of the definition's figure.
    *
    * @generated from field: optional int32 sample_size = 5;
    */
@@ -532,6 +533,13 @@ export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClust
    * @generated from field: shoal.clusters.v1.Labeling llm_labeling = 9;
    */
   llmLabeling?: Labeling | undefined;
+
+  /**
+   * See `VectorClustering.stability`.
+   *
+   * @generated from field: optional string stability = 10;
+   */
+  stability?: string | undefined;
 };
 
 /**
@@ -664,8 +672,9 @@ export declare const ClusterService: GenService<{
     output: typeof DeleteClusterResponseSchema;
   },
   /**
-   * Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-   * `unsupported` for modes that this version does not do.
+   * Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+   * `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+   * does not do.
    *
    * @generated from rpc shoal.clusters.v1.ClusterService.ExecuteCluster
    */

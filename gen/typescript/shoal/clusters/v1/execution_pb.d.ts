@@ -41,7 +41,7 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
   status: string;
 
   /**
-   * Groups found, without noise; 0 until the run has completed.
+   * Groups found on the first level, without noise; 0 until the run has completed.
    *
    * @generated from field: int32 num_clusters = 4;
    */
@@ -132,7 +132,7 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
   indexGap?: number | undefined;
 
   /**
-   * What the map is laid by: always `none`, each map stands by itself.
+   * How the map keeps to the one before: `transform`, `aligned` or `none`.
    *
    * @generated from field: optional string layout_stability_applied = 17;
    */
@@ -173,6 +173,13 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
    * @generated from field: repeated string warnings = 22;
    */
   warnings: string[];
+
+  /**
+   * What a run that repeats another found; unset for other runs. Ours.
+   *
+   * @generated from field: shoal.clusters.v1.Replay replay = 23;
+   */
+  replay?: Replay | undefined;
 };
 
 /**
@@ -180,6 +187,184 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
  * Use `create(ExecutionSchema)` to create a new message.
  */
 export declare const ExecutionSchema: GenMessage<Execution>;
+
+/**
+ * How a run that repeats another compares with it.
+ *
+ * @generated from message shoal.clusters.v1.Replay
+ */
+export declare type Replay = Message<"shoal.clusters.v1.Replay"> & {
+  /**
+   * The run that was repeated.
+   *
+   * @generated from field: string of = 1;
+   */
+  of: string;
+
+  /**
+   * Whether every document has the label that it had.
+   *
+   * @generated from field: bool same_labels = 2;
+   */
+  sameLabels: boolean;
+
+  /**
+   * Documents compared.
+   *
+   * @generated from field: int32 documents = 3;
+   */
+  documents: number;
+
+  /**
+   * Documents with another label.
+   *
+   * @generated from field: int32 differing = 4;
+   */
+  differing: number;
+
+  /**
+   * 1 when the groups are the same, 0 when they are as alike as by chance.
+   *
+   * @generated from field: double adjusted_rand_index = 5;
+   */
+  adjustedRandIndex: number;
+
+  /**
+   * The first ten of the documents that differ.
+   *
+   * @generated from field: repeated shoal.clusters.v1.ReplayDifference examples = 6;
+   */
+  examples: ReplayDifference[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.Replay.
+ * Use `create(ReplaySchema)` to create a new message.
+ */
+export declare const ReplaySchema: GenMessage<Replay>;
+
+/**
+ * A document that a repeated run puts elsewhere.
+ *
+ * @generated from message shoal.clusters.v1.ReplayDifference
+ */
+export declare type ReplayDifference = Message<"shoal.clusters.v1.ReplayDifference"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string document_id = 1;
+   */
+  documentId: string;
+
+  /**
+   * Its group in the run that was repeated.
+   *
+   * @generated from field: string was = 2;
+   */
+  was: string;
+
+  /**
+   * Its group now.
+   *
+   * @generated from field: string is = 3;
+   */
+  is: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ReplayDifference.
+ * Use `create(ReplayDifferenceSchema)` to create a new message.
+ */
+export declare const ReplayDifferenceSchema: GenMessage<ReplayDifference>;
+
+/**
+ * What became of groups from one run to the next.
+ *
+ * @generated from message shoal.clusters.v1.LineageEvent
+ */
+export declare type LineageEvent = Message<"shoal.clusters.v1.LineageEvent"> & {
+  /**
+   * `kept`, `split`, `merged`, `born` or `died`.
+   *
+   * @generated from field: string fate = 1;
+   */
+  fate: string;
+
+  /**
+   * Ids of the groups in the run before: none for `born`, several for `merged`.
+   *
+   * @generated from field: repeated string before = 2;
+   */
+  before: string[];
+
+  /**
+   * Ids of the groups in this run: none for `died`, several for `split`.
+   *
+   * @generated from field: repeated string after = 3;
+   */
+  after: string[];
+
+  /**
+   * Documents that were in one of the former and are in one of the latter.
+   *
+   * @generated from field: int32 shared = 4;
+   */
+  shared: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.LineageEvent.
+ * Use `create(LineageEventSchema)` to create a new message.
+ */
+export declare const LineageEventSchema: GenMessage<LineageEvent>;
+
+/**
+ * What became of the groups of the run before.
+ *
+ * @generated from message shoal.clusters.v1.Lineage
+ */
+export declare type Lineage = Message<"shoal.clusters.v1.Lineage"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * The run whose groups were looked for; unset for the first.
+   *
+   * @generated from field: optional string previous_run_id = 3;
+   */
+  previousRunId?: string | undefined;
+
+  /**
+   * When the run was accepted.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * What became of which groups, level by level.
+   *
+   * @generated from field: repeated shoal.clusters.v1.LineageEvent events = 5;
+   */
+  events: LineageEvent[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.Lineage.
+ * Use `create(LineageSchema)` to create a new message.
+ */
+export declare const LineageSchema: GenMessage<Lineage>;
 
 /**
  * The quality of a run. What cannot be measured is unset.
@@ -264,6 +449,20 @@ export declare type ExecutionMetrics = Message<"shoal.clusters.v1.ExecutionMetri
    * @generated from field: optional double min_cosine_to_centroid = 11;
    */
   minCosineToCentroid?: number | undefined;
+
+  /**
+   * 0 to 1: how well groups come back from other samples and seeds on average; unset when it was not measured. Ours.
+   *
+   * @generated from field: optional double mean_stability = 12;
+   */
+  meanStability?: number | undefined;
+
+  /**
+   * Groups that would not come back. Ours.
+   *
+   * @generated from field: optional int32 unstable_clusters = 13;
+   */
+  unstableClusters?: number | undefined;
 };
 
 /**
@@ -279,14 +478,15 @@ export declare const ExecutionMetricsSchema: GenMessage<ExecutionMetrics>;
  */
 export declare type Centroid = Message<"shoal.clusters.v1.Centroid"> & {
   /**
-   * Its id in the run: `cl_0`, or `cl_cluster_noise` for the documents in no group.
+   * Its id: `cl_0`, `cl_0_sub_1` for a part of it, `cl_` and its value for groups by attributes, or `cl_cluster_noise`
+   * for the documents in no group. A group that the run before had keeps its id.
    *
    * @generated from field: string cluster_id = 1;
    */
   clusterId: string;
 
   /**
-   * Its documents.
+   * Its documents, those of its parts too.
    *
    * @generated from field: int32 num_members = 2;
    */
@@ -389,6 +589,20 @@ export declare type Centroid = Message<"shoal.clusters.v1.Centroid"> & {
    * @generated from field: optional double variance = 16;
    */
   variance?: number | undefined;
+
+  /**
+   * 0 to 1: how well the group comes back from other samples and seeds; unset when it was not measured. Ours.
+   *
+   * @generated from field: optional double stability = 17;
+   */
+  stability?: number | undefined;
+
+  /**
+   * False for a group that would not come back; unset when it was not measured. Ours.
+   *
+   * @generated from field: optional bool is_stable = 18;
+   */
+  isStable?: boolean | undefined;
 };
 
 /**

@@ -7,7 +7,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { ListBody, Pagination } from "./pagination_pb.js";
-import type { Execution, ExecutionSchema } from "./execution_pb.js";
+import type { Execution, ExecutionSchema, LineageSchema } from "./execution_pb.js";
+import type { TaskSchema } from "./task_pb.js";
 
 /**
  * Describes the file shoal/clusters/v1/execution_service.proto.
@@ -248,7 +249,88 @@ export declare type GetExecutionRequest = Message<"shoal.clusters.v1.GetExecutio
 export declare const GetExecutionRequestSchema: GenMessage<GetExecutionRequest>;
 
 /**
- * Reads the runs of a cluster.
+ * Which run to repeat.
+ *
+ * @generated from message shoal.clusters.v1.ReplayExecutionRequest
+ */
+export declare type ReplayExecutionRequest = Message<"shoal.clusters.v1.ReplayExecutionRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ReplayExecutionRequest.
+ * Use `create(ReplayExecutionRequestSchema)` to create a new message.
+ */
+export declare const ReplayExecutionRequestSchema: GenMessage<ReplayExecutionRequest>;
+
+/**
+ * Which run.
+ *
+ * @generated from message shoal.clusters.v1.GetLineageRequest
+ */
+export declare type GetLineageRequest = Message<"shoal.clusters.v1.GetLineageRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GetLineageRequest.
+ * Use `create(GetLineageRequestSchema)` to create a new message.
+ */
+export declare const GetLineageRequestSchema: GenMessage<GetLineageRequest>;
+
+/**
+ * Which runs.
+ *
+ * @generated from message shoal.clusters.v1.StreamLineagesRequest
+ */
+export declare type StreamLineagesRequest = Message<"shoal.clusters.v1.StreamLineagesRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * Only runs after this one; unset means all.
+   *
+   * @generated from field: optional string after_run_id = 2;
+   */
+  afterRunId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.StreamLineagesRequest.
+ * Use `create(StreamLineagesRequestSchema)` to create a new message.
+ */
+export declare const StreamLineagesRequestSchema: GenMessage<StreamLineagesRequest>;
+
+/**
+ * Reads the runs of a cluster, and repeats them.
  *
  * @generated from service shoal.clusters.v1.ExecutionService
  */
@@ -283,6 +365,41 @@ export declare const ExecutionService: GenService<{
     methodKind: "unary";
     input: typeof GetExecutionRequestSchema;
     output: typeof ExecutionSchema;
+  },
+  /**
+   * Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+   * with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+   * `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+   * for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+   * no longer.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.ReplayExecution
+   */
+  replayExecution: {
+    methodKind: "unary";
+    input: typeof ReplayExecutionRequestSchema;
+    output: typeof TaskSchema;
+  },
+  /**
+   * Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+   * `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.GetLineage
+   */
+  getLineage: {
+    methodKind: "unary";
+    input: typeof GetLineageRequestSchema;
+    output: typeof LineageSchema;
+  },
+  /**
+   * Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.StreamLineages
+   */
+  streamLineages: {
+    methodKind: "server_streaming";
+    input: typeof StreamLineagesRequestSchema;
+    output: typeof LineageSchema;
   },
 }>;
 

@@ -412,8 +412,8 @@ export declare const ListDocumentVersionsResponseSchema: GenMessage<ListDocument
 export declare const DocumentService: GenService<{
   /**
    * Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-   * upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
-   * `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
+   * upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+   * with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
    *
    * @generated from rpc shoal.rag.v1.DocumentService.UploadDocument
    */
@@ -434,8 +434,8 @@ export declare const DocumentService: GenService<{
     output: typeof UploadDocumentResponseSchema;
   },
   /**
-   * Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
-   * names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+   * Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active
+   * one, and names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
    * `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
    *
    * @generated from rpc shoal.rag.v1.DocumentService.UploadDocumentVersion

@@ -55,7 +55,8 @@ export declare const EvaluationQuestionSchema: GenMessage<EvaluationQuestion>;
  */
 export declare type ExpectedPassage = Message<"shoal.rag.v1.ExpectedPassage"> & {
   /**
-   * Id of a chunk or segment. A chunk that was cut from the segment of this id counts as found too.
+   * Id of a chunk or segment, which the target of one of the strategies must have. A chunk that was cut from the segment of this id counts as
+   * found too.
    *
    * @generated from field: optional string item_id = 1;
    */

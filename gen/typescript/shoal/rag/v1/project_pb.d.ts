@@ -93,8 +93,8 @@ export declare type ProjectSettings = Message<"shoal.rag.v1.ProjectSettings"> & 
   defaultChunkingPreset?: string | undefined;
 
   /**
-   * Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
-   * 2^53 are rounded to the nearest double.
+   * Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24
+   * levels deep, and integers beyond 2^53 are rounded to the nearest double.
    *
    * @generated from field: google.protobuf.Struct extra = 3;
    */

@@ -6,7 +6,6 @@ from shoal.rag.v1 import chunk_set_pb2, chunk_set_service_pb2
 
 from shoald.application.chunking import Cutting
 from shoald.domain.records.chunk_set import ChunkSet
-from shoald.domain.vocabulary import ChunkStrategy
 from shoald.transport.mapping.rag.fields import object_of, to_object, to_timestamp
 
 
@@ -34,6 +33,6 @@ def cutting_of(
 ) -> Cutting:
     """Return how a request wants a segment set cut."""
     return Cutting(
-        strategy=request.strategy if request.HasField("strategy") else ChunkStrategy.RECURSIVE,
+        strategy=request.strategy if request.HasField("strategy") else None,
         params=object_of(request.chunker_params, "chunker_params"),
     )

@@ -52,6 +52,7 @@ __all__ = (
     "GetExecutionRequest",
     "GetExportLinkRequest",
     "GetLatestExecutionRequest",
+    "GetLineageRequest",
     "GetNamespaceDocumentRequest",
     "GetNamespaceRequest",
     "GetTaskRequest",
@@ -62,6 +63,8 @@ __all__ = (
     "InputMapping",
     "Labeling",
     "LabelingInputs",
+    "Lineage",
+    "LineageEvent",
     "ListBody",
     "ListClustersRequest",
     "ListClustersResponse",
@@ -86,10 +89,14 @@ __all__ = (
     "NamespaceServiceStub",
     "Pagination",
     "PreprocessingStep",
+    "Replay",
+    "ReplayDifference",
+    "ReplayExecutionRequest",
     "RepresentativeDocument",
     "Sort",
     "SourceEnrichment",
     "StandaloneNamespace",
+    "StreamLineagesRequest",
     "StreamMembersRequest",
     "StreamMembersResponse",
     "Task",
@@ -171,17 +178,19 @@ class AttributeGrouping(betterproto2.Message):
 
     attributes: "list[str]" = betterproto2.field(1, betterproto2.TYPE_STRING, repeated=True)
     """
-    Payload paths whose values make the groups.
+    Dotted payload paths whose values make the groups, at least one; their order matters where they nest.
     """
 
     hierarchical_grouping: "bool | None" = betterproto2.field(2, betterproto2.TYPE_BOOL, optional=True)
     """
-    Whether the values nest in the order of the attributes.
+    Whether the values nest in the order of the attributes, each group within that of the value before; unset means
+    false, a group for each combination.
     """
 
     aggregation_method: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
     """
-    `most_frequent`, `first` or `last`.
+    Which value counts where a document has a list of them: `most_frequent`, `first` or `last`; unset means
+    `most_frequent`.
     """
 
 
@@ -231,12 +240,13 @@ class Centroid(betterproto2.Message):
 
     cluster_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Its id in the run: `cl_0`, or `cl_cluster_noise` for the documents in no group.
+    Its id: `cl_0`, `cl_0_sub_1` for a part of it, `cl_` and its value for groups by attributes, or `cl_cluster_noise`
+    for the documents in no group. A group that the run before had keeps its id.
     """
 
     num_members: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    Its documents.
+    Its documents, those of its parts too.
     """
 
     label: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
@@ -307,6 +317,16 @@ class Centroid(betterproto2.Message):
     variance: "float | None" = betterproto2.field(16, betterproto2.TYPE_DOUBLE, optional=True)
     """
     Mean squared distance of its members to the centroid.
+    """
+
+    stability: "float | None" = betterproto2.field(17, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    0 to 1: how well the group comes back from other samples and seeds; unset when it was not measured. Ours.
+    """
+
+    is_stable: "bool | None" = betterproto2.field(18, betterproto2.TYPE_BOOL, optional=True)
+    """
+    False for a group that would not come back; unset when it was not measured. Ours.
     """
 
 
@@ -545,6 +565,23 @@ class Cluster(betterproto2.Message):
     How the centroid of a group is made.
     """
 
+    learned_weights: "dict[str, float]" = betterproto2.field(
+        43, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_DOUBLE)
+    )
+    """
+    Weights that the last run learned, by feature.
+    """
+
+    learning_quality_score: "float | None" = betterproto2.field(44, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    What those weights reach of the metric that they make best.
+    """
+
+    face_cluster_merge: "FaceClusterMerge | None" = betterproto2.field(45, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    How groups of one face are merged.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Cluster", Cluster)
 
@@ -577,7 +614,27 @@ class ClusterGroup(betterproto2.Message):
 
     member_count: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
     """
-    Its documents.
+    Its documents, those of its parts too.
+    """
+
+    stability: "float | None" = betterproto2.field(6, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    See `Centroid.stability`.
+    """
+
+    is_stable: "bool | None" = betterproto2.field(7, betterproto2.TYPE_BOOL, optional=True)
+    """
+    See `Centroid.is_stable`.
+    """
+
+    parent_cluster_id: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+    """
+    The group that it is part of.
+    """
+
+    hierarchy_level: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+    """
+    Depth below the first level, from 0.
     """
 
 
@@ -926,7 +983,7 @@ class CreateClusterRequest(betterproto2.Message):
 
     cluster_type: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    `vector` or `attribute`; unset means `vector`. `attribute` is refused with `unsupported`.
+    `vector` or `attribute`; unset means `vector`, or `attribute` when the method is `attribute_based`.
     """
 
     vector_config: "VectorClustering | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
@@ -936,7 +993,7 @@ class CreateClusterRequest(betterproto2.Message):
 
     attribute_config: "AttributeGrouping | None" = betterproto2.field(8, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    How documents are grouped by attributes; refused with `unsupported`.
+    How documents are grouped by attributes; required for `attribute`.
     """
 
     filters: "___google__protobuf__.Struct | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1212,12 +1269,12 @@ default_message_pool.register_message("shoal.clusters.v1", "DenseVector", DenseV
 @dataclass(eq=False, repr=False)
 class DimensionReduction(betterproto2.Message):
     """
-    Dimensions of the map, in the words of the guide.
+    How the map is drawn, in the words of the guide; what is clustered does not depend on it.
     """
 
     method: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    `umap`, the only method of the map.
+    `umap`, `tsne` or `pca`; unset means `umap`.
     """
 
     components: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
@@ -1357,12 +1414,13 @@ class ExecuteClusterBody(betterproto2.Message):
 
     mode: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    `full`, `assign` or `composite`; unset means `full`. The other two are refused with `unsupported`.
+    `full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
+    are and gives documents that are new to the nearest centroid. `composite` is refused with `unsupported`.
     """
 
     assignment_threshold: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
     """
-    Least cosine to a centroid, 0 to 1; unset means 0.5. Applies to `assign` only.
+    Least cosine to a centroid, 0 to 1; unset means 0.5; below it a document is in no group. Applies to `assign` only.
     """
 
     source_execution_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
@@ -1377,7 +1435,7 @@ class ExecuteClusterBody(betterproto2.Message):
 
     sample_size: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT32, optional=True)
     """
-    Documents to cluster at most, in place of the definition's figure.
+    Documents that the algorithm sees at most, in place of the definition's figure.
     """
 
     vis_n_components: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT32, optional=True)
@@ -1398,6 +1456,11 @@ class ExecuteClusterBody(betterproto2.Message):
     llm_labeling: "Labeling | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     """
     How groups get names, in place of the definition's.
+    """
+
+    stability: "str | None" = betterproto2.field(10, betterproto2.TYPE_STRING, optional=True)
+    """
+    See `VectorClustering.stability`.
     """
 
 
@@ -1447,7 +1510,7 @@ class Execution(betterproto2.Message):
 
     num_clusters: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
     """
-    Groups found, without noise; 0 until the run has completed.
+    Groups found on the first level, without noise; 0 until the run has completed.
     """
 
     num_points: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
@@ -1516,7 +1579,7 @@ class Execution(betterproto2.Message):
 
     layout_stability_applied: "str | None" = betterproto2.field(17, betterproto2.TYPE_STRING, optional=True)
     """
-    What the map is laid by: always `none`, each map stands by itself.
+    How the map keeps to the one before: `transform`, `aligned` or `none`.
     """
 
     layout_stability_reason: "str | None" = betterproto2.field(18, betterproto2.TYPE_STRING, optional=True)
@@ -1543,6 +1606,11 @@ class Execution(betterproto2.Message):
     warnings: "list[str]" = betterproto2.field(22, betterproto2.TYPE_STRING, repeated=True)
     """
     What the caller should know, such as parameters that do not apply.
+    """
+
+    replay: "Replay | None" = betterproto2.field(23, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What a run that repeats another found; unset for other runs. Ours.
     """
 
 
@@ -1646,6 +1714,16 @@ class ExecutionMetrics(betterproto2.Message):
     The least of them.
     """
 
+    mean_stability: "float | None" = betterproto2.field(12, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    0 to 1: how well groups come back from other samples and seeds on average; unset when it was not measured. Ours.
+    """
+
+    unstable_clusters: "int | None" = betterproto2.field(13, betterproto2.TYPE_INT32, optional=True)
+    """
+    Groups that would not come back. Ours.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "ExecutionMetrics", ExecutionMetrics)
 
@@ -1735,37 +1813,37 @@ class FaceClusterMerge(betterproto2.Message):
 
     enabled: "bool | None" = betterproto2.field(1, betterproto2.TYPE_BOOL, optional=True)
     """
-    Whether it is done.
+    Whether it is done; unset means true.
     """
 
     centroid_cosine_threshold: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
     """
-    Cosine of two centroids from which they are one face.
+    Cosine of two centroids from which they may be one face, 0 to 1; unset means 0.55.
     """
 
     bbox_iou_threshold: "float | None" = betterproto2.field(3, betterproto2.TYPE_DOUBLE, optional=True)
     """
-    Overlap of two boxes from which they are one face.
+    Overlap of two boxes on one frame from which they are, 0 to 1; unset means 0.4.
     """
 
     scene_jaccard_threshold: "float | None" = betterproto2.field(4, betterproto2.TYPE_DOUBLE, optional=True)
     """
-    Overlap of the scenes from which two groups are one face.
+    Share of common scenes from which they are, 0 to 1; unset means 0.3.
     """
 
     bbox_field: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
     """
-    Payload key of the box.
+    Payload key of the box, four numbers; unset means `bbox`.
     """
 
     frame_field: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    Payload key of the frame's number.
+    Payload key of the frame; unset means `frame_number`.
     """
 
     scene_field: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
     """
-    Payload key of the scene.
+    Payload key of the scene; unset means `scene_id`.
     """
 
 
@@ -1975,6 +2053,26 @@ class GetLatestExecutionRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "GetLatestExecutionRequest", GetLatestExecutionRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetLineageRequest(betterproto2.Message):
+    """
+    Which run.
+    """
+
+    cluster_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    The cluster's id or name.
+    """
+
+    run_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    The run.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "GetLineageRequest", GetLineageRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -2268,6 +2366,73 @@ class LabelingInputs(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "LabelingInputs", LabelingInputs)
+
+
+@dataclass(eq=False, repr=False)
+class Lineage(betterproto2.Message):
+    """
+    What became of the groups of the run before.
+    """
+
+    cluster_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The cluster.
+    """
+
+    run_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The run.
+    """
+
+    previous_run_id: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+    """
+    The run whose groups were looked for; unset for the first.
+    """
+
+    created_at: "datetime.datetime | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    When the run was accepted.
+    """
+
+    events: "list[LineageEvent]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What became of which groups, level by level.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "Lineage", Lineage)
+
+
+@dataclass(eq=False, repr=False)
+class LineageEvent(betterproto2.Message):
+    """
+    What became of groups from one run to the next.
+    """
+
+    fate: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    `kept`, `split`, `merged`, `born` or `died`.
+    """
+
+    before: "list[str]" = betterproto2.field(2, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Ids of the groups in the run before: none for `born`, several for `merged`.
+    """
+
+    after: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Ids of the groups in this run: none for `died`, several for `split`.
+    """
+
+    shared: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Documents that were in one of the former and are in one of the latter.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "LineageEvent", LineageEvent)
 
 
 @dataclass(eq=False, repr=False)
@@ -3293,7 +3458,7 @@ class PreprocessingStep(betterproto2.Message):
 
     method: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    `whitening`, `umap` or `none`.
+    `whitening`, `umap`, `tsne` or `none`.
     """
 
     regularization: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
@@ -3303,7 +3468,7 @@ class PreprocessingStep(betterproto2.Message):
 
     n_components: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
     """
-    umap: dimensions afterwards, 2 to 256; unset means 50.
+    umap and tsne: dimensions afterwards, 2 to 256; unset means 50, for tsne 2.
     """
 
     n_neighbors: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT32, optional=True)
@@ -3323,11 +3488,106 @@ class PreprocessingStep(betterproto2.Message):
 
     random_state: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT32, optional=True)
     """
-    umap: seed; unset means 42.
+    umap and tsne: seed; unset means 42.
+    """
+
+    perplexity: "float | None" = betterproto2.field(8, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    tsne: about how many neighbours count, above 0; unset means 30.
+    """
+
+    learning_rate: "float | None" = betterproto2.field(9, betterproto2.TYPE_DOUBLE, optional=True)
+    """
+    tsne: length of its steps, above 0; unset means 200.
     """
 
 
 default_message_pool.register_message("shoal.clusters.v1", "PreprocessingStep", PreprocessingStep)
+
+
+@dataclass(eq=False, repr=False)
+class Replay(betterproto2.Message):
+    """
+    How a run that repeats another compares with it.
+    """
+
+    of: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The run that was repeated.
+    """
+
+    same_labels: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Whether every document has the label that it had.
+    """
+
+    documents: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    Documents compared.
+    """
+
+    differing: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Documents with another label.
+    """
+
+    adjusted_rand_index: "float" = betterproto2.field(5, betterproto2.TYPE_DOUBLE)
+    """
+    1 when the groups are the same, 0 when they are as alike as by chance.
+    """
+
+    examples: "list[ReplayDifference]" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The first ten of the documents that differ.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "Replay", Replay)
+
+
+@dataclass(eq=False, repr=False)
+class ReplayDifference(betterproto2.Message):
+    """
+    A document that a repeated run puts elsewhere.
+    """
+
+    document_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Its id.
+    """
+
+    was: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Its group in the run that was repeated.
+    """
+
+    is_: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Its group now.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "ReplayDifference", ReplayDifference)
+
+
+@dataclass(eq=False, repr=False)
+class ReplayExecutionRequest(betterproto2.Message):
+    """
+    Which run to repeat.
+    """
+
+    cluster_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    The cluster's id or name.
+    """
+
+    run_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    The run.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "ReplayExecutionRequest", ReplayExecutionRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -3423,6 +3683,26 @@ class StandaloneNamespace(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "StandaloneNamespace", StandaloneNamespace)
+
+
+@dataclass(eq=False, repr=False)
+class StreamLineagesRequest(betterproto2.Message):
+    """
+    Which runs.
+    """
+
+    cluster_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    The cluster's id or name.
+    """
+
+    after_run_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Only runs after this one; unset means all.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "StreamLineagesRequest", StreamLineagesRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -3963,22 +4243,24 @@ class VectorClustering(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    The algorithm's parameters. kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4,
-    `init` k-means++, `random_state` 42. hdbscan: `min_cluster_size` 5, `min_samples` (the same),
-    `cluster_selection_epsilon` 0, `max_cluster_size`, `metric` euclidean, `alpha` 1, `cluster_selection_method`
-    eom or leaf, `allow_single_cluster` false. Keys that the algorithm does not have are left out, and named in the
-    run's warnings.
+    The algorithm's parameters, by the names, defaults and ranges of the document; kmeans, for one: `n_clusters` 8
+    (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42. A value out of range
+    fails with 422. Keys that the algorithm does not have, and those that have no effect here, are named in the run's
+    warnings.
     """
 
     sample_size: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT32, optional=True)
     """
-    Documents to cluster at most, 1 to 1000000, drawn by a fixed seed; unset means all.
+    Documents that the algorithm sees at most, 1 to 1000000, drawn by a fixed seed; unset means 50000 for those that
+    compare all pairs (hdbscan, dbscan, optics, spectral, agglomerative), which are never given more than 100000, and
+    100000 for the others. The documents outside the sample are assigned to the nearest centroids afterwards.
     """
 
     multi_feature_strategy: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    `concatenate` or `weighted`; unset means `concatenate`. Applies to several features only. Both use
-    `feature_weights`; `weighted` without them asks for weights that are learned, and is refused with `unsupported`.
+    `concatenate`, `independent` or `weighted`; unset means `concatenate`. Applies to several features only.
+    `concatenate` and `weighted` use `feature_weights`; `weighted` without them learns weights as
+    `weight_learning_config` says. `independent` groups by each feature by itself.
     """
 
     feature_weights: "dict[str, float]" = betterproto2.field(
@@ -3995,7 +4277,8 @@ class VectorClustering(betterproto2.Message):
 
     preprocessing_steps: "list[PreprocessingStep]" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Steps before the algorithm, in order; none means none.
+    Steps before the algorithm, in order. None given means none, but for methods by density (hdbscan, dbscan, optics)
+    in more than 100 dimensions, which begin with umap to 50; the step `none` leaves vectors as they are.
     """
 
     vis_n_components: "int | None" = betterproto2.field(10, betterproto2.TYPE_INT32, optional=True)
@@ -4005,18 +4288,20 @@ class VectorClustering(betterproto2.Message):
 
     hierarchical: "bool | None" = betterproto2.field(11, betterproto2.TYPE_BOOL, optional=True)
     """
-    Whether groups are divided further. Only false works; true is refused with `unsupported`.
+    Whether groups are divided further, by umap and hdbscan, level by level: those of twice `min_cluster_size` and at
+    least 50 members. Unset means false.
     """
 
     max_hierarchy_depth: "int | None" = betterproto2.field(12, betterproto2.TYPE_INT32, optional=True)
     """
-    Levels of the division, 1 to 5; applies with `hierarchical` only.
+    Levels of the division below the first, 1 to 5; unset means 3. Applies with `hierarchical` only.
     """
 
     layout_stability: "str | None" = betterproto2.field(13, betterproto2.TYPE_STRING, optional=True)
     """
-    How the map of a run is laid beside the one before: `none`, `transform` or `align`. Runs say in
-    `layout_stability_applied` what was done, at present always `none`.
+    How the map of a run keeps to the one before: `none`, `transform` (documents stay where they were, new ones are
+    placed among them) or `align` (the new map is turned to the old); unset means `align`. Runs say in
+    `layout_stability_applied` what was done.
     """
 
     kmeans_parameters: "___google__protobuf__.Struct | None" = betterproto2.field(
@@ -4056,19 +4341,38 @@ class VectorClustering(betterproto2.Message):
 
     output_strategy: "str | None" = betterproto2.field(20, betterproto2.TYPE_STRING, optional=True)
     """
-    `single` or `per_feature`; `per_feature` is refused with `unsupported`. Runs of this version write no collection.
+    `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
+    this version write no collection.
     """
 
     weight_learning_config: "___google__protobuf__.Struct | None" = betterproto2.field(
         21, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How weights are learned; applies without `feature_weights` only, and is refused then.
+    How weights are learned (`WeightLearningConfig`): `method` bayesian (a Gaussian process chooses what to try next) or
+    grid_search (every combination, for two or three features), default bayesian; `max_iterations` 5 to 100, default 20,
+    combinations or values of each feature; `metric` silhouette, davies_bouldin or calinski_harabasz, default silhouette;
+    `sample_size` at least 100, default at most 2000; `random_state` 42. Applies to `weighted` without `feature_weights`
+    only.
     """
 
     face_cluster_merge: "FaceClusterMerge | None" = betterproto2.field(22, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Merges groups of one face; refused with `unsupported` when it is enabled.
+    Merges groups of one face after the algorithm; unset means that nothing is merged.
+    """
+
+    stability: "str | None" = betterproto2.field(23, betterproto2.TYPE_STRING, optional=True)
+    """
+    How thoroughly it is measured whether groups come back from other samples and seeds: `none`, `quick` (four small
+    subsamples of the preprocessed vectors) or `thorough` (ten of four fifths of all, every step done anew); unset means
+    `quick`. Ours.
+    """
+
+    dbscan_parameters: "___google__protobuf__.Struct | None" = betterproto2.field(
+        24, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    An older name of `algorithm_params`, for dbscan.
     """
 
 
@@ -4345,8 +4649,9 @@ class ClusterServiceStub:
 
     def execute_cluster(self, message: "ExecuteClusterRequest") -> "Task":
         """
-        Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, and with
-        `unsupported` for modes that this version does not do.
+        Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
+        `artifact_not_found` when `assign` has no completed run to go by, and with `unsupported` for modes that this version
+        does not do.
         """
 
         return self._channel.unary_unary(
@@ -4515,7 +4820,7 @@ class CollectionServiceStub:
 
 class ExecutionServiceStub:
     """
-    Reads the runs of a cluster.
+    Reads the runs of a cluster, and repeats them.
     """
 
     def __init__(self, channel: grpc.Channel):
@@ -4553,6 +4858,44 @@ class ExecutionServiceStub:
             "/shoal.clusters.v1.ExecutionService/GetExecution",
             GetExecutionRequest.SerializeToString,
             Execution.FromString,
+        )(message)
+
+    def replay_execution(self, message: "ReplayExecutionRequest") -> "Task":
+        """
+        Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
+        with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
+        for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
+        no longer.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.clusters.v1.ExecutionService/ReplayExecution",
+            ReplayExecutionRequest.SerializeToString,
+            Task.FromString,
+        )(message)
+
+    def get_lineage(self, message: "GetLineageRequest") -> "Lineage":
+        """
+        Says what became of the groups of the run before: kept, split, merged, born, died. Ours. Fails with
+        `cluster_not_found`, `execution_not_found`, and `artifact_not_found` while the run has not completed.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.clusters.v1.ExecutionService/GetLineage",
+            GetLineageRequest.SerializeToString,
+            Lineage.FromString,
+        )(message)
+
+    def stream_lineages(self, message: "StreamLineagesRequest") -> "Iterator[Lineage]":
+        """
+        Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`.
+        """
+
+        yield from self._channel.unary_stream(
+            "/shoal.clusters.v1.ExecutionService/StreamLineages",
+            StreamLineagesRequest.SerializeToString,
+            Lineage.FromString,
         )(message)
 
 

@@ -1427,7 +1427,8 @@ class ExpectedPassage(betterproto2.Message):
 
     item_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    Id of a chunk or segment. A chunk that was cut from the segment of this id counts as found too.
+    Id of a chunk or segment, which the target of one of the strategies must have. A chunk that was cut from the segment of this id counts as
+    found too.
     """
 
     text: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
@@ -2983,8 +2984,8 @@ class ProjectSettings(betterproto2.Message):
 
     extra: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24 levels deep, and integers beyond
-    2^53 are rounded to the nearest double.
+    Free JSON object, returned as it was sent; unset means `{}`. `presets` maps names to presets. Like every free object it may be nested 24
+    levels deep, and integers beyond 2^53 are rounded to the nearest double.
     """
 
 
@@ -4142,8 +4143,8 @@ class DocumentServiceStub:
     def upload_document(self, messages: "Iterable[UploadDocumentRequest]") -> "UploadDocumentResponse":
         """
         Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails with `project_not_found`,
-        `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
+        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+        with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
         return self._channel.stream_unary(
@@ -4166,8 +4167,8 @@ class DocumentServiceStub:
 
     def upload_document_version(self, messages: "Iterable[UploadDocumentVersionRequest]") -> "UploadDocumentResponse":
         """
-        Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active one, and
-        names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
+        Uploads another version of a document, as `UploadDocument` does a first one. This path is Shoal's own. The new version becomes the active
+        one, and names the one before it as `parent_version_id` in `input_refs`; the document shows the new file's name, type, place and size. Fails with
         `document_not_found`, `validation_error`, `request_too_large`, `storage_full`.
         """
 
@@ -4621,7 +4622,7 @@ class RetrievalServiceStub:
         Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-        `missing_dependency`, `embedding_failure`, `validation_error`.
+        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
         """
 
         return self._channel.unary_unary(
