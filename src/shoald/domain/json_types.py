@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 JsonObject = Mapping[str, Any]
 """A JSON object: finite numbers, text without NUL, integers within ±2^53 (what a protobuf Struct carries exactly)."""
+
+
+class JsonText(Mapping[str, Any]):
+    """A JSON object as its text, which is taken apart only when a member is asked for.
+
+    >>> stored = JsonText('{"page": 3}')
+    >>> stored["page"], stored == {"page": 3}, {**stored, "row": 1}
+    (3, True, {'page': 3, 'row': 1})
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _members(self) -> dict[str, Any]:
+        members: dict[str, Any] = json.loads(self.text)
+        return members
+
+    def __getitem__(self, name: str) -> Any:
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
 
 MOST_LEVELS = 24
 """How deep a free object may be nested. Protobuf's readers stop at 100 messages, of which each level takes three;

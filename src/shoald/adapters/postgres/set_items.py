@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
+from psycopg.copy import LibpqWriter, QueuedLibpqWriter
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
-from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.filters import filter_clause
+from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
 from shoald.domain.filters import Condition, roots_of
-from shoald.domain.json_types import JsonObject
+from shoald.domain.json_types import JsonObject, JsonText
 from shoald.domain.records.segment_set import SetItem
 
-_COLUMNS = "position, item_id, content, metadata, parent_id, level, path, type, original_format"
+# whoever reads a whole set hands the metadata on: taking them apart would be a quarter of the work
+_AS_TEXT = COLUMNS.replace("metadata", "metadata::text")
 
 
 class PostgresSetItems:
@@ -29,16 +32,20 @@ class PostgresSetItems:
         self._set: Column[Any] = table.c[set_column]
 
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
-        """Append rows by COPY."""
-        copying = f"COPY {self._table.name} ({self._set.name}, {_COLUMNS}) FROM STDIN"
-        with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying.encode()) as copy:
-            for item in items:
-                copy.write_row((set_id, *_row(item)))
+        """Append rows by COPY; from the second block on they are sent by a thread, while the next are made."""
+        blocks = item_blocks(set_id, items)
+        first = list(itertools.islice(blocks, 2))
+        copying = f"COPY {self._table.name} ({self._set.name}, {COLUMNS}) FROM STDIN".encode()
+        with driver_connection(self._connection).cursor() as cursor:
+            writer = QueuedLibpqWriter(cursor) if len(first) > 1 else LibpqWriter(cursor)
+            with cursor.copy(copying, writer=writer) as copy:
+                for block in itertools.chain(first, blocks):
+                    copy.write(block)
 
     def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
         """Read a range of positions."""
         query = (
-            f"SELECT {_COLUMNS} FROM {self._table.name} WHERE {self._set.name} = %s AND position >= %s"  # noqa: S608 - ours
+            f"SELECT {_AS_TEXT} FROM {self._table.name} WHERE {self._set.name} = %s AND position >= %s"  # noqa: S608 - ours
             " ORDER BY position LIMIT %s"
         )
         # a hundred thousand rows are read through here: the driver alone takes half the time
@@ -47,7 +54,7 @@ class PostgresSetItems:
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
         """Read single positions."""
-        query = f"SELECT {_COLUMNS} FROM {self._table.name} WHERE {self._set.name} = %s AND position = ANY(%s)"  # noqa: S608 - ours
+        query = f"SELECT {COLUMNS} FROM {self._table.name} WHERE {self._set.name} = %s AND position = ANY(%s)"  # noqa: S608 - ours
         with driver_connection(self._connection).cursor() as cursor:
             found = [_record(*row) for row in cursor.execute(query.encode(), (set_id, list(positions)))]
         return {item.position: item for item in found}
@@ -55,17 +62,29 @@ class PostgresSetItems:
     def find_item(self, set_id: str, item_id: str) -> SetItem | None:
         """Read the rows of a set until the item comes."""
         query = (
-            f"SELECT {_COLUMNS} FROM {self._table.name}"  # noqa: S608 - ours
+            f"SELECT {COLUMNS} FROM {self._table.name}"  # noqa: S608 - ours
             f" WHERE {self._set.name} = %s AND item_id = %s LIMIT 1"
         )
         with driver_connection(self._connection).cursor() as cursor:
             row = cursor.execute(query.encode(), (set_id, item_id)).fetchone()
         return _record(*row) if row else None
 
+    def known_ids(self, set_id: str, item_ids: Sequence[str]) -> set[str]:
+        """Read the rows that have one of the ids, as their own or as their segment's."""
+        source = "metadata->>'source_segment_item_id'"
+        query = (
+            f"SELECT item_id, {source} FROM {self._table.name} WHERE {self._set.name} = %s"  # noqa: S608 - ours
+            f" AND (item_id = ANY(%s) OR {source} = ANY(%s))"
+        )
+        wanted = list(item_ids)
+        with driver_connection(self._connection).cursor() as cursor:
+            found = {one for row in cursor.execute(query.encode(), (set_id, wanted, wanted)) for one in row}
+        return found.intersection(wanted)
+
     def clone_items(self, target_id: str, source_id: str, changed: SetItem) -> None:
         """Copy rows within PostgreSQL."""
         copying = (
-            f"INSERT INTO {self._table.name} ({self._set.name}, {_COLUMNS}) SELECT %s, {_COLUMNS}"  # noqa: S608 - ours
+            f"INSERT INTO {self._table.name} ({self._set.name}, {COLUMNS}) SELECT %s, {COLUMNS}"  # noqa: S608 - ours
             f" FROM {self._table.name} WHERE {self._set.name} = %s AND position <> %s"
         )
         with driver_connection(self._connection).cursor() as cursor:
@@ -114,25 +133,11 @@ def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _row(item: SetItem) -> tuple[object, ...]:
-    return (
-        item.position,
-        item.item_id,
-        item.content,
-        to_json_text(item.metadata),
-        item.parent_id,
-        item.level,
-        list(item.path),
-        item.type,
-        item.original_format,
-    )
-
-
-def _record(  # noqa: PLR0913, PLR0917 - a row, in the order of _COLUMNS
+def _record(  # noqa: PLR0913, PLR0917 - a row, in the order of COLUMNS
     position: int,
     item_id: str,
     content: str,
-    metadata: dict[str, Any],
+    metadata: dict[str, Any] | str,
     parent_id: str | None,
     level: int,
     path: list[str],
@@ -143,7 +148,7 @@ def _record(  # noqa: PLR0913, PLR0917 - a row, in the order of _COLUMNS
         item_id=item_id,
         position=position,
         content=content,
-        metadata=metadata,
+        metadata=JsonText(metadata) if isinstance(metadata, str) else metadata,
         parent_id=parent_id,
         level=level,
         path=tuple(path),

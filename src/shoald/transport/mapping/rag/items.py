@@ -12,6 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from shoal.rag.v1 import item_pb2
 
 from shoald.application.clone_patching import ClonePatch
+from shoald.domain.json_types import JsonObject, JsonText
 from shoald.domain.records.segment_set import SetItem
 from shoald.transport.json_values import documented, plain_object
 from shoald.transport.mapping.rag.fields import object_of
@@ -49,10 +50,9 @@ def _pieces(name: str, stored: Message, batches: Iterable[Sequence[SetItem]]) ->
     yield b"{" + orjson.dumps(name) + b":" + orjson.dumps(documented(stored)) + b',"items":['
     separator = b""
     for batch in batches:
-        for item in batch:
-            yield separator
-            yield orjson.dumps(item_json(item), default=dict)
-            separator = b","
+        yield separator
+        yield b",".join([orjson.dumps(item_json(item), default=dict) for item in batch])
+        separator = b","
     yield b"]}"
 
 
@@ -76,7 +76,7 @@ def item_json(item: SetItem) -> dict[str, Any]:
         "item_id": item.item_id,
         "position": item.position,
         "content": item.content,
-        "metadata": item.metadata,
+        "metadata": _as_stored(item.metadata),
         "parent_id": item.parent_id,
         "level": item.level,
         "path": item.path,
@@ -94,6 +94,11 @@ def clone_patch_of(request: ClonePatchRequest) -> ClonePatch:
     )
 
 
+def _as_stored(metadata: JsonObject) -> Any:
+    """Return what orjson writes as it is, where the store gave text."""
+    return orjson.Fragment(metadata.text) if isinstance(metadata, JsonText) else metadata
+
+
 def columns(batches: Iterable[Sequence[SetItem]]) -> Iterator[item_pb2.ItemColumns]:
     """Yield items as columns of about a megabyte."""
     message, size = item_pb2.ItemColumns(), 0
@@ -108,7 +113,8 @@ def columns(batches: Iterable[Sequence[SetItem]]) -> Iterator[item_pb2.ItemColum
 
 
 def _append(message: item_pb2.ItemColumns, item: SetItem) -> int:
-    metadata = orjson.dumps(item.metadata, default=dict).decode()
+    stored = item.metadata
+    metadata = stored.text if isinstance(stored, JsonText) else orjson.dumps(stored, default=dict).decode()
     message.item_id.append(item.item_id)
     message.position.append(item.position)
     message.content.append(item.content)

@@ -1,0 +1,59 @@
+"""Items of sets as the lines of a COPY, made in blocks: the driver's own way, a row at a time, takes twice as long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shoald.adapters.postgres.engine import to_json_text
+from shoald.domain.records.segment_set import SetItem
+
+COLUMNS = "position, item_id, content, metadata, parent_id, level, path, type, original_format"
+_BLOCK_CHARACTERS = 32 * 1024
+_NULL = "\\N"
+_EMPTY_PATH = "{}"
+
+
+def item_blocks(set_id: str, items: Iterable[SetItem]) -> Iterator[bytes]:
+    """Yield the lines of all items, some dozens of them at a time; one item's line is never divided."""
+    lines: list[str] = []
+    size = 0
+    for item in items:
+        line = _line(set_id, item)
+        lines.append(line)
+        size += len(line)
+        if size >= _BLOCK_CHARACTERS:
+            yield "".join(lines).encode()
+            lines, size = [], 0
+    if lines:
+        yield "".join(lines).encode()
+
+
+def _line(set_id: str, item: SetItem) -> str:
+    content, metadata = _escaped(item.content), _escaped(to_json_text(item.metadata))
+    parent_id = _NULL if item.parent_id is None else _escaped(item.parent_id)
+    path = _array(item.path) if item.path else _EMPTY_PATH
+    return (
+        f"{set_id}\t{item.position}\t{item.item_id}\t{content}\t{metadata}\t{parent_id}\t{item.level}\t{path}"
+        f"\t{_escaped(item.type)}\t{_escaped(item.original_format)}\n"
+    )
+
+
+def _escaped(text: str) -> str:
+    r"""Return a value as COPY's text format has it.
+
+    >>> print(_escaped("a\tb\\N\r\n"))
+    a\tb\\N\r\n
+    """
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    return text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+
+
+def _array(values: Iterable[str]) -> str:
+    r"""Return a list of texts as PostgreSQL writes an array, as COPY's text format has it.
+
+    >>> print(_array(['a "b"', "c\\d"]))
+    {"a \\"b\\"","c\\\\d"}
+    """
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return _escaped("{" + ",".join(f'"{value}"' for value in quoted) + "}")
