@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from shoald.application.jobs import JobRequest
+from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.projects import visible_project
-from shoald.application.search_targets import find_target
+from shoald.application.search_targets import SearchTarget, find_target
 from shoald.application.whole_lists import Listed, ListRange, read_list
-from shoald.domain.failures import EvaluationNotFound, InvalidFields
+from shoald.domain.failures import EvaluationNotFound, FieldProblem, InvalidFields
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.evaluation import Evaluation
@@ -37,6 +38,8 @@ DEFAULT_LIMIT, MOST_LIMIT = 20, 200
 _RETRIEVAL_SECONDS, _RERANKING_SECONDS = 0.02, 5.0
 # hits that are judged and stored, over all questions and strategies
 _MOST_HITS = 2_000_000
+# wrong fields that one error names
+_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +109,18 @@ class Evaluating:
     def create(self, caller: Caller, project_id: str, new: NewEvaluation, patience: Patience) -> AcceptedEvaluation:
         """Evaluate strategies in a project.
 
-        Raises `ProjectNotFound`, `InvalidFields` for names that are not different or too much to judge, what
-        `find_target` raises, and when it waits for the end what a retrieval meets.
+        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, expected items that are nowhere, or
+        too much to judge, what `find_target` raises, and when it waits for the end what a retrieval meets.
         """
         _check_size(new)
         names = _names(new.strategies)
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
-            strategies = [
-                _located(uow, caller, project_id, name, one) for name, one in zip(names, new.strategies, strict=True)
+            targets = [
+                find_target(uow, caller, project_id, one.strategy, one.target, one.target_id) for one in new.strategies
             ]
-            evaluation = self._new_evaluation(project_id, new, strategies)
+            _check_items(uow, targets, new.questions)
+            evaluation = self._new_evaluation(project_id, new, list(map(_located, names, targets, new.strategies)))
             uow.evaluations.add(evaluation, [question.as_json() for question in new.questions])
             job = self._jobs.accept(uow, _job_request(caller, evaluation, new))
             uow.commit()
@@ -235,9 +239,33 @@ def _check_size(new: NewEvaluation) -> None:
         raise InvalidFields.field("body", "k", message=message, value=deepest)
 
 
-def _located(uow: UnitOfWork, caller: Caller, project_id: str, name: str, one: EvaluatedStrategy) -> dict[str, Any]:
+def _check_items(uow: UnitOfWork, targets: Sequence[SearchTarget], questions: Sequence[Question]) -> None:
+    """Raise `InvalidFields` for expected items that no target has: they could only ever be missed.
+
+    Ids change when texts are cut anew, so the questions of an old set would else give zeros without a word.
+    """
+    places = [
+        (number, at, one.item_id)
+        for number, question in enumerate(questions)
+        for at, one in enumerate(question.expected)
+        if one.item_id is not None
+    ]
+    unknown = {item_id for _, _, item_id in places}
+    for items in {target.items_id: target.items for target in targets}.values():
+        if unknown:
+            unknown -= repository_of(uow, items).known_ids(set_id(items), sorted(unknown))
+    message = "Value error, no target of the strategies has an item or a segment of this id"
+    problems = [
+        FieldProblem(("body", "questions", number, "expected", at, "item_id"), "value_error", message, item_id)
+        for number, at, item_id in places
+        if item_id in unknown
+    ]
+    if problems:
+        raise InvalidFields(problems[:_MOST_PROBLEMS])
+
+
+def _located(name: str, target: SearchTarget, one: EvaluatedStrategy) -> dict[str, Any]:
     """Return a strategy as it is stored, with the target that it means now."""
-    target = find_target(uow, caller, project_id, one.strategy, one.target, one.target_id)
     return {
         "name": name,
         "target": one.target,

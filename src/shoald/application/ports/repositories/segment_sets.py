@@ -33,6 +33,13 @@ class SetItemRepository(Protocol):
         """Return the item of this id; it is looked for among all of the set's."""
         ...
 
+    def known_ids(self, set_id: str, item_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are of items of the set, or of segments that its items were cut from.
+
+        Looks at all items of the set.
+        """
+        ...
+
     def clone_items(self, target_id: str, source_id: str, changed: SetItem) -> None:
         """Copy the items of a set to an empty one, with one of them, at its position, as `changed`."""
         ...
