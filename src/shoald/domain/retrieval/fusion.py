@@ -17,7 +17,7 @@ def fused(rankings: Sequence[Positions], weights: Sequence[float]) -> Hits:
 
     >>> import numpy as np
     >>> hits = fused([np.array([7, 3]), np.array([3])], [1.0, 1.0])
-    >>> hits.positions.tolist(), [round(score, 4) for score in hits.scores]
+    >>> hits.positions.tolist(), hits.scores.round(4).tolist()
     ([3, 7], [0.0325, 0.0164])
     """
     everywhere = np.concatenate([np.zeros(0, np.int64), *rankings])
