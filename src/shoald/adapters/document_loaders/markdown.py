@@ -28,6 +28,9 @@ _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\
 _PICTURE = re.compile(r"!\[([^\]\n]{0,2000})\]\(\s*(<[^>\n]*>|[^\s)]{1,4000000})(?:\s+\"[^\"\n]*\")?\s*\)")
 _BLOCK_STARTS = ("#", ">", "-", "*", "+", "|", "`", "~", "    ", "\t")
 
+MAX_STRUCTURE_CHARACTERS = 2000
+"""A longer line is no heading, fence or rule: the patterns above take the square of a line of blanks."""
+
 _Line = tuple[str, int]
 """A line with its end, and where it begins."""
 
@@ -76,7 +79,7 @@ def _front_matter(lines: list[_Line], outline: Outline) -> int:
 
 
 def _fenced(lines: list[_Line], at: int) -> tuple[int, Any] | None:
-    match = _FENCE.match(lines[at][0])
+    match = _FENCE.match(lines[at][0][:MAX_STRUCTURE_CHARACTERS])
     if match is None:
         return None
     fence, language = match.group(1), (match.group(2).split() or [""])[0].strip("{}.")
@@ -100,9 +103,10 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def _table(lines: list[_Line], at: int) -> tuple[int, Any] | None:
-    if at + 1 == len(lines) or "|" not in lines[at][0] or not _TABLE_RULE.match(lines[at + 1][0]):
+    if at + 1 == len(lines) or "|" not in lines[at][0] or lines[at][0].startswith("    "):
         return None
-    if "|" not in lines[at + 1][0] or lines[at][0].startswith("    "):
+    rule = lines[at + 1][0]
+    if "|" not in rule or len(rule) > MAX_STRUCTURE_CHARACTERS or not _TABLE_RULE.match(rule):
         return None
     end = at + 2
     while end < len(lines) and "|" in lines[end][0]:
@@ -116,6 +120,8 @@ def _table(lines: list[_Line], at: int) -> tuple[int, Any] | None:
 
 def _headed(lines: list[_Line], at: int) -> tuple[int, Any] | None:
     line, start = lines[at]
+    if len(line) > MAX_STRUCTURE_CHARACTERS:
+        return None
     match = _HEADING.match(line)
     if match is not None:
         title = (match.group(2) or "").strip()

@@ -1,0 +1,100 @@
+"""The PDF loader: text and tables by page, and a word about pages that have none."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from reportlab.pdfgen import canvas
+
+from shoald.adapters.document_loaders.items import Item
+from shoald.adapters.document_loaders.pdf import load
+from shoald.adapters.document_loaders.reading import UnusableFile
+from support.office_files import jpeg, plain_pdf, report
+
+
+def segments(data: bytes, **params: Any) -> list[Item]:
+    return list(load(io.BytesIO(data), source="x.pdf", params=params))
+
+
+@pytest.fixture(scope="module")
+def pages() -> bytes:
+    return report()
+
+
+@pytest.mark.parametrize("backend", ["pdfium", "pdfplumber", "PDFium"])
+def test_each_page_is_a_text_and_its_tables(pages: bytes, backend: str) -> None:
+    first, table, second, scan = segments(pages, backend=backend)
+    assert first.content.split() == ["Grüße", "from", "page", "one.", "Below", "it."]
+    assert table.content == "| Name | Price |\n| --- | --- |\n| Pear \\| red | 1.10 |\n| Apple | 007 |"
+    assert table.metadata == {"source": "x.pdf", "page": 1, "table_index": 0, "row_count": 2}
+    assert (table.type, table.original_format) == ("table", "markdown")
+    assert (second.content, second.metadata) == ("Second page", {"source": "x.pdf", "page": 2})
+    assert (scan.type, scan.content, scan.metadata["page"]) == ("image", "", 3)
+
+
+def test_a_scanned_page_is_reported_and_its_picture_kept(pages: bytes) -> None:
+    scan = segments(pages)[-1]
+    assert scan.metadata["warning"].startswith("this page is a picture without text")
+    assert (scan.metadata["width"], scan.metadata["height"]) == (64, 48)
+    assert scan.picture is not None
+
+
+def test_a_page_with_nothing_on_it_is_reported() -> None:
+    first, second = segments(plain_pdf(["", "words"]))
+    assert (first.type, first.content, first.metadata["warning"]) == ("other", "", "this page has no text")
+    assert second.content == "words"
+
+
+def test_a_picture_that_is_on_every_page_is_kept_once() -> None:
+    from reportlab.lib.utils import ImageReader
+
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    for number in range(3):
+        page.drawImage(ImageReader(io.BytesIO(jpeg())), 10, 10)
+        page.drawString(100, 700, f"page {number}")
+        page.showPage()
+    page.save()
+    assert [item.type for item in segments(out.getvalue())] == ["text", "image", "text", "text"]
+
+
+def test_a_frame_around_text_is_no_table() -> None:
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    page.rect(50, 650, 300, 100)
+    page.rect(45, 645, 310, 110)
+    page.drawString(100, 700, "in a frame")
+    page.save()
+    assert [(item.type, item.content) for item in segments(out.getvalue())] == [("text", "in a frame")]
+
+
+def test_an_unknown_backend_is_refused_and_the_known_ones_named() -> None:
+    with pytest.raises(
+        UnusableFile, match="backend must be one of pdfium, pdfplumber; it is 'poppler'"
+    ):
+        segments(plain_pdf(["x"]), backend="poppler")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (plain_pdf(["secret"], password="pass"), "protected by a password"),
+        (b"%PDF-1.4\nnothing more", "damaged"),
+        (b"", "no PDF file"),
+        (b"PK\x03\x04", "it is a ZIP archive"),
+        (b"{\\rtf1}", "it is RTF"),
+    ],
+)
+def test_other_files_are_refused_in_words(data: bytes, words: str) -> None:
+    with pytest.raises(UnusableFile, match=words):
+        segments(data)
+
+
+def test_a_file_that_was_cut_off_gives_what_is_there_or_a_clear_refusal(pages: bytes) -> None:
+    for length in range(100, len(pages), len(pages) // 7):
+        try:
+            segments(pages[:length])
+        except UnusableFile as refusal:
+            assert "damaged" in str(refusal)  # noqa: PT017 - either end is fine
