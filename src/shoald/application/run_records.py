@@ -35,6 +35,7 @@ def effective(work: Work, result: ClusterResult) -> dict[str, Any]:
     """Say what was really done, so that the run can be done again."""
     return {
         "notes": {},
+        "levels": result.tree.depth,
         **result.effective,
         "request": {"definition": dict(work.cluster.definition), "overrides": dict(work.run.overrides)},
         "input": {**result.given.record, "content_sha256": result.given.content},

@@ -450,3 +450,106 @@ class ListDocumentVersionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDocumentVersionsResponse: _TypeAlias = ListDocumentVersionsResponse  # noqa: Y015
+
+@_typing.final
+class FindContentsRequest(_message.Message):
+    """Names contents by their hashes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_HASHES_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """Id of the project; required."""
+    @_builtins.property
+    def content_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 of the contents, each 64 lower-case hex digits; 1 to 1,000."""
+
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str | None = ...,
+        content_hashes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "project_id", b"project_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "content_hashes", b"content_hashes", "project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
+    _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
+
+Global___FindContentsRequest: _TypeAlias = FindContentsRequest  # noqa: Y015
+
+@_typing.final
+class FindContentsResponse(_message.Message):
+    """Carries what was found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def contents(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredContent]:
+        """Documents that are not deleted, oldest first; several may have the same bytes."""
+
+    def __init__(
+        self,
+        *,
+        contents: _abc.Iterable[Global___StoredContent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contents", b"contents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindContentsResponse: _TypeAlias = FindContentsResponse  # noqa: Y015
+
+@_typing.final
+class StoredContent(_message.Message):
+    """One document with one of the contents that were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_HASH_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    FILENAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_VERSION_ID_FIELD_NUMBER: _builtins.int
+    SEGMENT_SET_VERSION_ID_FIELD_NUMBER: _builtins.int
+    LOADER_TYPE_FIELD_NUMBER: _builtins.int
+    content_hash: _builtins.str
+    """SHA-256 of the bytes."""
+    document_id: _builtins.str
+    """Id of the document."""
+    filename: _builtins.str
+    """Name of the file."""
+    document_version_id: _builtins.str
+    """Id of the active version."""
+    segment_set_version_id: _builtins.str
+    """Id of the version's active segment set; unset when it has none."""
+    loader_type: _builtins.str
+    """The loader that made that set; unset when there is none."""
+    def __init__(
+        self,
+        *,
+        content_hash: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        filename: _builtins.str = ...,
+        document_version_id: _builtins.str = ...,
+        segment_set_version_id: _builtins.str | None = ...,
+        loader_type: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_loader_type", b"_loader_type", "_segment_set_version_id", b"_segment_set_version_id", "loader_type", b"loader_type", "segment_set_version_id", b"segment_set_version_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_loader_type", b"_loader_type", "_segment_set_version_id", b"_segment_set_version_id", "content_hash", b"content_hash", "document_id", b"document_id", "document_version_id", b"document_version_id", "filename", b"filename", "loader_type", b"loader_type", "segment_set_version_id", b"segment_set_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__loader_type: _TypeAlias = _typing.Literal["loader_type"]  # noqa: Y015
+    _WhichOneofArgType__loader_type: _TypeAlias = _typing.Literal["_loader_type", b"_loader_type"]  # noqa: Y015
+    _WhichOneofReturnType__segment_set_version_id: _TypeAlias = _typing.Literal["segment_set_version_id"]  # noqa: Y015
+    _WhichOneofArgType__segment_set_version_id: _TypeAlias = _typing.Literal["_segment_set_version_id", b"_segment_set_version_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loader_type) -> _WhichOneofReturnType__loader_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_set_version_id) -> _WhichOneofReturnType__segment_set_version_id | None: ...
+
+Global___StoredContent: _TypeAlias = StoredContent  # noqa: Y015

@@ -77,6 +77,11 @@ class DocumentServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsResponse.FromString,
                 _registered_method=True)
+        self.FindContents = channel.unary_unary(
+                '/shoal.rag.v1.DocumentService/FindContents',
+                request_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsResponse.FromString,
+                _registered_method=True)
 
 
 class DocumentServiceServicer:
@@ -147,6 +152,14 @@ class DocumentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindContents(self, request, context):
+        """Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+        twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DocumentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -189,6 +202,11 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     servicer.ListDocumentVersions,
                     request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsResponse.SerializeToString,
+            ),
+            'FindContents': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindContents,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsRequest.FromString,
+                    response_serializer=shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -408,6 +426,33 @@ class DocumentService:
             '/shoal.rag.v1.DocumentService/ListDocumentVersions',
             shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_document__service__pb2.ListDocumentVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindContents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.rag.v1.DocumentService/FindContents',
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsRequest.SerializeToString,
+            shoal_dot_rag_dot_v1_dot_document__service__pb2.FindContentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,10 @@ class DocumentServiceStub:
     """Gets one document that is not deleted. Fails with `document_not_found`."""
     ListDocumentVersions: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentVersionsRequest, _document_service_pb2.ListDocumentVersionsResponse]
     """Lists the versions of a document that are not deleted, newest first. Fails with `document_not_found`, `list_too_long`."""
+    FindContents: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.FindContentsRequest, _document_service_pb2.FindContentsResponse]
+    """Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+    twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+    """
 
 @_typing.type_check_only
 class DocumentServiceAsyncStub(DocumentServiceStub):
@@ -99,6 +103,10 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """Gets one document that is not deleted. Fails with `document_not_found`."""
     ListDocumentVersions: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentVersionsRequest, _document_service_pb2.ListDocumentVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of a document that are not deleted, newest first. Fails with `document_not_found`, `list_too_long`."""
+    FindContents: _aio.UnaryUnaryMultiCallable[_document_service_pb2.FindContentsRequest, _document_service_pb2.FindContentsResponse]  # type: ignore[assignment]
+    """Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+    twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+    """
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes files in and reads what is known of them."""
@@ -179,5 +187,15 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.ListDocumentVersionsResponse, _abc.Awaitable[_document_service_pb2.ListDocumentVersionsResponse]]:
         """Lists the versions of a document that are not deleted, newest first. Fails with `document_not_found`, `list_too_long`."""
+
+    @_abc_1.abstractmethod
+    def FindContents(
+        self,
+        request: _document_service_pb2.FindContentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_document_service_pb2.FindContentsResponse, _abc.Awaitable[_document_service_pb2.FindContentsResponse]]:
+        """Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+        twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+        """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -405,6 +405,108 @@ export declare type ListDocumentVersionsResponse = Message<"shoal.rag.v1.ListDoc
 export declare const ListDocumentVersionsResponseSchema: GenMessage<ListDocumentVersionsResponse>;
 
 /**
+ * Names contents by their hashes.
+ *
+ * @generated from message shoal.rag.v1.FindContentsRequest
+ */
+export declare type FindContentsRequest = Message<"shoal.rag.v1.FindContentsRequest"> & {
+  /**
+   * Id of the project; required.
+   *
+   * @generated from field: optional string project_id = 1;
+   */
+  projectId?: string | undefined;
+
+  /**
+   * SHA-256 of the contents, each 64 lower-case hex digits; 1 to 1,000.
+   *
+   * @generated from field: repeated string content_hashes = 2;
+   */
+  contentHashes: string[];
+};
+
+/**
+ * Describes the message shoal.rag.v1.FindContentsRequest.
+ * Use `create(FindContentsRequestSchema)` to create a new message.
+ */
+export declare const FindContentsRequestSchema: GenMessage<FindContentsRequest>;
+
+/**
+ * Carries what was found.
+ *
+ * @generated from message shoal.rag.v1.FindContentsResponse
+ */
+export declare type FindContentsResponse = Message<"shoal.rag.v1.FindContentsResponse"> & {
+  /**
+   * Documents that are not deleted, oldest first; several may have the same bytes.
+   *
+   * @generated from field: repeated shoal.rag.v1.StoredContent contents = 1;
+   */
+  contents: StoredContent[];
+};
+
+/**
+ * Describes the message shoal.rag.v1.FindContentsResponse.
+ * Use `create(FindContentsResponseSchema)` to create a new message.
+ */
+export declare const FindContentsResponseSchema: GenMessage<FindContentsResponse>;
+
+/**
+ * One document with one of the contents that were asked for.
+ *
+ * @generated from message shoal.rag.v1.StoredContent
+ */
+export declare type StoredContent = Message<"shoal.rag.v1.StoredContent"> & {
+  /**
+   * SHA-256 of the bytes.
+   *
+   * @generated from field: string content_hash = 1;
+   */
+  contentHash: string;
+
+  /**
+   * Id of the document.
+   *
+   * @generated from field: string document_id = 2;
+   */
+  documentId: string;
+
+  /**
+   * Name of the file.
+   *
+   * @generated from field: string filename = 3;
+   */
+  filename: string;
+
+  /**
+   * Id of the active version.
+   *
+   * @generated from field: string document_version_id = 4;
+   */
+  documentVersionId: string;
+
+  /**
+   * Id of the version's active segment set; unset when it has none.
+   *
+   * @generated from field: optional string segment_set_version_id = 5;
+   */
+  segmentSetVersionId?: string | undefined;
+
+  /**
+   * The loader that made that set; unset when there is none.
+   *
+   * @generated from field: optional string loader_type = 6;
+   */
+  loaderType?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.StoredContent.
+ * Use `create(StoredContentSchema)` to create a new message.
+ */
+export declare const StoredContentSchema: GenMessage<StoredContent>;
+
+/**
  * Takes files in and reads what is known of them.
  *
  * @generated from service shoal.rag.v1.DocumentService
@@ -497,6 +599,17 @@ export declare const DocumentService: GenService<{
     methodKind: "unary";
     input: typeof ListDocumentVersionsRequestSchema;
     output: typeof ListDocumentVersionsResponseSchema;
+  },
+  /**
+   * Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+   * twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+   *
+   * @generated from rpc shoal.rag.v1.DocumentService.FindContents
+   */
+  findContents: {
+    methodKind: "unary";
+    input: typeof FindContentsRequestSchema;
+    output: typeof FindContentsResponseSchema;
   },
 }>;
 

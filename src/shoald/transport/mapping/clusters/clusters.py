@@ -12,7 +12,7 @@ from shoald.application.clusters import ClusterState
 from shoald.application.executions import RunState
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
-from shoald.domain.vocabulary import CentroidKind
+from shoald.domain.vocabulary import Aggregation, CentroidKind, ClusteringMethod
 from shoald.transport.json_values import documented, to_struct
 from shoald.transport.mapping.clusters.times import to_timestamp
 
@@ -69,7 +69,24 @@ def to_message(state: ClusterState) -> cluster_pb2.Cluster:
 
 def _add_definition(message: cluster_pb2.Cluster, cluster: Cluster) -> None:
     definition = cluster.definition
-    vector = definition["vector_config"]
+    if definition["filters"]:
+        message.filters.CopyFrom(to_struct(definition["filters"]))
+    if definition["llm_labeling"]:
+        message.llm_labeling.CopyFrom(_labeling(definition["llm_labeling"]))
+    if definition["vector_config"] is None:
+        _add_attributes(message, definition["attribute_config"])
+    else:
+        _add_vectors(message, definition["vector_config"])
+
+
+def _add_attributes(message: cluster_pb2.Cluster, config: JsonObject) -> None:
+    message.algorithm = ClusteringMethod.ATTRIBUTE_BASED.value
+    message.clustered_attributes.extend(config["attributes"])
+    message.hierarchical_grouping = bool(config.get("hierarchical_grouping"))
+    message.aggregation_method = config.get("aggregation_method") or Aggregation.MOST_FREQUENT.value
+
+
+def _add_vectors(message: cluster_pb2.Cluster, vector: JsonObject) -> None:
     message.feature_uris.extend(vector["feature_uris"])
     message.algorithm = vector["clustering_method"]
     message.algorithm_params.CopyFrom(to_struct(vector["algorithm_params"]))
@@ -81,10 +98,8 @@ def _add_definition(message: cluster_pb2.Cluster, cluster: Cluster) -> None:
     for name in ("sample_size", "layout_stability", "max_hierarchy_depth"):
         if vector[name] is not None:
             setattr(message, name, vector[name])
-    if definition["filters"]:
-        message.filters.CopyFrom(to_struct(definition["filters"]))
-    if definition["llm_labeling"]:
-        message.llm_labeling.CopyFrom(_labeling(definition["llm_labeling"]))
+    if vector.get("face_cluster_merge"):
+        json_format.ParseDict(vector["face_cluster_merge"], message.face_cluster_merge)
 
 
 def _labeling(stored: JsonObject) -> cluster_definition_pb2.Labeling:
@@ -96,6 +111,11 @@ def _add_run(message: cluster_pb2.Cluster, state: ClusterState, run: ClusterRun)
     message.status = str(state.status)
     message.last_execution_task_id = run.job_id
     message.last_executed_at.CopyFrom(to_timestamp(run.started_at or run.created_at))
+    message.hierarchy_detected = run.effective.get("levels", 0) > 1
+    learned = (run.effective.get("notes") or {}).get("weight_learning")
+    if learned:
+        message.learned_weights.update(learned["weights"])
+        message.learning_quality_score = learned["score"]
     message.llm_labeling_errors.extend(run.effective.get("llm_labeling_errors", ()))
     if run.completed_at is not None:
         message.completed_at.CopyFrom(to_timestamp(run.completed_at))
@@ -131,7 +151,7 @@ def groups_message(cluster: Cluster, state: RunState | None) -> cluster_service_
         cluster_id=cluster.cluster_id,
         run_id=state.run.run_id,
         total_groups=len(rows),
-        total_documents=sum(row["num_members"] for row in rows),
+        total_documents=sum(row["num_members"] for row in rows if not row.get("hierarchy_level")),
         member_counts_stale=state.is_stale,
         groups=[
             cluster_pb2.ClusterGroup(
@@ -140,6 +160,10 @@ def groups_message(cluster: Cluster, state: RunState | None) -> cluster_service_
                 summary=row["summary"],
                 keywords=row["keywords"],
                 member_count=row["num_members"],
+                stability=row.get("stability"),
+                is_stable=row.get("is_stable"),
+                parent_cluster_id=row.get("parent_cluster_id"),
+                hierarchy_level=row.get("hierarchy_level", 0),
             )
             for row in rows
         ],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf import json_format
 from shoal.clusters.v1 import execution_pb2, execution_service_pb2
 
 from shoald.application.executions import RunState
@@ -44,10 +45,25 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         message.metrics.CopyFrom(metrics_message(run.metrics))
     if effective:
         message.effective.CopyFrom(to_struct(effective))
-        message.layout_stability_applied, message.layout_stability_reason = _NONE, _STANDS_ALONE
+        drawn = effective.get("map") or {}
+        message.layout_stability_applied = drawn.get("layout_stability_applied", _NONE)
+        message.layout_stability_reason = drawn.get("layout_stability_reason", _STANDS_ALONE)
+        if "replay" in effective:
+            json_format.ParseDict(effective["replay"], message.replay)
         for name, value in effective["counts"].items():
             setattr(message, name, value)
     return message
+
+
+def lineage_message(run: ClusterRun) -> execution_pb2.Lineage:
+    """Return what became of the groups of the run before."""
+    return execution_pb2.Lineage(
+        cluster_id=run.cluster_id,
+        run_id=run.run_id,
+        previous_run_id=(run.effective.get("identity") or {}).get("matched_to"),
+        created_at=to_timestamp(run.created_at),
+        events=[execution_pb2.LineageEvent(**event) for event in run.lineage],
+    )
 
 
 def listed_message(run: ClusterRun) -> execution_pb2.Execution:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import grpc
-from shoal.clusters.v1 import execution_pb2, execution_service_pb2_grpc
+from shoal.clusters.v1 import execution_pb2, execution_service_pb2_grpc, task_pb2
 from shoal.clusters.v1 import execution_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
 from shoald.application.executions import Executions, RunState
 from shoald.transport.callers import caller_of
-from shoald.transport.calls import answer_null
+from shoald.transport.calls import answer_null, metadata_of
 from shoald.transport.mapping.clusters import executions as mapping
+from shoald.transport.mapping.clusters import tasks
 from shoald.transport.mapping.clusters.lists import list_query, pagination
+
+
+_IDEMPOTENCY_KEY = "idempotency-key"
 
 
 class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
@@ -50,6 +56,27 @@ class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
         """Get one."""
         state = self._executions.get(caller_of(self._access, context), request.cluster_id, request.run_id)
         return self._message(state, with_vectors=request.include_vectors)
+
+    def ReplayExecution(self, request: pb.ReplayExecutionRequest, context: grpc.ServicerContext) -> task_pb2.Task:
+        """Do one again."""
+        caller = caller_of(self._access, context)
+        key = metadata_of(context, _IDEMPOTENCY_KEY)
+        return tasks.to_message(
+            self._executions.repeat(caller, request.cluster_id, request.run_id, idempotency_key=key)
+        )
+
+    def GetLineage(self, request: pb.GetLineageRequest, context: grpc.ServicerContext) -> execution_pb2.Lineage:
+        """Say what became of groups."""
+        caller = caller_of(self._access, context)
+        return mapping.lineage_message(self._artifacts.run(caller, request.cluster_id, request.run_id))
+
+    def StreamLineages(
+        self, request: pb.StreamLineagesRequest, context: grpc.ServicerContext
+    ) -> Iterator[execution_pb2.Lineage]:
+        """Say what became of groups, run by run."""
+        caller = caller_of(self._access, context)
+        runs = self._executions.lineages(caller, request.cluster_id, after_run=request.after_run_id or None)
+        return map(mapping.lineage_message, runs)
 
     def _message(self, state: RunState, *, with_vectors: bool) -> execution_pb2.Execution:
         vectors = self._artifacts.centroid_vectors(state.run) if with_vectors and state.run.artifacts else None

@@ -45,6 +45,8 @@ __all__ = (
     "EvaluationQuestion",
     "EvaluationServiceStub",
     "ExpectedPassage",
+    "FindContentsRequest",
+    "FindContentsResponse",
     "GetChunkSetRequest",
     "GetChunkSetWithItemsRequest",
     "GetClustersOpenApiRequest",
@@ -135,6 +137,7 @@ __all__ = (
     "ServiceInfo",
     "ServiceInfoServiceStub",
     "SingleHit",
+    "StoredContent",
     "StrategyAnswer",
     "StrategyEvaluation",
     "UpdateProjectRequest",
@@ -1443,6 +1446,41 @@ class ExpectedPassage(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "ExpectedPassage", ExpectedPassage)
+
+
+@dataclass(eq=False, repr=False)
+class FindContentsRequest(betterproto2.Message):
+    """
+    Names contents by their hashes.
+    """
+
+    project_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the project; required.
+    """
+
+    content_hashes: "list[str]" = betterproto2.field(2, betterproto2.TYPE_STRING, repeated=True)
+    """
+    SHA-256 of the contents, each 64 lower-case hex digits; 1 to 1,000.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "FindContentsRequest", FindContentsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class FindContentsResponse(betterproto2.Message):
+    """
+    Carries what was found.
+    """
+
+    contents: "list[StoredContent]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Documents that are not deleted, oldest first; several may have the same bytes.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "FindContentsResponse", FindContentsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -3741,6 +3779,46 @@ default_message_pool.register_message("shoal.rag.v1", "SingleHit", SingleHit)
 
 
 @dataclass(eq=False, repr=False)
+class StoredContent(betterproto2.Message):
+    """
+    One document with one of the contents that were asked for.
+    """
+
+    content_hash: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    SHA-256 of the bytes.
+    """
+
+    document_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Id of the document.
+    """
+
+    filename: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Name of the file.
+    """
+
+    document_version_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Id of the active version.
+    """
+
+    segment_set_version_id: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the version's active segment set; unset when it has none.
+    """
+
+    loader_type: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    The loader that made that set; unset when there is none.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "StoredContent", StoredContent)
+
+
+@dataclass(eq=False, repr=False)
 class StrategyAnswer(betterproto2.Message):
     """
     What one strategy answered to one question.
@@ -4236,6 +4314,18 @@ class DocumentServiceStub:
             "/shoal.rag.v1.DocumentService/ListDocumentVersions",
             ListDocumentVersionsRequest.SerializeToString,
             ListDocumentVersionsResponse.FromString,
+        )(message)
+
+    def find_contents(self, message: "FindContentsRequest") -> "FindContentsResponse":
+        """
+        Finds the documents whose active version has certain bytes, with what they were segmented into, so that nothing is uploaded or read
+        twice. This path is Shoal's own. Fails with `project_not_found`, `validation_error`.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.rag.v1.DocumentService/FindContents",
+            FindContentsRequest.SerializeToString,
+            FindContentsResponse.FromString,
         )(message)
 
 
