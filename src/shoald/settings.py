@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     embedding_threads: int = Field(
         default=0, ge=0, description="Threads of the local embedding model in a worker; 0: as many as cores."
     )
+    embedding_keep_days: float = Field(
+        default=90.0, ge=0, description="Days after which an embedding that nobody used is forgotten; 0: never."
+    )
+    embedding_keep_mib: int = Field(
+        default=0, ge=0, description="Embeddings that are kept, in MiB; beyond, the longest unused go. 0: all."
+    )
     faiss_gpu: bool = Field(
         default=True, description="Let FAISS build and search on the GPU where it is built for CUDA and sees one."
     )
@@ -165,6 +171,7 @@ class Settings(BaseSettings):
     )
     reranker_url: str | None = Field(
         default=None,
+        pattern="^https?://.",
         description="Base URL of a `/rerank` endpoint, asked for the models that are not in the folder; unset: none.",
     )
     reranker_kind: Literal["openai", "cohere", "tei"] = Field(

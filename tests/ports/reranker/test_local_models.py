@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -27,6 +28,18 @@ def test_two_logits_are_the_odds_of_the_second(tmp_path: Path) -> None:
     one = LocalReranker(write_tiny_model(tmp_path / "one"), "cpu")
     two = LocalReranker(write_tiny_model(tmp_path / "two", outputs="two_logits"), "cpu")
     assert two.scores("bake bread", ["bread", "stars"]) == one.scores("bake bread", ["bread", "stars"])
+
+
+def test_a_length_to_pad_to_is_not_kept(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "tiny")
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    side = {"direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+    tokenizer["padding"] = {"strategy": {"Fixed": 500}, **side}
+    plain = LocalReranker(write_tiny_model(tmp_path / "plain"), "cpu").scores("bread", ["bread"])
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    padded = LocalReranker(model, "cpu")
+    assert padded.scores("bread", ["bread"]) == plain
+    assert len(padded._loaded().tokenizer.encode("bread", "bread").ids) == 5
 
 
 def test_a_long_pair_is_cut_to_what_the_model_takes(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def _load(folder: Path, device: str) -> _Loaded:
     try:
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER_FILE))
         tokenizer.enable_truncation(_most_tokens(folder))
-        tokenizer.enable_padding(**(tokenizer.padding or {}))
+        # some tokenizers say a length to which every pair is to be padded, which would only cost time
+        tokenizer.enable_padding(**{**(tokenizer.padding or {}), "length": None})
         session = _open_session(folder, device)
     except MissingDependency:
         raise
