@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, TooLarge, Unavailable
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.document import Document, DocumentVersion
+from shoald.domain.records.document import Document, DocumentVersion, StoredContent
 from shoald.domain.vocabulary import RunStatus
 
 if TYPE_CHECKING:
@@ -163,6 +163,12 @@ class Documents:
             return read_list(
                 lambda offset, limit: uow.documents.list_versions(document_id, offset=offset, limit=limit), wanted
             )
+
+    def find_contents(self, caller: Caller, project_id: str, hashes: Sequence[str]) -> Sequence[StoredContent]:
+        """Return the documents of a project whose active version has one of these contents; `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+            return uow.documents.of_contents(project_id, hashes)
 
     def content(self, caller: Caller, version_id: str) -> VersionContent:
         """Return the bytes of a version; raises `DocumentVersionNotFound`, `DocumentNotFound`, `ArtifactNotFound`."""

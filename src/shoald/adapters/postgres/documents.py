@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, any_, cast,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.lineage import visible
-from shoald.adapters.postgres.tables.rag import document_versions, documents, projects
-from shoald.domain.records.document import Document, DocumentVersion
+from shoald.adapters.postgres.tables.rag import document_versions, documents, projects, segment_sets
+from shoald.domain.records.document import Document, DocumentVersion, StoredContent
 
 
 class PostgresDocuments:
@@ -101,6 +101,30 @@ class PostgresDocuments:
         ).one_or_none()
         return (_version(version), _document(document)) if document else None
 
+    def of_contents(self, project_id: str, hashes: Sequence[str]) -> Sequence[StoredContent]:
+        """Read versions by their hashes, with the sets that hang on them."""
+        has_set = (
+            (segment_sets.c.document_version_id == document_versions.c.version_id)
+            & segment_sets.c.is_active
+            & ~segment_sets.c.is_deleted
+        )
+        statement = (
+            select(
+                document_versions.c.content_hash,
+                documents.c.document_id,
+                documents.c.filename,
+                document_versions.c.version_id.label("document_version_id"),
+                segment_sets.c.segment_set_version_id,
+                segment_sets.c.params["loader_type"].astext.label("loader_type"),
+            )
+            .join(documents, documents.c.document_id == document_versions.c.document_id)
+            .outerjoin(segment_sets, has_set)
+            .where(documents.c.project_id == project_id, visible(documents), document_versions.c.is_active)
+            .where(document_versions.c.content_hash == any_(cast(list(hashes), ARRAY(Text))))
+            .order_by(documents.c.created_at, documents.c.document_id)
+        )
+        return [StoredContent(**row._asdict()) for row in self._connection.execute(statement)]
+
     def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
         """Read the documents of many versions at once."""
         statement = (
@@ -109,6 +133,20 @@ class PostgresDocuments:
             .where(document_versions.c.version_id == any_(cast(list(version_ids), ARRAY(Text))))
         )
         return {row.version_id: _document(row) for row in self._connection.execute(statement)}
+
+    def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
+        """Read what partial indexes know of deleted rows."""
+        joined = select(segment_sets.c.project_id).where(
+            segment_sets.c.segment_set_version_id == segment_set_id, segment_sets.c.document_version_id.is_(None)
+        )
+        versions = (
+            select(document_versions.c.version_id)
+            .join(documents, documents.c.document_id == document_versions.c.document_id)
+            .where(documents.c.project_id == joined.scalar_subquery())
+        )
+        by_documents = versions.where(documents.c.is_deleted)
+        hidden = by_documents.union(versions.where(document_versions.c.is_deleted))
+        return self._connection.scalars(hidden).all()
 
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Read rows, newest first."""

@@ -45,3 +45,15 @@ class DocumentVersion:
     is_active: bool
     is_deleted: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContent:
+    """A document that has certain bytes, and its active segment set, if there is one, with the loader that made it."""
+
+    content_hash: str
+    document_id: str
+    filename: str
+    document_version_id: str
+    segment_set_version_id: str | None
+    loader_type: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from shoald.domain.records.document import Document, DocumentVersion
+from shoald.domain.records.document import Document, DocumentVersion, StoredContent
 
 
 class DocumentRepository(Protocol):
@@ -31,9 +31,7 @@ class DocumentRepository(Protocol):
         """Return a document and keep others from changing it, or what is active in it, until the transaction ends."""
         ...
 
-    def list(
-        self, project_id: str, *, offset: int, limit: int, content_hash: str | None = None
-    ) -> Sequence[Document]:
+    def list(self, project_id: str, *, offset: int, limit: int, content_hash: str | None = None) -> Sequence[Document]:
         """Return the documents of a project that are not deleted, newest first, ties by id.
 
         With a `content_hash`, those whose active version has these bytes.
@@ -48,10 +46,21 @@ class DocumentRepository(Protocol):
         """Return the documents of these versions, deleted ones included, by version id."""
         ...
 
+    def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
+        """Return the versions of a joined set's project that are deleted, or whose document is; none for another set.
+
+        Their passages may be in the set, and are not to be shown.
+        """
+        ...
+
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Return the versions of a document that are not deleted, newest first, ties by id."""
         ...
 
     def lock_version(self, version_id: str) -> None:
         """Keep others from changing which segment set of the version is active until the transaction ends."""
+        ...
+
+    def of_contents(self, project_id: str, hashes: Sequence[str]) -> Sequence[StoredContent]:
+        """Return the documents whose active version has one of these contents, oldest first, ties by id."""
         ...

@@ -8,7 +8,7 @@ from google.api.httpbody_pb2 import HttpBody
 from shoal.rag.v1 import document_pb2, document_service_pb2
 
 from shoald.application.documents import FileInfo
-from shoald.domain.records.document import Document, DocumentVersion
+from shoald.domain.records.document import Document, DocumentVersion, StoredContent
 from shoald.transport.mapping.rag.fields import object_of, to_object, to_timestamp
 
 
@@ -67,4 +67,16 @@ def file_info_of(info: document_service_pb2.DocumentInfo | document_service_pb2.
         filename=info.filename,
         mime=info.mime if info.HasField("mime") else None,
         parser_params=object_of(info.parser_params, "info", "parser_params"),
+    )
+
+
+def content_message(found: StoredContent) -> document_service_pb2.StoredContent:
+    """Return a document that was found by its bytes."""
+    return document_service_pb2.StoredContent(
+        content_hash=found.content_hash,
+        document_id=found.document_id,
+        filename=found.filename,
+        document_version_id=found.document_version_id,
+        segment_set_version_id=found.segment_set_version_id,
+        loader_type=found.loader_type,
     )

@@ -117,6 +117,13 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
         announce_next(listed)
         return pb.ListDocumentVersionsResponse(versions=map(mapping.version_message, listed.rows))
 
+    def FindContents(self, request: pb.FindContentsRequest, context: grpc.ServicerContext) -> pb.FindContentsResponse:
+        """Find documents by their bytes."""
+        found = self._documents.find_contents(
+            caller_of(self._access, context), request.project_id, request.content_hashes
+        )
+        return pb.FindContentsResponse(contents=map(mapping.content_message, found))
+
 
 def _first_info(first: FirstImport) -> Any:
     if first.WhichOneof("content") != "info":
