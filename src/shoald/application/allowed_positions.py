@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shoald.application.hidden_passages import naming
 from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.search_targets import SearchTarget
-from shoald.domain.filters import parse_filter
+from shoald.domain.filters import Condition, parse_filter
+from shoald.domain.filters.conditions import AllOf, Not
 from shoald.domain.json_types import JsonObject
 from shoald.domain.retrieval.hits import Positions
 
@@ -31,12 +34,13 @@ class AllowedPositions:
     def of(self, target: SearchTarget, given: JsonObject) -> Positions | None:
         """Return the ascending positions of the items searched that a filter allows, None when all are allowed.
 
+        Passages of deleted documents are never allowed.
         Raises `InvalidFields` for a filter that is none.
         """
-        condition = parse_filter(given, "body", "filter")
+        condition = _without(target.hidden_versions, parse_filter(given, "body", "filter"))
         if condition is None:
             return None
-        key = json.dumps([target.target_id, dict(given)], sort_keys=True)
+        key = json.dumps([target.target_id, target.hidden_versions, dict(given)], sort_keys=True)
         known = self._remembered(key)
         if known is None:
             with self._open_unit_of_work() as uow:
@@ -57,3 +61,10 @@ class AllowedPositions:
             self._kept[key] = positions
             while sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
                 self._kept.popitem(last=False)
+
+
+def _without(version_ids: Sequence[str], condition: Condition | None) -> Condition | None:
+    if not version_ids:
+        return condition
+    shown = Not(naming(version_ids))
+    return shown if condition is None else AllOf((condition, shown))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shoald.application import producers
+from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.presets import filled_cutting
 from shoald.application.projects import visible_project
@@ -99,13 +100,17 @@ class Chunking:
             return visible_chunk_set(uow, caller, set_id)
 
     def items(self, chunk_set: ChunkSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
-        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte."""
+        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte.
+
+        Passages of deleted documents are left out of what was cut from a joined set.
+        """
         return item_batches(
             self._open_unit_of_work,
             lambda uow: uow.chunk_sets,
             chunk_set.chunk_set_version_id,
             size=batch_size(chunk_set),
             start=start,
+            find_hidden=lambda uow: hidden_positions(uow, chunk_set),
         )
 
 
@@ -156,10 +161,12 @@ def _write_chunks(
 ) -> Totals:
     """Read a batch, write its chunks, and so on: COPY and SELECT take turns on the transaction's one connection."""
     totals = Totals()
+    hidden = hidden_positions(uow, segment_set)
     size = batch_size(segment_set)
     for start in range(0, segment_set.total_items, size):
         segments = uow.segment_sets.items(segment_set.segment_set_version_id, start=start, limit=size)
-        chunks = chunks_of(segments, cut, first_position=totals.items)
+        shown = [segment for segment in segments if segment.position not in hidden]
+        chunks = chunks_of(shown, cut, first_position=totals.items)
         uow.chunk_sets.write_items(chunk_set.chunk_set_version_id, totals.counted(chunks))
         done = (start + len(segments)) / segment_set.total_items
         context.progress("chunk", done, f"{totals.items} chunks of {start + len(segments)} segments")

@@ -36,7 +36,8 @@ class SearchTarget:
     """What is searched: `items` hold the texts; `build` and its `index` are set when vectors are searched.
 
     Hits are items of `items`, or of `segments` where a strategy returns the segments that chunks came from. `origin`
-    has the ids of the document and its version where all items are of one.
+    has the ids of the document and its version where all items are of one; else `hidden_versions` are those whose
+    passages are not found, since they are deleted or their document is.
     """
 
     target_id: str
@@ -45,6 +46,7 @@ class SearchTarget:
     index: Index | None = None
     segments: SegmentSet | None = None
     origin: JsonObject = field(default_factory=dict)
+    hidden_versions: tuple[str, ...] = ()
 
     @property
     def items_id(self) -> str:
@@ -80,7 +82,10 @@ def find_target(
 ) -> SearchTarget:
     """Return what a strategy searches for these words, in this project; see `Retrieving.retrieve` for failures."""
     found = _found(uow, caller, project_id, strategy, target, target_id)
-    return replace(found, origin=_origin(uow, caller, found), segments=_segments_returned(uow, caller, found, strategy))
+    origin = _origin(uow, caller, found)
+    hidden = () if origin else tuple(sorted(uow.documents.hidden_beside(found.items.segment_set_version_id)))
+    segments = _segments_returned(uow, caller, found, strategy)
+    return replace(found, origin=origin, hidden_versions=hidden, segments=segments)
 
 
 def _found(

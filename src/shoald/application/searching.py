@@ -54,7 +54,8 @@ class Search:
     @property
     def key(self) -> str:
         """What the cache knows its result by. Sets and builds never change, so the id stands for what is in them."""
-        asked = [*self.scope, self.target.target_id, self.strategy.as_json(), self.query, dict(self.filter)]
+        searched = (self.target.target_id, self.target.hidden_versions)
+        asked = [*self.scope, *searched, self.strategy.as_json(), self.query, dict(self.filter)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

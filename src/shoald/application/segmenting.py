@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
+from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.projects import visible_project
 from shoald.application.set_items import Totals, batch_size, item_batches
@@ -100,13 +101,17 @@ class Segmenting:
             return visible_segment_set(uow, caller, set_id)
 
     def items(self, segment_set: SegmentSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
-        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte."""
+        """Yield the items of a set that the caller was given, by position, in batches of about a megabyte.
+
+        Passages of deleted documents are left out of a joined set.
+        """
         return item_batches(
             self._open_unit_of_work,
             lambda uow: uow.segment_sets,
             segment_set.segment_set_version_id,
             size=batch_size(segment_set),
             start=start,
+            find_hidden=lambda uow: hidden_positions(uow, segment_set),
         )
 
 

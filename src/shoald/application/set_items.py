@@ -14,6 +14,7 @@ _MOST_ITEMS = 2_000
 _PROGRESS_ITEMS = 500
 
 FindItems = Callable[[UnitOfWork], SetItemRepository]
+FindHidden = Callable[[UnitOfWork], frozenset[int]]
 
 
 def batch_size(stored: SegmentSet | ChunkSet) -> int:
@@ -23,14 +24,28 @@ def batch_size(stored: SegmentSet | ChunkSet) -> int:
 
 
 def item_batches(
-    open_unit_of_work: OpenUnitOfWork, find: FindItems, set_id: str, *, size: int, start: int = 0
+    open_unit_of_work: OpenUnitOfWork,
+    find: FindItems,
+    set_id: str,
+    *,
+    size: int,
+    start: int = 0,
+    find_hidden: FindHidden | None = None,
 ) -> Iterator[Sequence[SetItem]]:
-    """Yield the items of a set by position; no transaction is open between two batches, since sets never change."""
+    """Yield the items of a set by position; no transaction is open between two batches, since sets never change.
+
+    `find_hidden` says which positions are left out.
+    """
+    hidden: frozenset[int] = frozenset()
+    if find_hidden is not None:
+        with open_unit_of_work(reading=True) as uow:
+            hidden = find_hidden(uow)
     while True:
         with open_unit_of_work() as uow:
             items = find(uow).items(set_id, start=start, limit=size)
-        if items:
-            yield items
+        shown = [item for item in items if item.position not in hidden] if hidden else items
+        if shown:
+            yield shown
         if len(items) < size:
             return
         start = items[-1].position + 1

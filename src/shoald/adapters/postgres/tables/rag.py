@@ -129,6 +129,9 @@ Index(
     unique=True,
     postgresql_where=document_versions.c.is_active,
 )
+# deleted ones are few, and each search of a joined set asks for them
+Index("ix_documents_deleted", documents.c.project_id, postgresql_where=documents.c.is_deleted)
+Index("ix_document_versions_deleted", document_versions.c.document_id, postgresql_where=document_versions.c.is_deleted)
 # which documents have these bytes now
 Index(
     "ix_document_versions_content_hash",

@@ -1,5 +1,10 @@
 -- Takes back, last made first.
 
+DROP INDEX ix_document_versions_deleted;
+DROP INDEX ix_documents_deleted;
+DROP INDEX ix_embeddings_used_on;
+ALTER TABLE embeddings DROP COLUMN used_on;
+
 DROP TABLE pipelines;
 
 DROP INDEX ix_segment_items_object_uri;

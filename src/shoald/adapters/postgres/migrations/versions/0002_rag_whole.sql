@@ -142,3 +142,12 @@ CREATE TABLE pipelines (
     CONSTRAINT pk_pipelines PRIMARY KEY (job_id),
     CONSTRAINT fk_pipelines_job_id_jobs FOREIGN KEY (job_id) REFERENCES jobs (job_id) ON DELETE CASCADE
 );
+
+-- When an embedding was last used: what nobody needs any more is forgotten.
+ALTER TABLE embeddings ADD COLUMN used_on DATE DEFAULT CURRENT_DATE NOT NULL;
+
+CREATE INDEX ix_embeddings_used_on ON embeddings (used_on);
+
+CREATE INDEX ix_documents_deleted ON documents (project_id) WHERE is_deleted;
+
+CREATE INDEX ix_document_versions_deleted ON document_versions (document_id) WHERE is_deleted;

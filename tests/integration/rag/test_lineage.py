@@ -1,0 +1,354 @@
+"""Deletion and restoration, derived sets, versions and the feed: what is active, what is hidden, what comes back."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from shoald.application.clone_patching import ClonePatch
+from shoald.application.documents import FileInfo
+from shoald.application.whole_lists import ListRange
+from shoald.domain.failures import ArtifactNotFound, ChunkItemNotFound, DocumentNotFound, NotFound
+from shoald.domain.records.document import DocumentVersion
+from shoald.domain.records.segment_set import SegmentSet
+from support.rag_path import Here, RagPath
+
+pytestmark = pytest.mark.integration
+_ALL = ListRange()
+
+
+def _join(path: RagPath) -> SegmentSet:
+    return path.use_cases.joining.create(path.caller, path.project.project_id, [], Here())
+
+
+def _document_of(path: RagPath, segment_set: SegmentSet) -> str:
+    with path.adapters.open_unit_of_work() as uow:
+        version_id = str(segment_set.document_version_id)
+        return uow.documents.of_versions([version_id])[version_id].document_id
+
+
+def _delete(path: RagPath, artifact_id: str) -> None:
+    path.use_cases.lineage.delete(path.caller, artifact_id)
+
+
+def _restore(path: RagPath, artifact_id: str) -> None:
+    path.use_cases.lineage.restore(path.caller, artifact_id)
+
+
+def _new_version(path: RagPath, document_id: str, content: bytes) -> DocumentVersion:
+    with path.use_cases.documents.upload_version(path.caller, document_id) as upload:
+        upload.write(content)
+        return upload.finish(FileInfo(filename="again.json"))[1]
+
+
+def _clone(path: RagPath, segment_set: SegmentSet, content: str) -> SegmentSet:
+    item = next(iter(path.use_cases.segmenting.items(segment_set)))[0]
+    change = ClonePatch(item_id=item.item_id, patch={"content": content}, params={})
+    return path.use_cases.clone_patching.segment_set(path.caller, segment_set.segment_set_version_id, change, Here())
+
+
+def _together(*work: Callable[[], object]) -> list[object]:
+    """Run these at once; what one raises is raised here."""
+    start = threading.Barrier(len(work))
+
+    def begin(one: Callable[[], object]) -> object:
+        start.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return list(pool.map(begin, work))
+
+
+def _texts(path: RagPath, segment_set: SegmentSet) -> list[str]:
+    return [item.content for batch in path.use_cases.segmenting.items(segment_set) for item in batch]
+
+
+def _hits(path: RagPath, query: str, **request: Any) -> list[str]:
+    return [item.page_content for item in path.by_words(query, **request).items]
+
+
+def test_a_joined_set_and_what_was_made_of_it_hide_the_passages_of_a_deleted_document(path: RagPath) -> None:
+    first, second = path.texts("an apple", "a pear"), path.texts("an apple too", "a plum")
+    joined = _join(path)
+    chunk_set = path.chunk(joined)
+    build = path.build(path.index(), chunk_set)
+    assert _hits(path, "apple") == ["an apple", "an apple too"]  # from here on the cache knows it
+    document_id = _document_of(path, first)
+    _delete(path, document_id)
+    assert _texts(path, joined) == ["an apple too", "a plum"]
+    assert [i.content for batch in path.use_cases.chunking.items(chunk_set) for i in batch] == [
+        "an apple too",
+        "a plum",
+    ]
+    assert _hits(path, "apple") == ["an apple too"]
+    assert _hits(path, "apple", target="segment_set", target_id=joined.segment_set_version_id) == ["an apple too"]
+    by_vectors = path.by_vectors("an apple", build, k=10)
+    assert sorted(item.page_content for item in by_vectors.items) == ["a plum", "an apple too"]
+    assert by_vectors.total == 2
+    assert path.chunk(joined).total_items == 2
+    assert _texts(path, _join(path)) == ["an apple too", "a plum"]
+    _restore(path, document_id)
+    assert _texts(path, joined) == ["an apple", "a pear", "an apple too", "a plum"]
+    assert _hits(path, "apple", target_id=chunk_set.chunk_set_version_id) == ["an apple", "an apple too"]
+    _delete(path, str(second.document_version_id))
+    assert _texts(path, joined) == ["an apple", "a pear"]
+
+
+def test_the_deletion_of_the_active_set_activates_nothing(path: RagPath) -> None:
+    version = path.upload(b'["one"]')
+    older, newer = path.segment(version), path.segment(version)
+    _delete(path, newer.segment_set_version_id)
+    assert not path.use_cases.segmenting.get(path.caller, older.segment_set_version_id).is_active
+    _restore(path, newer.segment_set_version_id)
+    assert path.use_cases.segmenting.get(path.caller, newer.segment_set_version_id).is_active
+    assert path.chunk(older).is_active  # a set that is not active can still be cut
+    _delete(path, newer.segment_set_version_id)
+    third = path.segment(version)
+    _restore(path, newer.segment_set_version_id)
+    states = [
+        path.use_cases.segmenting.get(path.caller, one.segment_set_version_id).is_active for one in (newer, third)
+    ]
+    assert states == [False, True]
+
+
+def test_one_segment_set_is_active_however_many_are_made_and_derived_at_once(path: RagPath) -> None:
+    version = path.upload(b'["one", "two"]')
+    source = path.segment(version)
+    _together(
+        *(lambda: path.segment(version) for _ in range(2)),
+        *(lambda n=n: _clone(path, source, f"patched {n}") for n in range(3)),  # type: ignore[misc]
+    )
+    sets = path.use_cases.segmenting.list(path.caller, path.project.project_id, _ALL).rows
+    assert len(sets) == 6
+    assert sum(one.is_active for one in sets) == 1
+    derived = [one for one in sets if one.parent_segment_set_version_id == source.segment_set_version_id]
+    assert sorted(_texts(path, one)[0] for one in derived) == ["patched 0", "patched 1", "patched 2"]
+    assert _texts(path, source) == ["one", "two"]
+
+
+def test_one_version_is_active_however_many_are_uploaded_at_once(path: RagPath) -> None:
+    document_id = path.upload(b"0").document_id
+    _together(*(lambda n=n: _new_version(path, document_id, str(n).encode()) for n in range(1, 5)))  # type: ignore[misc]
+    versions = path.use_cases.documents.list_versions(path.caller, document_id, _ALL).rows
+    assert sum(version.is_active for version in versions) == 1
+    # each names the one before it: a chain
+    parents = {version.input_refs.get("parent_version_id") for version in versions}
+    assert len(parents) == len(versions)
+    document = path.use_cases.documents.get(path.caller, document_id)
+    active = next(version for version in versions if version.is_active)
+    assert document.storage_uri == active.artifact_uri
+
+
+def test_the_numbers_of_a_feed_have_no_gaps_however_many_are_added_at_once(path: RagPath) -> None:
+    version = path.upload(b'["one"]')
+    _together(*(lambda: path.upload(b'["two"]') for _ in range(3)), *(lambda: path.segment(version) for _ in range(2)))
+    page = path.use_cases.lineage.page(path.caller, path.project.project_id)
+    assert page.total == len(page.items) == len({item.artifact_id for item in page.items}) == 2 + 3 * 2 + 2
+    seen = [
+        item.artifact_id
+        for offset in range(page.total)
+        for item in path.use_cases.lineage.page(path.caller, path.project.project_id, limit=1, offset=offset).items
+    ]
+    assert seen == [item.artifact_id for item in page.items]
+
+
+def test_of_two_who_delete_at_once_one_is_told_that_it_is_gone(path: RagPath) -> None:
+    document_id = path.upload(b"x").document_id
+
+    def delete() -> bool:
+        try:
+            _delete(path, document_id)
+        except ArtifactNotFound:
+            return False
+        return True
+
+    assert sorted(_together(*[delete] * 4), key=bool) == [False, False, False, True]
+    events = path.use_cases.lineage.events(path.caller, document_id, _ALL).rows
+    assert [event.action for event in events] == ["deleted"]
+
+
+def test_a_version_cannot_be_added_to_a_document_that_was_deleted_while_it_came(path: RagPath) -> None:
+    document_id = path.upload(b"x").document_id
+    with path.use_cases.documents.upload_version(path.caller, document_id) as upload:
+        upload.write(b"y")
+        _delete(path, document_id)
+        with pytest.raises(DocumentNotFound):
+            upload.finish(FileInfo(filename="y"))
+    _restore(path, document_id)
+    assert len(path.use_cases.documents.list_versions(path.caller, document_id, _ALL).rows) == 1
+
+
+def test_an_item_of_another_set_is_not_found_in_this_one(path: RagPath) -> None:
+    one, other = path.chunk(path.texts("one")), path.chunk(path.texts("other"))
+    item = next(iter(path.use_cases.chunking.items(other)))[0]
+    change = ClonePatch(item_id=item.item_id, patch={}, params={})
+    with pytest.raises(ChunkItemNotFound):
+        path.use_cases.clone_patching.chunk_set(path.caller, one.chunk_set_version_id, change, Here())
+
+
+class Model:
+    """What should be found, kept beside a project in which things are made, deleted and restored."""
+
+    def __init__(self, path: RagPath, seed: int) -> None:
+        self.path = path
+        self.choose = random.Random(seed)
+        self.above: dict[str, list[str]] = {}
+        self.read: dict[str, Callable[[], object]] = {}
+        self.kinds: dict[str, list[Any]] = {"version": [], "segments": [], "chunks": [], "index": []}
+        self.deleted: set[str] = set()
+        self.builds: set[str] = set()
+
+    def is_visible(self, artifact_id: str) -> bool:
+        return artifact_id not in self.deleted and all(map(self.is_visible, self.above[artifact_id]))
+
+    def observed(self) -> dict[str, object]:
+        """Read everything there is, by its id; what is not found is absent."""
+        found = {}
+        for artifact_id, read in self.read.items():
+            try:
+                found[artifact_id] = read()
+            except NotFound:
+                continue
+        return found
+
+    def check(self) -> None:
+        assert set(self.observed()) == {one for one in self.above if self.is_visible(one)}
+        path, cases = self.path, self.path.use_cases
+        project = path.project.project_id
+        listed = {
+            *(one.document_id for one in cases.documents.list(path.caller, project, _ALL).rows),
+            *(one.segment_set_version_id for one in cases.segmenting.list(path.caller, project, _ALL).rows),
+            *(one.chunk_set_version_id for one in cases.chunking.list(path.caller, project, _ALL).rows),
+            *(one.index_id for one in cases.indexes.list(path.caller, project, _ALL).rows),
+            *(one.run_id for one in cases.retrieval_runs.list(path.caller, project, _ALL).rows),
+        }
+        alone = {one for one in self.above if one not in self.within}
+        assert listed == {one for one in alone if self.is_visible(one)}
+        assert cases.lineage.page(path.caller, project).total == len(self.above)
+
+    @property
+    def within(self) -> set[str]:
+        """What is listed below something else only."""
+        return {version.version_id for version in self.kinds["version"]} | self.builds
+
+    def _add(self, artifact_id: str, above: list[str], read: Callable[[], object]) -> None:
+        self.above[artifact_id], self.read[artifact_id] = above, read
+
+    def upload(self) -> None:
+        path, documents = self.path, self.path.use_cases.documents
+        version = path.upload(json.dumps([f"text {len(self.above)}"]).encode())
+        self.kinds["version"].append(version)
+        self._add(version.document_id, [], lambda: documents.get(path.caller, version.document_id))
+        self._add(
+            version.version_id,
+            [version.document_id],
+            lambda: documents.content(path.caller, version.version_id).version,
+        )
+
+    def segment(self) -> None:
+        path, version = self.path, self.choose.choice(self.kinds["version"])
+        if not self.is_visible(version.version_id):
+            with pytest.raises(NotFound):
+                path.segment(version)
+            return
+        made = path.segment(version)
+        self.kinds["segments"].append(made)
+        made_id = made.segment_set_version_id
+        self._add(made_id, [version.version_id], lambda: path.use_cases.segmenting.get(path.caller, made_id))
+
+    def chunk(self) -> None:
+        path, source = self.path, self.choose.choice(self.kinds["segments"])
+        if not self.is_visible(source.segment_set_version_id):
+            with pytest.raises(NotFound):
+                path.chunk(source)
+            return
+        made = path.chunk(source)
+        self.kinds["chunks"].append(made)
+        made_id = made.chunk_set_version_id
+        self._add(made_id, [source.segment_set_version_id], lambda: path.use_cases.chunking.get(path.caller, made_id))
+
+    def index(self) -> None:
+        path, made = self.path, self.path.index()
+        self.kinds["index"].append(made)
+        self._add(made.index_id, [], lambda: path.use_cases.indexes.get(path.caller, made.index_id))
+
+    def build(self) -> None:
+        path = self.path
+        index, chunks = self.choose.choice(self.kinds["index"]), self.choose.choice(self.kinds["chunks"])
+        above = [index.index_id, chunks.chunk_set_version_id]
+        if not all(map(self.is_visible, above)):
+            with pytest.raises(NotFound):
+                path.build(index, chunks)
+            return
+        made = path.build(index, chunks).build_id
+        self.builds.add(made)
+        self._add(made, above, lambda: path.use_cases.index_building.get(path.caller, made))
+
+    def retrieve(self) -> None:
+        path, chunks = self.path, self.choose.choice(self.kinds["chunks"])
+        chunk_set_id = chunks.chunk_set_version_id
+        if not self.is_visible(chunk_set_id):
+            with pytest.raises(NotFound):
+                path.by_words("text", target_id=chunk_set_id)
+            return
+        run_id = str(path.by_words("text", target_id=chunk_set_id, persist=True).run_id)
+        self._add(run_id, [chunk_set_id], lambda: path.use_cases.retrieval_runs.get(path.caller, run_id))
+
+    def delete(self) -> None:
+        artifact_id = self.choose.choice(list(self.above))
+        if not self.is_visible(artifact_id):
+            with pytest.raises(ArtifactNotFound):
+                _delete(self.path, artifact_id)
+            return
+        _delete(self.path, artifact_id)
+        self.deleted.add(artifact_id)
+
+    def restore(self) -> None:
+        artifact_id = self.choose.choice(list(self.above))
+        _restore(self.path, artifact_id)
+        self.deleted.discard(artifact_id)
+
+    def delete_and_restore(self) -> None:
+        """Find everything as it was."""
+        before = self.observed()
+        artifact_id = self.choose.choice([one for one in self.above if self.is_visible(one)] or [""])
+        if artifact_id:
+            _delete(self.path, artifact_id)
+            assert artifact_id not in self.observed()
+            _restore(self.path, artifact_id)
+            assert self.observed() == before
+
+
+def _play(path: RagPath, seed: int, steps: int) -> None:
+    model = Model(path, seed)
+    for first in (model.upload, model.segment, model.chunk, model.index, model.build, model.retrieve):
+        first()
+    rules = [
+        model.upload,
+        model.segment,
+        model.chunk,
+        model.index,
+        model.build,
+        model.retrieve,
+        model.delete_and_restore,
+    ]
+    rules += [model.delete] * 3 + [model.restore] * 5
+    for _ in range(steps):
+        model.choose.choice(rules)()
+        model.check()
+
+
+def test_what_hangs_below_a_deleted_thing_is_found_nowhere_and_comes_back_as_it_was(path: RagPath) -> None:
+    _play(path, seed=34, steps=40)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(10))
+def test_what_hangs_below_a_deleted_thing_is_found_nowhere_in_two_thousand_steps(path: RagPath, seed: int) -> None:
+    _play(path, seed=seed, steps=200)
