@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from shoald.application.evaluating import EvaluatedStrategy, NewEvaluation, Question
+from shoald.application.object_sweep import ObjectSweep
 from shoald.application.waiting import Patience
 from shoald.domain.failures import EvaluationNotFound, InvalidFields
 from shoald.domain.records.evaluation import Evaluation
@@ -112,6 +114,23 @@ def test_an_evaluation_that_is_canceled_or_deleted_leaves_nothing_half_done(fill
     use_cases.jobs.runner.run(str(deleted.job_id), dispatch=True)
     job = use_cases.jobs.get(filled.caller, str(deleted.job_id))
     assert (job.state, job.error_code) == (JobState.FAILED, "evaluation_not_found")
+
+
+class Tomorrow:
+    """A clock for which everything here is old."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=2)
+
+
+def test_what_a_deleted_evaluation_wrote_is_swept_up(filled: RagPath) -> None:
+    kept, gone = (evaluate(filled, questions(2), BM25) for _ in range(2))
+    filled.use_cases.evaluating.delete(filled.caller, gone.evaluation_id)
+    objects = filled.adapters.objects
+    opens = filled.adapters.open_unit_of_work
+    ObjectSweep(open_unit_of_work=opens, objects=objects, clock=Tomorrow()).run_pass()
+    left = [one.key for one in objects.list("evaluations")]
+    assert left == [objects.key_of(str(kept.artifact_uri))]
 
 
 def test_one_of_another_namespace_is_not_found(filled: RagPath) -> None:
