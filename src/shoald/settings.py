@@ -111,7 +111,9 @@ class Settings(BaseSettings):
 
     # searching
     keyword_index_bytes: int = Field(
-        default=256 * _MIB, ge=0, description="Keyword indexes that one server process keeps in memory, in bytes."
+        default=256 * _MIB,
+        ge=0,
+        description="Memory that open keyword indexes take in one process beside their mapped files, in bytes.",
     )
 
     # jobs

@@ -71,6 +71,7 @@ class EmbedTexts:
         hashes = [content_hash(text) for text in texts]
         with self._open_unit_of_work() as uow:
             places, vectors = uow.embeddings.known(name, hashes, dimension=rows.shape[1])
+            uow.commit()
         rows[places] = vectors
         unknown = _places_by_hash(hashes, known=set(places.tolist()))
         reused = len(texts) - sum(map(len, unknown.values()))

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from shoald.application.ports.text_search import TextSearch
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
-    from shoald.application.ports.vector_index import VectorIndexes
     from shoald.application.searching import Searches
     from shoald.application.sentence_embedding import SentenceEmbedding
 
@@ -202,7 +201,7 @@ class Adapters:
         return FileLinks(self.signing_secret, self.clock)
 
     @cached_property
-    def vector_indexes(self) -> VectorIndexes:
+    def vector_indexes(self) -> ConfiguredVectorIndexes:
         """Where vectors are searched, by provider; each is made when it is first asked for."""
         return ConfiguredVectorIndexes(
             objects=lambda: self.objects,
@@ -285,9 +284,7 @@ class Adapters:
         former = FormerRuns(objects=self.objects, tables=self.run_tables)
         naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
         staged = StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
-        vectors = VectorRuns(
-            open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former
-        )
+        vectors = VectorRuns(open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former)
         ways = Ways(
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shoald.application.embedding_prune import EmbeddingPrune
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import QUEUES
 from shoald.application.object_sweep import ObjectSweep
+from shoald.application.vector_sweep import VectorSweep
 from shoald.domain.vocabulary import JobType
 from shoald.scheduler.rounds import Round, Scheduler
 from shoald.wiring.adapters import Adapters
@@ -136,6 +138,15 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
         moves=moves, dispatch=dispatch, redispatch_after=timedelta(seconds=settings.redispatch_seconds)
     )
     objects = ObjectSweep(open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, clock=adapters.clock)
+    vectors = VectorSweep(
+        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, indexes=adapters.vector_indexes.swept
+    )
+    embeddings = EmbeddingPrune(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        keep=timedelta(days=settings.embedding_keep_days),
+        most_bytes=settings.embedding_keep_mib << 20,
+    )
     relay = OutboxRelay(moves=moves, tell=log_event)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return Scheduler(
@@ -144,5 +155,7 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
             Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
             Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
             Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
+            Round(name="vectors removed", seconds=_OBJECT_SWEEP_SECONDS, run=vectors.run_pass),
+            Round(name="embeddings removed", seconds=_OBJECT_SWEEP_SECONDS, run=embeddings.run_pass),
         ]
     )

@@ -6,16 +6,17 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from shoald.application.vector_positions import WithPositions
 from shoald.domain.failures import MissingDependency, ProviderUnsupported
 from shoald.domain.vocabulary import IndexProvider
 from shoald.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from shoald.adapters.pgvector.vector_index import PgvectorIndex
+    from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
     from shoald.application.ports.object_store import ObjectStore
-    from shoald.application.ports.vector_index import VectorIndex
+    from shoald.application.ports.vector_index import SweptVectorIndex, VectorIndex
 
 
 class ConfiguredVectorIndexes:
@@ -32,10 +33,18 @@ class ConfiguredVectorIndexes:
 
     def get(self, provider: str) -> VectorIndex:
         """Return the index of a provider."""
+        from shoald.application.vector_positions import WithPositions
+
         with self._lock:
             if provider not in self._made:
                 self._made[provider] = WithPositions(self._make(provider), self._objects)
             return self._made[provider]
+
+    def swept(self) -> Iterator[SweptVectorIndex]:
+        """Yield the indexes whose storage no other sweep looks through; FAISS files are objects."""
+        if self._settings.qdrant_url is not None:
+            yield self._qdrant()
+        yield self._pgvector()
 
     def _make(self, provider: str) -> VectorIndex:
         if provider == IndexProvider.FAISS:
@@ -52,14 +61,14 @@ class ConfiguredVectorIndexes:
             hint=f"Known providers: {', '.join(IndexProvider)}.",
         )
 
-    def _pgvector(self) -> VectorIndex:
+    def _pgvector(self) -> PgvectorIndex:
         from shoald.adapters.pgvector.vector_index import PgvectorIndex
 
         index = PgvectorIndex(self._settings.pgvector_url or self._settings.database_url)
         self._on_close.callback(index.close)
         return index
 
-    def _qdrant(self) -> VectorIndex:
+    def _qdrant(self) -> QdrantVectorIndex:
         settings = self._settings
         if settings.qdrant_url is None:
             raise MissingDependency("No Qdrant is configured.", hint="Set SHOAL_QDRANT_URL, or use provider faiss.")

@@ -14,6 +14,7 @@ import pytest
 from shoald.adapters.pgvector import vector_index
 from shoald.adapters.pgvector.sessions import SCHEMA
 from shoald.adapters.pgvector.vector_index import PgvectorIndex
+from shoald.application.ports.vector_index import StoredVectors
 from shoald.domain.failures import DataCorrupt, InvalidIndexConfig, MissingDependency, Unavailable
 from shoald.domain.json_types import JsonObject
 from support.vectors import texture
@@ -127,7 +128,7 @@ def test_a_build_that_fails_or_is_tried_again_leaves_no_table(index: PgvectorInd
     for attempt in (1, 2):
         index.build(build_id, ["x"] * 100, rows, attempt=attempt, config={}, progress=_nothing)
     assert _tables(postgres_url, build_id) == [f"shoal_{build_id}_a2"]
-    assert {"table": f"{SCHEMA}.shoal_{build_id}_a2"} in list(index.stored())
+    assert StoredVectors(build_id, {"table": f"{SCHEMA}.shoal_{build_id}_a2"}) in list(index.stored())
 
 
 def test_a_dropped_table_is_named(index: PgvectorIndex) -> None:

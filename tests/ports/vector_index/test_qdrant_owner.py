@@ -20,6 +20,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as messages
 
 from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
+from shoald.application.ports.vector_index import StoredVectors
 from shoald.domain.failures import InvalidIndexConfig, StorageFull, Unavailable
 from support.qdrant_owner import OwnerProcess, owner_process
 
@@ -260,8 +261,9 @@ def test_only_collections_of_builds_are_named(owner: OwnerProcess) -> None:
     with closing(QdrantVectorIndex(owner.url)) as index, closing(_client(owner)) as client:
         for name in ("somebody_elses", "shoal_notes"):
             client.create_collection(name, models.VectorParams(size=2, distance=models.Distance.COSINE))
-        built = index.build(str(uuid4()), ["x"] * 300, _ROWS, attempt=1, config={}, progress=_nothing)
-        assert list(index.stored()) == [{"collection_name": built["collection_name"]}]
+        build_id = str(uuid4())
+        built = index.build(build_id, ["x"] * 300, _ROWS, attempt=1, config={}, progress=_nothing)
+        assert list(index.stored()) == [StoredVectors(build_id, {"collection_name": built["collection_name"]})]
 
 
 def test_points_carry_their_items_ids(qdrant_owner: OwnerProcess) -> None:

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from shoald.adapters.pgvector.sessions import SCHEMA, Session, Sessions
 from shoald.adapters.pgvector.wire_format import COPY_END, COPY_START, copy_pieces, to_rows, vector_text
-from shoald.application.ports.vector_index import VectorHit
+from shoald.application.ports.vector_index import StoredVectors, VectorHit
 from shoald.domain.failures import InvalidIndexConfig
 from shoald.domain.index_config import IndexShape, build_of, read_config, storage_name
 from shoald.domain.json_types import JsonObject
@@ -110,12 +110,14 @@ class PgvectorIndex:
         with self._sessions.building() as session:
             _drop(session, manifest["table"].rpartition(".")[2])
 
-    def stored(self) -> Iterator[JsonObject]:
-        """Name every table that a build of ours may have made, as a manifest that `drop` takes."""
+    def stored(self) -> Iterator[StoredVectors]:
+        """Name every table that is called as builds call theirs."""
         statement = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
         with self._sessions.searching() as session:
             names = [name for (name,) in session.execute(statement, (SCHEMA,))]
-        return ({"table": f"{SCHEMA}.{name}"} for name in names if build_of(name))
+        for name in names:
+            if build_id := build_of(name):
+                yield StoredVectors(build_id, {"table": f"{SCHEMA}.{name}"})
 
     def close(self) -> None:
         """Close the connections."""

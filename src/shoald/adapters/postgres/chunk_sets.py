@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Column, Connection, Row, Select, insert, select, update
 
 from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
 from shoald.adapters.postgres.tables.rag import chunk_items, chunk_sets, projects, segment_items
 from shoald.domain.records.chunk_set import ChunkSet
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class PostgresChunkSets(PostgresSetItems):
@@ -64,6 +66,8 @@ class PostgresChunkSets(PostgresSetItems):
 
     def all_source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
         """Join all chunks of a set with the segments that their metadata name."""
+        import numpy as np
+
         position = segment_items.c.position
         found = self._connection.scalars(_with_sources(set_id, position).distinct().order_by(position)).all()
         return np.array(found, np.int64)

@@ -65,6 +65,11 @@ class PostgresIndexBuilds:
             .values(status=RunStatus.FAILED, input_refs=refs, updated_at=at)
         )
 
+    def has_failed_since(self, at: datetime) -> bool:
+        """Look for one row."""
+        failed = (index_builds.c.status == RunStatus.FAILED) & (index_builds.c.updated_at >= at)
+        return self._connection.execute(select(index_builds.c.build_id).where(failed).limit(1)).first() is not None
+
     def states(self, build_ids: Sequence[str]) -> dict[str, tuple[str, JsonObject]]:
         """Read rows by their ids."""
         columns = (index_builds.c.build_id, index_builds.c.status, index_builds.c.manifest)

@@ -16,7 +16,7 @@ from qdrant_client import QdrantClient
 from qdrant_client import grpc as messages
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
-from shoald.application.ports.vector_index import VectorHit
+from shoald.application.ports.vector_index import StoredVectors, VectorHit
 from shoald.domain.failures import Broken, DataCorrupt, Failure, InvalidIndexConfig, StorageFull, Unavailable
 from shoald.domain.index_config import IndexShape, build_of, read_config, refuse_kind, storage_name
 from shoald.domain.json_types import JsonObject
@@ -117,13 +117,13 @@ class QdrantVectorIndex:
         hits = [VectorHit(int(position), float(score)) for position, score in zip(positions, scores, strict=True)]
         return hits, rows if with_vectors else None
 
-    def stored(self) -> Iterator[JsonObject]:
-        """Name every collection that a build of ours may have made, as a manifest that `drop` takes."""
+    def stored(self) -> Iterator[StoredVectors]:
+        """Name every collection that is called as builds call theirs."""
         request = messages.ListCollectionsRequest()
         found = self._call(lambda client: client.grpc_collections.List(request, timeout=_CALL_SECONDS))
         for collection in found.collections:
-            if build_of(collection.name):
-                yield {"collection_name": collection.name}
+            if build_id := build_of(collection.name):
+                yield StoredVectors(build_id, {"collection_name": collection.name})
 
     def drop(self, manifest: JsonObject) -> None:
         """Remove the collection."""

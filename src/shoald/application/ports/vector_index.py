@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,26 @@ class VectorIndex(Protocol):
 
         Raises `MissingFaissArtifact`, `DataCorrupt`, or `Unavailable` when the store does not answer.
         """
+        ...
+
+    def drop(self, manifest: JsonObject) -> None:
+        """Remove a build's storage; already gone is no error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """What one attempt at a build has stored, or half stored: `manifest` is enough to `drop` it."""
+
+    build_id: str
+    manifest: JsonObject
+
+
+class SweptVectorIndex(Protocol):
+    """A vector index whose storage no other sweep looks through."""
+
+    def stored(self) -> Iterable[StoredVectors]:
+        """Name everything that attempts at builds of any installation have left in the store."""
         ...
 
     def drop(self, manifest: JsonObject) -> None:

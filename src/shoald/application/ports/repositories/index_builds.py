@@ -33,6 +33,10 @@ class IndexBuildRepository(Protocol):
         """Move a build that has not succeeded to `failed`, with the failure's code and message in its `input_refs`."""
         ...
 
+    def has_failed_since(self, at: datetime) -> bool:
+        """Say whether any build, of any namespace, has failed since then."""
+        ...
+
     def states(self, build_ids: Sequence[str]) -> dict[str, tuple[str, JsonObject]]:
         """Return status and manifest of the builds that there are, of any namespace, deleted ones too."""
         ...
