@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
+from shoald.application.documents import visible_version
 from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
+from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.projects import visible_project
 from shoald.application.set_items import Totals, batch_size, item_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
-from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
+from shoald.domain.failures import DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.loader_params import with_defaults
@@ -66,9 +68,9 @@ class Segmenting:
         Raises `DocumentVersionNotFound`, `DocumentNotFound`, `UnsupportedLoader`, `InvalidLoaderParams`.
         """
         with self._open_unit_of_work() as uow:
-            version, document = _visible_version(uow, caller, version_id)
-            payload = self._payload(version, how)
-            job = self._jobs.accept(uow, _job_request(caller, document, payload, len(how.source_text or "")))
+            found = visible_version(uow, caller, version_id)
+            payload = self._payload(found[0], how)
+            job = self._jobs.accept(uow, _job_request(caller, found, payload, len(how.source_text or "")))
             uow.commit()
         job = patience.finish(self._jobs, job)
         return self.get(caller, job.result["segment_set_version_id"])
@@ -160,7 +162,7 @@ class SegmentsHandler:
         with self._objects.local_copy(key, version.content_hash) as path:
             yield from self._loader.load(
                 path,
-                filename=document.filename,
+                filename=version.filename,
                 loader_type=job.payload["loader_type"].lower(),
                 loader_params=job.payload["loader_params"],
                 keep=self._keep,
@@ -195,32 +197,23 @@ def visible_segment_set(uow: UnitOfWork, caller: Caller, set_id: str) -> Segment
     return segment_set
 
 
-def _visible_version(uow: UnitOfWork, caller: Caller, version_id: str) -> tuple[DocumentVersion, Document]:
-    found = uow.documents.get_version(version_id, namespace_id=caller.namespace_id)
-    if found is None:
-        raise DocumentVersionNotFound(detail={"version_id": version_id})
-    if found[1].is_deleted:
-        raise DocumentNotFound(detail={"document_id": found[1].document_id})
-    return found
-
-
 def _put_text(objects: ObjectStore, text: str) -> str:
-    with objects.open_writer() as writer:
-        writer.write(text.encode())
-        return writer.publish().key
+    return objects.put(f"{JOB_INPUTS}/{new_uuid()}", text.encode()).key
 
 
-def _job_request(caller: Caller, document: Document, payload: JsonObject, text_length: int) -> JobRequest:
+def _job_request(
+    caller: Caller, found: tuple[DocumentVersion, Document], payload: JsonObject, text_length: int
+) -> JobRequest:
     seconds = (
         _LEAST_SECONDS + text_length / _TEXT_BYTES_PER_SECOND
         if "source_text_key" in payload
-        else _loading_seconds(payload, document.metadata.get("size", 0))
+        else _loading_seconds(payload, found[0].size)
     )
     return JobRequest(
         job_type=JobType.SEGMENTS,
         payload=payload,
         caller=caller,
-        project_id=document.project_id,
+        project_id=found[1].project_id,
         estimated_seconds=seconds,
     )
 

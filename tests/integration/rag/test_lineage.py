@@ -7,14 +7,17 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shoald.application.clone_patching import ClonePatch
 from shoald.application.documents import FileInfo
+from shoald.application.object_sweep import ObjectSweep
+from shoald.application.ports.object_store import StoredObject
 from shoald.application.whole_lists import ListRange
-from shoald.domain.failures import ArtifactNotFound, ChunkItemNotFound, DocumentNotFound, NotFound
+from shoald.domain.failures import ArtifactNotFound, ChunkItemNotFound, DocumentNotFound, NotFound, Unavailable
 from shoald.domain.records.document import DocumentVersion
 from shoald.domain.records.segment_set import SegmentSet
 from support.rag_path import Here, RagPath
@@ -122,7 +125,7 @@ def test_one_segment_set_is_active_however_many_are_made_and_derived_at_once(pat
     source = path.segment(version)
     _together(
         *(lambda: path.segment(version) for _ in range(2)),
-        *(lambda n=n: _clone(path, source, f"patched {n}") for n in range(3)),  # type: ignore[misc]
+        *(lambda n=n: _clone(path, source, f"patched {n}") for n in range(3)),
     )
     sets = path.use_cases.segmenting.list(path.caller, path.project.project_id, _ALL).rows
     assert len(sets) == 6
@@ -134,7 +137,7 @@ def test_one_segment_set_is_active_however_many_are_made_and_derived_at_once(pat
 
 def test_one_version_is_active_however_many_are_uploaded_at_once(path: RagPath) -> None:
     document_id = path.upload(b"0").document_id
-    _together(*(lambda n=n: _new_version(path, document_id, str(n).encode()) for n in range(1, 5)))  # type: ignore[misc]
+    _together(*(lambda n=n: _new_version(path, document_id, str(n).encode()) for n in range(1, 5)))
     versions = path.use_cases.documents.list_versions(path.caller, document_id, _ALL).rows
     assert sum(version.is_active for version in versions) == 1
     # each names the one before it: a chain
@@ -190,6 +193,64 @@ def test_an_item_of_another_set_is_not_found_in_this_one(path: RagPath) -> None:
     change = ClonePatch(item_id=item.item_id, patch={}, params={})
     with pytest.raises(ChunkItemNotFound):
         path.use_cases.clone_patching.chunk_set(path.caller, one.chunk_set_version_id, change, Here())
+
+
+class Tomorrow:
+    """A clock for which everything here is old."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=2)
+
+
+def _sweep(path: RagPath) -> int:
+    opens, objects = path.adapters.open_unit_of_work, path.adapters.objects
+    return ObjectSweep(open_unit_of_work=opens, objects=objects, clock=Tomorrow()).run_pass()
+
+
+def _publish(path: RagPath, content: bytes) -> StoredObject:
+    with path.adapters.objects.open_writer() as writer:
+        writer.write(content)
+        return writer.publish()
+
+
+def test_equal_bytes_are_one_object_that_stays_while_a_version_names_it(path: RagPath) -> None:
+    one, other = path.upload(b"same"), path.upload(b"same", "copy.json")
+    assert one.artifact_uri == other.artifact_uri
+    for version in (one, other):
+        _delete(path, version.document_id)
+    assert _sweep(path) == 0  # what is deleted softly can be restored
+    _restore(path, one.document_id)
+    content = path.use_cases.documents.content(path.caller, one.version_id)
+    assert b"".join(content.parts(0, None)) == b"same"
+
+
+def test_uploads_that_were_not_stored_and_what_jobs_were_given_are_swept_up(path: RagPath) -> None:
+    objects = path.adapters.objects
+    kept = path.upload(b"kept")
+    path.segment(kept, text="given to a job")
+    gone = _publish(path, b"nobody stored a document of this").key
+    assert {one.key.split("/")[0] for one in objects.list("")} >= {"blobs", "job_inputs"}
+    assert _sweep(path) == 2
+    assert not objects.exists(gone)
+    assert [one.key for one in objects.list("job_inputs")] == []
+    assert objects.exists(objects.key_of(str(kept.artifact_uri)))
+
+
+def test_the_sweep_and_an_upload_of_the_same_bytes_never_leave_a_version_without_them(path: RagPath) -> None:
+    stored = _publish(path, b"old and unnamed")
+    uri = path.adapters.objects.uri(stored.key)
+    with path.adapters.open_unit_of_work() as sweeping:
+        assert sweeping.object_references.seize(stored.key, uri)
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(path.upload, b"old and unnamed")
+            with pytest.raises(TimeoutError):
+                coming.result(timeout=0.3)
+            path.adapters.objects.delete(stored.key)
+            sweeping.commit()
+            with pytest.raises(Unavailable):
+                coming.result(timeout=5)
+    version = path.upload(b"old and unnamed")
+    assert path.adapters.objects.exists(path.adapters.objects.key_of(str(version.artifact_uri)))
 
 
 class Model:
