@@ -29,3 +29,18 @@ def test_a_redis_that_is_away_costs_nothing_after_the_first_try() -> None:
         cache.put("a", b"1")
     assert time.monotonic() - begun < 0.5
     cache.close()
+
+
+def test_what_is_too_large_for_redis_is_remembered_here(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "shoald.adapters.redis_cache.result_cache"
+    monkeypatch.setattr(f"{module}._LARGEST_SENT", 10)
+    monkeypatch.setattr(f"{module}._MOST_REMEMBERED", 50)
+    cache, other = RedisResultCache(redis_url, keep_seconds=1), RedisResultCache(redis_url)
+    for key in "abc":
+        cache.put(f"large {key}", key.encode() * 20)
+    assert [cache.get(f"large {key}") for key in "abc"] == [None, b"b" * 20, b"c" * 20]
+    assert other.get("large c") is None
+    time.sleep(1.1)
+    assert cache.get("large c") is None
+    for one in (cache, other):
+        one.close()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 _PATIENCE_SECONDS = 55.0
+# each keeps two files mapped
+_MOST_OPEN = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,9 @@ class OpenKeywordIndex:
     words: Bm25Index
     texts: TextFile
 
-    @property
-    def nbytes(self) -> int:
-        """About how much memory it takes when all of it is read."""
-        return self.words.nbytes + self.texts.nbytes
-
 
 class KeywordIndexes:
-    """The keyword indexes of one process: those used last, up to `most_bytes` together.
+    """The keyword indexes of one process: those used last, which take up to `most_bytes` beside their mapped files.
 
     Without `jobs` they are all made here: a job that searches must not wait for another job.
     """
@@ -86,8 +83,11 @@ class KeywordIndexes:
     def _remember(self, key: str, index: OpenKeywordIndex) -> None:
         with self._lock:
             self._kept[key] = index
-            while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
+            while len(self._kept) > _MOST_OPEN or (len(self._kept) > 1 and self._nbytes() > self._most_bytes):
                 self._kept.popitem(last=False)
+
+    def _nbytes(self) -> int:
+        return sum(kept.words.nbytes for kept in self._kept.values())
 
     def _opened(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
         with self._open_unit_of_work() as uow:

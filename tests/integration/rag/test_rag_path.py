@@ -245,7 +245,7 @@ def test_a_keyword_index_is_made_once_and_read_by_the_next_process(
 def test_keyword_indexes_that_are_open_are_bounded(path: RagPath) -> None:
     sets = [path.chunk(path.texts(f"alpha {number}")) for number in range(3)]
     indexes, namespace = path.adapters.keyword_indexes, path.caller.namespace_id
-    indexes._most_bytes = indexes.of(sets[0], namespace).nbytes + 1
+    indexes._most_bytes = indexes.of(sets[0], namespace).words.nbytes + 1
     for one in sets:
         indexes.of(one, namespace)
     assert list(indexes._kept) == [sets[-1].chunk_set_version_id]

@@ -1,8 +1,13 @@
-"""Search results in Redis, with short timeouts: a Redis that is away or slow is left alone for a while."""
+"""Search results in Redis, with short timeouts: a Redis that is away or slow is left alone for a while.
+
+What is too large to go there and back in a moment is remembered by this process, which most often is asked again.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 
 import redis
 from redis.backoff import NoBackoff
@@ -11,6 +16,8 @@ from redis.retry import Retry
 _PREFIX = "shoal:results:"
 _PATIENCE_SECONDS = 0.1
 _LEFT_ALONE_SECONDS = 3.0
+_LARGEST_SENT = 1 << 20
+_MOST_REMEMBERED = 64 << 20
 
 
 class RedisResultCache:
@@ -25,9 +32,13 @@ class RedisResultCache:
         )
         self._keep_seconds = keep_seconds
         self._alone_until = 0.0
+        self._large = _LargeResults(keep_seconds)
 
     def get(self, key: str) -> bytes | None:
-        """Ask Redis, unless it failed a moment ago."""
+        """Look at what is remembered, then ask Redis, unless it failed a moment ago."""
+        large = self._large.get(key)
+        if large is not None:
+            return large
         if time.monotonic() < self._alone_until:
             return None
         try:
@@ -38,7 +49,10 @@ class RedisResultCache:
         return found if isinstance(found, bytes) else None
 
     def put(self, key: str, value: bytes) -> None:
-        """Tell Redis, unless it failed a moment ago."""
+        """Tell Redis, unless it failed a moment ago, or remember what is large."""
+        if len(value) > _LARGEST_SENT:
+            self._large.put(key, value)
+            return
         if time.monotonic() < self._alone_until:
             return
         try:
@@ -52,3 +66,24 @@ class RedisResultCache:
 
     def _leave_alone(self) -> None:
         self._alone_until = time.monotonic() + _LEFT_ALONE_SECONDS
+
+
+class _LargeResults:
+    """The large results that were put last, up to 64 MiB together."""
+
+    def __init__(self, keep_seconds: int) -> None:
+        self._keep_seconds = keep_seconds
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            until, value = self._kept.get(key, (0.0, b""))
+        return value if time.monotonic() < until else None
+
+    def put(self, key: str, value: bytes) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = (time.monotonic() + self._keep_seconds, value)
+            while self._kept and sum(len(kept) for _, kept in self._kept.values()) > _MOST_REMEMBERED:
+                self._kept.popitem(last=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class ArrowTextSearch:
 
     def open_texts(self, path: str) -> ArrowTextFile:
         """Map a file."""
-        return ArrowTextFile(_opened(path, _SCHEMA.metadata[b"shoal"]), Path(path).stat().st_size)
+        return ArrowTextFile(_opened(path, _SCHEMA.metadata[b"shoal"]))
 
     def write_arrays(self, arrays: Arrays, write: Write) -> None:
         """Write each array as the one row of a column."""
@@ -68,10 +67,9 @@ class ArrowTextWriter:
 class ArrowTextFile:
     """`TextFile` of one file."""
 
-    def __init__(self, file: Any, nbytes: int) -> None:
+    def __init__(self, file: Any) -> None:
         self._batches = [file.get_batch(number) for number in range(file.num_record_batches)]
         self._firsts = np.concatenate([[0], np.cumsum([len(batch) for batch in self._batches], dtype=np.int64)])
-        self.nbytes = nbytes
 
     def matching(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Positions:
         """Search batch by batch."""

@@ -32,11 +32,6 @@ class TextFile(Protocol):
     the interpreter meanwhile.
     """
 
-    @property
-    def nbytes(self) -> int:
-        """Size of the file in bytes."""
-        ...
-
     def matching(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Positions:
         """Return the ascending positions of texts that a pattern matches somewhere, of `allowed` ones when given.
 

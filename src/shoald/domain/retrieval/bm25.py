@@ -100,8 +100,8 @@ class Bm25Index:
 
     @property
     def nbytes(self) -> int:
-        """About how much memory it takes."""
-        return sum(part.nbytes for part in self.arrays().values()) + self._norms.nbytes
+        """How much memory it takes beside its arrays, which may be a mapped file."""
+        return self._norms.nbytes
 
     def search(
         self, query: str, *, k: int, allowed: npt.NDArray[np.int64] | None = None
