@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.adapters.estimators.communities import leiden_pass
-from shoald.adapters.estimators.pairwise import library_distances
+from shoald.adapters.estimators.pairwise import library_distances, library_similarities
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 from shoald.domain.failures import Unsupported
@@ -116,3 +116,7 @@ class CpuEstimators:
             predecessor_correction=parameters.predecessor_correction,
         )
         return np.asarray(labels, dtype=np.int64)
+
+    def similarities(self, vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
+        """Ask scikit-learn's pairwise kernels."""
+        return library_similarities(vectors, parameters)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shoald.adapters.estimators.cpu import CpuEstimators
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
@@ -69,3 +69,7 @@ class GpuEstimators:
     def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:
         """Ask the processor's library."""
         return self._trees.steep_areas(plot, parameters, least)
+
+    def similarities(self, vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
+        """Ask the processor's library."""
+        return self._trees.similarities(vectors, parameters)

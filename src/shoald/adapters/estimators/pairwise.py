@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from shoald.domain.clustering.parameters import SpectralParameters
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers
 from shoald.domain.failures import InvalidFields
 
@@ -47,3 +48,27 @@ def _learned(name: str, rows: Any, p: float) -> dict[str, Any]:
     if name == "mahalanobis":
         return {"VI": np.linalg.inv(np.cov(rows.T)).T}
     return {}
+
+
+def library_similarities(vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
+    """Return what computes (rows, n) similarities; a kernel takes of the parameters what it knows."""
+    from sklearn.metrics.pairwise import pairwise_kernels
+
+    rows = vectors.astype(np.float64)
+    options = {
+        "gamma": parameters.gamma,
+        "degree": parameters.degree,
+        "coef0": parameters.coef0,
+        **(parameters.kernel_params or {}),
+    }
+
+    def block(ids: Integers) -> Doubles:
+        found = pairwise_kernels(rows[ids], rows, metric=parameters.affinity, filter_params=True, **options)
+        return np.asarray(found, dtype=np.float64)
+
+    try:
+        block(np.arange(min(1, len(rows))))
+    except (TypeError, ValueError) as exc:
+        message = f"{parameters.affinity} cannot compare these vectors: {exc}"
+        raise InvalidFields.field("affinity", message=message, value=parameters.affinity) from exc
+    return block

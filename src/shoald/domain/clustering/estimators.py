@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.clustering.parameters import OpticsParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
@@ -76,4 +76,11 @@ class Estimators(Protocol):
 
     def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:
         """Return (n,) labels, -1 for noise, of the areas between steep edges of a reachability plot (the xi method)."""
+        ...
+
+    def similarities(self, vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
+        """Return what gives the (rows, n) float64 similarities of some rows, by ids, to all: a kernel of a library.
+
+        Raises `InvalidFields` for a kernel or an option that these vectors do not allow.
+        """
         ...

@@ -12,6 +12,9 @@ LIBRARY_METRICS = (
 )
 """Computed by scikit-learn, block after block; those of sets read every entry but 0 as true."""
 
+TREE_METRICS = ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "canberra", "braycurtis")
+"""Those for which a library has spanning trees that cut space."""
+
 METRICS = (*OWN_METRICS, *LIBRARY_METRICS)
 """Every metric of scikit-learn that needs vectors alone; `precomputed` and functions need more."""
 

@@ -302,9 +302,13 @@ ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {
         DbscanParameters,
         HdbscanParameters,
         AgglomerativeParameters,
+        SpectralParameters,
         GaussianMixtureParameters,
+        MeanShiftParameters,
         OpticsParameters,
         LeidenParameters,
+        EvocParameters,
+        AutoParameters,
     )
 }
 STEPS: Mapping[str, type[PreprocessingStep]] = {p.method: p for p in (WhiteningParameters, UmapParameters)}

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.distances import Block, blocks
 from shoald.domain.clustering.neighbour_graph import Measure, product_error, proposal_rows
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
 
@@ -54,6 +55,30 @@ def spanning_tree(
     if cosine:
         edges[:, 2] = edges[:, 2] ** 2 / 2
     return SpanningTree(edges, search.scanned)
+
+
+def spanning_tree_of_any_metric(block: Block, n: int, core: int, alpha: float, *, step: Step = no_step) -> Doubles:
+    """Return the same tree, as ordered edges, from rows of distances of any metric (Prim's algorithm, row by row).
+
+    O(n²) distances twice, O(n) memory beside a block.
+    """
+    cores = np.empty(n)
+    for rows in blocks(np.arange(n), n):
+        # the row itself lies at distance 0
+        cores[rows] = np.partition(block(rows), min(core, n - 1), axis=1)[:, min(core, n - 1)]
+        step(0.5 * (rows[-1] + 1) / n)
+    best, source, here = np.full(n, np.inf), np.zeros(n, dtype=np.int64), 0
+    outside = np.ones(n, dtype=np.bool_)
+    edges = np.empty((n - 1, 3))
+    for at in range(n - 1):
+        outside[here] = False
+        reach = np.maximum(np.maximum(block(np.array([here]))[0] / alpha, cores), cores[here])
+        nearer = outside & (reach < best)
+        best[nearer], source[nearer] = reach[nearer], here
+        here = int(np.where(outside, best, np.inf).argmin())
+        edges[at] = source[here], here, best[here]
+        step(0.5 + 0.5 * (at + 1) / n)
+    return ordered_edges(edges)
 
 
 def ordered_edges(edges: Doubles) -> Doubles:

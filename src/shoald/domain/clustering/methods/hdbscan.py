@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from shoald.domain.clustering.condensed_tree import condense, effective_hdbscan, flatten, selection_of
+from shoald.domain.clustering.distances import distance_blocks
 from shoald.domain.clustering.grouping import by_size
-from shoald.domain.clustering.metrics import OWN_METRICS
+from shoald.domain.clustering.metrics import OWN_METRICS, TREE_METRICS, own_metric
 from shoald.domain.clustering.parameters import HdbscanParameters
 from shoald.domain.clustering.spaces import Doubles, Grouping, Labels, Space, Step, no_step
-from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree
+from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree, spanning_tree_of_any_metric
 from shoald.domain.clustering.tools import ClusterTools, neighbours
 
 FEW_DIMENSIONS = 30
@@ -30,7 +31,7 @@ def group_by_hdbscan(space: Space, given: HdbscanParameters, *, tools: ClusterTo
     warnings = []
     if n < parameters.min_cluster_size:
         warnings.append(f"{n} vectors are fewer than min_cluster_size = {parameters.min_cluster_size}: all are noise")
-    if parameters.metric not in OWN_METRICS and parameters.alpha != 1:
+    if parameters.metric in TREE_METRICS and parameters.alpha != 1:
         warnings.append(f"alpha does not apply to the metric {parameters.metric}")
         parameters = replace(parameters, alpha=1.0)
     edges, notes = _density_tree(space, parameters, tools, step)
@@ -53,13 +54,17 @@ def _density_tree(
     """Return the spanning tree by whichever way is cheaper in so many dimensions, and say which."""
     core = int(parameters.min_samples or 1)
     n, d = space.vectors.shape
-    metric = parameters.metric
+    metric = own_metric(parameters.metric) or parameters.metric
     own = metric in OWN_METRICS
     if n == 1:
         return np.empty((0, 3)), {"spanning_tree": "none"}
     few = d <= (MANY_DIMENSIONS if space.is_layout else FEW_DIMENSIONS) and metric != "cosine" and parameters.alpha == 1
+    if not own and metric not in TREE_METRICS:
+        block = distance_blocks(space.vectors, metric, tools=tools)
+        edges = spanning_tree_of_any_metric(block, n, core, parameters.alpha, step=step)
+        return edges, {"spanning_tree": "all_distances"}
     if few or not own:
-        edges = tools.estimators.spanning_tree(space.vectors, core, "euclidean" if own else metric)
+        edges = tools.estimators.spanning_tree(space.vectors, core, metric)
         return ordered_edges(edges), {"spanning_tree": "dual_tree"}
     graph = neighbours(space, max(LISTED, core + 1), metric, tools=tools, step=lambda done: step(0.6 * done))
     tree = spanning_tree(

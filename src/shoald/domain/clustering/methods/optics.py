@@ -12,7 +12,7 @@ from shoald.domain.clustering.metrics import own_metric
 from shoald.domain.clustering.parameters import OpticsParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.reachability import Lists, listed, reachability
-from shoald.domain.clustering.spaces import Grouping, Integers, Space, Step, no_step
+from shoald.domain.clustering.spaces import Grouping, Integers, Labels, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, neighbours, shares
 from shoald.domain.failures import InvalidFields
 
@@ -99,7 +99,7 @@ def _all_noise(n: int, parameters: OpticsParameters, why: str) -> Grouping:
     )
 
 
-def _advice(parameters: OpticsParameters, labels: Integers | np.ndarray) -> tuple[str, ...]:
+def _advice(parameters: OpticsParameters, labels: Labels) -> tuple[str, ...]:
     warnings = []
     if parameters.cluster_method == "xi" and parameters.eps is not None:
         warnings.append("eps does not apply: cluster_method is xi")
