@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.running import running_url
 
 _WIDTH = 120
+_PAGE = 200
 
 
 def evaluate(
@@ -33,6 +35,7 @@ def evaluate(
     ] = None,
     build: Annotated[str | None, typer.Option(help="Index build for vectors; unset: the newest active one.")] = None,
     k: Annotated[str, typer.Option(help="Depths, by comma.")] = "1,5,10",
+    misses: Annotated[int, typer.Option(help="Questions to show of which no strategy found anything.", min=0)] = 5,
     data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
@@ -49,10 +52,13 @@ def evaluate(
             build_id = build or _newest_build(client, project_id)
             strategies = _aimed(wanted or usual_strategies(has_build=build_id is not None), build_id)
             evaluation = _evaluated(client, project_id, {"questions": questions, "strategies": strategies, "k": depths})
+            missed = list(islice(_missed(client, evaluation["evaluation_id"]), misses))
     except (BadInput, RestError, OSError) as error:
         typer.echo(f"Nothing was evaluated: {error}", err=True)
         raise typer.Exit(1) from error
     _show(evaluation)
+    for question in missed:
+        print(f"Found by none: {question}")
 
 
 def _depths(given: str) -> list[int]:
@@ -102,6 +108,17 @@ def _evaluated(client: RestClient, project_id: str, body: dict[str, Any]) -> dic
         raise RestError(str(job["error_message"]))
     evaluation: dict[str, Any] = client.get(f"/api/v1/evaluations/{started['evaluation']['evaluation_id']}")
     return evaluation
+
+
+def _missed(client: RestClient, evaluation_id: str) -> Iterator[str]:
+    """Yield the questions to which no strategy found a passage that was expected."""
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(f"/api/v1/evaluations/{evaluation_id}/questions", limit=_PAGE, cursor=cursor)
+        for question in page["items"]:
+            if not any(rank for answer in question["answers"] for rank in answer["found_at"]):
+                yield str(question["query"])
+        cursor = page["next_cursor"]
 
 
 def _show(evaluation: Mapping[str, Any]) -> None:
