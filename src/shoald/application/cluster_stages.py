@@ -39,6 +39,7 @@ from shoald.domain.clustering.parameters import (
     OWN_METRICS,
     AlgorithmParameters,
     PreprocessingStep,
+    TsneParameters,
     UmapParameters,
     WhiteningParameters,
 )
@@ -47,7 +48,7 @@ from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, 
 from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
 from shoald.domain.clustering.tools import ClusterTools, neighbours
 from shoald.domain.clustering.whitening import whiten
-from shoald.domain.failures import InvalidVectors
+from shoald.domain.failures import InvalidVectors, Unsupported
 
 __all__ = [
     "ClusterTools",
@@ -68,6 +69,9 @@ MAP_NEIGHBOURS = 15
 MAP_DISTANCE = 0.1
 MAP_EPOCHS = 300
 REDUCTION_EPOCHS = 200
+TSNE_DIMENSIONS = 3
+TSNE_ROWS = 5_000
+"""Above TSNE_DIMENSIONS, t-SNE keeps a table of all pairs: 600 MB and minutes at so many rows."""
 
 
 def input_space(vectors: npt.NDArray[Any], *, normalize: bool = True) -> Space:
@@ -85,6 +89,8 @@ def preprocess(space: Space, steps: Sequence[PreprocessingStep], *, tools: Clust
         part = _part(step, at, len(steps))
         if isinstance(one, WhiteningParameters):
             space = _whitened(space, one, tools, part)
+        elif isinstance(one, TsneParameters):
+            space = _by_tsne(space, one, tools, part)
         else:
             space = _reduced(space, one, tools, part)
     return space
@@ -185,6 +191,27 @@ def _reduced(space: Space, parameters: UmapParameters, tools: ClusterTools, step
         reduced = tools.estimators.umap(space.vectors, parameters, step)
         done["implementation"] = "umap-learn"
     return Space(reduced, _chain(space, "umap"), "euclidean", (*space.steps, done), warnings)
+
+
+def _by_tsne(space: Space, given: TsneParameters, tools: ClusterTools, step: Step) -> Space:
+    n = len(space)
+    warnings = space.warnings
+    done: dict[str, Any] = {"method": given.method, **asdict(given), "implementation": "scikit-learn"}
+    if n < MAP_ROWS or not space.vectors.var(axis=0).any():
+        warnings += (f"tsne needs {MAP_ROWS} vectors that differ; {n} were left as they are",)
+        return replace(space, steps=(*space.steps, {**done, "skipped": True}), warnings=warnings)
+    if given.n_components > TSNE_DIMENSIONS and n > TSNE_ROWS:
+        raise Unsupported(
+            f"tsne into {given.n_components} dimensions compares all pairs: at most {TSNE_ROWS} vectors, here {n}",
+            hint=f"at most {TSNE_DIMENSIONS} dimensions, or umap",
+        )
+    # scikit-learn asks for fewer than n; three times the perplexity are its neighbours
+    perplexity = min(given.perplexity, (n - 1) / 3)
+    if perplexity < given.perplexity:
+        warnings += (f"perplexity {given.perplexity:g} needs more than {n} vectors: {perplexity:g} was used",)
+        done["perplexity"] = perplexity
+    found = tools.estimators.tsne(space.vectors, replace(given, perplexity=perplexity), step)
+    return Space(found, _chain(space, "tsne"), "euclidean", (*space.steps, done), warnings)
 
 
 def _chain(space: Space, name: str) -> str:

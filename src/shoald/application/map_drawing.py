@@ -64,7 +64,13 @@ class MapDrawing:
         if options.method == ReductionMethod.TSNE:
             asked = {"method": options.method, "n_components": dimensions, "random_state": options.seed}
             steps, _ = parse_steps([asked], loc=("body", "dimension_reduction"))
-            return stages.preprocess(space, steps, tools=tools, step=step).vectors
+            found = stages.preprocess(space, steps, tools=tools, step=step)
+            # so few vectors, or equal ones, are left as they are
+            return (
+                found.vectors
+                if found.is_layout
+                else principal_positions(space.vectors, dimensions, backend=tools.arrays)
+            )
         return stages.coordinates(space, dimensions, tools=tools, seed=options.seed, step=step)
 
     def _with_rest(self, space: Space, labels: Labels, places: Floats) -> Floats:

@@ -13,11 +13,13 @@ from shoald.adapters.estimators.communities import leiden_pass
 from shoald.adapters.estimators.pairwise import library_distances, library_similarities
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, TsneParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 from shoald.domain.failures import Unsupported
 
+FLAT = 3
+"""Up to so many dimensions t-SNE has a tree; above, it compares all pairs."""
 LEAF = 40
 """Rows in a leaf of the trees, the library's own default."""
 
@@ -78,6 +80,27 @@ class CpuEstimators:
             init="pca" if parameters.n_components <= vectors.shape[1] else "random",
         )
         found = np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
+        step(1.0)
+        return found
+
+    def tsne(self, vectors: Floats, parameters: TsneParameters, step: Step) -> Floats:
+        """Run scikit-learn's t-SNE from principal components, in one thread, whose sums have a fixed order."""
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
+
+        step(0.0)
+        few = parameters.n_components <= FLAT
+        search = TSNE(
+            n_components=parameters.n_components,
+            perplexity=parameters.perplexity,
+            learning_rate=parameters.learning_rate,
+            random_state=parameters.random_state,
+            method="barnes_hut" if few else "exact",
+            init="pca" if parameters.n_components <= min(vectors.shape) else "random",
+            n_jobs=1,
+        )
+        with threadpool_limits(1):
+            found = np.ascontiguousarray(search.fit_transform(vectors), dtype=np.float32)
         step(1.0)
         return found
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shoald.adapters.estimators.cpu import CpuEstimators
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
-from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, TsneParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
@@ -42,6 +42,10 @@ class GpuEstimators:
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn on the processor: it serves the metrics that nothing here has on the device."""
         return self._trees.umap(vectors, parameters, step)
+
+    def tsne(self, vectors: Floats, parameters: TsneParameters, step: Step) -> Floats:
+        """Run the processor's library."""
+        return self._trees.tsne(vectors, parameters, step)
 
     def distances(
         self, vectors: Floats, metric: str, p: float, options: Mapping[str, Any]

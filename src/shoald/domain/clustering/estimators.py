@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, UmapParameters
+from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, TsneParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
 
@@ -43,6 +43,13 @@ class Estimators(Protocol):
 
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Return the (n, n_components) layout by a UMAP library, for metrics that Shoal's own layout does not do."""
+        ...
+
+    def tsne(self, vectors: Floats, parameters: TsneParameters, step: Step) -> Floats:
+        """Return the (n, n_components) layout by a t-SNE library, the same with any number of threads.
+
+        Up to three components in O(n log n) time a round, more in O(n²) time and memory.
+        """
         ...
 
     def distances(

@@ -280,6 +280,20 @@ class UmapParameters:
     random_state: int = parameter(42, int, least=0, most=SEED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TsneParameters:
+    """t-SNE reduction, Euclidean; a perplexity that so few rows do not allow is lowered, and the run says so."""
+
+    method: ClassVar[str] = PreprocessingMethod.TSNE
+    aliases: ClassVar[Mapping[str, str]] = {"components": "n_components"}
+    idle: ClassVar[Mapping[str, Idle]] = {}
+
+    n_components: int = parameter(2, int, least=2, most=256)
+    perplexity: float = parameter(30.0, float, above=0)
+    learning_rate: float = parameter(200.0, float, above=0)
+    random_state: int = parameter(42, int, least=0, most=SEED)
+
+
 AlgorithmParameters = (
     KmeansParameters
     | DbscanParameters
@@ -293,7 +307,7 @@ AlgorithmParameters = (
     | EvocParameters
     | AutoParameters
 )
-PreprocessingStep = WhiteningParameters | UmapParameters
+PreprocessingStep = WhiteningParameters | UmapParameters | TsneParameters
 
 ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {
     p.method: p
@@ -311,7 +325,9 @@ ALGORITHMS: Mapping[str, type[AlgorithmParameters]] = {
         AutoParameters,
     )
 }
-STEPS: Mapping[str, type[PreprocessingStep]] = {p.method: p for p in (WhiteningParameters, UmapParameters)}
+STEPS: Mapping[str, type[PreprocessingStep]] = {
+    p.method: p for p in (WhiteningParameters, UmapParameters, TsneParameters)
+}
 
 
 def parse_algorithm(

@@ -50,8 +50,8 @@ class Space:
 
     @property
     def is_layout(self) -> bool:
-        """Whether the rows were laid out by UMAP."""
-        return self.name.endswith("umap")
+        """Whether the rows were laid out by UMAP or t-SNE."""
+        return self.name.endswith(("umap", "tsne"))
 
     def __len__(self) -> int:
         return len(self.vectors)
