@@ -32,6 +32,8 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 _BLOCK_WORDS = 4_000_000
 _MOST_COUNTED = np.iinfo(np.uint16).max
+_Block = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]
+"""Postings of some texts: word and text in one number, ascending, and how often the word is in the text."""
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -64,10 +66,10 @@ class Bm25Index:
 
     @classmethod
     def build(cls, texts: Iterable[str]) -> Bm25Index:
-        """Index texts; their positions are 0, 1, 2, … About ten million words take 3 s and 400 MB."""
+        """Index texts; their positions are 0, 1, 2, … About ten million words take 5 s and 250 MB."""
         rows: defaultdict[str, int] = defaultdict(count().__next__)
         occurrences, lengths = array("I"), array("i")
-        blocks: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]] = []
+        blocks: list[_Block] = []
         first = 0
         for text in texts:
             found = words_of(text)
@@ -77,18 +79,11 @@ class Bm25Index:
                 blocks.append(_counted(occurrences, lengths, first))
                 occurrences, first = array("I"), len(lengths)
         blocks.append(_counted(occurrences, lengths, first))
-        keys = np.concatenate([block[0] for block in blocks])
-        counts = np.concatenate([block[1] for block in blocks])
         words, places = _in_order(rows)
-        keys = (places[keys >> 32] << 32) | (keys & 0xFFFFFFFF)
-        order = np.argsort(keys, kind="stable")
-        keys, counts = keys[order], counts[order]
         parts = (
             np.frombuffer(b"".join(words), dtype=np.uint8),
             np.cumsum([0, *map(len, words)], dtype=np.int64),
-            np.searchsorted(keys >> 32, np.arange(len(words) + 1)).astype(np.int64),
-            (keys & 0xFFFFFFFF).astype(np.int32),
-            counts,
+            *_by_word(blocks, places),
             np.asarray(lengths, dtype=np.int32),
         )
         return cls(dict(zip(_DTYPES, parts, strict=True)))
@@ -154,6 +149,27 @@ def _weights(n: int, having: Any) -> Any:
     return np.log(n - having + 0.5) - np.log(having + 0.5)
 
 
+def _by_word(
+    blocks: list[_Block], places: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
+    """Return bounds, texts and counts of all words; the blocks, which follow each other, are gone afterwards."""
+    having = np.zeros(len(places), dtype=np.int64)
+    for keys, _ in blocks:
+        having += np.bincount(places[keys >> 32], minlength=len(places))
+    bounds = np.concatenate([[0], np.cumsum(having)]).astype(np.int64)
+    texts, counts = np.empty(bounds[-1], dtype=np.int32), np.empty(bounds[-1], dtype=np.uint16)
+    filled = bounds[:-1].copy()
+    while blocks:
+        keys, times = blocks.pop(0)
+        rows = places[keys >> 32]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        runs = np.diff(starts, append=len(rows))
+        at = np.repeat(filled[rows[starts]] - starts, runs) + np.arange(len(rows))
+        texts[at], counts[at] = keys & 0xFFFFFFFF, times
+        filled[rows[starts]] += runs
+    return bounds, texts, counts
+
+
 def _in_order(rows: Mapping[str, int]) -> tuple[list[bytes], npt.NDArray[np.int64]]:
     """Return the words in order of their bytes, and the place there of each row."""
     encoded = sorted((word.encode(), row) for word, row in rows.items())
@@ -162,9 +178,7 @@ def _in_order(rows: Mapping[str, int]) -> tuple[list[bytes], npt.NDArray[np.int6
     return [word for word, _ in encoded], places
 
 
-def _counted(
-    occurrences: array[int], lengths: array[int], first: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+def _counted(occurrences: array[int], lengths: array[int], first: int) -> _Block:
     """Return word and text of each posting in one number, ascending, and how often the word is in the text.
 
     `occurrences` are those of the texts from `first` on, text after text.
