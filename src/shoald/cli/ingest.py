@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment
+from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, standing_build
+from shoald.cli.local_files import KNOWN_ENDINGS, LocalFile, files_in
 from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.running import running_url
-
-_SUFFIXES = {".json", ".csv", ".txt", ".md"}
+from shoald.cli.taking_files import Taken, take_files
 
 
 def ingest(
@@ -29,18 +28,15 @@ def ingest(
 ) -> None:
     """Upload files, cut them into chunks, embed them and build the project's index `ingested` over all of them.
 
-    JSON and CSV are read as such, every other file as text. What is ingested twice is there twice.
+    Each file is read by its ending, one with an unknown ending as text. What the project holds already is neither sent
+    nor read again. Files that cannot be read are left out and named at the end.
     """
-    files = sorted(_files(paths))
-    known = ", ".join(sorted(_SUFFIXES))
+    files, left_out = files_in(paths)
+    if left_out:
+        typer.echo(f"files left out: {left_out}; in a folder, these endings are taken: {KNOWN_ENDINGS}", err=True)
     if not files:
-        typer.echo(f"no files to take; known endings: {known}", err=True)
+        typer.echo(f"no files to take; known endings: {KNOWN_ENDINGS}", err=True)
         raise typer.Exit(1)
-    if binary := [str(file) for file in files if _is_binary(file)]:
-        typer.echo(f"no text, so nothing was taken: {', '.join(binary)}; known endings: {known}", err=True)
-        raise typer.Exit(1)
-    if left_out := sum(map(_count, paths)) - len(files):
-        typer.echo(f"files left out: {left_out}; in a folder, these endings are taken: {known}", err=True)
     recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
     try:
         with RestClient(url or running_url(data), namespace=namespace) as client:
@@ -51,37 +47,30 @@ def ingest(
     print(f"project {build['project_id']}, index {build['index_id']}, build {build['build_id']}: ready to be searched")
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from (file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-        else:
-            yield path
-
-
-def _count(path: Path) -> int:
-    return sum(file.is_file() for file in path.rglob("*")) if path.is_dir() else 1
-
-
-def _is_binary(file: Path) -> bool:
-    try:
-        with file.open("rb") as content:
-            head = content.read(8192)
-    except OSError:
-        return False  # uploading it will say why
-    return b"\0" in head or head.startswith(b"%PDF-")
-
-
-def _ingest(client: RestClient, project_name: str, files: list[Path], recipe: Recipe) -> dict[str, Any]:
+def _ingest(client: RestClient, project_name: str, files: list[LocalFile], recipe: Recipe) -> dict[str, Any]:
     project_id = _project(client, project_name)
     with progress("Uploading and segmenting") as report:
-        upload_and_segment(client, project_id, files, recipe, report)
+        taken = take_files(client, project_id, files, report)
+    _tell(taken)
+    index_id = _index(client, project_id, recipe)
+    if taken.fresh == 0 and (standing := standing_build(client, project_id, index_id, taken.segment_set_ids)):
+        return standing
     with progress("Joining the sets and chunking"):
         # No ids: the active set of every document, so that what was ingested before stays searchable.
         chunk_set = join_and_chunk(client, project_id, [], recipe)
-    index_id = _index(client, project_id, recipe)
     with progress(f"Embedding {chunk_set['total_items']} chunks and building the index") as report:
         return build_index(client, index_id, chunk_set["chunk_set_version_id"], report)
+
+
+def _tell(taken: Taken) -> None:
+    """Say what was taken; without a single good file there is nothing to build."""
+    print(f"files taken: {taken.fresh} new, {taken.reused} known", flush=True)
+    for failure in taken.failures:
+        typer.echo(f"left out: {failure}", err=True)
+    if taken.failures:
+        typer.echo(f"files that could not be read: {len(taken.failures)}", err=True)
+    if not taken.segment_set_ids:
+        raise typer.Exit(1)
 
 
 def _project(client: RestClient, name: str) -> str:

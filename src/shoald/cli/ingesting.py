@@ -13,6 +13,8 @@ from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
 
 _PARALLEL_UPLOADS = 4
+# of the newest sets and builds: one made long ago is made again
+_LOOKED_AT = 50
 _CONTENT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain", ".md": "text/markdown"}
 
 
@@ -102,3 +104,20 @@ def build_index(client: RestClient, index_id: str, chunk_set_id: str, report: Re
         raise RestError(f"the build failed: {job['error_message']}")
     build: dict[str, Any] = client.get(f"/api/v1/index_builds/{started['build']['build_id']}")
     return build
+
+
+def standing_build(
+    client: RestClient, project_id: str, index_id: str, segment_set_ids: Sequence[str]
+) -> dict[str, Any] | None:
+    """Return the active build of an index if it was made of all these segment sets, joined; else None."""
+    builds = client.get(f"/api/v1/indexes/{index_id}/builds", limit=_LOOKED_AT)
+    build = next((build for build in builds if build["is_active"]), None)
+    if build is None:
+        return None
+    chunk_sets = client.get(f"/api/v1/projects/{project_id}/chunk_sets", limit=_LOOKED_AT)
+    of_build = build["chunk_set_version_id"]
+    joined_id = next((s["segment_set_version_id"] for s in chunk_sets if s["chunk_set_version_id"] == of_build), None)
+    joins = client.get(f"/api/v1/projects/{project_id}/segment_sets", limit=_LOOKED_AT)
+    joined: dict[str, Any] = next((s["input_refs"] for s in joins if s["segment_set_version_id"] == joined_id), {})
+    is_whole = set(segment_set_ids) <= set(joined.get("segment_set_version_ids", ()))
+    return dict(build) if is_whole else None

@@ -11,7 +11,11 @@ import httpx
 
 
 class RestError(Exception):
-    """The server answered with an error, or did not answer; the message is fit to be shown."""
+    """The server answered with an error, or did not answer (no `status`); the message is fit to be shown."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class RestClient:
@@ -54,7 +58,7 @@ class RestClient:
             with self._http.stream("POST", path, json=body) as response:
                 if response.is_error:
                     response.read()
-                    raise RestError(_describe("POST", path, response))
+                    raise RestError(_describe("POST", path, response), status=response.status_code)
                 return _leading_object(response.iter_text(), set_key)
         except httpx.HTTPError as error:
             raise self._no_answer("POST", path, error) from error
@@ -65,7 +69,7 @@ class RestClient:
         except httpx.HTTPError as error:
             raise self._no_answer(method, path, error) from error
         if response.is_error:
-            raise RestError(_describe(method, path, response))
+            raise RestError(_describe(method, path, response), status=response.status_code)
         return response.json()
 
     def _no_answer(self, method: str, path: str, error: httpx.HTTPError) -> RestError:
