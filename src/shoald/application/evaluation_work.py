@@ -90,12 +90,9 @@ class EvaluationHandler:
         with self._objects.open_writer() as writer:
             for at, question in enumerate(questions):
                 context.progress("evaluate", _ASKED * at / len(questions), f"{at} of {len(questions)} questions")
-                answers = []
-                for column, ask in enumerate(asks):
-                    hits, judgement = ask(question)
-                    values[at, column] = measured(judgement, metrics)
-                    answers.append(_answer(hits, judgement, values[at, column]))
-                writer.write(orjson.dumps(_detail(question, answers)) + b"\n")
+                answers = [ask(question) for ask in asks]
+                values[at] = [measured(answer.judgement, metrics) for answer in answers]
+                writer.write(_line(question, answers, values[at]))
             stored = writer.publish(f"evaluations/{evaluation.evaluation_id}/a{context.job.attempt}/questions.jsonl")
         return _Measured(metrics, values, self._objects.uri(stored.key))
 
@@ -154,7 +151,7 @@ class _Ask:
     name: str
     request: RetrievalRequest
 
-    def __call__(self, question: JsonObject) -> tuple[Sequence[RetrievedDocument], Judgement]:
+    def __call__(self, question: JsonObject) -> _Answer:
         """Return the hits and how they are judged; a failure says which strategy met it."""
         request = replace(self.request, query=question["query"])
         try:
@@ -163,27 +160,38 @@ class _Ask:
             failure.detail["strategy_name"] = self.name
             raise
         expected = [Expected(**one) for one in question["expected"]]
-        return page.items, judge(expected, [_judged(item) for item in page.items])
+        return _Answer(page.items, judge(expected, [_judged(item) for item in page.items]))
 
 
-def _detail(question: JsonObject, answers: Sequence[JsonObject]) -> JsonObject:
-    return {"question_id": question["question_id"], "query": question["query"], "answers": answers}
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one strategy answered to one question, and how good that is."""
+
+    hits: Sequence[RetrievedDocument]
+    judgement: Judgement
+
+    def as_json(self, values: npt.NDArray[np.float64]) -> JsonObject:
+        """Return it with the values of its metrics, as it is stored."""
+        return {
+            "values": values.tolist(),
+            "found_at": list(self.judgement.found_at),
+            "hits": [
+                {"item_id": hit.metadata["item_id"], "score": hit.score, "gain": gain}
+                for hit, gain in zip(self.hits, self.judgement.gains, strict=True)
+            ],
+        }
+
+
+def _line(question: JsonObject, answers: Sequence[_Answer], values: npt.NDArray[np.float64]) -> bytes:
+    """Return the line of a question in the artifact; `values` is (strategies, metrics)."""
+    shown = [answer.as_json(row) for answer, row in zip(answers, values, strict=True)]
+    detail = {"question_id": question["question_id"], "query": question["query"], "answers": shown}
+    return orjson.dumps(detail) + b"\n"
 
 
 def _judged(item: RetrievedDocument) -> JudgedHit:
     ids = {item.metadata["item_id"], item.metadata.get(_SOURCE)}
     return JudgedHit(ids=frozenset(one for one in ids if isinstance(one, str)), text=item.page_content)
-
-
-def _answer(hits: Sequence[RetrievedDocument], judgement: Judgement, values: npt.NDArray[np.float64]) -> JsonObject:
-    return {
-        "values": values.tolist(),
-        "found_at": list(judgement.found_at),
-        "hits": [
-            {"item_id": hit.metadata["item_id"], "score": hit.score, "gain": gain}
-            for hit, gain in zip(hits, judgement.gains, strict=True)
-        ],
-    }
 
 
 def _estimates(found: _Measured, params: JsonObject) -> list[list[dict[str, Any]]]:
