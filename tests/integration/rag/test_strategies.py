@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shoald.application.object_sweep import ObjectSweep
 from shoald.application.searching import Searches
 from shoald.domain.failures import (
     ChunkSetNotFound,
@@ -118,3 +120,21 @@ def test_each_strategy_has_its_targets(
 def test_dual_storage_is_for_qdrant_alone(path: RagPath) -> None:
     with pytest.raises(ProviderUnsupported):
         path.by("x", {"type": "dual_storage"}, target="index_build", target_id=built(path).build_id)
+
+
+class _Tomorrow:
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=2)
+
+
+def test_the_sweep_leaves_the_files_of_a_set_and_takes_those_that_nothing_names(path: RagPath) -> None:
+    chunk_set = path.chunk(path.texts("alpha"))
+    path.by("alpha", {"type": "bm25"})
+    left = path.adapters.keyword_indexing.make(chunk_set)
+    with path.adapters.open_unit_of_work() as uow:
+        named = uow.keyword_indexes.get(chunk_set.chunk_set_version_id)
+    assert named is not None
+    objects = path.adapters.objects
+    ObjectSweep(open_unit_of_work=path.adapters.open_unit_of_work, objects=objects, clock=_Tomorrow()).run_pass()
+    assert [objects.exists(one.key) for one in (named.texts, named.words)] == [True, True]
+    assert [objects.exists(one.key) for one in (left.texts, left.words)] == [False, False]
