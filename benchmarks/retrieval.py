@@ -37,7 +37,6 @@ from shoald.domain.retrieval.bm25 import words_of
 _SMALL = (1_000, 10_000)
 _CHARACTERS = 280
 _REPEATS = 5
-_LOAD_SECONDS = 10.0
 _CONNECTIONS = 4
 
 Say = Callable[[str], None]
@@ -48,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, nargs="*", default=_SMALL)
     parser.add_argument("--load", type=int, nargs="*", default=())
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each strategy is loaded")
     arguments = parser.parse_known_args()[0]
     lines: list[str] = []
 
@@ -60,7 +60,7 @@ def main() -> None:
         client = Client(address)
         _table(client, arguments.chunks, say)
         for size in arguments.load:
-            _load(address, _Corpus(client, size), say)
+            _load(address, _Corpus(client, size), arguments.seconds, say)
     Path("benchmarks/results").mkdir(exist_ok=True)
     Path("benchmarks/results/retrieval.md").write_text("# Retrieval\n\n" + "\n".join(lines) + "\n")
 
@@ -205,25 +205,25 @@ def _flat_index(vectors: Any) -> Any:
     return index
 
 
-def _load(address: str, corpus: _Corpus, say: Say) -> None:
-    say(f"## {corpus.size:,} chunks under load: {_CONNECTIONS} connections, {_LOAD_SECONDS:.0f} s each\n")
+def _load(address: str, corpus: _Corpus, seconds: float, say: Say) -> None:
+    say(f"## {corpus.size:,} chunks under load: {_CONNECTIONS} connections, {seconds:.0f} s each\n")
     made = ", ".join(f"{name} {value / 1000:.1f} s" for name, value in corpus.times.items())
     say(f"{made}\n\n| strategy | p50 ms | p99 ms | questions/s |\n|---|---|---|---|")
     for name in _strategies("a b c"):
         corpus.retrieve(Client(address), "warm up first", _strategies("warm up first")[name])
-        times = _loaded(address, corpus, name)
+        times = _loaded(address, corpus, name, seconds)
         p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
-        say(f"| {name} | {p50:.1f} | {p99:.1f} | {len(times) / _LOAD_SECONDS:.1f} |")
+        say(f"| {name} | {p50:.1f} | {p99:.1f} | {len(times) / seconds:.1f} |")
     say("")
 
 
-def _loaded(address: str, corpus: _Corpus, name: str) -> list[float]:
+def _loaded(address: str, corpus: _Corpus, name: str, seconds: float) -> list[float]:
     times: list[float] = []
     seeds = count(10)
 
     def drive() -> None:
         client, questions = Client(address), _questions(corpus.texts, next(seeds))
-        until = time.perf_counter() + _LOAD_SECONDS
+        until = time.perf_counter() + seconds
         while (began := time.perf_counter()) < until:
             question = next(questions)
             corpus.retrieve(client, question, _strategies(question)[name])
