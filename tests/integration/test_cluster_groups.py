@@ -331,3 +331,54 @@ def test_lineages_are_told_run_by_run(world: ClusterWorld) -> None:
     told = list(executions.lineages(world.caller, cluster, after_run=runs[0]))
     assert [run.run_id for run in told] == runs[1:]
     assert [event["fate"] for event in told[0].lineage] == ["kept", "kept"]
+
+
+def store_two_features(world: ClusterWorld) -> None:
+    """Store 60 documents: by their colour they make three groups, by their shape two, by their noise none."""
+    random = np.random.default_rng(0)
+    colour, shape = np.arange(60) % 3, np.arange(60) // 30
+    vectors = {
+        "colour": np.eye(4)[colour] * 3 + random.normal(scale=0.2, size=(60, 4)),
+        "shape": np.eye(6)[shape + 2] * 3 + random.normal(scale=0.2, size=(60, 6)),
+        "noise": random.normal(size=(60, 5)),
+    }
+    columns = [VectorColumn(name=name, values=rows.astype(np.float32)) for name, rows in vectors.items()]
+    batch = DocumentBatch(ids=[f"d{at:02d}" for at in range(60)], payloads=[{}] * 60, vectors=columns)
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+
+
+def test_features_are_grouped_each_by_itself(world: ClusterWorld) -> None:
+    store_two_features(world)
+    config = {"clustering_method": "dbscan", "algorithm_params": {"eps": 0.5}, "stability": "none"}
+    cluster = world.define(**config, feature_uris=["colour", "shape"], multi_feature_strategy="independent")
+    run = ran(world, cluster)
+    sizes = {row["cluster_id"]: row["num_members"] for row in run.centroids}
+    assert sizes == {"colour:cl_0": 20, "colour:cl_1": 20, "colour:cl_2": 20, "shape:cl_0": 30, "shape:cl_1": 30}
+    assert (run.num_clusters, run.num_points) == (5, 60)
+    members = columns_of(world, cluster, MemberRange(cluster_id="shape:cl_1"))
+    assert len(members) == 30
+    vectors = world.use_cases.artifacts.centroid_vectors(run)
+    assert (len(vectors["colour:cl_0"]), len(vectors["shape:cl_0"])) == (4, 6)
+    assert set(run.effective["features"]) == {"colour", "shape"}
+    again = ran(world, cluster)
+    assert {event["fate"] for event in again.lineage} == {"kept"}
+    assert {row["cluster_id"] for row in again.centroids} == set(sizes)
+
+
+@pytest.mark.parametrize(
+    "how", [{"method": "bayesian", "max_iterations": 6}, {"method": "grid_search", "max_iterations": 5}]
+)
+def test_weights_are_learned(world: ClusterWorld, how: dict[str, Any]) -> None:
+    store_two_features(world)
+    config = {**KMEANS, "algorithm_params": {"n_clusters": 3}}
+    cluster = world.define(
+        **config, feature_uris=["colour", "noise"], multi_feature_strategy="weighted", weight_learning_config=how
+    )
+    run = ran(world, cluster)
+    note = run.effective["notes"]["weight_learning"]
+    assert note["weights"]["colour"] == 1.0
+    assert note["weights"]["noise"] <= 0.25
+    assert note["score_is"] == "silhouette_score"
+    assert run.effective["feature_weights"] == note["weights"]
+    assert [row["num_members"] for row in run.centroids] == [20, 20, 20]
+    assert repeated(world, cluster, run.run_id).effective["replay"]["same_labels"] is True

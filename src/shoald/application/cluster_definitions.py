@@ -174,7 +174,9 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
         chose_steps=bool(vector["preprocessing_steps"]),
         levels=levels_of(vector),
         faces=face_merge_of(vector.get("face_cluster_merge")),
-        learning=weight_learning_of(vector.get("weight_learning_config")) if learns else None,
+        learning=weight_learning_of(vector.get("weight_learning_config"), len(vector["feature_uris"]))
+        if learns
+        else None,
         stability=effort_of(vector, changes),
     )
 
@@ -269,10 +271,6 @@ def _refuse_unsupported(asked: JsonObject, vector: JsonObject) -> None:
         "enrich_source_collection": asked.get("enrich_source_collection"),
         "auto_execute_on_batch": asked.get("auto_execute_on_batch"),
         "enrich_source": vector.get("enrich_source"),
-        "multi_feature_strategy independent": vector.get("multi_feature_strategy") == MultiFeatureStrategy.INDEPENDENT,
-        "multi_feature_strategy weighted without feature_weights": vector.get("multi_feature_strategy")
-        == MultiFeatureStrategy.WEIGHTED
-        and "feature_weights" not in vector,
     }
     for what, is_wanted in wanted.items():
         if is_wanted:

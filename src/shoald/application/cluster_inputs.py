@@ -30,7 +30,8 @@ class ClusterInput:
 
     Its vector is `vectors[rows[i]]`, which may be a mapped file; rows stand in the order of what they hold, so that
     the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
-    None means all. `content` is the hash of all of it, from which everything that the run makes can be told apart.
+    None means all. `widths` are the columns of each feature. `content` is the hash of all of it, from which everything
+    that the run makes can be told apart.
     """
 
     collections: tuple[Collection, ...]
@@ -44,6 +45,7 @@ class ClusterInput:
     content: str
     record: JsonObject
     sample: Integers | None = None
+    widths: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -201,6 +203,7 @@ def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spe
         content=_content(record, ids[order], places[order]),
         record=record,
         sample=sample,
+        widths=tuple(snapshot.vectors.shape[1] for snapshot in parts[0].snapshots),
     )
 
 

@@ -8,9 +8,18 @@ from typing import Any
 
 from shoald.domain.clustering.attribute_groups import MOST_FREQUENT, AttributeParameters
 from shoald.domain.clustering.face_merge import FaceMerge
-from shoald.domain.failures import InvalidFields
+from shoald.domain.clustering.feature_weights import GRID_FEATURES
+from shoald.domain.clustering.parameter_rules import Rule, read_value
+from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import ClusteringMethod, LayoutStability, ReductionMethod, StabilityEffort
+from shoald.domain.vocabulary import (
+    ClusteringMethod,
+    LayoutStability,
+    ReductionMethod,
+    StabilityEffort,
+    WeightMetric,
+    WeightSearch,
+)
 
 LEVELS = 3
 """Levels below the first, unless something else is asked for."""
@@ -21,7 +30,13 @@ _ALL_PAIRS = frozenset({"hdbscan", "dbscan", "optics", "spectral", "agglomerativ
 _DEFAULT_ROWS = {**dict.fromkeys(_ALL_PAIRS, 50_000), **dict.fromkeys(("kmeans", "gaussian_mixture"), 100_000)}
 _OTHERS_ROWS = 100_000
 
-WEIGHT_METRICS = ("silhouette", "davies_bouldin", "calinski_harabasz")
+_LEARNING_RULES = {
+    "method": Rule(kind=str, words=tuple(WeightSearch)),
+    "max_iterations": Rule(kind=int, least=5, most=100),
+    "metric": Rule(kind=str, words=tuple(WeightMetric)),
+    "sample_size": Rule(kind=int, least=100),
+    "random_state": Rule(kind=int, least=0, most=2**32 - 1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +93,20 @@ def face_merge_of(config: JsonObject | None) -> FaceMerge | None:
     return FaceMerge(**_given(FaceMerge, config))
 
 
-def weight_learning_of(config: JsonObject | None) -> WeightLearning:
-    """Read how weights are learned."""
-    return WeightLearning(**_given(WeightLearning, config or {}))
+def weight_learning_of(config: JsonObject | None, features: int) -> WeightLearning:
+    """Read how weights are learned; raises `InvalidFields` for a value out of range."""
+    loc = ("body", "vector_config", "weight_learning_config")
+    values, problems = {}, []
+    for name, value in _given(WeightLearning, config or {}).items():
+        values[name] = read_value(_LEARNING_RULES[name], value, (*loc, name))
+        if isinstance(values[name], FieldProblem):
+            problems.append(values[name])
+    if values.get("method") == WeightSearch.GRID_SEARCH and features > GRID_FEATURES:
+        message = f"tries every combination, of {GRID_FEATURES} features at most; use bayesian"
+        problems.append(FieldProblem((*loc, "method"), "value_error", message, values["method"]))
+    if problems:
+        raise InvalidFields(problems)
+    return WeightLearning(**values)
 
 
 def _given(shape: Any, config: JsonObject) -> dict[str, Any]:

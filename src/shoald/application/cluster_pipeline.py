@@ -15,7 +15,6 @@ import numpy as np
 
 from shoald.application import cluster_stages as stages
 from shoald.application.cluster_definitions import read_spec
-from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_stages import ClusterTools
 from shoald.application.cluster_work import Work
 from shoald.application.ports.arrays import Arrays
@@ -28,7 +27,7 @@ from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.replay_runs import REPLAY_OF
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
-from shoald.application.run_records import about, completed
+from shoald.application.run_records import RunResult, about, completed
 from shoald.application.staged_stages import StagedGraphs
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
 from shoald.domain.clustering.spaces import Neighbours
@@ -36,7 +35,7 @@ from shoald.domain.failures import ClusterNotFound, CollectionNotFound, Executio
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import ExecutionMode
+from shoald.domain.vocabulary import ExecutionMode, MultiFeatureStrategy
 
 _WARM_SEED = 42
 _WARM_POINTS = 64
@@ -45,7 +44,7 @@ _WARM_POINTS = 64
 class Way(Protocol):
     """One way in which runs find groups."""
 
-    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
+    def result(self, work: Work, collections: Sequence[Collection]) -> RunResult:
         """Find the groups of a run."""
         ...
 
@@ -58,6 +57,7 @@ class Ways:
     attributes: Way
     assign: Way
     replay: Way
+    independent: Way
 
     def of(self, work: Work) -> Way:
         """Return the way of one run."""
@@ -65,7 +65,10 @@ class Ways:
             return self.attributes
         if REPLAY_OF in work.run.overrides:
             return self.replay
-        return self.assign if work.run.mode == ExecutionMode.ASSIGN else self.vectors
+        if work.run.mode == ExecutionMode.ASSIGN:
+            return self.assign
+        several = work.spec.strategy == MultiFeatureStrategy.INDEPENDENT and len(work.spec.features) > 1
+        return self.independent if several else self.vectors
 
 
 class ClusterPipeline:
@@ -117,7 +120,7 @@ class ClusterPipeline:
         )
         stages.quality(space, found.labels, stages.centroids(space, found.labels, tools=tools), tools=tools)
 
-    def _publish(self, work: Work, result: ClusterResult) -> None:
+    def _publish(self, work: Work, result: RunResult) -> None:
         """Write the artifacts, then make them and the run true in the transaction that ends the job."""
         work.stage("publish", "writing artifacts")
         rows = result.centroid_rows()
@@ -135,8 +138,8 @@ class ClusterPipeline:
             outcome: dict[str, Any] = {
                 "cluster_id": work.cluster.cluster_id,
                 "run_id": work.run.run_id,
-                "num_clusters": result.tree.first_level,
-                "num_points": len(result.given.ids),
+                "num_clusters": result.groups,
+                "num_points": result.documents,
             }
             if "replay" in result.effective:
                 outcome["replay"] = result.effective["replay"]

@@ -49,6 +49,21 @@ class ClusterResult:
     lineage: tuple[LineageEvent, ...] = ()
 
     @property
+    def documents(self) -> int:
+        """The number of documents."""
+        return len(self.given.ids)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups on the first level."""
+        return self.tree.first_level
+
+    @property
+    def depth(self) -> int:
+        """The number of levels."""
+        return self.tree.depth
+
+    @property
     def noise(self) -> npt.NDArray[np.int64]:
         """The rows in no group."""
         return np.flatnonzero(self.tree.labels == ROOT)

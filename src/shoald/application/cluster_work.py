@@ -38,7 +38,8 @@ _A_MINUTE = 60
 class Work:
     """What the stages of a run share. `repeats` is the run that this one does again, if it does one.
 
-    `began` is when this attempt began, by the monotonic clock, in seconds.
+    `feature` is the one that is being grouped by itself. `began` is when this attempt began, by the monotonic clock,
+    in seconds.
     """
 
     context: JobContext
@@ -47,6 +48,7 @@ class Work:
     spec: ClusterSpec
     tools: ClusterTools
     repeats: ClusterRun | None = None
+    feature: str | None = None
     began: float = field(default_factory=time.monotonic)
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:

@@ -31,17 +31,22 @@ class RunMembers:
     groups: npt.NDArray[Any]
     similarities: Floats
     coordinates: Floats | None
+    features: npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FormerRun:
-    """A run, and for each row of another input the place of its document among `members`, -1 where there is none."""
+    """A run, and for each row of another input the place of its document among `members`, -1 where there is none.
+
+    `prefix` is what the ids of one feature's groups began with, and is left out of `rows` and `members`.
+    """
 
     run: ClusterRun
     members: RunMembers
     at: Integers
     rows: tuple[JsonObject, ...]
     centroids: Floats
+    prefix: str = ""
 
     def groups(self) -> FormerGroups:
         """Return its groups over the rows of the other input."""
@@ -55,6 +60,8 @@ class FormerRun:
             labels=labels,
         )
         kept: Mapping[str, int] = (self.run.effective.get("identity") or {}).get("next_numbers") or {}
+        if self.prefix:
+            kept = {key.removeprefix(self.prefix): one for key, one in kept.items() if key.startswith(self.prefix)}
         return FormerGroups(
             tree=tree,
             was_there=self.at >= 0,
@@ -84,17 +91,18 @@ class FormerRuns:
     def members(self, run: ClusterRun) -> RunMembers:
         """Read all members of a run."""
         stored = run.artifacts[MEMBERS]
-        columns = ["point_id", "collection_id", "cluster_id", "cosine_similarity_to_centroid", *_AXES]
+        columns = ["point_id", "collection_id", "cluster_id", "feature", "cosine_similarity_to_centroid", *_AXES]
         with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
             batches = list(self._tables.read(path, columns=columns, batch_rows=65_536))
-        texts = {name: [one for batch in batches for one in batch[name]] for name in columns[:3]}
-        numbers = {name: _numbers(batches, name) for name in columns[3:]}
+        texts = {name: [one for batch in batches for one in batch.get(name, ())] for name in columns[:4]}
+        numbers = {name: _numbers(batches, name) for name in columns[4:]}
         return RunMembers(
             ids=np.array([one.encode() for one in texts["point_id"]], dtype=np.bytes_),
             collection_ids=np.array(texts["collection_id"], dtype=object),
             groups=np.array(texts["cluster_id"], dtype=object),
             similarities=numbers["cosine_similarity_to_centroid"],
             coordinates=_coordinates(numbers),
+            features=np.array(texts["feature"] or [None] * len(texts["point_id"]), dtype=object),
         )
 
     def centroids(self, run: ClusterRun) -> dict[str, Floats]:
@@ -108,21 +116,30 @@ class FormerRuns:
         return found
 
     def over(
-        self, run: ClusterRun, ids: npt.NDArray[np.bytes_], collection_ids: Sequence[str], places: npt.NDArray[np.int32]
+        self,
+        run: ClusterRun,
+        ids: npt.NDArray[np.bytes_],
+        collection_ids: Sequence[str],
+        places: npt.NDArray[np.int32],
+        *,
+        feature: str | None = None,
     ) -> FormerRun:
-        """Return a run as it is seen from other rows: `collection_ids[places[i]]` and `ids[i]` name row i."""
-        members = self.members(run)
+        """Return a run as it is seen from other rows: `collection_ids[places[i]]` and `ids[i]` name row i.
+
+        `feature` asks for the groups of one feature of a run that grouped by each of them.
+        """
+        prefix = "" if feature is None else f"{feature}:"
+        members = _of_feature(self.members(run), feature, prefix)
         at = np.full(len(ids), -1, dtype=np.int64)
         for place, collection_id in enumerate(collection_ids):
             mine = np.flatnonzero(places == place)
             theirs = np.flatnonzero(members.collection_ids == collection_id)
             _, here, there = np.intersect1d(ids[mine], members.ids[theirs], assume_unique=True, return_indices=True)
             at[mine[here]] = theirs[there]
-        vectors = self.centroids(run)
-        rows = sorted(
-            (row for row in run.centroids if row["cluster_id"] != NOISE_CENTROID),
-            key=lambda row: row["hierarchy_level"],
-        )
+        known = self.centroids(run)
+        vectors = {group.removeprefix(prefix): one for group, one in known.items() if group.startswith(prefix)}
+        rows = [_bare(row, prefix) for row in run.centroids if _is_group(row, prefix)]
+        rows.sort(key=lambda row: int(row["hierarchy_level"]))
         width = len(next(iter(vectors.values()))) if vectors else 0
         empty = np.zeros(width, dtype=np.float32)
         centroids = [vectors.get(row["cluster_id"], empty) for row in rows]
@@ -132,7 +149,33 @@ class FormerRuns:
             at=at,
             rows=tuple(rows),
             centroids=np.array(centroids, dtype=np.float32).reshape(len(rows), width),
+            prefix=prefix,
         )
+
+
+def _is_group(row: JsonObject, prefix: str) -> bool:
+    return row["cluster_id"] != NOISE_CENTROID and str(row["cluster_id"]).startswith(prefix)
+
+
+def _bare(row: JsonObject, prefix: str) -> JsonObject:
+    """Return a group without the name of its feature in its ids."""
+    words = {word: (row.get(word) or "").removeprefix(prefix) or None for word in ("cluster_id", "parent_cluster_id")}
+    return {**row, **words}
+
+
+def _of_feature(members: RunMembers, feature: str | None, prefix: str) -> RunMembers:
+    """Keep the members of one feature; a run that did not group by features has none of them."""
+    if feature is None:
+        return members
+    mine = np.flatnonzero(members.features == feature)
+    return RunMembers(
+        ids=members.ids[mine],
+        collection_ids=members.collection_ids[mine],
+        groups=np.array([str(one).removeprefix(prefix) for one in members.groups[mine]], dtype=object),
+        similarities=members.similarities[mine],
+        coordinates=None if members.coordinates is None else members.coordinates[mine],
+        features=members.features[mine],
+    )
 
 
 def _taken(values: npt.NDArray[np.int32], at: Integers, absent: int) -> npt.NDArray[np.int32]:

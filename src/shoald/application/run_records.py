@@ -5,20 +5,94 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from shoald.application.cluster_results import ClusterResult
+from shoald.application.cluster_inputs import ClusterInput
+from shoald.application.cluster_naming import Names
 from shoald.application.cluster_work import Work
+from shoald.application.ports.run_tables import Columns
+from shoald.domain.clustering.lineage import LineageEvent
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import ExecutionStatus
 
 
-def about(work: Work, result: ClusterResult) -> dict[str, str]:
+class RunResult(Protocol):
+    """What a run found, in whichever way; `ClusterResult` says what each part of it is."""
+
+    @property
+    def given(self) -> ClusterInput:
+        """What was read."""
+        ...
+
+    @property
+    def names(self) -> Names:
+        """The names of the groups."""
+        ...
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The figures of the document."""
+        ...
+
+    @property
+    def coordinates(self) -> Any:
+        """The map, None for none."""
+        ...
+
+    @property
+    def effective(self) -> JsonObject:
+        """What was really done."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the caller should know."""
+        ...
+
+    @property
+    def lineage(self) -> tuple[LineageEvent, ...]:
+        """What became of the groups of the run before."""
+        ...
+
+    @property
+    def documents(self) -> int:
+        """The number of documents."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """The number of groups on the first level."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """The number of levels."""
+        ...
+
+    def centroid_rows(self) -> list[dict[str, Any]]:
+        """Describe the groups."""
+        ...
+
+    def member_columns(self) -> Columns:
+        """Return the members as columns."""
+        ...
+
+    def centroid_columns(self, rows: Sequence[dict[str, Any]], about: dict[str, str]) -> Columns:
+        """Return the groups as columns."""
+        ...
+
+    def document_columns(self, members: Columns, rows: Sequence[dict[str, Any]]) -> Columns:
+        """Return members and groups in one table."""
+        ...
+
+
+def about(work: Work, result: RunResult) -> dict[str, str]:
     """Return what the centroid file says of the run in every row, as the document has it."""
     effective = result.effective
     return {
@@ -31,11 +105,11 @@ def about(work: Work, result: ClusterResult) -> dict[str, str]:
     }
 
 
-def effective(work: Work, result: ClusterResult) -> dict[str, Any]:
+def effective(work: Work, result: RunResult) -> dict[str, Any]:
     """Say what was really done, so that the run can be done again."""
     return {
         "notes": {},
-        "levels": result.tree.depth,
+        "levels": result.depth,
         **result.effective,
         "request": {"definition": dict(work.cluster.definition), "overrides": dict(work.run.overrides)},
         "input": {**result.given.record, "content_sha256": result.given.content},
@@ -59,7 +133,7 @@ def effective(work: Work, result: ClusterResult) -> dict[str, Any]:
 
 def completed(
     work: Work,
-    result: ClusterResult,
+    result: RunResult,
     present: ClusterRun,
     rows: list[dict[str, Any]],
     artifacts: JsonObject,
@@ -71,8 +145,8 @@ def completed(
     return replace(
         present,
         status=ExecutionStatus.COMPLETED,
-        num_clusters=result.tree.first_level,
-        num_points=len(result.given.ids),
+        num_clusters=result.groups,
+        num_points=result.documents,
         metrics=result.metrics,
         effective=effective(work, result),
         revisions={**unread, **revisions},

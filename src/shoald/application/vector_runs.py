@@ -13,6 +13,7 @@ from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
 from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work, asked
+from shoald.application.feature_weighing import weighed
 from shoald.application.former_runs import FormerRun, FormerRuns
 from shoald.application.group_refining import Refining, merged_by_faces, subdivided_by_density
 from shoald.application.map_drawing import MapDrawing
@@ -53,6 +54,7 @@ class VectorRuns:
     def grouped(self, work: Work, given: ClusterInput) -> ClusterResult:
         """Take an input through the stages."""
         spec, kept = work.spec, StagedStages(self.staged, scope=_scope(work))
+        given, weighing = weighed(work, kept, given)
         space = Space(given.vectors_of(given.sampled, normalize=spec.normalize))
         steps, chosen = steps_for(work, space)
         worked = _preprocessed(work, kept, given, space, steps)
@@ -77,7 +79,15 @@ class VectorRuns:
         drawn = MapDrawing(work=work, given=given, kept=kept).drawn(space, whole.tree.labels, former)
         nearest = tree_representatives(whole.tree, whole.centres.similarities, SHOWN_TO_NAMING)
         names = self.naming.name(given, nearest, spec.labeling, work.stage("label", f"naming {len(tree)} groups"))
-        warnings = (*chosen, *worked.warnings, *found.warnings, *merging.warnings, *division.warnings, *drawn.warnings)
+        warnings = (
+            *weighing.warnings,
+            *chosen,
+            *worked.warnings,
+            *found.warnings,
+            *merging.warnings,
+            *division.warnings,
+            *drawn.warnings,
+        )
         return ClusterResult(
             given=given,
             tree=tree,
@@ -90,7 +100,15 @@ class VectorRuns:
             nearest=nearest,
             effective={
                 **effective_of(work, worked, found),
-                "notes": {**found.notes, **merging.notes, **division.notes, **measuring.notes, **whole.notes},
+                "feature_weights": given.record.get("feature_weights", dict(spec.weights)),
+                "notes": {
+                    **weighing.notes,
+                    **found.notes,
+                    **merging.notes,
+                    **division.notes,
+                    **measuring.notes,
+                    **whole.notes,
+                },
                 "map": drawn.effective,
                 "identity": identity,
             },
@@ -111,7 +129,7 @@ class VectorRuns:
         if before is None:
             return None
         ids = [one.collection_id for one in given.collections]
-        return self.former_runs.over(before, given.ids, ids, given.places)
+        return self.former_runs.over(before, given.ids, ids, given.places, feature=work.feature)
 
 
 def _scope(work: Work) -> str:

@@ -277,6 +277,7 @@ class Adapters:
         from shoald.application.cluster_naming import ClusterNaming
         from shoald.application.cluster_pipeline import ClusterPipeline, Ways
         from shoald.application.former_runs import FormerRuns
+        from shoald.application.independent_runs import IndependentRuns
         from shoald.application.replay_runs import ReplayRuns
         from shoald.application.vector_runs import VectorRuns
 
@@ -289,6 +290,7 @@ class Adapters:
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former),
+            independent=IndependentRuns(inputs=inputs, vectors=vectors),
             replay=ReplayRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors),
         )
         return ClusterPipeline(

@@ -114,7 +114,6 @@ def test_what_is_missing_is_named(asked: dict[str, Any], expected: tuple[str, ..
         {"auto_execute_on_batch": True},
         {"enrich_source_collection": True},
         {"vector_config": {"enrich_source": True}},
-        {"vector_config": {"multi_feature_strategy": "weighted"}},
     ],
 )
 def test_what_is_not_done_is_refused_rather_than_ignored(asked: dict[str, Any]) -> None:
@@ -199,3 +198,53 @@ def test_a_feature_that_cannot_be_told_lists_those_there_are(features: list[str]
 
 def test_collections_that_hold_nothing_yet_are_asked_at_the_run() -> None:
     assert resolve_features(["text"], [collection("empty")]) == ()
+
+
+def test_learning_takes_what_it_can_do() -> None:
+    def asked(config: dict[str, Any], features: list[str]) -> dict[str, Any]:
+        vector = {"feature_uris": features, "multi_feature_strategy": "weighted", "weight_learning_config": config}
+        return {"collection_ids": ["c"], "algorithm": "kmeans", "vector_config": vector}
+
+    spec = read_spec(normalized(asked({"method": "grid_search", "max_iterations": 5.0}, ["a", "b"])))
+    assert spec.learning is not None
+    assert (spec.learning.method, spec.learning.max_iterations, spec.learning.metric) == (
+        "grid_search",
+        5,
+        "silhouette",
+    )
+    for config in ({"max_iterations": 4}, {"metric": "dunn"}, {"sample_size": 99}, {"method": "random"}):
+        with pytest.raises(InvalidFields):
+            normalized(asked(config, ["a", "b"]))
+    with pytest.raises(InvalidFields):
+        normalized(asked({"method": "grid_search"}, ["a", "b", "c", "d"]))
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "expected"),
+    [("hdbscan", None, 50_000), ("kmeans", None, 100_000), ("dbscan", 500_000, 100_000), ("kmeans", 500_000, 500_000)],
+)
+def test_samples_are_capped_as_documented(method: str, size: int | None, expected: int) -> None:
+    vector = {"clustering_method": method, "sample_size": size}
+    spec = read_spec(normalized({"collection_ids": ["c"], "vector_config": vector}))
+    assert spec.sample_size == expected
+    assert bool(spec.warnings) == (size is not None and size > expected)
+
+
+def test_attributes_are_a_way_of_their_own() -> None:
+    asked = {"collection_ids": ["c"], "attribute_config": {"attributes": ["a.b", "c", "a.b"]}}
+    for way in ({"cluster_type": "attribute"}, {"vector_config": {"clustering_method": "attribute_based"}}):
+        spec = read_spec(normalized({**asked, **way}))
+        assert spec.attributes is not None
+        assert spec.attributes.attributes == ("a.b", "c")
+    with pytest.raises(InvalidFields):
+        normalized({"collection_ids": ["c"], "cluster_type": "attribute"})
+
+
+def test_faces_are_merged_unless_that_is_disabled() -> None:
+    def spec_of(config: dict[str, Any]) -> Any:
+        vector = {"clustering_method": "hdbscan", "face_cluster_merge": config}
+        return read_spec(normalized({"collection_ids": ["c"], "vector_config": vector})).faces
+
+    assert spec_of({"bbox_iou_threshold": 0.2}).bbox_iou_threshold == 0.2
+    assert spec_of({"enabled": False}) is None
+    assert read_spec(normalized({"collection_ids": ["c"], "algorithm": "kmeans"})).faces is None

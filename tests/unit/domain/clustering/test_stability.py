@@ -43,7 +43,8 @@ def planted(seed: int, k: int, d: int) -> Floats:
     random = np.random.default_rng(seed)
     centres = random.normal(size=(k, d)) * 9 / np.sqrt(d)
     spread = 1.2 / np.sqrt(d)
-    return (centres[random.integers(0, k, 80 * k)] + random.normal(scale=spread, size=(80 * k, d))).astype(np.float32)
+    rows = centres[random.integers(0, k, 80 * k)] + random.normal(scale=spread, size=(80 * k, d))
+    return np.asarray(rows, dtype=np.float32)
 
 
 def one_gaussian(seed: int, d: int, stretch: float) -> Floats:
