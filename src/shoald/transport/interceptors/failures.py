@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -25,6 +27,7 @@ _log = structlog.get_logger("shoald.transport")
 # trailers, does not take what it has for the whole
 _POISON = b"\xff\xff\xff"
 _FILE_BODY = "google.api.HttpBody"
+_READ_ON_SECONDS, _READ_ON_BYTES = 5.0, 64 * 1024 * 1024
 
 
 class Failures(MethodInterceptor):
@@ -40,7 +43,10 @@ class Failures(MethodInterceptor):
             try:
                 return behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - here everything that was not foreseen ends
-                _abort(context, _as_failure(error, context), family)
+                failure = _as_failure(error, context)
+                if isinstance(request, Iterator) and calls.is_json(context):
+                    read_on(request)
+                _abort(context, failure, family)
 
         return guarded
 
@@ -74,6 +80,20 @@ class Failures(MethodInterceptor):
         if descriptor is None or descriptor.output_type.full_name != _FILE_BODY:
             return original
         return lambda message: message if isinstance(message, bytes) else original(message)
+
+
+def read_on(requests: Iterator[Any], *, seconds: float = _READ_ON_SECONDS, size: int = _READ_ON_BYTES) -> None:
+    """Take what is left of an upload that is refused, for so long and so many bytes, and throw it away.
+
+    A client over HTTP/1.1 that is still sending when the connection closes sees a reset instead of the answer.
+    """
+    until = time.monotonic() + seconds
+    with contextlib.suppress(Exception):  # whatever ends the upload, the answer is the failure that was met first
+        while size > 0 and time.monotonic() < until:
+            piece = next(requests, None)
+            if piece is None:
+                return
+            size -= piece.ByteSize()
 
 
 def _as_failure(error: Exception, context: grpc.ServicerContext) -> Failure:
