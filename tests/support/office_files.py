@@ -89,7 +89,7 @@ def price_list() -> bytes:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Prices"
-    rows = [
+    rows: list[list[Any]] = [
         ["name", "price", "share", "day", "ok"],
         ["a|b", 1234.5, 0.125, dt.date(2024, 2, 3), True],
         ["007", 5, -3, dt.datetime(2024, 2, 3, 14, 5), None],  # noqa: DTZ001 - sheets know no zones

@@ -132,6 +132,9 @@ def parse_xml(data: bytes, name: str) -> Element:
         # documents in the strict form have other namespaces for the same
         return etree.fromstring(data.replace(_STRICT.encode(), RELATIONSHIP[1:-1].encode()), parser)
     except etree.XMLSyntaxError as error:
+        # the library says so when it could not get memory
+        if error.code in {etree.ErrorTypes.ERR_OK, etree.ErrorTypes.ERR_NO_MEMORY} or error.msg == "unknown error":
+            raise MemoryError from None
         raise UnusableFile(f"the part {name!r} is no valid XML: {error.msg}"[:400]) from None
 
 

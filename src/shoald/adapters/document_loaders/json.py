@@ -143,7 +143,8 @@ class _Reader:
                 if self._is_wrong(error) or not self._grow():
                     raise self.problem(error.msg) from None
             except ValueError as error:
-                raise UnusableFile(f"the file is not valid JSON: {error}") from None
+                reason = "a number has too many digits" if "digits" in str(error) else str(error)
+                raise UnusableFile(f"the file is not valid JSON: {reason}") from None
             else:
                 # a number near the end of what has been read may go on
                 if len(self._text) - end > NEAR_END or not self._grow():

@@ -43,6 +43,7 @@ class _Reading:
     tables: Tables
     source: str
     is_plumber: bool
+    readable_pages: int = 0
     seen_pictures: set[str] = field(default_factory=set)
 
 
@@ -54,6 +55,8 @@ def load(file: BinaryIO, *, source: str, params: Mapping[str, Any]) -> Iterator[
     reading = _Reading(document, Tables(file), source, backend == "pdfplumber")
     for number in range(len(document)):
         yield from _page(reading, number)
+    if reading.readable_pages == 0:
+        raise UnusableFile("the PDF file is damaged: none of its pages can be read")
 
 
 def _opened(file: BinaryIO) -> pypdfium2.PdfDocument:
@@ -79,6 +82,7 @@ def _page(reading: _Reading, number: int) -> Iterator[Item]:
     except pypdfium2.PdfiumError as error:
         yield Item("", metadata | {"warning": f"this page cannot be read: {error}"[:400]}, "other")
         return
+    reading.readable_pages += 1
     try:
         found = PageTables()
         if reading.is_plumber or _has_lines(page):

@@ -15,7 +15,7 @@ class ParserLimits:
     """Address space."""
     cpu_seconds: int = 60
     """Processor time; a second more is allowed per MiB of the file."""
-    item_cpu_seconds: float = 8.0
+    item_cpu_seconds: float = 6.0
     """Processor time from one segment to the next; a second more is allowed per 8 MiB of the file."""
     stall_seconds: float = 60.0
     """How long nothing may come while somebody waits for it."""

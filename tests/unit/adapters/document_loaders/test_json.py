@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from shoald.adapters.document_loaders.items import Item
 from shoald.adapters.document_loaders.json import load
 from shoald.adapters.document_loaders.reading import UnusableFile
 
 
-def segments(data: str | bytes, **params: Any) -> list[tuple[str, dict[str, Any], str, str]]:
+def segments(data: str | bytes, **params: Any) -> list[Item]:
     file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
     return list(load(file, source="x.json", params=params))
 
