@@ -23,6 +23,7 @@ COMMANDS = {
     "health": "shoald.cli.processes:health",
     "ingest": "shoald.cli.ingest:ingest",
     "evaluate": "shoald.cli.evaluate:evaluate",
+    "runs": "shoald.cli.runs:runs",
     "import": "shoald.cli.import_vectors:import_vectors",
     "demo": "shoald.cli.demo:demo",
     "settings": "shoald.cli.settings_table:settings",

@@ -1,0 +1,86 @@
+"""`shoal runs`: what can be done with runs of clusters from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shoald.cli.job_waiting import wait_for
+from shoald.cli.progress import Report, progress
+from shoald.cli.rest_client import RestClient, RestError
+from shoald.cli.running import running_url
+
+DIFFERENT = 2
+"""How `runs repeat` ends when the labels are not the same."""
+_ENDED = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED", "SKIPPED"})
+
+
+def runs(
+    action: Annotated[str, typer.Argument(help="What to do: repeat.")],
+    cluster: Annotated[str, typer.Argument(help="Name or id of the cluster.")],
+    run_id: Annotated[str | None, typer.Argument(help="The run; unset: the latest one.")] = None,
+    data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
+    url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+) -> None:
+    """Do a run again on the vectors that it read, and say whether the labels are the same.
+
+    Ends with status 0 when they are, 2 when some differ, and 1 when the run cannot be repeated.
+    """
+    if action != "repeat":
+        raise typer.BadParameter(f"{action!r} is none of: repeat")
+    try:
+        with RestClient(url or running_url(data), namespace=namespace) as client:
+            found = repeated(client, cluster, run_id or _latest(client, cluster))
+    except RestError as error:
+        typer.echo(f"Nothing was repeated: {error}", err=True)
+        raise typer.Exit(1) from error
+    print(told(found))
+    if not found["same_labels"]:
+        raise typer.Exit(DIFFERENT)
+
+
+def repeated(client: RestClient, cluster: str, run_id: str) -> dict[str, Any]:
+    """Repeat a run, wait for it, and return how the two compare; raises `RestError` when it fails."""
+    task = client.post(f"/v1/clusters/{cluster}/executions/{run_id}/replay")
+    with progress(f"Repeating {run_id}") as report:
+        ended = _ended(client, task["task_id"], report)
+    if ended["status"] not in {"COMPLETED", "COMPLETED_WITH_ERRORS"}:
+        raise RestError(f"the run ended as {ended['status']}: {ended.get('error')}")
+    again = ended["additional_data"]["run_id"]
+    run: dict[str, Any] = client.get(f"/v1/clusters/{cluster}/executions/{again}")
+    return {**run["replay"], "run_id": again}
+
+
+def _ended(client: RestClient, task_id: str, report: Report) -> dict[str, Any]:
+    return wait_for(lambda: client.get(f"/v1/tasks/{task_id}"), _how_far, report)
+
+
+def _how_far(task: dict[str, Any]) -> tuple[bool, float, str]:
+    now = (task.get("additional_data") or {}).get("progress") or {}
+    message = str(now.get("message") or now.get("stage") or "queued")
+    return task["status"] in _ENDED, float(now.get("fraction", 0)), message
+
+
+def _latest(client: RestClient, cluster: str) -> str:
+    run = client.get(f"/v1/clusters/{cluster}/executions")
+    if run is None:
+        raise RestError(f"{cluster} has never run")
+    return str(run["run_id"])
+
+
+def told(found: dict[str, Any]) -> str:
+    """Say how a repeated run compares with the first.
+
+    >>> told({"of": "run_a", "run_id": "run_b", "same_labels": True, "documents": 5, "differing": 0})
+    'run_b gives run_a again: the same label for each of 5 documents'
+    """
+    if found["same_labels"]:
+        return f"{found['run_id']} gives {found['of']} again: the same label for each of {found['documents']} documents"
+    index = f"adjusted Rand index {found['adjusted_rand_index']:.4f}"
+    differing = f"{found['differing']} of {found['documents']} documents have another label ({index})"
+    lines = [f"{found['run_id']} differs from {found['of']}: {differing}"]
+    lines += [f"  {one['document_id']}: was {one['was']}, is {one['is']}" for one in found["examples"]]
+    return "\n".join(lines)
