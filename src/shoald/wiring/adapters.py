@@ -179,6 +179,8 @@ class Adapters:
                 kind=settings.reranker_kind,
                 api_key=key.get_secret_value() if key else None,
             )
+        if endpoint is not None and self.is_worker:  # a job's user waits, however the endpoint limits us
+            endpoint = replace(endpoint, timeout_seconds=60.0, patience_seconds=120.0, tries=8)
         rerankers = ConfiguredRerankers(folder=settings.reranker_folder, endpoint=endpoint)
         self.on_close.callback(rerankers.close)
         return rerankers

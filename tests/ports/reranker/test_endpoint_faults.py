@@ -107,6 +107,14 @@ def test_a_late_answer_is_asked_for_again_and_then_given_up(server: RerankServer
     assert len(server.requests) == 4
 
 
+def test_patience_ends_before_the_tries_do(server: RerankServer) -> None:
+    server.script.extend([Reply(503)] * 4)
+    endpoint = RerankEndpoint(base_url=server.base_url, first_wait=0.2, patience_seconds=0.3)
+    with closing(EndpointReranker(endpoint, "m")) as hurried, pytest.raises(Unavailable):
+        hurried.scores("a", ["a"])
+    assert len(server.requests) == 2
+
+
 def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
     nobody = RerankEndpoint(base_url="http://127.0.0.1:1/v1", first_wait=0.01)
     with closing(EndpointReranker(nobody, "m")) as alone, pytest.raises(Unavailable):

@@ -52,15 +52,20 @@ WIRES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankEndpoint:
-    """Where and how to ask; `longest_wait` bounds each pause between two tries."""
+    """Where and how to ask; `longest_wait` bounds each pause between two tries.
+
+    No try begins later than `patience_seconds` after the first. The defaults are those of a call, which Envoy ends
+    after 20 seconds; a job can wait longer.
+    """
 
     base_url: str
     kind: str = "openai"
     api_key: str | None = None
-    timeout_seconds: float = 30.0
+    timeout_seconds: float = 15.0
     tries: int = 4
     first_wait: float = 0.5
     longest_wait: float = 10.0
+    patience_seconds: float = 4.0
 
 
 class EndpointReranker:
@@ -93,29 +98,31 @@ class EndpointReranker:
         import httpx
 
         client = self._opened()
+        until = time.monotonic() + self._endpoint.patience_seconds
         for tried in range(1, self._endpoint.tries + 1):
-            is_last = tried == self._endpoint.tries
             try:
                 response = client.post("rerank", json=body)
             except httpx.RequestError as error:  # its time-outs are of this kind too
-                if is_last:
-                    raise Unavailable("The reranking endpoint does not answer.") from error
-                self._pause(tried, None)
-                continue
-            if response.status_code < _FIRST_ERROR:
-                return _read(response)
-            if not _may_pass(response.status_code):
-                raise self._refusal(response)
-            if is_last:
-                raise Unavailable(f"The reranking endpoint answers {response.status_code}.")
-            self._pause(tried, response.headers.get("retry-after"))
+                failure, asked_for = Unavailable("The reranking endpoint does not answer."), None
+                failure.__cause__ = error
+            else:
+                if response.status_code < _FIRST_ERROR:
+                    return _read(response)
+                if not _may_pass(response.status_code):
+                    raise self._refusal(response)
+                failure = Unavailable(f"The reranking endpoint answers {response.status_code}.")
+                asked_for = response.headers.get("retry-after")
+            pause = self._pause(tried, asked_for)
+            if tried == self._endpoint.tries or time.monotonic() + pause > until:
+                raise failure
+            time.sleep(pause)
         raise AssertionError
 
-    def _pause(self, tried: int, asked_for: str | None) -> None:
-        seconds = self._endpoint.first_wait * 2 ** (tried - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+    def _pause(self, tried: int, asked_for: str | None) -> float:
+        seconds: float = self._endpoint.first_wait * 2 ** (tried - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         if asked_for and asked_for.isdecimal():
             seconds = float(asked_for)
-        time.sleep(min(seconds, self._endpoint.longest_wait))
+        return min(seconds, self._endpoint.longest_wait)
 
     def _opened(self) -> httpx.Client:
         import httpx
