@@ -97,7 +97,7 @@ class RetrievalStrategy(_message.Message):
     @_builtins.property
     def base(self) -> Global___RetrievalStrategy:
         """What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
-        base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
+        base's best 1,000 hits at most, 100 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
         """
 
     @_builtins.property

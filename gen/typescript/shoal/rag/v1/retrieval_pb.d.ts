@@ -89,7 +89,7 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
 
   /**
    * What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
-   * base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
+   * base's best 1,000 hits at most, 100 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
    *
    * @generated from field: shoal.rag.v1.RetrievalStrategy base = 9;
    */

@@ -3329,7 +3329,7 @@ class RetrievalStrategy(betterproto2.Message):
     base: "RetrievalStrategy | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     """
     What `rerank` takes its hits from; required for `rerank`. A base of type `vector` needs the target `index_build`. The model reads the
-    base's best 1,000 hits at most, 200 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
+    base's best 1,000 hits at most, 100 where the base has no `k` (`regex`, `fuzzy`, `ensemble`).
     """
 
     model_name: "str | None" = betterproto2.field(10, betterproto2.TYPE_STRING, optional=True)
