@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 
+Asked = RetrievalRequest | JsonObject
+"""A request, or the fields of one; the project's `default_retrieval_preset` fills those that are left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
     """One hit: its text, its item's metadata with the documented keys laid over it, and its score."""
@@ -61,42 +65,31 @@ class Retrieving:
         self._objects = objects
         self._searches = searches
 
-    def asked(self, caller: Caller, project_id: str, given: JsonObject) -> RetrievalRequest:
-        """Return what a call asks for, its fields left out filled from the project's `default_retrieval_preset`.
-
-        Raises `ProjectNotFound`, `InvalidFields`, `InvalidEnsembleSources`.
-        """
-        with self._open_unit_of_work() as uow:
-            project = visible_project(uow, caller, project_id)
-        return read_request(given, retrieval_preset(project))
-
-    def retrieve(self, caller: Caller, project_id: str, request: RetrievalRequest) -> RetrievalPage:
+    def retrieve(self, caller: Caller, project_id: str, asked: Asked) -> RetrievalPage:
         """Return one page, best hits first.
 
         Raises `ProjectNotFound`, `ChunkSetNotFound`, `SegmentSetNotFound`, `IndexBuildNotFound`, `IndexBuildNotReady`,
-        `UnsupportedTarget`, `InvalidTarget`, `MissingTargetId`, `ProviderUnsupported`, and what a search meets.
+        `UnsupportedTarget`, `InvalidTarget`, `MissingTargetId`, `ProviderUnsupported`, `InvalidFields`,
+        `InvalidEnsembleSources`, and what a search meets.
         """
-        found = self._search(caller, project_id, request)
-        page = self._page(request, found)
-        if request.persist:
-            page = replace(page, run_id=self._store(project_id, request, page))
-        return page
+        found = self._search(caller, project_id, asked)
+        return self._stored(project_id, found.request, self._page(found.request, found))
 
-    def pages(self, caller: Caller, project_id: str, request: RetrievalRequest) -> Iterator[RetrievalPage]:
+    def pages(self, caller: Caller, project_id: str, asked: Asked) -> Iterator[RetrievalPage]:
         """Yield pages until the last; the search is done once, before the first, which alone is stored."""
-        found = self._search(caller, project_id, request)
+        found = self._search(caller, project_id, asked)
+        request = found.request
         while True:
-            page = self._page(request, found)
-            if request.persist:
-                page = replace(page, run_id=self._store(project_id, request, page))
+            page = self._stored(project_id, request, self._page(request, found))
             yield page
             if page.next_offset is None:
                 return
             request = replace(request, offset=page.next_offset, persist=False)
 
-    def _search(self, caller: Caller, project_id: str, request: RetrievalRequest) -> _Found:
+    def _search(self, caller: Caller, project_id: str, asked: Asked) -> _Found:
         with self._open_unit_of_work() as uow:
-            visible_project(uow, caller, project_id)
+            project = visible_project(uow, caller, project_id)
+            request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
             target = find_target(uow, caller, project_id, request.strategy, request.target, request.target_id)
         search = Search(
             scope=(caller.namespace_id, project_id),
@@ -105,7 +98,7 @@ class Retrieving:
             query=request.query,
             filter=request.filter,
         )
-        return _Found(search, self._searches.hits(search))
+        return _Found(request, search, self._searches.hits(search))
 
     def _page(self, request: RetrievalRequest, found: _Found) -> RetrievalPage:
         end = request.offset + request.page_size
@@ -130,6 +123,9 @@ class Retrieving:
             _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches})
             for position, score, base, matches in zip(positions, hits.scores.tolist(), base_scores, spans, strict=True)
         ]
+
+    def _stored(self, project_id: str, request: RetrievalRequest, page: RetrievalPage) -> RetrievalPage:
+        return replace(page, run_id=self._store(project_id, request, page)) if request.persist else page
 
     def _store(self, project_id: str, request: RetrievalRequest, page: RetrievalPage) -> str:
         """Store the request with this page, as a row and as an object, and return the run's id."""
@@ -158,8 +154,9 @@ class Retrieving:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A search and all that it found."""
+    """What was asked, the search that it became, and all that this found."""
 
+    request: RetrievalRequest
     search: Search
     hits: Hits
 

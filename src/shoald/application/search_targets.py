@@ -82,7 +82,7 @@ def find_target(
 ) -> SearchTarget:
     """Return what a strategy searches for these words, in this project; see `Retrieving.retrieve` for failures."""
     found = _found(uow, caller, project_id, strategy, target, target_id)
-    origin = _origin(uow, caller, found)
+    origin = _origin(uow, found)
     hidden = () if origin else tuple(sorted(uow.documents.hidden_beside(found.items.segment_set_version_id)))
     segments = _segments_returned(uow, caller, found, strategy)
     return replace(found, origin=origin, hidden_versions=hidden, segments=segments)
@@ -119,18 +119,13 @@ def _check_vector_target(strategy: Strategy, target: str, target_id: str | None)
     raise MissingTargetId(message, detail={"strategy": strategy.type})
 
 
-def _origin(uow: UnitOfWork, caller: Caller, found: SearchTarget) -> JsonObject:
+def _origin(uow: UnitOfWork, found: SearchTarget) -> JsonObject:
     """Return the ids of the document that a set was made of; items of a joined set have their own."""
-    segments = _segment_set_of(uow, caller, found.items)
-    version_id = segments.document_version_id
-    if version_id is None:
+    of = uow.documents.of_segment_set(found.items.segment_set_version_id)
+    if of is None:
         return {}
-    document = uow.documents.of_versions([version_id])[version_id]
-    return {
-        "document_version_id": version_id,
-        "document_id": document.document_id,
-        "filename": document.filename,
-    }
+    version_id, document = of
+    return {"document_version_id": version_id, "document_id": document.document_id, "filename": document.filename}
 
 
 def _segments_returned(uow: UnitOfWork, caller: Caller, found: SearchTarget, strategy: Strategy) -> SegmentSet | None:

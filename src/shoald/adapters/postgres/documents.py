@@ -125,6 +125,17 @@ class PostgresDocuments:
         )
         return [StoredContent(**row._asdict()) for row in self._connection.execute(statement)]
 
+    def of_segment_set(self, segment_set_id: str) -> tuple[str, Document] | None:
+        """Go up from the set in one step."""
+        statement = (
+            select(documents, document_versions.c.version_id)
+            .join(document_versions, document_versions.c.document_id == documents.c.document_id)
+            .join(segment_sets, segment_sets.c.document_version_id == document_versions.c.version_id)
+            .where(segment_sets.c.segment_set_version_id == segment_set_id)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        return (row.version_id, _document(row)) if row else None
+
     def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
         """Read the documents of many versions at once."""
         statement = (

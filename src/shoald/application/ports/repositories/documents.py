@@ -42,6 +42,10 @@ class DocumentRepository(Protocol):
         """Return a version that is not deleted, with its document, which may be deleted."""
         ...
 
+    def of_segment_set(self, segment_set_id: str) -> tuple[str, Document] | None:
+        """Return the version that a segment set was made of, by its id, and its document; None for a joined set."""
+        ...
+
     def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
         """Return the documents of these versions, deleted ones included, by version id."""
         ...

@@ -24,8 +24,8 @@ class RetrievalServicer(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def Retrieve(self, request: pb.RetrieveRequest, context: grpc.ServicerContext) -> pb.RetrieveResponse:
         """Search for one page."""
         caller = caller_of(self._access, context)
-        asked = self._retrieving.asked(caller, request.project_id, mapping.given_by(request))
-        return mapping.to_message(self._retrieving.retrieve(caller, request.project_id, asked))
+        page = self._retrieving.retrieve(caller, request.project_id, mapping.given_by(request))
+        return mapping.to_message(page)
 
     def RetrievePages(
         self, request: pb.RetrievePagesRequest, context: grpc.ServicerContext
@@ -33,6 +33,5 @@ class RetrievalServicer(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         """Search once and send page after page."""
         caller = caller_of(self._access, context)
         wanted = request.retrieve
-        asked = self._retrieving.asked(caller, wanted.project_id, mapping.given_by(wanted))
-        pages = self._retrieving.pages(caller, wanted.project_id, asked)
+        pages = self._retrieving.pages(caller, wanted.project_id, mapping.given_by(wanted))
         return map(mapping.to_message, pages)
