@@ -76,7 +76,7 @@ class ExpectedPassage(_message.Message):
     text: _builtins.str
     """A text that the passage contains, whatever its case and blanks."""
     grade: _builtins.float
-    """How relevant it is, over 0; unset means 1. Equal grades make relevance binary."""
+    """How relevant it is, over 0 to 1,000,000; unset means 1. Equal grades make relevance binary."""
     def __init__(
         self,
         *,

@@ -38,7 +38,7 @@ class Job(_message.Message):
     project_id: _builtins.str
     """Id of the project; unset for work that belongs to none."""
     job_type: _builtins.str
-    """Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, …."""
+    """Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, `evaluation`, …."""
     status: _builtins.str
     """`queued`, `running`, `succeeded` or `failed`; a canceled job is `failed` with the code `canceled`."""
     error_message: _builtins.str

@@ -70,7 +70,7 @@ export declare type ExpectedPassage = Message<"shoal.rag.v1.ExpectedPassage"> & 
   text?: string | undefined;
 
   /**
-   * How relevant it is, over 0; unset means 1. Equal grades make relevance binary.
+   * How relevant it is, over 0 to 1,000,000; unset means 1. Equal grades make relevance binary.
    *
    * @generated from field: optional double grade = 3;
    */

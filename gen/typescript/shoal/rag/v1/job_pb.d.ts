@@ -34,7 +34,7 @@ export declare type Job = Message<"shoal.rag.v1.Job"> & {
   projectId?: string | undefined;
 
   /**
-   * Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, ….
+   * Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, `evaluation`, ….
    *
    * @generated from field: string job_type = 3;
    */

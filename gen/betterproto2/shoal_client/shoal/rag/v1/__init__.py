@@ -1441,7 +1441,7 @@ class ExpectedPassage(betterproto2.Message):
 
     grade: "float | None" = betterproto2.field(3, betterproto2.TYPE_DOUBLE, optional=True)
     """
-    How relevant it is, over 0; unset means 1. Equal grades make relevance binary.
+    How relevant it is, over 0 to 1,000,000; unset means 1. Equal grades make relevance binary.
     """
 
 
@@ -2017,7 +2017,7 @@ class Job(betterproto2.Message):
 
     job_type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, ….
+    Kind of work: `index_build`, `segments`, `chunk`, `segment_sets_join`, `evaluation`, ….
     """
 
     status: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
