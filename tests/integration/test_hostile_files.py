@@ -187,7 +187,7 @@ def test_a_file_that_takes_too_long_is_ended(quick_loader: ParserChildLoader, tm
 def test_what_fills_the_memory_is_ended(tmp_path: Path) -> None:
     loader = make_loader(ParserLimits(memory_bytes=120 * MIB))
     words = random.Random(1)
-    paragraphs = b"".join(text(words.randbytes(250_000).hex().encode()) for _ in range(40))
+    paragraphs = b"".join(text(words.randbytes(250_000).hex().encode()) for _ in range(80))
     try:
         for kind, data in (("html", SPREAD), ("docx", document(paragraphs))):
             with pytest.raises(InvalidLoaderParams, match="memory"):

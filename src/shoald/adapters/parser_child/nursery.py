@@ -60,9 +60,11 @@ class Nursery:
         if not message:
             return False
         self._load(message[0])
+        # asked before the fork: a child whose nursery is gone already must find another parent than this
+        nursery = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become_child(files, os.getppid())
+            _become_child(files, nursery)
         for file in files[:3]:
             os.close(file)
         line = socket.socket(fileno=files[3])
