@@ -14,10 +14,18 @@ import pytest
 
 from shoald.application.clone_patching import ClonePatch
 from shoald.application.documents import FileInfo
+from shoald.application.listing import ListQuery
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.ports.object_store import StoredObject
 from shoald.application.whole_lists import ListRange
-from shoald.domain.failures import ArtifactNotFound, ChunkItemNotFound, DocumentNotFound, NotFound, Unavailable
+from shoald.domain.failures import (
+    ArtifactNotFound,
+    ChunkItemNotFound,
+    CollectionNotFound,
+    DocumentNotFound,
+    NotFound,
+    Unavailable,
+)
 from shoald.domain.records.document import DocumentVersion
 from shoald.domain.records.segment_set import SegmentSet
 from support.rag_path import Here, RagPath
@@ -101,6 +109,21 @@ def test_a_joined_set_and_what_was_made_of_it_hide_the_passages_of_a_deleted_doc
     assert _hits(path, "apple", target_id=chunk_set.chunk_set_version_id) == ["an apple", "an apple too"]
     _delete(path, str(second.document_version_id))
     assert _texts(path, joined) == ["an apple", "a pear"]
+
+
+def test_the_collection_of_an_index_is_hidden_with_what_its_documents_came_from(path: RagPath) -> None:
+    segment_set = path.texts("one")
+    index = path.index()
+    build = path.build(index, path.chunk(segment_set))
+    collections = path.use_cases.collections
+    (made,) = collections.list(path.caller, ListQuery()).items
+    for deleted in (index.index_id, build.build_id, _document_of(path, segment_set)):
+        _delete(path, deleted)
+        assert collections.list(path.caller, ListQuery(include_total=True)).total == 0
+        with pytest.raises(CollectionNotFound):
+            collections.get(path.caller, made.collection_id)
+        _restore(path, deleted)
+    assert collections.get(path.caller, made.collection_id) == made
 
 
 def test_the_deletion_of_the_active_set_activates_nothing(path: RagPath) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
+from shoald.adapters.postgres.lineage import not_below_hidden
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
 from shoald.adapters.postgres.tables.clusters import collections
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.records.collection import Collection, VectorConfig
+from shoald.domain.vocabulary import ArtifactKind
 
 _SORTABLE = ("collection_id", "collection_name", "document_count", "created_at", "updated_at")
 _LISTED = ListedTable(
@@ -22,6 +24,11 @@ _LISTED = ListedTable(
     id=collections.c.collection_id,
     sortable={name: collections.c[name] for name in _SORTABLE},
     searched=(collections.c.collection_id, collections.c.collection_name, collections.c.description),
+)
+# the collection that an index keeps holds the text of its active build
+_VISIBLE = and_(
+    not_below_hidden(collections, "index_id", ArtifactKind.INDEX),
+    not_below_hidden(collections, "index_build_id", ArtifactKind.INDEX_BUILD),
 )
 
 
@@ -69,7 +76,7 @@ class PostgresCollections(CollectionDocumentRows):
         """Return the collection of the namespace with this id, else the one with this name."""
         statement = (
             select(collections)
-            .where(collections.c.namespace_id == namespace_id)
+            .where(collections.c.namespace_id == namespace_id, _VISIBLE)
             .where(or_(collections.c.collection_id == id_or_name, collections.c.collection_name == id_or_name))
             .order_by((collections.c.collection_id == id_or_name).desc())
             .limit(1)
@@ -80,7 +87,7 @@ class PostgresCollections(CollectionDocumentRows):
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
         """Return those of the namespace that there are, by id."""
         wanted = select(collections).where(
-            collections.c.namespace_id == namespace_id, collections.c.collection_id.in_(collection_ids)
+            collections.c.namespace_id == namespace_id, collections.c.collection_id.in_(collection_ids), _VISIBLE
         )
         return [_collection(row) for row in self._connection.execute(wanted)]
 
@@ -91,12 +98,12 @@ class PostgresCollections(CollectionDocumentRows):
 
     def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
         """Return collections, newest first unless sorted."""
-        statement = select(collections).where(collections.c.namespace_id == namespace_id)
+        statement = select(collections).where(collections.c.namespace_id == namespace_id, _VISIBLE)
         return [_collection(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
 
     def count(self, namespace_id: str, selection: Selection) -> int:
         """Count what `list` would return without limits."""
-        mine = collections.c.namespace_id == namespace_id
+        mine = and_(collections.c.namespace_id == namespace_id, _VISIBLE)
         return self._connection.execute(_LISTED.count(mine, selection)).scalar_one()
 
     def lock(self, collection_id: str) -> Collection | None:

@@ -102,6 +102,11 @@ def _hidden_by(rows: FromClause, above: Above) -> ColumnElement[bool]:
 _VISIBLE: dict[Any, ColumnElement[bool]] = {kind.table: not_(_hidden(kind, kind.table)) for kind in KINDS.values()}
 
 
+def not_below_hidden(rows: Table, column: str, kind: ArtifactKind) -> ColumnElement[bool]:
+    """Return the condition that what a column names, if it names anything, is not deleted, nor anything above it."""
+    return not_(_hidden_by(rows, Above(column, kind)))
+
+
 def visible(table: Table) -> ColumnElement[bool]:
     """Return the condition that neither a row of one of the seven tables nor anything above it is deleted."""
     return _VISIBLE[table]
