@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,12 +21,37 @@ LINEAR_SECONDS = 10.0
 BACKTRACKING_SECONDS = 2.0
 SPANS_SECONDS = 0.2
 _CASE_MATTERS = "(?-i)"
-_FIRST_SLICE = 64
+_FIRST_SLICE, _LARGEST_SLICE = 64, 1 << 20
 _SHORT_SECONDS = 0.02
 
 Batch = tuple[Positions, pa.Array, "np.ndarray[Any, np.dtype[np.bool_]]"]
 """Positions, texts, and which of these are of ASCII alone."""
 Batches = Iterator[Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    """A pattern in the words of the linear-time engine, and read by it."""
+
+    words: Translation
+    for_ascii: Any
+    all_scripts: Any
+
+
+class _Pace:
+    """How long one search may still take, and how many texts the linear-time engine is given at once."""
+
+    def __init__(self) -> None:
+        self.linear_until = time.monotonic() + LINEAR_SECONDS
+        self.backtracking_until = time.monotonic() + BACKTRACKING_SECONDS
+        self.size = _FIRST_SLICE
+
+    def went(self, seconds: float) -> None:
+        """Give it more at once when that took a moment only, less when it was long."""
+        if seconds < _SHORT_SECONDS:
+            self.size = min(4 * self.size, _LARGEST_SLICE)
+        elif seconds > 10 * _SHORT_SECONDS:
+            self.size = max(self.size // 4, 1)
 
 
 class Pattern:
@@ -34,25 +60,19 @@ class Pattern:
     def __init__(self, source: str) -> None:
         self._ignores_case = not source.startswith(_CASE_MATTERS)
         self._source = source.removeprefix(_CASE_MATTERS)
-        self._translation = self._translated()
-        if self._translation is None:
+        self._linear = self._read_linear()
+        if self._linear is None:
             _ = self._backtracking
 
-    def _translated(self) -> Translation | None:
+    def _read_linear(self) -> _Linear | None:
         """Return what the linear-time engine reads, None where the other one must."""
-        try:
-            translation = translated(self._source)
-            for source in (translation.for_ascii, translation.all_scripts):
-                re2.compile(source, self._options)
-        except (Untranslatable, re2.error):
-            return None
-        return translation
-
-    @cached_property
-    def _options(self) -> Any:
         options = re2.Options()
         options.case_sensitive, options.log_errors = not self._ignores_case, False
-        return options
+        try:
+            known = translated(self._source)
+            return _Linear(known, re2.compile(known.for_ascii, options), re2.compile(known.all_scripts, options))
+        except (Untranslatable, re2.error):
+            return None
 
     @cached_property
     def _backtracking(self) -> Any:
@@ -64,10 +84,11 @@ class Pattern:
 
     def spans(self, text: str, *, most: int) -> Sequence[tuple[int, int]]:
         """Find matches one after another."""
-        known = self._translation
-        if known is not None and (known.loose is None or text.isascii()):
-            source = known.for_ascii if text.isascii() else known.all_scripts
-            return _first(re2.compile(source, self._options).finditer(text), most)
+        linear = self._linear
+        if linear is not None and text.isascii():
+            return _first(linear.for_ascii.finditer(text), most)
+        if linear is not None and linear.words.loose is None:
+            return _first(linear.all_scripts.finditer(text), most)
         try:
             return _first(self._backtracking.finditer(text, timeout=SPANS_SECONDS, concurrent=True), most)
         except TimeoutError:
@@ -75,48 +96,47 @@ class Pattern:
 
     def matching(self, batches: Batches) -> Positions:
         """Return which of the texts match, ascending as they come."""
-        linear, backtracking = time.monotonic() + LINEAR_SECONDS, time.monotonic() + BACKTRACKING_SECONDS
-        found = [self._matching_in(batch, linear, backtracking) for batch in batches]
+        pace = _Pace()
+        found = [self._matching_in(batch, pace) for batch in batches]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
-    def _matching_in(self, batch: Batch, linear: float, backtracking: float) -> Positions:
+    def _matching_in(self, batch: Batch, pace: _Pace) -> Positions:
         """Search the texts of ASCII alone and the others each in their way."""
         positions, texts, is_ascii = batch
-        known = self._translation
-        if known is None:
-            mask = self._tried(texts, backtracking)
+        if self._linear is None:
+            mask = self._tried(texts, pace)
             return np.asarray(positions[mask])
+        words = self._linear.words
         mask = np.zeros(len(texts), bool)
-        mask[is_ascii] = self._mask(known.for_ascii, _chosen(texts, is_ascii), linear)
-        mask[~is_ascii] = self._mask(known.loose or known.all_scripts, _chosen(texts, ~is_ascii), linear)
-        if known.loose is not None:
+        mask[is_ascii] = self._mask(words.for_ascii, _chosen(texts, is_ascii), pace)
+        mask[~is_ascii] = self._mask(words.loose or words.all_scripts, _chosen(texts, ~is_ascii), pace)
+        if words.loose is not None:
             # RE2 knows the boundaries of ASCII words only: it chose, without them, and the other engine decides
             candidates = np.flatnonzero(mask & ~is_ascii)
-            mask[candidates] = self._tried(texts.take(pa.array(candidates)), backtracking)
+            mask[candidates] = self._tried(texts.take(pa.array(candidates)), pace)
         return np.asarray(positions[mask])
 
-    def _mask(self, source: str, texts: pa.Array, until: float) -> Any:
+    def _mask(self, source: str, texts: pa.Array, pace: _Pace) -> Any:
         """Say of each text whether it matches; slices grow as long as they are done in a moment."""
-        found, start, size = [], 0, _FIRST_SLICE
+        found, start = [], 0
         while start < len(texts):
-            began = time.monotonic()
-            if began > until:
+            began, size = time.monotonic(), pace.size
+            if began > pace.linear_until:
                 raise UnusablePattern(f"takes longer than {LINEAR_SECONDS:.0f} seconds")
             part = pc.match_substring_regex(texts.slice(start, size), source, ignore_case=self._ignores_case)
             found.append(part.to_numpy(zero_copy_only=False))
             start += size
-            if time.monotonic() - began < _SHORT_SECONDS:
-                size *= 4
+            pace.went(time.monotonic() - began)
         return np.concatenate(found) if found else np.zeros(0, bool)
 
-    def _tried(self, texts: pa.Array, until: float) -> Any:
+    def _tried(self, texts: pa.Array, pace: _Pace) -> Any:
         """Ask the backtracking engine text by text: it lets go of the interpreter meanwhile, and stops in time."""
-        return np.fromiter((self._is_in(text, until) for text in texts.to_pylist()), bool, len(texts))
+        return np.fromiter((self._is_in(text, pace) for text in texts.to_pylist()), bool, len(texts))
 
-    def _is_in(self, text: str, until: float) -> bool:
+    def _is_in(self, text: str, pace: _Pace) -> bool:
         try:
             # zero would mean no limit
-            left = max(until - time.monotonic(), 1e-9)
+            left = max(pace.backtracking_until - time.monotonic(), 1e-9)
             return self._backtracking.search(text, timeout=left, concurrent=True) is not None
         except TimeoutError:
             raise UnusablePattern(
