@@ -12,7 +12,7 @@ from shoald.domain.clustering.spaces import Doubles, Floats, Integers
 from shoald.domain.failures import InvalidFields
 
 SPELLINGS = {"infinity": "chebyshev", "p": "minkowski", "l1": "manhattan"}
-OF_SETS = frozenset({"dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"})
+OF_SETS = frozenset({"dice", "jaccard", "matching", "rogerstanimoto", "russellrao", "sokalsneath", "yule"})
 """They compare which entries are true."""
 
 

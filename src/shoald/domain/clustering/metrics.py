@@ -8,7 +8,7 @@ OWN_METRICS = ("euclidean", "l2", "cosine")
 LIBRARY_METRICS = (
     *("manhattan", "l1", "cityblock", "chebyshev", "infinity", "canberra", "braycurtis", "correlation"),
     *("minkowski", "p", "sqeuclidean", "seuclidean", "mahalanobis", "hamming", "haversine", "nan_euclidean"),
-    *("dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"),
+    *("dice", "jaccard", "matching", "rogerstanimoto", "russellrao", "sokalsneath", "yule"),
 )
 """Computed by scikit-learn, block after block; those of sets read every entry but 0 as true."""
 
