@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from shoald.application.set_items import batch_size, item_batches
+from shoald.application.set_items import batch_size
 from shoald.domain.failures import EmptyChunkSet, SegmentSetNotFound
 from shoald.domain.records.chunk_set import ChunkSet
-from shoald.domain.records.segment_set import SegmentSet, SetItem
+from shoald.domain.records.segment_set import SegmentSet
 from shoald.domain.vocabulary import IndexType
 
 if TYPE_CHECKING:
@@ -56,14 +56,12 @@ class BuildSource:
                 ids.append(item_id)
                 yield text
 
-    def batches(self, open_unit_of_work: OpenUnitOfWork) -> Iterator[tuple[slice, Sequence[SetItem]]]:
-        """Yield the items, each batch with the rows that it is."""
-        row = 0
-        for items in item_batches(open_unit_of_work, self._repository, self.set_id, size=batch_size(self.items)):
-            chosen = [items[place] for place in self._chosen(np.array([item.position for item in items]))]
-            if chosen:
-                yield slice(row, row + len(chosen)), chosen
-            row += len(chosen)
+    def rows(self, size: int) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
+        """Yield all rows, so many at a time, with the positions of their items."""
+        positions = np.arange(self.items.total_items) if self.positions is None else self.positions
+        for start in range(0, len(positions), size):
+            some = slice(start, min(start + size, len(positions)))
+            yield some, positions[some]
 
     def _chosen(self, positions: npt.NDArray[np.int64]) -> list[int]:
         if self.positions is None:

@@ -16,7 +16,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, InvalidFields
 from shoald.domain.identifiers import looks_like_an_id, new_collection_id
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import Collection, DocumentBatch, VectorConfig
+from shoald.domain.records.collection import Collection, DocumentBatch, ItemBatch, VectorConfig
 
 DIRECT_UPSERT = "_direct_upsert"
 INDEX_VECTOR = "embedding"
@@ -151,7 +151,7 @@ def refuse_kept_by_index(collection: Collection) -> None:
 
 
 def publish_index_collection(
-    uow: UnitOfWork, built: BuiltIndex, batches: Iterable[DocumentBatch], *, at: datetime
+    uow: UnitOfWork, built: BuiltIndex, batches: Iterable[DocumentBatch | ItemBatch], *, at: datetime
 ) -> Collection:
     """Make the index's collection, or replace its documents, inside the transaction that activates the build.
 
@@ -162,7 +162,8 @@ def publish_index_collection(
         collection = _add_index_collection(uow, built, at)
     uow.collections.lock(collection.collection_id)
     uow.collections.set_vector_configs(collection.collection_id, [built.vector_config])
-    renamed = map(without_own_keys, batches)  # a chunk's `document_id` is its source's
+    # a chunk's `document_id` is its source's
+    renamed = (batch if isinstance(batch, ItemBatch) else without_own_keys(batch) for batch in batches)
     uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
     return collection
 

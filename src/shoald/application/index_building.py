@@ -15,6 +15,7 @@ from shoald.application import producers
 from shoald.application.build_sources import BuildSource, source_of
 from shoald.application.chunking import visible_chunk_set
 from shoald.application.collections import INDEX_VECTOR, BuiltIndex, publish_index_collection
+from shoald.application.document_vectors import OWN_KEYS
 from shoald.application.indexing import visible_index
 from shoald.application.jobs import JobRequest
 from shoald.application.vector_positions import store_positions
@@ -31,9 +32,8 @@ from shoald.domain.identifiers import new_uuid
 from shoald.domain.index_config import IndexConfig, read_config
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
-from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.records.collection import ItemBatch, VectorColumn
 from shoald.domain.records.index import Index, IndexBuild
-from shoald.domain.records.segment_set import SetItem
 from shoald.domain.vocabulary import EmbeddingProvider, IndexStatus, IndexType, JobState, JobType, RunStatus
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ _TEXTS_PER_SECOND: dict[str, float] = {
 _SLOW_SECONDS = 60.0
 # shares of a build's progress
 _EMBEDDED, _INDEXED = 0.85, 0.95
+_DOCUMENTS_TOGETHER = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,7 @@ class IndexBuildHandler:
                     index=index,
                     build=build,
                     source=source,
+                    ids=ids,
                     embedder=embedder.info,
                     vectors=vectors,
                     stored=stored,
@@ -227,16 +229,19 @@ class IndexBuildHandler:
             context.complete(uow, _outcome(build))
             uow.commit()
 
-    def _documents(self, context: JobContext, result: _Result) -> Iterator[DocumentBatch]:
-        """Yield what was indexed as documents of the index's collection: metadata, text, place, and vectors.
-
-        They are read on a connection of their own, while the transaction's is busy storing.
-        """
-        for rows, items in result.source.batches(self._open_unit_of_work):
+    @staticmethod
+    def _documents(context: JobContext, result: _Result) -> Iterator[ItemBatch]:
+        """Yield what was indexed as documents of the index's collection: metadata, text, place, and vectors."""
+        hidden = sorted({*OWN_KEYS, INDEX_VECTOR})
+        for rows, positions in result.source.rows(_DOCUMENTS_TOGETHER):
             context.check()
-            yield DocumentBatch(
-                ids=[item.item_id for item in items],
-                payloads=[_payload(item, result.source_ids) for item in items],
+            yield ItemBatch(
+                set_id=result.source.set_id,
+                are_chunks=isinstance(result.source.items, ChunkSet),
+                positions=positions,
+                ids=result.ids[rows],
+                hidden=hidden,
+                own=result.source_ids,
                 vectors=[VectorColumn(name=INDEX_VECTOR, values=result.vectors[rows])],
             )
 
@@ -248,6 +253,7 @@ class _Result:
     index: Index
     build: IndexBuild
     source: BuildSource
+    ids: Sequence[str]
     embedder: EmbedderInfo
     vectors: npt.NDArray[np.float32]
     stored: JsonObject
@@ -343,10 +349,6 @@ def _built(index: Index, result: _Result, job: Job) -> BuiltIndex:
         dimension=result.embedder.dimension,
         metadata={"index_id": index.index_id, "project_id": index.project_id},
     )
-
-
-def _payload(item: SetItem, source_ids: JsonObject) -> JsonObject:
-    return {**item.metadata, "content": item.content, "position": item.position, **source_ids}
 
 
 def _type_of(index: Index) -> JsonObject:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from shoald.application.chunking import Cutting
+from shoald.application.listing import Selection
 from shoald.application.whole_lists import ListRange
 from shoald.domain.failures import EmptyChunkSet, InvalidIndexConfig, JobCanceled
 from shoald.domain.records.index import Index, IndexBuild
@@ -104,6 +105,36 @@ def test_segments_without_chunks_are_left_out_and_the_others_keep_their_position
     assert [hit.position for hit in index.search(build.manifest, query, k=9, allowed=some)[0]][-2:]
     assert {hit.position for hit in index.search(build.manifest, query, k=9, allowed=some)[0]} <= {0, wanted[1]}
     assert path.by_vectors("dogs bark", build, k=1).items[0].page_content == "dogs bark"
+
+
+def test_documents_of_a_build_are_its_items_as_their_readers_know_them(
+    path: RagPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shoald.application.index_building._DOCUMENTS_TOGETHER", 2)
+    path.texts('apples "grow"\n', "  ", "dogs \\ bark", "stars")
+    path.texts("snow falls")
+    joined = path.use_cases.joining.create(path.caller, path.project.project_id, [], Here())
+    for index_type in ("chunk_vectors", "segment_vectors"):
+        build = path.build(path.index(index_type=index_type), path.chunk(joined))
+        with path.adapters.open_unit_of_work() as uow:
+            collection = uow.collections.of_index(build.index_id)
+            assert collection is not None
+            found = uow.collections.documents(collection.collection_id, Selection(limit=20))
+            repository = uow.chunk_sets if index_type == "chunk_vectors" else uow.segment_sets
+            set_id = build.manifest.get("segment_set_version_id") or build.chunk_set_version_id
+            items = {item.item_id: item for item in repository.items(set_id, start=0, limit=20) if item.content.strip()}
+        assert collection.document_count == len(found) == len(items) == 4
+        for document in found:
+            item = items[document.document_id]
+            expected = {
+                ("source_document_id" if key == "document_id" else key): item.metadata[key] for key in item.metadata
+            }
+            assert "source_document_id" in expected
+            expected |= {"content": item.content, "position": item.position}
+            expected |= {"chunk_set_version_id": build.chunk_set_version_id}
+            if index_type == "segment_vectors":
+                expected["segment_set_version_id"] = set_id
+            assert document.payload == expected
 
 
 def test_a_failed_build_says_why(path: RagPath) -> None:

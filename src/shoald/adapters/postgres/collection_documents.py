@@ -13,11 +13,12 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
 from shoald.application.listing import Selection, SortKey
 from shoald.domain.failures import Unavailable
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import CollectionDocument, DocumentBatch
+from shoald.domain.records.collection import CollectionDocument, DocumentBatch, ItemBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,18 @@ WITH put AS (
     RETURNING (xmax = 0) AS is_new
 )
 SELECT count(*) FILTER (WHERE is_new) FROM put
+"""
+
+_INSERT_ITEMS = """
+INSERT INTO collection_documents (collection_id, document_id, payload, created_at, updated_at)
+SELECT %(collection_id)s, item_id,
+    CASE WHEN metadata ?| %(hidden)s::text[] THEN (metadata - %(hidden)s::text[]) || (
+        SELECT jsonb_object_agg('source_' || key, value) FROM jsonb_each(metadata) WHERE key = ANY(%(hidden)s::text[])
+    ) ELSE metadata END || jsonb_build_object('content', content, 'position', position) || %(own)s::jsonb,
+    %(at)s, %(at)s
+FROM {table}_items
+WHERE {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(last)s
+    AND (%(only)s::int[] IS NULL OR position = ANY(%(only)s::int[]))
 """
 
 # what a filter sees: a document as its readers see it
@@ -119,14 +132,22 @@ class CollectionDocumentRows:
         return stored
 
     def replace_documents(
-        self, collection_id: str, batches: Iterable[DocumentBatch], *, at: datetime, index_build_id: str | None = None
+        self,
+        collection_id: str,
+        batches: Iterable[DocumentBatch | ItemBatch],
+        *,
+        at: datetime,
+        index_build_id: str | None = None,
     ) -> int:
         """Put these documents in the place of all that there are."""
         self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
         self._connection.execute(delete(collection_documents).where(_in(collection_id)))
         stored = 0
         for batch in batches:
-            self._copy_documents(collection_id, batch, at, into="collection_documents")
+            if isinstance(batch, ItemBatch):
+                self._insert_items(collection_id, batch, at)
+            else:
+                self._copy_documents(collection_id, batch, at, into="collection_documents")
             self._copy_vectors(collection_id, batch)
             stored += len(batch.ids)
         self._note(collection_id, at, document_count=stored, index_build_id=index_build_id)
@@ -146,7 +167,24 @@ class CollectionDocumentRows:
                 body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
                 copy.write_row((collection_id, document_id, body, at, at))
 
-    def _copy_vectors(self, collection_id: str, batch: DocumentBatch) -> None:
+    def _insert_items(self, collection_id: str, batch: ItemBatch, at: datetime) -> None:
+        table = "chunk" if batch.are_chunks else "segment"
+        first, last = int(batch.positions[0]), int(batch.positions[-1])
+        has_gaps = last - first + 1 > len(batch.positions)
+        values = {
+            "collection_id": collection_id,
+            "set_id": batch.set_id,
+            "first": first,
+            "last": last,
+            "only": batch.positions.tolist() if has_gaps else None,
+            "hidden": list(batch.hidden),
+            "own": to_json_text(batch.own),
+            "at": at,
+        }
+        with self._driver.cursor() as cursor:
+            cursor.execute(_INSERT_ITEMS.format(table=table).encode(), values)
+
+    def _copy_vectors(self, collection_id: str, batch: DocumentBatch | ItemBatch) -> None:
         from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
 
         ids = encoded_ids(batch.ids)

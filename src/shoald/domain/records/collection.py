@@ -86,6 +86,23 @@ class VectorColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ItemBatch:
+    """Some stored items of a chunk or segment set that become documents where they lie, with their vectors.
+
+    A payload is an item's metadata, with keys in `hidden` renamed to `source_<key>`, then `content`, `position` and
+    `own` laid over it. `positions` ascend, and `ids` are those of the items there.
+    """
+
+    set_id: str
+    are_chunks: bool
+    positions: npt.NDArray[np.int64]
+    ids: Sequence[str]
+    hidden: Sequence[str]
+    own: JsonObject
+    vectors: Sequence[VectorColumn]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DocumentBatch:
     """Some documents with their vectors, as they are stored in bulk; `payloads` are JSON objects, one a document."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from shoald.application.listing import Selection
 from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch, VectorConfig
+from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch, ItemBatch, VectorConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,12 +63,17 @@ class CollectionRepository(Protocol):
         ...
 
     def replace_documents(
-        self, collection_id: str, batches: Iterable[DocumentBatch], *, at: datetime, index_build_id: str | None = None
+        self,
+        collection_id: str,
+        batches: Iterable[DocumentBatch | ItemBatch],
+        *,
+        at: datetime,
+        index_build_id: str | None = None,
     ) -> int:
         """Put these documents in the place of all that there are, and note the build they come from.
 
-        Ids are unique over all batches. Raises the revision. Returns the number stored. Constant memory beside one
-        batch.
+        Items that are stored here already are copied within the store. Ids are unique over all batches. Raises the
+        revision. Returns the number stored. Constant memory beside one batch.
         """
         ...
 
