@@ -73,7 +73,7 @@ def read_request(given: JsonObject, preset: JsonObject | None = None) -> Retriev
 def _filled(given: JsonObject, preset: JsonObject) -> dict[str, Any]:
     fields = {name: preset[name] for name in ("strategy", "target", "limit", "filter") if name in preset}
     fields |= {name: value for name, value in given.items() if value is not None}
-    if "strategy" in given and isinstance(preset.get("strategy"), Mapping):
+    if given.get("strategy") is not None and isinstance(preset.get("strategy"), Mapping):
         fields["strategy"] = _filled_strategy(given["strategy"], preset["strategy"])
     return fields
 

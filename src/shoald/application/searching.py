@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PLACE: Where = ("body", "strategy")
 _MOST_SPANS = 100
+# other versions of Shoal may have put something else into the same cache
+_CACHED_FORM = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Search:
     def key(self) -> str:
         """What the cache knows its result by. Sets and builds never change, so the id stands for what is in them."""
         searched = (self.target.target_id, self.target.hidden_versions)
-        asked = [*self.scope, *searched, self.strategy.as_json(), self.query, dict(self.filter)]
+        asked = [_CACHED_FORM, *self.scope, *searched, self.strategy.as_json(), self.query, dict(self.filter)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
