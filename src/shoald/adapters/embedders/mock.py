@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -62,10 +63,10 @@ def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 def _embedded(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return (len(texts), 256): entries of all words are added up, in the order in which each text first has them."""
     words = [Counter(_WORD.findall(text.lower())) for text in texts]
-    known = {word: number for number, word in enumerate(dict.fromkeys(word for counted in words for word in counted))}
+    known = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(words)))}
     of_text = np.repeat(np.arange(len(texts)), [len(counted) for counted in words])
-    which = np.fromiter((known[word] for counted in words for word in counted), np.int64, len(of_text))
-    counts = np.fromiter((count for counted in words for count in counted.values()), np.float64, len(of_text))
+    which = np.fromiter(map(known.__getitem__, chain.from_iterable(words)), np.int64, len(of_text))
+    counts = np.fromiter(chain.from_iterable(map(dict.values, words)), np.float64, len(of_text))
     # A word said ten times is not ten times as telling.
     vectors = _added_up(of_text, which, 1.0 + np.log(counts), list(known), len(texts))
     vectors[[not counted for counted in words]] = 1.0
