@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from shoald.application.hidden_passages import hidden_positions
 from shoald.application.set_items import batch_size
 from shoald.domain.failures import EmptyChunkSet, SegmentSetNotFound
 from shoald.domain.records.chunk_set import ChunkSet
@@ -76,14 +77,24 @@ class BuildSource:
 def source_of(uow: UnitOfWork, chunk_set: ChunkSet, index_type: str, *, namespace_id: str) -> BuildSource:
     """Return what an index of this type is built from; any word but `segment_vectors` means the chunks.
 
+    Passages of deleted documents are left out of what came from a joined set.
     Raises `EmptyChunkSet` when there is nothing to embed, and `SegmentSetNotFound`.
     """
     source = BuildSource(items=chunk_set)
     if index_type == IndexType.SEGMENT_VECTORS:
         source = _segments(uow, chunk_set, namespace_id)
+    source = _without_hidden(uow, source)
     if not source.total:
         raise EmptyChunkSet(detail={"chunk_set_version_id": chunk_set.chunk_set_version_id})
     return source
+
+
+def _without_hidden(uow: UnitOfWork, source: BuildSource) -> BuildSource:
+    hidden = hidden_positions(uow, source.items)
+    if not hidden:
+        return source
+    positions = np.arange(source.items.total_items) if source.positions is None else source.positions
+    return replace(source, positions=positions[~np.isin(positions, list(hidden))])
 
 
 def _segments(uow: UnitOfWork, chunk_set: ChunkSet, namespace_id: str) -> BuildSource:

@@ -111,6 +111,21 @@ def test_a_joined_set_and_what_was_made_of_it_hide_the_passages_of_a_deleted_doc
     assert _texts(path, joined) == ["an apple", "a pear"]
 
 
+@pytest.mark.parametrize("index_type", ["chunk_vectors", "segment_vectors"])
+def test_a_build_leaves_out_the_passages_of_deleted_documents(path: RagPath, index_type: str) -> None:
+    first, _ = path.texts("an apple", "a pear"), path.texts("a plum")
+    chunk_set = path.chunk(_join(path))
+    _delete(path, _document_of(path, first))
+    index = path.index(index_type=index_type)
+    build = path.build(index, chunk_set)
+    with path.adapters.open_unit_of_work() as uow:
+        collection = uow.collections.of_index(index.index_id)
+    assert collection is not None
+    assert (build.manifest["vectors"], collection.document_count) == (1, 1)
+    _restore(path, _document_of(path, first))
+    assert [item.page_content for item in path.by_vectors("a plum", build, k=10).items] == ["a plum"]
+
+
 def test_the_collection_of_an_index_is_hidden_with_what_its_documents_came_from(path: RagPath) -> None:
     segment_set = path.texts("one")
     index = path.index()
