@@ -91,7 +91,8 @@ def _fenced(lines: list[_Line], at: int) -> tuple[int, Any] | None:
     start = lines[at][1] + len(lines[at][0])
     more = {"language": language.lower()} if language else {}
     if not code.strip():
-        return min(end + 1, len(lines)) - at, lambda _: iter(())
+        # the text behind it is no verbatim going on of the text before
+        return min(end + 1, len(lines)) - at, Outline.end
     content = code.rstrip("\r\n")
     place = (start, start + len(content))
     return min(end + 1, len(lines)) - at, lambda outline: outline.part(content, "code", "text", place, **more)
