@@ -6,6 +6,7 @@ Corpus: the source files of this Python's standard library, and its docstrings.
 from __future__ import annotations
 
 import json
+import re
 import sysconfig
 import tempfile
 import time
@@ -18,10 +19,12 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from shoald.adapters.document_loaders import csv as csv_loader
 from shoald.adapters.document_loaders import json as json_loader
+from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
 from shoald.cli.demo_corpus import standard_library_texts
 from shoald.domain.chunking import chunker
 from shoald.domain.chunking.encodings import encoding
+from shoald.domain.chunking.sentences import sentence_spans
 from shoald.domain.filters import matches, parse_filter
 
 _T = TypeVar("_T")
@@ -35,6 +38,7 @@ def main() -> None:
     _recursive("source files", text)
     _recursive("the same as one line", text.replace("\n", " "))
     _token(text[:3_000_000])
+    _other_chunkers(text[:3_000_000])
     docstrings = [item["text"] for found in standard_library_texts().values() for item in found]
     _loading(docstrings)
     _filtering()
@@ -68,6 +72,32 @@ def _token(text: str) -> None:
     _, plain = _timed(lambda: encoding("cl100k_base").encode_ordinary(text), 3)
     _print("  shoal, chunks", len(text) / 1e6 / ours, "MB/s")
     _print("  tiktoken, tokens alone", len(text) / 1e6 / plain, "MB/s")
+
+
+def _other_chunkers(text: str) -> None:
+    print(f"other chunkers, {len(text) / 1e6:.0f} million characters, each beside the plain way")
+    plain: dict[str, tuple[dict[str, str], Callable[[], object]]] = {
+        "sentence": ({}, lambda: re.split(r"(?<=[.!?])\s+", text)),
+        "regex": ({"pattern": r"\n(?=def |class )"}, lambda: re.split(r"\n(?=def |class )", text)),
+        "markdown_table": ({}, lambda: [line for line in text.split("\n") if "|" in line]),
+    }
+    for name, (params, way) in plain.items():
+        cut = chunker(name, params)
+        _, ours = _timed(lambda cut=cut: [text[start:end] for start, end in cut(text)], 3)  # type: ignore[misc]
+        _, seconds = _timed(way, 3)
+        _print(f"  {name}: shoal", len(text) / 1e6 / ours, "MB/s")
+        _print(f"  {name}: split by `re`, or a look at each line", len(text) / 1e6 / seconds, "MB/s")
+    _semantic(text[:300_000])
+
+
+def _semantic(text: str) -> None:
+    embedder = MockEmbedder()
+    cut = chunker("semantic", {"window_size": 0}, find_embedding=lambda _provider, _model: embedder.embed_passages)
+    sentences = [text[start:end] for start, end in sentence_spans(text)]
+    _, ours = _timed(lambda: list(cut(text)), 2)
+    _, seconds = _timed(lambda: embedder.embed_passages(sentences), 2)
+    _print("  semantic, mock vectors: shoal", len(text) / 1e6 / ours, "MB/s")
+    _print("  semantic: the vectors of the sentences alone", len(text) / 1e6 / seconds, "MB/s")
 
 
 def _loading(docstrings: list[str]) -> None:
