@@ -15,7 +15,7 @@ import pytest
 from shoald.application.chunking import Cutting
 from shoald.application.listing import Selection
 from shoald.application.whole_lists import ListRange
-from shoald.domain.failures import EmptyChunkSet, InvalidIndexConfig, JobCanceled
+from shoald.domain.failures import DataCorrupt, EmptyChunkSet, InvalidIndexConfig, JobCanceled
 from shoald.domain.records.index import Index, IndexBuild
 from support.rag_path import Here, RagPath
 
@@ -135,6 +135,16 @@ def test_documents_of_a_build_are_its_items_as_their_readers_know_them(
             if index_type == "segment_vectors":
                 expected["segment_set_version_id"] = set_id
             assert document.payload == expected
+
+
+def test_positions_that_are_not_what_was_stored_are_refused(path: RagPath) -> None:
+    build = path.build(path.index(index_type="segment_vectors"), path.chunk(path.texts("apples", "  ", "dogs")))
+    file = path.adapters.settings.objects_folder / build.manifest["positions"]["key"]
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 4
+    file.write_bytes(content)
+    with pytest.raises(DataCorrupt):
+        path.by_vectors("dogs", build)
 
 
 def test_a_failed_build_says_why(path: RagPath) -> None:
