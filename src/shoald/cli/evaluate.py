@@ -17,6 +17,8 @@ from shoald.cli.running import running_url
 
 _WIDTH = 120
 _PAGE = 200
+# resampling fewer questions than these says little of other questions
+_FEWEST = 10
 
 
 def evaluate(
@@ -126,26 +128,33 @@ def _show(evaluation: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{evaluation['question_count']} questions", title_justify="left")
+    count = evaluation["question_count"]
+    table = Table(title=f"questions: {count}", title_justify="left")
     table.add_column("strategy")
     for metric in evaluation["strategies"][0]["metrics"]:
         table.add_column(f"{metric['metric']}@{metric['k']}", justify="right")
     for strategy in evaluation["strategies"]:
-        table.add_row(strategy["name"], *map(_cell, strategy["metrics"]))
+        table.add_row(strategy["name"], *(_cell(metric, is_marked=count >= _FEWEST) for metric in strategy["metrics"]))
     Console(width=None if Console().is_terminal else _WIDTH).print(table)
     first = evaluation["strategies"][0]["name"]
-    print(f"Below each mean its {evaluation['confidence']:.0%} interval; + and - are better and worse than {first}.")
+    marks = (
+        f"+ and - are better and worse than {first}"
+        if count >= _FEWEST
+        else "too few questions to tell which is better"
+    )
+    print(f"Below each mean its {evaluation['confidence']:.0%} interval; {marks}.")
     print(f"Question by question: /api/v1/evaluations/{evaluation['evaluation_id']}/questions")
 
 
-def _cell(metric: Mapping[str, Any]) -> str:
+def _cell(metric: Mapping[str, Any], *, is_marked: bool) -> str:
     r"""Return a mean with its interval below, marked where the strategy differs from the first.
 
-    >>> _cell({"mean": 0.5, "low": 0.25, "high": 0.75, "difference_low": 0.1, "difference_high": 0.2})
+    >>> row = {"mean": 0.5, "low": 0.25, "high": 0.75, "difference_low": 0.1, "difference_high": 0.2}
+    >>> _cell(row, is_marked=True)
     '+ 0.500\n0.25-0.75'
     """
     low, high = metric["difference_low"], metric["difference_high"]
     mark = ""
-    if low is not None and (low > 0 or high < 0):
+    if is_marked and low is not None and (low > 0 or high < 0):
         mark = "+ " if low > 0 else "- "
     return f"{mark}{metric['mean']:.3f}\n{metric['low']:.2f}-{metric['high']:.2f}"

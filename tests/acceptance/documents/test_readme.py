@@ -74,7 +74,7 @@ def test_strategies_are_compared_on_questions(shoal_up: Stack, tmp_path: Path) -
     )
     done = shoal("evaluate", str(questions), "--project", "compared", "--data", data)
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("bm25", "vector", "recall@5", "ndcg@10", "mrr@10", "3 questions", "Found by none: who keeps bees"):
+    for word in ("bm25", "vector", "recall@5", "ndcg@10", "mrr@10", "questions: 3", "Found by none: who keeps bees"):
         assert word in done.stdout
     refused = shoal("evaluate", str(questions), "--project", "nobody's", "--data", data)
     assert refused.returncode == 1
