@@ -6,6 +6,7 @@ import type { CollectionDocumentService as clustersCollectionDocument } from "./
 import type { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
 import type { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
+import type { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
 import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
 import type { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import type { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
@@ -28,6 +29,7 @@ export interface Shoal {
   clustersCollection: Client<typeof clustersCollection>;
   clustersExecution: Client<typeof clustersExecution>;
   clustersNamespace: Client<typeof clustersNamespace>;
+  clustersSweep: Client<typeof clustersSweep>;
   clustersTask: Client<typeof clustersTask>;
   ragArtifact: Client<typeof ragArtifact>;
   ragChunkSet: Client<typeof ragChunkSet>;

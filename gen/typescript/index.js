@@ -7,6 +7,7 @@ import { CollectionDocumentService as clustersCollectionDocument } from "./shoal
 import { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
 import { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
 import { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
+import { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
 import { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
 import { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
@@ -30,6 +31,7 @@ export function clients(transport) {
     clustersCollection: createClient(clustersCollection, transport),
     clustersExecution: createClient(clustersExecution, transport),
     clustersNamespace: createClient(clustersNamespace, transport),
+    clustersSweep: createClient(clustersSweep, transport),
     clustersTask: createClient(clustersTask, transport),
     ragArtifact: createClient(ragArtifact, transport),
     ragChunkSet: createClient(ragChunkSet, transport),

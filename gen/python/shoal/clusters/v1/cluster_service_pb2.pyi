@@ -522,6 +522,7 @@ class ExecuteClusterBody(_message.Message):
     DEFER_VISUALIZATION_FIELD_NUMBER: _builtins.int
     LAYOUT_STABILITY_FIELD_NUMBER: _builtins.int
     LLM_LABELING_FIELD_NUMBER: _builtins.int
+    ALGORITHM_PARAMS_FIELD_NUMBER: _builtins.int
     STABILITY_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     """`full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
@@ -551,6 +552,10 @@ class ExecuteClusterBody(_message.Message):
     def llm_labeling(self) -> _cluster_definition_pb2.Labeling:
         """How groups get names, in place of the definition's."""
 
+    @_builtins.property
+    def algorithm_params(self) -> _struct_pb2.Struct:
+        """Parameters of the algorithm for this run, over those of the definition. Ours."""
+
     def __init__(
         self,
         *,
@@ -563,11 +568,12 @@ class ExecuteClusterBody(_message.Message):
         defer_visualization: _builtins.bool | None = ...,
         layout_stability: _builtins.str | None = ...,
         llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+        algorithm_params: _struct_pb2.Struct | None = ...,
         stability: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "algorithm_params", b"algorithm_params", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "source_execution_ids", b"source_execution_ids", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold", "_defer_visualization", b"_defer_visualization", "_layout_stability", b"_layout_stability", "_mode", b"_mode", "_sample_size", b"_sample_size", "_stability", b"_stability", "_vis_n_components", b"_vis_n_components", "algorithm_params", b"algorithm_params", "assignment_threshold", b"assignment_threshold", "defer_visualization", b"defer_visualization", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "mode", b"mode", "sample_size", b"sample_size", "source_execution_ids", b"source_execution_ids", "stability", b"stability", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__assignment_threshold: _TypeAlias = _typing.Literal["assignment_threshold"]  # noqa: Y015
     _WhichOneofArgType__assignment_threshold: _TypeAlias = _typing.Literal["_assignment_threshold", b"_assignment_threshold"]  # noqa: Y015

@@ -3,18 +3,20 @@
 isort:skip_file
 The one call that takes a file through all steps."""
 
+from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -176,3 +178,110 @@ class RunPipelineRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
 Global___RunPipelineRequest: _TypeAlias = RunPipelineRequest  # noqa: Y015
+
+@_typing.final
+class IngestFilesRequest(_message.Message):
+    """Carries one piece of a multipart body with many files."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    """Id of the project; stands in the first message only."""
+    @_builtins.property
+    def file(self) -> _httpbody_pb2.HttpBody:
+        """Bytes of the body as they came; the content type, with its boundary, stands in the first message."""
+
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str | None = ...,
+        file: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "file", b"file", "project_id", b"project_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_project_id", b"_project_id", "file", b"file", "project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
+    _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
+
+Global___IngestFilesRequest: _TypeAlias = IngestFilesRequest  # noqa: Y015
+
+@_typing.final
+class IngestFilesResponse(_message.Message):
+    """Says what became of the files."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngestedFile]:
+        """One entry for each file, in their order."""
+
+    def __init__(
+        self,
+        *,
+        files: _abc.Iterable[Global___IngestedFile] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestFilesResponse: _TypeAlias = IngestFilesResponse  # noqa: Y015
+
+@_typing.final
+class IngestedFile(_message.Message):
+    """What became of one file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILENAME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_VERSION_ID_FIELD_NUMBER: _builtins.int
+    SEGMENT_SET_VERSION_ID_FIELD_NUMBER: _builtins.int
+    ERROR_CODE_FIELD_NUMBER: _builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    filename: _builtins.str
+    """Name of the file."""
+    document_id: _builtins.str
+    """Id of the document."""
+    document_version_id: _builtins.str
+    """Id of its version."""
+    segment_set_version_id: _builtins.str
+    """Id of the segment set; unset when the file could not be read."""
+    error_code: _builtins.str
+    """Why it could not be read, as a code such as `invalid_loader_params`; unset when it could."""
+    error_message: _builtins.str
+    """The same in words; unset when it could be read."""
+    def __init__(
+        self,
+        *,
+        filename: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        document_version_id: _builtins.str = ...,
+        segment_set_version_id: _builtins.str | None = ...,
+        error_code: _builtins.str | None = ...,
+        error_message: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_message", b"_error_message", "_segment_set_version_id", b"_segment_set_version_id", "error_code", b"error_code", "error_message", b"error_message", "segment_set_version_id", b"segment_set_version_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_message", b"_error_message", "_segment_set_version_id", b"_segment_set_version_id", "document_id", b"document_id", "document_version_id", b"document_version_id", "error_code", b"error_code", "error_message", b"error_message", "filename", b"filename", "segment_set_version_id", b"segment_set_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error_code: _TypeAlias = _typing.Literal["error_code"]  # noqa: Y015
+    _WhichOneofArgType__error_code: _TypeAlias = _typing.Literal["_error_code", b"_error_code"]  # noqa: Y015
+    _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
+    _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
+    _WhichOneofReturnType__segment_set_version_id: _TypeAlias = _typing.Literal["segment_set_version_id"]  # noqa: Y015
+    _WhichOneofArgType__segment_set_version_id: _TypeAlias = _typing.Literal["_segment_set_version_id", b"_segment_set_version_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error_code) -> _WhichOneofReturnType__error_code | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error_message) -> _WhichOneofReturnType__error_message | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_set_version_id) -> _WhichOneofReturnType__segment_set_version_id | None: ...
+
+Global___IngestedFile: _TypeAlias = IngestedFile  # noqa: Y015

@@ -50,6 +50,12 @@ class PipelineServiceStub:
     """Takes one file through the steps as a stream that starts with `info` and goes on with `data`: the form of `RunPipelineFile` for typed
     clients. It fails with the same codes.
     """
+    IngestFiles: _grpc.StreamUnaryMultiCallable[_pipeline_service_pb2.IngestFilesRequest, _pipeline_service_pb2.IngestFilesResponse]
+    """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
+    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
+    behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+    `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
+    """
 
 @_typing.type_check_only
 class PipelineServiceAsyncStub(PipelineServiceStub):
@@ -71,6 +77,12 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     RunPipeline: _aio.StreamUnaryMultiCallable[_pipeline_service_pb2.RunPipelineRequest, _pipeline_pb2.Pipeline]  # type: ignore[assignment]
     """Takes one file through the steps as a stream that starts with `info` and goes on with `data`: the form of `RunPipelineFile` for typed
     clients. It fails with the same codes.
+    """
+    IngestFiles: _aio.StreamUnaryMultiCallable[_pipeline_service_pb2.IngestFilesRequest, _pipeline_service_pb2.IngestFilesResponse]  # type: ignore[assignment]
+    """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
+    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
+    behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+    `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
     """
 
 class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -102,6 +114,18 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_pipeline_pb2.Pipeline, _abc.Awaitable[_pipeline_pb2.Pipeline]]:
         """Takes one file through the steps as a stream that starts with `info` and goes on with `data`: the form of `RunPipelineFile` for typed
         clients. It fails with the same codes.
+        """
+
+    @_abc_1.abstractmethod
+    def IngestFiles(
+        self,
+        request_iterator: _MaybeAsyncIterator[_pipeline_service_pb2.IngestFilesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_service_pb2.IngestFilesResponse, _abc.Awaitable[_pipeline_service_pb2.IngestFilesResponse]]:
+        """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
+        is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
+        behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+        `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
         """
 
 def add_PipelineServiceServicer_to_server(servicer: PipelineServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

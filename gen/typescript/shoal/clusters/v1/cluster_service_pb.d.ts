@@ -535,6 +535,13 @@ export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClust
   llmLabeling?: Labeling | undefined;
 
   /**
+   * Parameters of the algorithm for this run, over those of the definition. Ours.
+   *
+   * @generated from field: google.protobuf.Struct algorithm_params = 11;
+   */
+  algorithmParams?: JsonObject | undefined;
+
+  /**
    * See `VectorClustering.stability`.
    *
    * @generated from field: optional string stability = 10;

@@ -168,6 +168,108 @@ export declare type RunPipelineRequest = Message<"shoal.rag.v1.RunPipelineReques
 export declare const RunPipelineRequestSchema: GenMessage<RunPipelineRequest>;
 
 /**
+ * Carries one piece of a multipart body with many files.
+ *
+ * @generated from message shoal.rag.v1.IngestFilesRequest
+ */
+export declare type IngestFilesRequest = Message<"shoal.rag.v1.IngestFilesRequest"> & {
+  /**
+   * Id of the project; stands in the first message only.
+   *
+   * @generated from field: optional string project_id = 1;
+   */
+  projectId?: string | undefined;
+
+  /**
+   * Bytes of the body as they came; the content type, with its boundary, stands in the first message.
+   *
+   * @generated from field: google.api.HttpBody file = 2;
+   */
+  file?: HttpBody | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.IngestFilesRequest.
+ * Use `create(IngestFilesRequestSchema)` to create a new message.
+ */
+export declare const IngestFilesRequestSchema: GenMessage<IngestFilesRequest>;
+
+/**
+ * Says what became of the files.
+ *
+ * @generated from message shoal.rag.v1.IngestFilesResponse
+ */
+export declare type IngestFilesResponse = Message<"shoal.rag.v1.IngestFilesResponse"> & {
+  /**
+   * One entry for each file, in their order.
+   *
+   * @generated from field: repeated shoal.rag.v1.IngestedFile files = 1;
+   */
+  files: IngestedFile[];
+};
+
+/**
+ * Describes the message shoal.rag.v1.IngestFilesResponse.
+ * Use `create(IngestFilesResponseSchema)` to create a new message.
+ */
+export declare const IngestFilesResponseSchema: GenMessage<IngestFilesResponse>;
+
+/**
+ * What became of one file.
+ *
+ * @generated from message shoal.rag.v1.IngestedFile
+ */
+export declare type IngestedFile = Message<"shoal.rag.v1.IngestedFile"> & {
+  /**
+   * Name of the file.
+   *
+   * @generated from field: string filename = 1;
+   */
+  filename: string;
+
+  /**
+   * Id of the document.
+   *
+   * @generated from field: string document_id = 2;
+   */
+  documentId: string;
+
+  /**
+   * Id of its version.
+   *
+   * @generated from field: string document_version_id = 3;
+   */
+  documentVersionId: string;
+
+  /**
+   * Id of the segment set; unset when the file could not be read.
+   *
+   * @generated from field: optional string segment_set_version_id = 4;
+   */
+  segmentSetVersionId?: string | undefined;
+
+  /**
+   * Why it could not be read, as a code such as `invalid_loader_params`; unset when it could.
+   *
+   * @generated from field: optional string error_code = 5;
+   */
+  errorCode?: string | undefined;
+
+  /**
+   * The same in words; unset when it could be read.
+   *
+   * @generated from field: optional string error_message = 6;
+   */
+  errorMessage?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.IngestedFile.
+ * Use `create(IngestedFileSchema)` to create a new message.
+ */
+export declare const IngestedFileSchema: GenMessage<IngestedFile>;
+
+/**
  * Takes files through upload, segments, chunks and, when asked for, an index build. Each step is kept as soon as it is done: a pipeline
  * whose worker dies goes on with the next.
  *
@@ -201,6 +303,19 @@ export declare const PipelineService: GenService<{
     methodKind: "client_streaming";
     input: typeof RunPipelineRequestSchema;
     output: typeof PipelineSchema;
+  },
+  /**
+   * Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
+   * is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
+   * behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+   * `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
+   *
+   * @generated from rpc shoal.rag.v1.PipelineService.IngestFiles
+   */
+  ingestFiles: {
+    methodKind: "client_streaming";
+    input: typeof IngestFilesRequestSchema;
+    output: typeof IngestFilesResponseSchema;
   },
 }>;
 

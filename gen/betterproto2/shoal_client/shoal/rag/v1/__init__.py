@@ -69,6 +69,9 @@ __all__ = (
     "Index",
     "IndexBuild",
     "IndexServiceStub",
+    "IngestFilesRequest",
+    "IngestFilesResponse",
+    "IngestedFile",
     "ItemColumns",
     "ItemPath",
     "Job",
@@ -1927,6 +1930,81 @@ class IndexBuild(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "IndexBuild", IndexBuild)
+
+
+@dataclass(eq=False, repr=False)
+class IngestedFile(betterproto2.Message):
+    """
+    What became of one file.
+    """
+
+    filename: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name of the file.
+    """
+
+    document_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Id of the document.
+    """
+
+    document_version_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Id of its version.
+    """
+
+    segment_set_version_id: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the segment set; unset when the file could not be read.
+    """
+
+    error_code: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    Why it could not be read, as a code such as `invalid_loader_params`; unset when it could.
+    """
+
+    error_message: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    The same in words; unset when it could be read.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "IngestedFile", IngestedFile)
+
+
+@dataclass(eq=False, repr=False)
+class IngestFilesRequest(betterproto2.Message):
+    """
+    Carries one piece of a multipart body with many files.
+    """
+
+    project_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the project; stands in the first message only.
+    """
+
+    file: "___google__api__.HttpBody | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Bytes of the body as they came; the content type, with its boundary, stands in the first message.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "IngestFilesRequest", IngestFilesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class IngestFilesResponse(betterproto2.Message):
+    """
+    Says what became of the files.
+    """
+
+    files: "list[IngestedFile]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    One entry for each file, in their order.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "IngestFilesResponse", IngestFilesResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -4578,6 +4656,20 @@ class PipelineServiceStub:
             "/shoal.rag.v1.PipelineService/RunPipeline",
             RunPipelineRequest.SerializeToString,
             Pipeline.FromString,
+        )(iter(messages))
+
+    def ingest_files(self, messages: "Iterable[IngestFilesRequest]") -> "IngestFilesResponse":
+        """
+        Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
+        is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
+        behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+        `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
+        """
+
+        return self._channel.stream_unary(
+            "/shoal.rag.v1.PipelineService/IngestFiles",
+            IngestFilesRequest.SerializeToString,
+            IngestFilesResponse.FromString,
         )(iter(messages))
 
 
