@@ -34,7 +34,19 @@ from shoald.domain.records.collection import Collection
 from shoald.domain.vocabulary import CentroidKind, ClusterType, MultiFeatureStrategy, StabilityEffort
 
 PATH_WORDS = frozenset(
-    {"list", "enrich", "triggers", "execute", "executions", "artifacts", "groups", "visualization", "jobs", "export"}
+    {
+        "list",
+        "enrich",
+        "triggers",
+        "execute",
+        "executions",
+        "artifacts",
+        "groups",
+        "visualization",
+        "jobs",
+        "export",
+        "sweeps",
+    }
 )
 """Words of this API's paths, which must not be names: the paths would mean something else."""
 
@@ -153,7 +165,8 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
     vector: Mapping[str, Any] = definition["vector_config"]
     loc = ("body", "vector_config")
     method = vector["clustering_method"]
-    algorithm, dropped = parse_algorithm(method, vector["algorithm_params"], loc=(*loc, "algorithm_params"))
+    parameters = {**vector["algorithm_params"], **(changes.get("algorithm_params") or {})}
+    algorithm, dropped = parse_algorithm(method, parameters, loc=(*loc, "algorithm_params"))
     steps, more = parse_steps(vector["preprocessing_steps"], loc=(*loc, "preprocessing_steps"))
     sample, capped = sample_of(method, changes.get("sample_size") or vector["sample_size"])
     strategy, weights = vector["multi_feature_strategy"], vector["feature_weights"]

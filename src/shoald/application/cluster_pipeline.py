@@ -29,13 +29,14 @@ from shoald.application.replay_runs import REPLAY_OF
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
 from shoald.application.run_records import RunResult, about, completed
 from shoald.application.staged_stages import StagedGraphs
+from shoald.application.sweep_runs import SweepRuns
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
 from shoald.domain.clustering.spaces import Neighbours
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, ExecutionNotFound
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import ExecutionMode, MultiFeatureStrategy
+from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, MultiFeatureStrategy
 
 _WARM_SEED = 42
 _WARM_POINTS = 64
@@ -58,6 +59,7 @@ class Ways:
     assign: Way
     replay: Way
     independent: Way
+    sweep: SweepRuns
 
     def of(self, work: Work) -> Way:
         """Return the way of one run."""
@@ -100,14 +102,31 @@ class ClusterPipeline:
     def run(self, context: JobContext) -> None:
         """Do the run that the payload names, and publish it in one transaction."""
         with self._open_unit_of_work() as uow:
-            cluster, run, collections = _parts_of(uow, context.job)
+            cluster, collections = _cluster_of(uow, context.job)
+            run = uow.cluster_runs.get(context.job.payload["run_id"])
+        if run is None:
+            raise ExecutionNotFound(detail={"run_id": context.job.payload["run_id"]})
+        work = self._work(context, cluster, run)
+        self._publish(work, self._ways.of(work).result(work, collections))
+        remove_artifacts(self._objects, run.run_id, but_attempt=context.job.attempt)
+
+    def sweep(self, context: JobContext) -> None:
+        """Try the settings that the payload names; what each gives is the job's result."""
+        job = context.job
+        with self._open_unit_of_work() as uow:
+            cluster, collections = _cluster_of(uow, job)
+        work = self._work(context, cluster, _no_run(cluster, job))
+        found = self._ways.sweep.result(work, collections, job.payload["settings"])
+        with self._open_unit_of_work() as uow:
+            context.complete(uow, found)
+            uow.commit()
+
+    def _work(self, context: JobContext, cluster: Cluster, run: ClusterRun) -> Work:
         backend = self._arrays.get(self._backend)
         graphs: MutableMapping[str, Neighbours] = {} if REPLAY_OF in run.overrides else StagedGraphs(self._staged)
         tools = ClusterTools(arrays=backend, estimators=self._estimators(backend), graphs=graphs)
         spec = read_spec(cluster.definition, run.overrides)
-        work = Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools)
-        self._publish(work, self._ways.of(work).result(work, collections))
-        remove_artifacts(self._objects, run.run_id, but_attempt=context.job.attempt)
+        return Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools)
 
     def warm(self) -> None:
         """Take a few made-up points through the stages, so that the first run does not wait for libraries to load."""
@@ -157,16 +176,34 @@ class ClusterPipeline:
         return {"key": stored.key, "sha256": stored.sha256, "bytes": stored.size, "rows": rows}
 
 
-def _parts_of(uow: UnitOfWork, job: Job) -> tuple[Cluster, ClusterRun, list[Collection]]:
+def _cluster_of(uow: UnitOfWork, job: Job) -> tuple[Cluster, list[Collection]]:
     cluster = uow.clusters.find(job.namespace_id, job.payload["cluster_id"])
     if cluster is None:
         raise ClusterNotFound(detail={"cluster_id": job.payload["cluster_id"]})
-    run = uow.cluster_runs.get(job.payload["run_id"])
-    if run is None:
-        raise ExecutionNotFound(detail={"run_id": job.payload["run_id"]})
     found = {one.collection_id: one for one in uow.collections.get_many(job.namespace_id, cluster.collection_ids)}
     missing = [one for one in cluster.collection_ids if one not in found]
     if missing:
         message = f"There is no collection {', '.join(map(repr, missing))} any more."
         raise CollectionNotFound(message, detail={"collections": missing})
-    return cluster, run, [found[one] for one in cluster.collection_ids]
+    return cluster, [found[one] for one in cluster.collection_ids]
+
+
+def _no_run(cluster: Cluster, job: Job) -> ClusterRun:
+    """Return what stages look for in a run, for a sweep, which publishes none."""
+    return ClusterRun(
+        run_id=job.job_id,
+        cluster_id=cluster.cluster_id,
+        namespace_id=cluster.namespace_id,
+        job_id=job.job_id,
+        status=ExecutionStatus.PROCESSING,
+        mode=ExecutionMode.FULL,
+        num_clusters=0,
+        num_points=0,
+        metrics={},
+        effective={},
+        artifacts={},
+        error_message=None,
+        created_at=job.created_at,
+        completed_at=None,
+        overrides=job.payload["changes"],
+    )

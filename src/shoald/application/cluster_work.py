@@ -36,10 +36,11 @@ _A_MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What the stages of a run share. `repeats` is the run that this one does again, if it does one.
+    """What the stages of a run share.
 
-    `feature` is the one that is being grouped by itself. `began` is when this attempt began, by the monotonic clock,
-    in seconds.
+    `repeats` is the run that this one does again, if it does one; `feature` the one that is grouped by itself.
+    `is_quiet` keeps stages from telling how far they are; they still stop when they must. `began` is when this attempt
+    began, by the monotonic clock, in seconds.
     """
 
     context: JobContext
@@ -49,6 +50,7 @@ class Work:
     tools: ClusterTools
     repeats: ClusterRun | None = None
     feature: str | None = None
+    is_quiet: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:
@@ -62,6 +64,9 @@ class Work:
         return step
 
     def _report(self, stage: str, fraction: float, message: str) -> None:
+        if self.is_quiet:
+            self.context.check()
+            return
         left = time_left(time.monotonic() - self.began, fraction)
         self.context.progress(stage, fraction, ", ".join(word for word in (message, left) if word))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
+from shoald.application.bulk_ingesting import BulkIngesting
 from shoald.application.chunking import Chunking
 from shoald.application.clone_patching import ClonePatching
 from shoald.application.clusters import Clusters
@@ -26,6 +27,7 @@ from shoald.application.projects import Projects
 from shoald.application.retrieval_runs import RetrievalRuns
 from shoald.application.retrieving import Retrieving
 from shoald.application.segmenting import Segmenting
+from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
 
 
@@ -45,6 +47,7 @@ class UseCases:
     indexes: Indexes
     index_building: IndexBuilding
     pipelines: Pipelines
+    bulk_ingesting: BulkIngesting
     retrieving: Retrieving
     retrieval_runs: RetrievalRuns
     evaluating: Evaluating
@@ -56,3 +59,4 @@ class UseCases:
     executions: Executions
     tasks: Tasks
     artifacts: Artifacts
+    sweeps: Sweeps

@@ -57,8 +57,8 @@ class VectorRuns:
         given, weighing = weighed(work, kept, given)
         space = Space(given.vectors_of(given.sampled, normalize=spec.normalize))
         steps, chosen = steps_for(work, space)
-        worked = _preprocessed(work, kept, given, space, steps)
-        found = _grouped(work, kept, given, worked, steps)
+        worked = preprocessed(work, kept, given, space, steps)
+        found = grouped_rows(work, kept, given, worked, steps)
         refining = Refining(work=work, given=given, open_unit_of_work=self.open_unit_of_work, kept=kept)
         found, merging = merged_by_faces(refining, space, found)
         tree, division = subdivided_by_density(refining, space, found)
@@ -165,7 +165,7 @@ def space_key(work: Work, given: ClusterInput, steps: Sequence[PreprocessingStep
     ]
 
 
-def _preprocessed(
+def preprocessed(
     work: Work, kept: StagedStages, given: ClusterInput, space: Space, steps: Sequence[PreprocessingStep]
 ) -> Space:
     """Apply the steps before the algorithm, or take what an earlier attempt made of the same input."""
@@ -180,7 +180,7 @@ def _preprocessed(
     return known
 
 
-def _grouped(
+def grouped_rows(
     work: Work, kept: StagedStages, given: ClusterInput, worked: Space, steps: Sequence[PreprocessingStep]
 ) -> Grouping:
     """Run the algorithm; what was drawn by a seed of its own is not kept, since the next run draws another."""

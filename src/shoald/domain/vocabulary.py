@@ -23,6 +23,7 @@ class JobType(StrEnum):
     """The kinds of work a job can be; `task_type` of a task where the clusters document has a word for it."""
 
     SEGMENTS = "segments"
+    SEGMENTS_BATCH = "segments_batch"
     CHUNK = "chunk"
     JOIN = "segment_sets_join"
     CLONE_PATCH = "clone_patch"
@@ -31,6 +32,7 @@ class JobType(StrEnum):
     KEYWORD_INDEX = "keyword_index"
     EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"
+    CLUSTER_SWEEP = "cluster_sweep"
 
 
 class RunStatus(StrEnum):

@@ -281,6 +281,7 @@ class Adapters:
         from shoald.application.former_runs import FormerRuns
         from shoald.application.independent_runs import IndependentRuns
         from shoald.application.replay_runs import ReplayRuns
+        from shoald.application.sweep_runs import SweepRuns
         from shoald.application.vector_runs import VectorRuns
 
         opens, inputs = self.open_unit_of_work, self.cluster_inputs
@@ -292,6 +293,7 @@ class Adapters:
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former),
+            sweep=SweepRuns(inputs=inputs, staged=staged),
             independent=IndependentRuns(inputs=inputs, vectors=vectors),
             replay=ReplayRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors),
         )

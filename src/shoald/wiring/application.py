@@ -22,6 +22,7 @@ def build_access(adapters: Adapters) -> Access:
 def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
     from shoald.application.artifacts import Artifacts
+    from shoald.application.bulk_ingesting import BulkIngesting
     from shoald.application.chunking import Chunking
     from shoald.application.clone_patching import ClonePatching
     from shoald.application.clusters import Clusters
@@ -40,6 +41,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.retrieval_runs import RetrievalRuns
     from shoald.application.retrieving import Retrieving
     from shoald.application.segmenting import Segmenting
+    from shoald.application.sweeping import Sweeps
     from shoald.application.tasks import Tasks
     from shoald.application.use_cases import UseCases
 
@@ -51,6 +53,7 @@ def build_application(adapters: Adapters) -> UseCases:
     documents = Documents(
         open_unit_of_work=opens, clock=clock, objects=adapters.objects, max_upload_bytes=settings.max_upload_bytes
     )
+    executions = Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs)
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
@@ -63,6 +66,7 @@ def build_application(adapters: Adapters) -> UseCases:
         lineage=lineage,
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
+        bulk_ingesting=BulkIngesting(documents=documents, open_unit_of_work=opens, jobs=jobs),
         pipelines=Pipelines(
             open_unit_of_work=opens, documents=documents, jobs=jobs, embedding=adapters.sentence_embedding
         ),
@@ -74,7 +78,8 @@ def build_application(adapters: Adapters) -> UseCases:
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
         document_tables=adapters.document_tables,
         clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
-        executions=Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs),
+        executions=executions,
+        sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
         artifacts=Artifacts(
             open_unit_of_work=opens,

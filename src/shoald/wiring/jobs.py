@@ -17,6 +17,7 @@ from shoald.wiring.adapters import Adapters
 if TYPE_CHECKING:
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.ports.jobs import JobHandler
+    from shoald.application.segmenting import SegmentsHandler
 
 _SWEEP_SECONDS = 60.0
 _OBJECT_SWEEP_SECONDS = 3600.0
@@ -26,6 +27,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     """Say how the handler of each job type is made."""
     handlers = adapters.job_handlers
     handlers.add(JobType.SEGMENTS, lambda: _segments(adapters))
+    handlers.add(JobType.SEGMENTS_BATCH, lambda: _segments_batch(adapters))
     handlers.add(JobType.CHUNK, lambda: _chunk(adapters))
     handlers.add(JobType.JOIN, lambda: _join(adapters))
     handlers.add(JobType.CLONE_PATCH, lambda: _clone_patch(adapters))
@@ -34,9 +36,10 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.EVALUATION, lambda: _evaluation(adapters))
     handlers.add(JobType.PIPELINE, lambda: _pipeline(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
+    handlers.add(JobType.CLUSTER_SWEEP, lambda: _cluster_sweep(adapters))
 
 
-def _segments(adapters: Adapters) -> JobHandler:
+def _segments(adapters: Adapters) -> SegmentsHandler:
     from shoald.application.segmenting import SegmentsHandler
 
     return SegmentsHandler(
@@ -44,6 +47,14 @@ def _segments(adapters: Adapters) -> JobHandler:
         clock=adapters.clock,
         objects=adapters.objects,
         loader=adapters.document_loader,
+    )
+
+
+def _segments_batch(adapters: Adapters) -> JobHandler:
+    from shoald.application.bulk_ingesting import SegmentsBatchHandler
+
+    return SegmentsBatchHandler(
+        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, segments=_segments(adapters)
     )
 
 
@@ -122,12 +133,19 @@ def _pipeline(adapters: Adapters) -> JobHandler:
 def _cluster_run(adapters: Adapters) -> JobHandler:
     from shoald.application.clustering import ClusterRunHandler
 
-    def pipeline() -> ClusterPipeline:
-        if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
-            adapters.warming.join()
-        return adapters.cluster_pipeline
+    return ClusterRunHandler(clock=adapters.clock, pipeline=lambda: _warmed_pipeline(adapters))
 
-    return ClusterRunHandler(clock=adapters.clock, pipeline=pipeline)
+
+def _cluster_sweep(adapters: Adapters) -> JobHandler:
+    from shoald.application.sweeping import ClusterSweepHandler
+
+    return ClusterSweepHandler(pipeline=lambda: _warmed_pipeline(adapters))
+
+
+def _warmed_pipeline(adapters: Adapters) -> ClusterPipeline:
+    if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
+        adapters.warming.join()
+    return adapters.cluster_pipeline
 
 
 def build_scheduler(adapters: Adapters) -> Scheduler:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.estimators import Estimators
@@ -18,12 +19,14 @@ class ClusterTools:
 
     `graphs` maps a key to a neighbour graph; one kept on disk makes a graph outlive the run. `memory` is how many bytes
     an algorithm may take beside its input; above that it works by a cheaper way that it names. None: no limit.
+    `trees`, where given, keeps the spanning trees of densities, so that many settings share one.
     """
 
     arrays: ArrayBackend
     estimators: Estimators
     graphs: MutableMapping[str, Neighbours] = field(default_factory=dict[str, Neighbours])
     memory: int | None = None
+    trees: MutableMapping[str, Any] | None = None
 
 
 def neighbours(space: Space, k: int, metric: str, *, tools: ClusterTools, step: Step = no_step) -> Neighbours:

@@ -21,6 +21,8 @@ from shoal.clusters.v1 import (
     execution_service_pb2_grpc,
     namespace_service_pb2,
     namespace_service_pb2_grpc,
+    sweep_service_pb2,
+    sweep_service_pb2_grpc,
     task_service_pb2,
     task_service_pb2_grpc,
 )
@@ -57,6 +59,7 @@ from shoald.transport.servicers.clusters.collection_documents import CollectionD
 from shoald.transport.servicers.clusters.collections import CollectionServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
+from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
 from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
@@ -120,7 +123,7 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(
         pipeline_service_pb2.DESCRIPTOR.services_by_name["PipelineService"],
         pipeline_service_pb2_grpc.add_PipelineServiceServicer_to_server,
-        lambda use_cases: PipelineServicer(use_cases.access, use_cases.pipelines),
+        lambda use_cases: PipelineServicer(use_cases.access, use_cases.pipelines, use_cases.bulk_ingesting),
     ),
     Registration(
         retrieval_service_pb2.DESCRIPTOR.services_by_name["RetrievalService"],
@@ -173,6 +176,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"],
         execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server,
         lambda use_cases: ExecutionServicer(use_cases.access, use_cases.executions, use_cases.artifacts),
+    ),
+    Registration(
+        sweep_service_pb2.DESCRIPTOR.services_by_name["SweepService"],
+        sweep_service_pb2_grpc.add_SweepServiceServicer_to_server,
+        lambda use_cases: SweepServicer(use_cases.access, use_cases.sweeps),
     ),
     Registration(
         task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],

@@ -34,7 +34,7 @@ def group_by_hdbscan(space: Space, given: HdbscanParameters, *, tools: ClusterTo
     if parameters.metric in TREE_METRICS and parameters.alpha != 1:
         warnings.append(f"alpha does not apply to the metric {parameters.metric}")
         parameters = replace(parameters, alpha=1.0)
-    edges, notes = _density_tree(space, parameters, tools, step)
+    edges, notes = _shared_tree(space, parameters, tools, step)
     flat = flatten(condense(edges, parameters.min_cluster_size), selection_of(parameters))
     labels, old = by_size(flat.labels)
     notes["persistence"] = [round(value, 6) for value in flat.persistence[old].tolist()]
@@ -46,6 +46,19 @@ def group_by_hdbscan(space: Space, given: HdbscanParameters, *, tools: ClusterTo
         notes=notes,
         warnings=(*warnings, *_advice(labels, space)),
     )
+
+
+def _shared_tree(
+    space: Space, parameters: HdbscanParameters, tools: ClusterTools, step: Step
+) -> tuple[Doubles, dict[str, Any]]:
+    """Return the spanning tree that another setting has made, or make it; it depends on few of the parameters."""
+    if tools.trees is None:
+        return _density_tree(space, parameters, tools, step)
+    key = f"{space.key}-{parameters.metric}-{parameters.min_samples}-{parameters.alpha}"
+    if key not in tools.trees:
+        tools.trees[key] = _density_tree(space, parameters, tools, step)
+    edges, notes = tools.trees[key]
+    return edges, dict(notes)
 
 
 def _density_tree(

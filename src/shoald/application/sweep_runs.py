@@ -1,0 +1,85 @@
+"""A definition and settings of its algorithm go in; what each of them gives comes out, on one graph and one reduction.
+
+What is made on the way is kept under the keys of runs: a run with one of the settings takes it and computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from shoald.application import cluster_stages as stages
+from shoald.application.cluster_definitions import read_spec
+from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
+from shoald.application.cluster_work import Work
+from shoald.application.map_drawing import MapDrawing
+from shoald.application.ports.staged_arrays import StagedArrays
+from shoald.application.stability_measuring import measured_stability
+from shoald.application.staged_stages import StagedStages
+from shoald.application.vector_runs import grouped_rows, preprocessed, steps_for
+from shoald.domain.clustering.spaces import Grouping, Space
+from shoald.domain.clustering.sweeps import SweepPoint, score_of, suggested
+from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import Collection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRuns:
+    """Does sweeps."""
+
+    inputs: ClusterInputs
+    staged: StagedArrays
+
+    def result(self, work: Work, collections: Sequence[Collection], settings: Sequence[JsonObject]) -> dict[str, Any]:
+        """Try every setting and say which to take."""
+        kept = StagedStages(self.staged)
+        given = self.inputs.read(collections, work.spec, work.stage("snapshot", "reading vectors"))
+        space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
+        steps, _ = steps_for(work, space)
+        worked = preprocessed(work, kept, given, space, steps)
+        work = replace(work, tools=replace(work.tools, trees={}))
+        points = []
+        for at, setting in enumerate(settings):
+            work.context.progress("sweep", 0.4 + 0.5 * at / len(settings), f"setting {at + 1} of {len(settings)}")
+            points.append(self._point(work, kept, given, (space, worked), setting))
+        labels = np.zeros(len(given.ids), dtype=np.int32)
+        MapDrawing(work=work, given=given, kept=kept).drawn(space, labels, None)
+        best = suggested(points)
+        return {
+            "points": [one.as_json() for one in points],
+            "suggested": best,
+            "documents": len(given.ids),
+            "content_sha256": given.content,
+            "warnings": list(worked.warnings),
+        }
+
+    def _point(
+        self, work: Work, kept: StagedStages, given: ClusterInput, spaces: tuple[Space, Space], setting: JsonObject
+    ) -> SweepPoint:
+        space, worked = spaces
+        overrides = {**work.run.overrides, "algorithm_params": dict(setting)}
+        mine = replace(work, spec=read_spec(work.cluster.definition, overrides), is_quiet=True)
+        steps, _ = steps_for(mine, space)
+        found = grouped_rows(mine, kept, given, worked, steps)
+        centres = stages.centroids(space, found.labels, tools=mine.tools)
+        metrics = stages.quality(space, found.labels, centres, tools=mine.tools)
+        _, measured = measured_stability(mine, kept, worked, space, found, steps)
+        return _as_point(setting, found, {**metrics, **measured.metrics})
+
+
+def _as_point(setting: JsonObject, found: Grouping, metrics: dict[str, Any]) -> SweepPoint:
+    sizes = np.bincount(found.labels[found.labels >= 0])
+    figures: dict[str, Any] = {
+        "num_clusters": found.count,
+        "noise_ratio": metrics["noise_ratio"],
+        "largest_share": float(sizes.max() / sizes.sum()) if len(sizes) else 0.0,
+        "silhouette_score": metrics["silhouette_score"],
+        "mean_cosine_to_centroid": metrics["mean_cosine_to_centroid"],
+        "mean_stability": metrics.get("mean_stability"),
+        "unstable_clusters": metrics.get("unstable_clusters", 0),
+        "degenerate": metrics["degenerate"] or None,
+    }
+    return SweepPoint(parameters=dict(setting), **figures, score=score_of(figures))
