@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Row, Select, insert, select, update
+from sqlalchemy import Column, Connection, Row, Select, bindparam, insert, select, update
 
 from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
@@ -39,12 +39,7 @@ class PostgresChunkSets(PostgresSetItems):
 
     def get(self, set_id: str, *, namespace_id: str) -> ChunkSet | None:
         """Read a row that is not deleted."""
-        statement = (
-            _visible()
-            .join(projects, projects.c.project_id == chunk_sets.c.project_id)
-            .where(chunk_sets.c.chunk_set_version_id == set_id, projects.c.namespace_id == namespace_id)
-        )
-        row = self._connection.execute(statement).one_or_none()
+        row = self._connection.execute(_ONE, {"set_id": set_id, "namespace_id": namespace_id}).one_or_none()
         return _record(row) if row else None
 
     def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[ChunkSet]:
@@ -74,8 +69,7 @@ class PostgresChunkSets(PostgresSetItems):
 
     def active(self, project_id: str) -> ChunkSet | None:
         """Read the row that is active."""
-        statement = _visible().where(chunk_sets.c.project_id == project_id, chunk_sets.c.is_active)
-        row = self._connection.execute(statement).one_or_none()
+        row = self._connection.execute(_ACTIVE, {"project_id": project_id}).one_or_none()
         return _record(row) if row else None
 
 
@@ -94,6 +88,16 @@ def _with_sources(set_id: str, *columns: Column[Any]) -> Select[Any]:
 
 def _visible() -> Select[Any]:
     return select(chunk_sets).where(visible(chunk_sets))
+
+
+# made once: building a statement costs more than sending it
+_ONE = (
+    _visible()
+    .join(projects, projects.c.project_id == chunk_sets.c.project_id)
+    .where(chunk_sets.c.chunk_set_version_id == bindparam("set_id"))
+    .where(projects.c.namespace_id == bindparam("namespace_id"))
+)
+_ACTIVE = _visible().where(chunk_sets.c.project_id == bindparam("project_id"), chunk_sets.c.is_active)
 
 
 def _values(chunk_set: ChunkSet) -> dict[str, Any]:

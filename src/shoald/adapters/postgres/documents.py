@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, any_, cast, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, any_, bindparam, cast, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.lineage import visible
@@ -127,13 +127,7 @@ class PostgresDocuments:
 
     def of_segment_set(self, segment_set_id: str) -> tuple[str, Document] | None:
         """Go up from the set in one step."""
-        statement = (
-            select(documents, document_versions.c.version_id)
-            .join(document_versions, document_versions.c.document_id == documents.c.document_id)
-            .join(segment_sets, segment_sets.c.document_version_id == document_versions.c.version_id)
-            .where(segment_sets.c.segment_set_version_id == segment_set_id)
-        )
-        row = self._connection.execute(statement).one_or_none()
+        row = self._connection.execute(_OF_SEGMENT_SET, {"segment_set_id": segment_set_id}).one_or_none()
         return (row.version_id, _document(row)) if row else None
 
     def of_versions(self, version_ids: Sequence[str]) -> dict[str, Document]:
@@ -212,6 +206,15 @@ def _version_values(version: DocumentVersion) -> dict[str, Any]:
         "is_deleted": version.is_deleted,
         "created_at": version.created_at,
     }
+
+
+# made once: building a statement costs more than sending it
+_OF_SEGMENT_SET = (
+    select(documents, document_versions.c.version_id)
+    .join(document_versions, document_versions.c.document_id == documents.c.document_id)
+    .join(segment_sets, segment_sets.c.document_version_id == document_versions.c.version_id)
+    .where(segment_sets.c.segment_set_version_id == bindparam("segment_set_id"))
+)
 
 
 def _document(row: Row[Any]) -> Document:

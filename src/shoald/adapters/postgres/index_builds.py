@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.lineage import visible
@@ -14,6 +14,14 @@ from shoald.adapters.postgres.tables.rag import index_builds, projects
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.index import IndexBuild
 from shoald.domain.vocabulary import RunStatus
+
+# made once: building a statement costs more than sending it
+_ONE = (
+    select(index_builds)
+    .join(projects, projects.c.project_id == index_builds.c.project_id)
+    .where(index_builds.c.build_id == bindparam("build_id"), visible(index_builds))
+    .where(projects.c.namespace_id == bindparam("namespace_id"))
+)
 
 
 class PostgresIndexBuilds:
@@ -28,13 +36,7 @@ class PostgresIndexBuilds:
 
     def get(self, build_id: str, *, namespace_id: str) -> IndexBuild | None:
         """Read a row that is not deleted, nor what it was made of."""
-        statement = (
-            select(index_builds)
-            .join(projects, projects.c.project_id == index_builds.c.project_id)
-            .where(index_builds.c.build_id == build_id, visible(index_builds))
-            .where(projects.c.namespace_id == namespace_id)
-        )
-        row = self._connection.execute(statement).one_or_none()
+        row = self._connection.execute(_ONE, {"build_id": build_id, "namespace_id": namespace_id}).one_or_none()
         return _record(row) if row else None
 
     def list(self, index_id: str, *, offset: int, limit: int) -> Sequence[IndexBuild]:

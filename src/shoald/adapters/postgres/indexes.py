@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from shoald.adapters.postgres.tables.rag import indexes, projects
 from shoald.domain.records.index import Index
@@ -37,11 +37,11 @@ class PostgresIndexes:
 
     def get(self, index_id: str, *, namespace_id: str) -> Index | None:
         """Read a row that is not deleted."""
-        return self._one(_selected(index_id, namespace_id))
+        return self._one(_ONE, index_id, namespace_id)
 
     def get_for_change(self, index_id: str, *, namespace_id: str) -> Index | None:
         """Read a row and lock it; rows that refer to it can still be added."""
-        return self._one(_selected(index_id, namespace_id).with_for_update(key_share=True, of=indexes))
+        return self._one(_ONE_FOR_CHANGE, index_id, namespace_id)
 
     def list(self, project_id: str, *, offset: int, limit: int) -> Sequence[Index]:
         """Read rows, newest first."""
@@ -62,17 +62,19 @@ class PostgresIndexes:
             .values(config=index.config, status=index.status, updated_at=index.updated_at)
         )
 
-    def _one(self, statement: Select[Any]) -> Index | None:
-        row = self._connection.execute(statement).one_or_none()
+    def _one(self, statement: Select[Any], index_id: str, namespace_id: str) -> Index | None:
+        row = self._connection.execute(statement, {"index_id": index_id, "namespace_id": namespace_id}).one_or_none()
         return _record(row) if row else None
 
 
-def _selected(index_id: str, namespace_id: str) -> Select[Any]:
-    return (
-        select(indexes)
-        .join(projects, projects.c.project_id == indexes.c.project_id)
-        .where(indexes.c.index_id == index_id, ~indexes.c.is_deleted, projects.c.namespace_id == namespace_id)
-    )
+# made once: building a statement costs more than sending it
+_ONE = (
+    select(indexes)
+    .join(projects, projects.c.project_id == indexes.c.project_id)
+    .where(indexes.c.index_id == bindparam("index_id"), ~indexes.c.is_deleted)
+    .where(projects.c.namespace_id == bindparam("namespace_id"))
+)
+_ONE_FOR_CHANGE = _ONE.with_for_update(key_share=True, of=indexes)
 
 
 def _record(row: Row[Any]) -> Index:

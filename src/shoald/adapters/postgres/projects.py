@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from shoald.adapters.postgres.tables.rag import projects
 from shoald.domain.records.project import Project
@@ -33,11 +33,11 @@ class PostgresProjects:
 
     def get(self, project_id: str, *, namespace_id: str) -> Project | None:
         """Read a row."""
-        return self._one(_selected(project_id, namespace_id))
+        return self._one(_ONE, project_id, namespace_id)
 
     def get_for_change(self, project_id: str, *, namespace_id: str) -> Project | None:
         """Read a row and lock it; rows that refer to it can still be added."""
-        return self._one(_selected(project_id, namespace_id).with_for_update(key_share=True))
+        return self._one(_ONE_FOR_CHANGE, project_id, namespace_id)
 
     def list(self, *, namespace_id: str, offset: int, limit: int) -> Sequence[Project]:
         """Read rows, newest first."""
@@ -63,13 +63,17 @@ class PostgresProjects:
             )
         )
 
-    def _one(self, statement: Select[Any]) -> Project | None:
-        row = self._connection.execute(statement).one_or_none()
+    def _one(self, statement: Select[Any], project_id: str, namespace_id: str) -> Project | None:
+        keys = {"project_id": project_id, "namespace_id": namespace_id}
+        row = self._connection.execute(statement, keys).one_or_none()
         return _record(row) if row else None
 
 
-def _selected(project_id: str, namespace_id: str) -> Select[Any]:
-    return select(projects).where(projects.c.project_id == project_id, projects.c.namespace_id == namespace_id)
+# made once: building a statement costs more than sending it
+_ONE = select(projects).where(
+    projects.c.project_id == bindparam("project_id"), projects.c.namespace_id == bindparam("namespace_id")
+)
+_ONE_FOR_CHANGE = _ONE.with_for_update(key_share=True)
 
 
 def _record(row: Row[Any]) -> Project:
