@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shoald.application.keyed_locks import KeyedLocks
 from shoald.application.keyword_indexing import AnySet, KeywordIndexing, KeywordIndexJobs, is_small, set_id
-from shoald.domain.failures import ArtifactNotFound, DataCorrupt
+from shoald.domain.failures import ArtifactNotFound, DataCorrupt, Unavailable
 from shoald.domain.retrieval.bm25 import Bm25Index
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 _PATIENCE_SECONDS = 55.0
+_MOST_WAITING, _ASK_AGAIN_SECONDS = 4, 5.0
 # each keeps two files mapped
 _MOST_OPEN = 128
 
@@ -56,16 +57,28 @@ class KeywordIndexes:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, OpenKeywordIndex] = OrderedDict()
         self._making = KeyedLocks()
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
 
     def of(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
         """Return the index of a set; callers who ask for one that is being made wait for it.
 
-        Raises `DeadlineExceeded` when a worker needs a minute for it; it goes on.
+        Raises `DeadlineExceeded` when a worker needs a minute for it, while it goes on, and `Unavailable` when several
+        callers wait already: they would take the threads of those who ask for other things.
         """
-        key = set_id(stored)
-        found = self._remembered(key)
+        found = self._remembered(set_id(stored))
         if found is not None:
             return found
+        if is_small(stored):
+            return self._awaited(stored, namespace_id)
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable("The keyword index of this set is being made.", retry_after_seconds=_ASK_AGAIN_SECONDS)
+        try:
+            return self._awaited(stored, namespace_id)
+        finally:
+            self._waiting.release()
+
+    def _awaited(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+        key = set_id(stored)
         with self._making.held(key):
             found = self._remembered(key)
             if found is None:

@@ -24,6 +24,7 @@ from shoald.domain.failures import (
     ProjectNotFound,
     SegmentSetNotFound,
     TooLarge,
+    Unavailable,
 )
 from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SetItem
@@ -276,6 +277,27 @@ def test_the_first_search_of_a_large_set_waits_for_a_worker(path: RagPath, monke
 
     monkeypatch.setattr(KeywordIndexJobs, "finish", here)
     assert path.by_words("gamma", target_id=chunk_set.chunk_set_version_id).total == 1
+
+
+def test_few_searches_wait_for_a_worker_at_a_time(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.chunk(path.texts("alpha beta"))
+    monkeypatch.setattr("shoald.application.keyword_indexing._SMALL_CHARACTERS", 5)
+    monkeypatch.setattr(path.adapters.keyword_indexes, "_waiting", threading.BoundedSemaphore(1))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waits(*_: object) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(KeywordIndexJobs, "finish", waits)
+    first = threading.Thread(target=path.by_words, args=["alpha"])
+    first.start()
+    assert begun.wait(10)
+    with pytest.raises(Unavailable, match="is being made"):
+        path.by_words("beta")
+    go_on.set()
+    first.join()
+    assert path.by_words("beta").total == 1
 
 
 def _never(*_: object, **__: object) -> None:
