@@ -85,9 +85,9 @@ class RetrievalStrategy(_message.Message):
     """
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetrievalStrategy]:
-        """Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only
-        with an `id_key` that returns chunks. None: `bm25`, `regex`
-        with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
+        """Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only with an
+        `id_key` that returns chunks. None: `bm25`, `regex` with the query taken literally, and `fuzzy`. Wrong ones fail with
+        `invalid_ensemble_sources`.
         """
 
     @_builtins.property

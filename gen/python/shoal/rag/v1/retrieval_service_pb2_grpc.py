@@ -55,7 +55,8 @@ class RetrievalServiceServicer:
         """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
+        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
+        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,8 @@ class RetrievalServiceStub:
     """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
     `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-    `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
+    `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
+    index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
     """
     RetrievePages: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
@@ -51,7 +52,8 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
     `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-    `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
+    `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
+    index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
     """
     RetrievePages: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
@@ -68,7 +70,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
+        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
+        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
         """
 
     @_abc_1.abstractmethod

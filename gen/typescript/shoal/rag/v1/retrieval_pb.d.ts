@@ -72,9 +72,9 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   threshold?: number | undefined;
 
   /**
-   * Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only
-   * with an `id_key` that returns chunks. None: `bm25`, `regex`
-   * with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
+   * Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only with an
+   * `id_key` that returns chunks. None: `bm25`, `regex` with the query taken literally, and `fuzzy`. Wrong ones fail with
+   * `invalid_ensemble_sources`.
    *
    * @generated from field: repeated shoal.rag.v1.RetrievalStrategy sources = 7;
    */

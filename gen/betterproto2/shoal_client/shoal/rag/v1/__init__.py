@@ -3394,9 +3394,9 @@ class RetrievalStrategy(betterproto2.Message):
 
     sources: "list[RetrievalStrategy]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only
-    with an `id_key` that returns chunks. None: `bm25`, `regex`
-    with the query taken literally, and `fuzzy`. Wrong ones fail with `invalid_ensemble_sources`.
+    Strategies whose hits `ensemble` fuses, each with its own fields, at most 10, nested at most three deep; `dual_storage` only with an
+    `id_key` that returns chunks. None: `bm25`, `regex` with the query taken literally, and `fuzzy`. Wrong ones fail with
+    `invalid_ensemble_sources`.
     """
 
     weights: "list[float]" = betterproto2.field(8, betterproto2.TYPE_DOUBLE, repeated=True)
@@ -4804,7 +4804,8 @@ class RetrievalServiceStub:
         Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
-        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable`, `validation_error`.
+        `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
+        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
         """
 
         return self._channel.unary_unary(
