@@ -7,16 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from shoald.application.chunking import Cutting
+from shoald.application.index_building import NewBuild
 from shoald.application.listing import Selection
 from shoald.application.whole_lists import ListRange
-from shoald.domain.failures import DataCorrupt, EmptyChunkSet, InvalidIndexConfig, JobCanceled
+from shoald.domain.failures import ChunkSetNotFound, DataCorrupt, EmptyChunkSet, InvalidIndexConfig, JobCanceled
+from shoald.domain.job_states import Claimed, LeaseExpired
 from shoald.domain.records.index import Index, IndexBuild
+from shoald.wiring import Adapters, build_application
 from support.rag_path import Here, RagPath
 
 pytestmark = pytest.mark.integration
@@ -174,6 +178,24 @@ def test_a_canceled_build_says_so(path: RagPath, monkeypatch: pytest.MonkeyPatch
     assert (build.status, build.input_refs["failure"]["code"]) == ("failed", "canceled")
 
 
+def test_a_build_whose_last_worker_was_killed_has_failed_and_says_why(path: RagPath) -> None:
+    index, chunk_set = path.index(), path.chunk(path.texts(*_NOTES))
+    good = path.build(index, chunk_set)
+    adapters = Adapters(path.adapters.settings.model_copy(update={"job_max_failures": 1}))
+    building = build_application(adapters).index_building
+    new = NewBuild(chunk_set_version_id=chunk_set.chunk_set_version_id, is_async=True)
+    accepted = building.create(path.caller, index.index_id, new, Here())
+    assert accepted.job_id is not None
+    adapters.job_moves.move(accepted.job_id, Claimed("w", timedelta(0)))
+    assert building.get(path.caller, accepted.build.build_id).status == "running"
+    adapters.job_moves.move(accepted.job_id, LeaseExpired())
+    build = building.get(path.caller, accepted.build.build_id)
+    adapters.close()
+    assert (build.status, build.input_refs["failure"]["code"]) == ("failed", "attempts_exhausted")
+    assert _index_of(path, index).status == "ready"
+    assert path.by_vectors("dogs", good, k=1).items
+
+
 @pytest.mark.parametrize(
     ("provider", "config", "field"),
     [
@@ -233,8 +255,6 @@ def test_builds_take_each_others_place_while_they_are_searched(path: RagPath) ->
 
 
 def _round(path: RagPath, index: Index, number: int) -> IndexBuild:
-    from shoald.application.index_building import NewBuild
-
     name = f"round{number}"
     chunk_set = path.chunk(path.texts(*[f"{name} {note}" for note in _NOTES]))
     new = NewBuild(chunk_set_version_id=chunk_set.chunk_set_version_id, params={"round": name})
@@ -242,8 +262,6 @@ def _round(path: RagPath, index: Index, number: int) -> IndexBuild:
 
 
 def test_a_build_of_another_projects_set_is_refused_before_anything_is_stored(path: RagPath) -> None:
-    from shoald.domain.failures import ChunkSetNotFound
-
     other = path.use_cases.projects.create(path.caller, name="Other", description=None, settings=None)
     elsewhere = replace(path, project=other)
     index = path.index()
