@@ -45,9 +45,8 @@ def chained_merges(distances: Doubles, sizes: Doubles, linkage: str, *, step: St
     are scaled here to what merging them costs. Ties go to the group that the chain came from, then to the smaller.
     """
     if linkage == "ward":
-        scale = np.sqrt(2 * sizes[:, None] * sizes[None, :] / (sizes[:, None] + sizes[None, :]))
-        np.multiply(distances, scale, out=distances)
-        del scale
+        for row, size in enumerate(sizes):
+            distances[row] *= np.sqrt(2 * size * sizes / (size + sizes))
     np.fill_diagonal(distances, np.inf)
     chain = _Chain(distances, sizes.astype(np.float64), linkage)
     return chain.run(step)

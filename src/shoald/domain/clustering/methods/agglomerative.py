@@ -39,7 +39,7 @@ def group_by_agglomeration(
     parameters = _checked(given, n)
     if parameters.linkage == "single" and own_metric(parameters.affinity):
         merges, rows, how = _single(space, parameters.affinity, tools, step), np.arange(n), "spanning tree"
-    elif _has_room(n, tools.memory):
+    elif has_room(n, tools.memory):
         merges, rows, how = _exact(space.vectors, parameters, tools, step), np.arange(n), "all distances"
     else:
         merges, rows, how = _approximate(space.vectors, parameters, tools, step)
@@ -54,10 +54,11 @@ def group_by_agglomeration(
 
 def table_bytes(n: int) -> int:
     """Return the bytes of the table of all distances with what is made beside it."""
-    return 8 * n * n + 24 * n
+    return 8 * n * n + 100 * n
 
 
-def _has_room(n: int, memory: int | None) -> bool:
+def has_room(n: int, memory: int | None) -> bool:
+    """Say whether so many rows get a table of all distances."""
     return n <= SMALL_GROUPS or (n <= MOST_ROWS and (memory is None or table_bytes(n) <= memory))
 
 

@@ -14,6 +14,8 @@ from shoald.domain.clustering.parameters import LeidenParameters
 from shoald.domain.clustering.spaces import Grouping, Integers, Neighbours, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, drawn, neighbours, shares
 
+EDGES_SHARE = 70
+"""Of a hundred listed neighbours so many are edges of their own; the others are named from both sides."""
 UNTIL_REST = 50
 """Passes at most when none is given."""
 COARSE = (1.0, 3.0)

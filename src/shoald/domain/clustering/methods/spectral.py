@@ -59,8 +59,13 @@ def group_by_spectrum(
 
 
 def similarity_bytes(n: int) -> int:
-    """Return the bytes of the table of similarities with what is made beside it."""
-    return (2 * 8 if n <= DOUBLE_ROWS else 4) * n * n
+    """Return the bytes of the table of similarities."""
+    return (8 if n <= DOUBLE_ROWS else 4) * n * n
+
+
+def has_room(n: int, memory: int | None) -> bool:
+    """Say whether so many rows get a table of all similarities."""
+    return n <= MOST_ROWS and (memory is None or similarity_bytes(n) <= memory)
 
 
 def _similarities(
@@ -72,8 +77,7 @@ def _similarities(
         metric = "cosine" if space.metric == "cosine" and _is_unit(space.vectors) else "euclidean"
         graph = neighbours(space, min(given.n_neighbors, n), metric, tools=tools, step=step)
         return _joined(graph, np.ones(graph.ids.shape)), {"graph": "nearest neighbours"}, []
-    room = n <= MOST_ROWS and (tools.memory is None or similarity_bytes(n) <= tools.memory)
-    if room:
+    if has_room(n, tools.memory):
         return (*_table(space.vectors, given, tools, step),)
     graph = neighbours(space, max(NEAREST, given.n_neighbors) + 1, "euclidean", tools=tools, step=step)
     reach = np.median(graph.distances[:, -1]) or 1.0
