@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
 from shoald.application.chunking import visible_chunk_set
+from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.segmenting import visible_segment_set
@@ -23,6 +24,7 @@ from shoald.domain.vocabulary import ArtifactKind, JobType
 if TYPE_CHECKING:
     from shoald.application.access import Caller
     from shoald.application.jobs import Jobs
+    from shoald.application.keyword_indexing import KeywordIndexJobs
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.jobs import JobContext
     from shoald.application.ports.object_store import ObjectStore
@@ -59,7 +61,7 @@ class ClonePatching:
         with self._open_unit_of_work() as uow:
             source = visible_segment_set(uow, caller, set_id)
             item = uow.segment_sets.find_item(set_id, change.item_id)
-            if item is None:
+            if item is None or item.position in hidden_positions(uow, source):
                 raise SegmentItemNotFound(detail={"item_id": change.item_id})
             job = self._accept(uow, caller, ArtifactKind.SEGMENT_SET, source, item, change)
             uow.commit()
@@ -73,7 +75,7 @@ class ClonePatching:
         with self._open_unit_of_work() as uow:
             source = visible_chunk_set(uow, caller, set_id)
             item = uow.chunk_sets.find_item(set_id, change.item_id)
-            if item is None:
+            if item is None or item.position in hidden_positions(uow, source):
                 raise ChunkItemNotFound(detail={"item_id": change.item_id})
             job = self._accept(uow, caller, ArtifactKind.CHUNK_SET, source, item, change)
             uow.commit()
@@ -118,10 +120,18 @@ class ClonePatching:
 class ClonePatchHandler:
     """`JobHandler` of derived sets: PostgreSQL copies the items itself, in one transaction."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore) -> None:
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        objects: ObjectStore,
+        keyword_index_jobs: KeywordIndexJobs,
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._objects = objects
+        self._keyword_index_jobs = keyword_index_jobs
 
     def run(self, context: JobContext) -> None:
         """Derive the set that the payload names."""
@@ -181,6 +191,7 @@ class ClonePatchHandler:
         context.check()
         uow.projects.get_for_change(clone.project_id, namespace_id=job.namespace_id)
         uow.chunk_sets.finish(clone)
+        self._keyword_index_jobs.accept(uow, job.namespace_id, clone)  # the scheduler sends it on its way
         return {"chunk_set_version_id": clone.chunk_set_version_id, "total_items": clone.total_items}
 
     def _changes(

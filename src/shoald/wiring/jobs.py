@@ -79,7 +79,10 @@ def _clone_patch(adapters: Adapters) -> JobHandler:
     from shoald.application.clone_patching import ClonePatchHandler
 
     return ClonePatchHandler(
-        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, objects=adapters.objects
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        keyword_index_jobs=adapters.keyword_index_jobs,
     )
 
 
