@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     loader_stall_seconds: float = Field(
         default=60.0, gt=0, description="How long reading a file may give nothing before it is ended."
     )
+    loader_cpu_seconds: float = Field(
+        default=6.0,
+        gt=0,
+        description="Processor time from one segment of a file to the next, in seconds; one more per 8 MiB of the file.",
+    )
     loader_max_segments: int = Field(default=1_000_000, ge=1, description="Segments of one file, at most.")
     jq_seconds: float = Field(
         default=2.0, gt=0, description="How long a jq program (`jq_schema`) may take to each of its outputs."

@@ -230,6 +230,7 @@ class Adapters:
             parsers=parsers,
             limits=ParserLimits(
                 memory_bytes=settings.loader_memory_mib * MIB,
+                item_cpu_seconds=settings.loader_cpu_seconds,
                 stall_seconds=settings.loader_stall_seconds,
                 max_segments=settings.loader_max_segments,
             ),

@@ -1,6 +1,7 @@
 """Workbooks to one Markdown table per sheet, with numbers and dates as people see them; merged cells are filled.
 
-XLSX, XLS, XLSB and ODS. Sheets with nothing in them give nothing; a long one is parted, each part with the header.
+XLSX, XLS, XLSB and ODS; the formats of numbers are those of XLSX, in the others numbers stand as they are. Sheets with
+nothing in them give nothing; a long one is parted, each part with the header.
 """
 
 from __future__ import annotations

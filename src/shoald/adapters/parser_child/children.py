@@ -177,8 +177,12 @@ class Child:
             return InvalidLoaderParams(
                 f"loader_params.{self._clocked} took too long on this file", detail={"parameter": self._clocked}
             )
-        if code in {-signal.SIGXCPU, -signal.SIGPROF, -signal.SIGKILL}:
+        if code in {-signal.SIGXCPU, -signal.SIGPROF}:
             return InvalidLoaderParams("the file took more processor time than its parser may use")
+        if code == -signal.SIGKILL:
+            return InvalidLoaderParams(
+                "the parser was ended: the file took more processor time than it may, or the machine had no memory left"
+            )
         return InvalidLoaderParams(
             f"the parser of the file ended early (code {code}); a damaged file, or one that needs more than "
             f"{_mib(self._limits.memory_bytes)} of memory, can cause this"
