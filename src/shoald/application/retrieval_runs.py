@@ -41,9 +41,11 @@ class RetrievalRuns:
         """Return the runs of a project, newest first; raises `ProjectNotFound`."""
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
-            return read_list(
+            listed = read_list(
                 lambda offset, limit: uow.retrieval_runs.list(project_id, offset=offset, limit=limit), wanted
             )
+            hidden = frozenset(uow.documents.hidden_in(project_id))
+        return replace(listed, rows=[_without(hidden, run) for run in listed.rows])
 
     def get(self, caller: Caller, run_id: str) -> RetrievalRun:
         """Return a run; raises `RetrievalRunNotFound`."""
@@ -81,11 +83,19 @@ class RetrievalRuns:
 
 
 def visible_run(uow: UnitOfWork, caller: Caller, run_id: str) -> RetrievalRun:
-    """Return a run of the caller's namespace; raises `RetrievalRunNotFound`."""
+    """Return a run of the caller's namespace, without passages of deleted documents; raises `RetrievalRunNotFound`."""
     run = uow.retrieval_runs.get(run_id, namespace_id=caller.namespace_id)
     if run is None:
         raise RetrievalRunNotFound(detail={"run_id": run_id})
-    return run
+    return _without(frozenset(uow.documents.hidden_in(run.project_id)), run)
+
+
+def _without(version_ids: frozenset[str], run: RetrievalRun) -> RetrievalRun:
+    """Leave out what a run found of these versions: it may have searched a set that joins many."""
+    if not version_ids:
+        return run
+    shown = [item for item in run.results["items"] if item["metadata"].get("document_version_id") not in version_ids]
+    return replace(run, results={**run.results, "items": shown})
 
 
 def _compared(before: RetrievalRun, after: RetrievalRun) -> ComparedRuns:

@@ -24,6 +24,7 @@ from shoald.domain.failures import (
     CollectionNotFound,
     DocumentNotFound,
     NotFound,
+    SegmentItemNotFound,
     Unavailable,
 )
 from shoald.domain.records.document import DocumentVersion
@@ -90,9 +91,17 @@ def test_a_joined_set_and_what_was_made_of_it_hide_the_passages_of_a_deleted_doc
     chunk_set = path.chunk(joined)
     build = path.build(path.index(), chunk_set)
     assert _hits(path, "apple") == ["an apple", "an apple too"]  # from here on the cache knows it
+    run_id = str(path.by_words("apple", persist=True).run_id)
+    item_id = next(iter(path.use_cases.segmenting.items(joined)))[0].item_id
     document_id = _document_of(path, first)
     _delete(path, document_id)
     assert _texts(path, joined) == ["an apple too", "a plum"]
+    runs = path.use_cases.retrieval_runs
+    for run in (runs.get(path.caller, run_id), *runs.list(path.caller, path.project.project_id, _ALL).rows):
+        assert [item["page_content"] for item in run.results["items"]] == ["an apple too"]
+    change = ClonePatch(item_id=item_id, patch={}, params={})
+    with pytest.raises(SegmentItemNotFound):
+        path.use_cases.clone_patching.segment_set(path.caller, joined.segment_set_version_id, change, Here())
     assert [i.content for batch in path.use_cases.chunking.items(chunk_set) for i in batch] == [
         "an apple too",
         "a plum",

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, any_, bindparam, cast, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from shoald.adapters.postgres.lineage import visible
@@ -139,19 +153,16 @@ class PostgresDocuments:
         )
         return {row.version_id: _document(row) for row in self._connection.execute(statement)}
 
-    def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
+    def hidden_in(self, project_id: str) -> Sequence[str]:
         """Read what partial indexes know of deleted rows."""
+        return self._connection.scalars(_hidden(literal(project_id))).all()
+
+    def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
+        """Read those of the set's project, if the set is of no version."""
         joined = select(segment_sets.c.project_id).where(
             segment_sets.c.segment_set_version_id == segment_set_id, segment_sets.c.document_version_id.is_(None)
         )
-        versions = (
-            select(document_versions.c.version_id)
-            .join(documents, documents.c.document_id == document_versions.c.document_id)
-            .where(documents.c.project_id == joined.scalar_subquery())
-        )
-        by_documents = versions.where(documents.c.is_deleted)
-        hidden = by_documents.union(versions.where(document_versions.c.is_deleted))
-        return self._connection.scalars(hidden).all()
+        return self._connection.scalars(_hidden(joined.scalar_subquery())).all()
 
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Read rows, newest first."""
@@ -168,6 +179,15 @@ class PostgresDocuments:
         """Lock a row; rows that refer to it can still be added."""
         statement = select(document_versions.c.version_id).where(document_versions.c.version_id == version_id)
         self._connection.execute(statement.with_for_update(key_share=True))
+
+
+def _hidden(project_id: ColumnElement[str]) -> CompoundSelect[Any]:
+    versions = (
+        select(document_versions.c.version_id)
+        .join(documents, documents.c.document_id == document_versions.c.document_id)
+        .where(documents.c.project_id == project_id)
+    )
+    return versions.where(documents.c.is_deleted).union(versions.where(document_versions.c.is_deleted))
 
 
 def _selected(document_id: str, namespace_id: str) -> Select[Any]:

@@ -50,6 +50,10 @@ class DocumentRepository(Protocol):
         """Return the documents of these versions, deleted ones included, by version id."""
         ...
 
+    def hidden_in(self, project_id: str) -> Sequence[str]:
+        """Return the versions of a project that are deleted, or whose document is."""
+        ...
+
     def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
         """Return the versions of a joined set's project that are deleted, or whose document is; none for another set.
 
