@@ -112,6 +112,29 @@ class Documents:
             uow.commit()
         return document, version
 
+    def store_small(
+        self, caller: Caller, project_id: str, files: Sequence[tuple[FileInfo, bytes]]
+    ) -> list[tuple[Document, DocumentVersion]]:
+        """Store many small files, their documents and versions in one transaction; raises `ProjectNotFound`."""
+        with self._open_unit_of_work() as uow:
+            visible_project(uow, caller, project_id)
+        published = [(info, self._published(content)) for info, content in files]
+        made = []
+        with self._open_unit_of_work() as uow:
+            for info, stored in sorted(published, key=lambda one: one[1].key):  # locks are taken in one order
+                self._hold(uow, stored)
+            for info, stored in published:
+                document = _document(project_id, stored, self._objects.uri(stored.key), info, self._clock.now())
+                made.append((document, _version(document, stored, info, {})))
+                uow.documents.add(*made[-1])
+            uow.commit()
+        return made
+
+    def _published(self, content: bytes) -> StoredObject:
+        with self._objects.open_writer() as writer:
+            writer.write(content)
+            return writer.publish()
+
     def _store_version(
         self, caller: Caller, document_id: str, stored: StoredObject, info: FileInfo
     ) -> tuple[Document, DocumentVersion]:

@@ -136,7 +136,7 @@ class SegmentsHandler:
         if found is None or found[1].is_deleted:
             raise DocumentVersionNotFound(detail={"version_id": job.payload["version_id"]})
         version, document = found
-        with contextlib.closing(self._segments(job, version, document)) as segments:
+        with contextlib.closing(self.segments(job, version, document)) as segments:
             self._store(context, _new_set(job, version, document, self._clock), segments)
 
     def follow(self, uow: UnitOfWork, job: Job) -> None:
@@ -154,7 +154,8 @@ class SegmentsHandler:
             context.complete(uow, {"segment_set_version_id": set_id, "total_items": totals.items})
             uow.commit()
 
-    def _segments(self, job: Job, version: DocumentVersion, document: Document) -> Generator[SetItem]:
+    def segments(self, job: Job, version: DocumentVersion, document: Document) -> Generator[SetItem]:
+        """Yield the segments of a version, read as the job's payload says."""
         if "source_text_key" in job.payload:
             yield _source_text(self._objects.get(job.payload["source_text_key"]).decode())
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,6 +47,10 @@ class RestClient:
         """Send one file as the multipart field `file`, read as it is sent, and return the answer's JSON."""
         with file.open("rb") as content:
             return self._json("POST", path, files={"file": (file.name, content, content_type)})
+
+    def post_form(self, path: str, parts: Sequence[tuple[str, tuple[str | None, bytes | str, str | None]]]) -> Any:
+        """POST a form of (name, (file name or None, content, media type)) and return the JSON that is answered."""
+        return self._json("POST", path, files=list(parts))
 
     def post_and_count(self, path: str, body: Any, *, set_key: str) -> dict[str, Any]:
         """POST a call that answers with a set and all its items; return the set only.

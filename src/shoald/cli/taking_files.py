@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from shoald.cli.local_files import LocalFile
 from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
 
 _PARALLEL = 8
+_SMALL_BYTES = 256 * 1024
+_SENT_TOGETHER, _BYTES_TOGETHER = 64, 4 * 1024 * 1024
 _ASKED_TOGETHER = 1000
 _ATTEMPTS = 5
 _TOO_MANY, _SERVER_ERRORS, _UNAVAILABLE = 429, 500, 503
@@ -43,18 +45,25 @@ class _One:
     is_fresh: bool
 
 
+Group = Sequence[LocalFile]
+Outcome = tuple[LocalFile, _One | str]
+_Sent = TypeVar("_Sent")
+
+
 def take_files(client: RestClient, project_id: str, files: Sequence[LocalFile], report: Report) -> Taken:
-    """Upload and segment what the project does not hold yet.
+    """Upload and segment what the project does not hold yet, small files many at a time.
 
     A file that cannot be read, here or by the server, is noted and left out; a server that does not answer ends the
     work with `RestError`.
     """
     taken = Taken()
     readable = list(_readable(files, taken))
-    known = _known(client, project_id, readable)
-    began = time.monotonic()
-    for done, (file, outcome) in enumerate(_in_parallel(client, project_id, readable, known), 1):
-        _note(taken, file, outcome)
+    sender = _Sender(client, project_id, _known(client, project_id, readable))
+    began, done = time.monotonic(), 0
+    for outcomes in _in_parallel(sender, list(_groups(readable, sender))):
+        for file, outcome in outcomes:
+            _note(taken, file, outcome)
+        done += len(outcomes)
         pace = taken.fresh_bytes / 1e6 / max(time.monotonic() - began, 1e-3)
         report(done / len(readable), f"{done} of {len(readable)} files, {pace:.1f} MB/s")
     return taken
@@ -84,43 +93,119 @@ def _known(client: RestClient, project_id: str, files: Sequence[LocalFile]) -> K
     return known
 
 
-def _in_parallel(
-    client: RestClient, project_id: str, files: Sequence[LocalFile], known: Known
-) -> Iterator[tuple[LocalFile, _One | str]]:
-    """Yield each file with its outcome, as they end; only a few wait in the pool, so that Ctrl-C ends it soon."""
-    waiting = iter(files)
-    running: dict[Future[_One | str], LocalFile] = {}
+def _groups(files: Sequence[LocalFile], sender: _Sender) -> Iterator[Group]:
+    """Yield the files as they are sent: small ones that are new together, every other alone."""
+    group: list[LocalFile] = []
+    size = 0
+    for file in files:
+        if file.size > _SMALL_BYTES or sender.held(file):
+            yield [file]
+            continue
+        if len(group) == _SENT_TOGETHER or size + file.size > _BYTES_TOGETHER:
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    if group:
+        yield group
+
+
+def _in_parallel(sender: _Sender, groups: Sequence[Group]) -> Iterator[list[Outcome]]:
+    """Yield what became of each group, as they end; only a few wait in the pool, so that Ctrl-C ends it soon."""
+    waiting = iter(groups)
+    running: set[Future[list[Outcome]]] = set()
     with ThreadPoolExecutor(_PARALLEL) as pool:
 
         def start(count: int) -> None:
-            for file in islice(waiting, count):
-                held = known.get((file.sha256, file.path.name), {})
-                running[pool.submit(_one_file, client, project_id, file, held)] = file
+            running.update(pool.submit(sender.send, group) for group in islice(waiting, count))
 
         start(2 * _PARALLEL)
         try:
             while running:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    yield running.pop(future), future.result()
+                    running.remove(future)
+                    yield future.result()
                 start(len(ended))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _one_file(client: RestClient, project_id: str, file: LocalFile, held: Mapping[str, Any]) -> _One | str:
-    """Return the file's segment set, or what is wrong with the file."""
-    if held.get("segment_set_version_id") and held["loader_type"] == file.loader_type:
-        return _One(str(held["segment_set_version_id"]), is_fresh=False)
-    for attempt in range(1, _ATTEMPTS + 1):
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Brings files into one project, of which `known` are there."""
+
+    client: RestClient
+    project_id: str
+    known: Known
+
+    def held(self, file: LocalFile) -> Mapping[str, Any]:
+        """Return what the project holds of a file; nothing for a new one."""
+        return self.known.get((file.sha256, file.path.name), {})
+
+    def send(self, group: Group) -> list[Outcome]:
+        """Return for each file its segment set, or what is wrong with it."""
+        if len(group) > 1:
+            try:
+                return _patiently(lambda: self._together(group), group[0])
+            except RestError as error:
+                if not _is_the_files_fault(error):
+                    raise
+        return [(file, self._alone(file)) for file in group]  # one of them is why the others were refused
+
+    def _together(self, group: Group) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        parts: list[tuple[str, tuple[str | None, bytes | str, str | None]]] = []
+        sent: list[LocalFile] = []
+        for file in group:
+            try:
+                content = file.path.read_bytes()
+            except OSError as error:
+                outcomes.append((file, str(error.strerror)))
+                continue
+            parts.append(("loader_type", (None, file.loader_type, None)))
+            parts.append(("file", (file.path.name, content, file.content_type)))
+            sent.append(file)
+        answer = self.client.post_form(f"/api/v1/projects/{self.project_id}/pipeline/files", parts) if sent else {}
+        for file, made in zip(sent, answer.get("files", []), strict=True):
+            set_id = made["segment_set_version_id"]
+            problem = f"{made['error_code']}: {made['error_message']}"
+            outcomes.append((file, _One(set_id, is_fresh=True) if set_id else problem))
+        return outcomes
+
+    def _alone(self, file: LocalFile) -> _One | str:
+        held = self.held(file)
+        if held.get("segment_set_version_id") and held["loader_type"] == file.loader_type:
+            return _One(str(held["segment_set_version_id"]), is_fresh=False)
         try:
-            return _One(_segmented(client, project_id, file, held), is_fresh=True)
+            return _One(_patiently(lambda: self._segmented(file, held), file), is_fresh=True)
         except OSError as error:
             return str(error.strerror)
         except RestError as error:
             if _is_the_files_fault(error):
                 return str(error)
+            raise
+
+    def _segmented(self, file: LocalFile, held: Mapping[str, Any]) -> str:
+        version_id = held.get("document_version_id")
+        if version_id is None:
+            documents = f"/api/v1/projects/{self.project_id}/documents"
+            answer = self.client.upload(documents, file.path, content_type=file.content_type)
+            version_id = answer["document_version"]["version_id"]
+        segments = f"/api/v1/document_versions/{version_id}/segments"
+        made = self.client.post_and_count(segments, {"loader_type": file.loader_type}, set_key="segment_set")
+        return str(made["segment_set_version_id"])
+
+
+def _patiently(send: Callable[[], _Sent], file: LocalFile) -> _Sent:
+    """Send, and again when the server is busy; an error that is no file's fault names the file."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return send()
+        except RestError as error:
+            if _is_the_files_fault(error):
+                raise
             if error.status not in {_TOO_MANY, _UNAVAILABLE} or attempt == _ATTEMPTS:
                 raise RestError(f"{file.path}: {error}", status=error.status) from error
             time.sleep(0.2 * 2**attempt)
@@ -129,18 +214,6 @@ def _one_file(client: RestClient, project_id: str, file: LocalFile, held: Mappin
 
 def _is_the_files_fault(error: RestError) -> bool:
     return error.status is not None and error.status < _SERVER_ERRORS and error.status != _TOO_MANY
-
-
-def _segmented(client: RestClient, project_id: str, file: LocalFile, held: Mapping[str, Any]) -> str:
-    version_id = held.get("document_version_id")
-    if version_id is None:
-        documents = f"/api/v1/projects/{project_id}/documents"
-        answer = client.upload(documents, file.path, content_type=file.content_type)
-        version_id = answer["document_version"]["version_id"]
-    made = client.post_and_count(
-        f"/api/v1/document_versions/{version_id}/segments", {"loader_type": file.loader_type}, set_key="segment_set"
-    )
-    return str(made["segment_set_version_id"])
 
 
 def _note(taken: Taken, file: LocalFile, outcome: _One | str) -> None:

@@ -12,11 +12,11 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
 
 from shoald.application.documents import DEFAULT_MIME, FileInfo
-from shoald.domain.failures import FieldProblem, InvalidFields
+from shoald.domain.failures import FieldProblem, InvalidFields, TooLarge
 from shoald.domain.json_types import flaw_of
 
 _MULTIPART = b"multipart/form-data"
-_FILE, _PARAMS = "file", "parser_params_json"
+_FILE, _PARAMS, _LOADER = "file", "parser_params_json", "loader_type"
 DOCUMENT_FIELDS = (_PARAMS,)
 """What the form of a document upload has beside its file."""
 _FLAGS = {
@@ -35,7 +35,7 @@ class Form:
 
     filename: str
     mime: str
-    fields: Mapping[str, bytes]
+    fields: Mapping[str, bytes | bytearray]
 
     def document(self) -> FileInfo:
         """Return what a document upload says of its file."""
@@ -44,7 +44,7 @@ class Form:
     def json_object(self, name: str) -> dict[str, Any] | None:
         """Return the object in a `*_json` field; absent, empty and `null` are none. Raises `InvalidFields`."""
         text = self.fields.get(name)
-        return json_object(name, text) if text else None
+        return json_object(name, bytes(text)) if text else None
 
     def text(self, name: str) -> str | None:
         """Return the text of a field; absent and empty are none. Raises `InvalidFields`."""
@@ -152,6 +152,54 @@ class FormReader:
 
     def _end(self) -> None:
         self._is_whole = True
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadedFile:
+    """One of the files of a form, under the loader that was named before it."""
+
+    filename: str
+    mime: str
+    loader_type: str
+    content: bytearray
+
+
+class FilesReader(FormReader):
+    """Reads a form with many small files, each under the `loader_type` that stands before it."""
+
+    def __init__(self, content_type: str, *, most_files: int, most_bytes: int) -> None:
+        super().__init__(content_type, self._take, (_LOADER,))
+        self._most_files, self._left = most_files, most_bytes
+        self._files: list[UploadedFile] = []
+
+    def read_files(self, pieces: Iterable[bytes]) -> list[UploadedFile]:
+        """Read the whole body and return its files."""
+        self.read(pieces)
+        return self._files
+
+    def _end_headers(self) -> None:
+        self._file = None  # this form has one file after another
+        super()._end_headers()
+        if self._part.name != _FILE:
+            return
+        loader_type = Form(filename="", mime="", fields=self._fields).text(_LOADER)
+        if loader_type is None:
+            raise InvalidFields([FieldProblem(("body", _LOADER), "missing", "Field required before the file")])
+        if len(self._files) == self._most_files:
+            raise TooLarge(f"The form has more than {self._most_files} files.", detail={"max_files": self._most_files})
+        name, mime = self._part.filename, self._part.mime or DEFAULT_MIME
+        self._files.append(UploadedFile(filename=name, mime=mime, loader_type=loader_type, content=bytearray()))
+
+    def _end(self) -> None:
+        super()._end()
+        if self._files:
+            self._file = self._file or _Part()  # a field after the last file is no reason to miss it
+
+    def _take(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise TooLarge("The files together are too large for one call; send them one by one.")
+        self._files[-1].content += piece
 
 
 class _Part:

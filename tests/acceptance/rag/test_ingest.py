@@ -78,8 +78,8 @@ def test_a_folder_of_files_becomes_one_index_and_bad_files_stop_nothing(shoal_up
     printed, told, _ = ingest(shoal_up, tmp_path / "notes", project)
     assert "files taken: 500 new, 0 known" in printed
     assert "files left out: 1;" in told
-    assert re.search(r"left out: .*broken\.json: .*400", told)
-    assert re.search(r"left out: .*broken\.pdf: .*400", told)
+    assert re.search(r"left out: .*broken\.json: invalid_loader_params: ", told)
+    assert re.search(r"left out: .*broken\.pdf: invalid_loader_params: ", told)
     assert "files that could not be read: 2" in told
     ids = ids_in(printed)
     assert "n123.csv" in found_by(shoal_up, ids, "number1x123")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ class Server(RestClient):
         self.held = held or []
         self.refusals = refusals or {}
         self.uploads: list[str] = []
+        self.together: list[list[str]] = []
+        self.unreadable: set[str] = set()
         self.segmented: list[tuple[str, str]] = []
 
     def post(self, path: str, body: Any = None) -> Any:
@@ -35,6 +37,20 @@ class Server(RestClient):
             raise self.refusals[file.name].pop(0)
         self.uploads.append(file.name)
         return {"document_version": {"version_id": f"v-{file.name}"}}
+
+    def post_form(self, path: str, parts: Sequence[tuple[str, tuple[str | None, bytes | str, str | None]]]) -> Any:
+        assert path.endswith("/pipeline/files")
+        names = [str(name) for field, (name, _, _) in parts if field == "file"]
+        self.together.append(names)
+        for name in names:
+            if self.refusals.get(name):
+                raise self.refusals[name].pop(0)
+        return {"files": [self._answer(name) for name in names]}
+
+    def _answer(self, name: str) -> dict[str, Any]:
+        if name in self.unreadable:
+            return {"segment_set_version_id": None, "error_code": "invalid_loader_params", "error_message": "no"}
+        return {"segment_set_version_id": f"s-v-{name}", "error_code": None, "error_message": None}
 
     def post_and_count(self, path: str, body: Any, *, set_key: str) -> dict[str, Any]:
         assert set_key == "segment_set"
@@ -92,7 +108,7 @@ def test_the_same_file_in_two_folders_is_taken_once(tmp_path: Path) -> None:
 def test_bad_files_are_noted_and_stop_nothing(tmp_path: Path) -> None:
     found = files(tmp_path, a="one", b="two", c="three")
     (tmp_path / "c.txt").unlink()
-    server = Server(refusals={"a.txt": [RestError("400: no", status=400)]})
+    server = Server(refusals={"a.txt": [RestError("400: no", status=400)] * 2})
     taken = take(server, found)
     assert taken.segment_set_ids == ["s-v-b.txt"]
     assert sorted(taken.failures) == [f"{tmp_path}/a.txt: 400: no", f"{tmp_path}/c.txt: No such file or directory"]
@@ -110,6 +126,29 @@ def test_a_server_that_is_gone_ends_the_work_and_the_file_is_named(tmp_path: Pat
     server = Server(refusals={"a.txt": [RestError("no answer", status=status)]})
     with pytest.raises(RestError, match=r"a\.txt: no answer"):
         take(server, files(tmp_path, a="one"))
+
+
+def test_small_files_are_sent_together_and_large_ones_alone(tmp_path: Path) -> None:
+    found = files(tmp_path, a="one", b="two", c="x" * 300_000)
+    server = Server()
+    server.unreadable = {"b.txt"}
+    taken = take(server, found)
+    assert (server.together, server.uploads) == ([["a.txt", "b.txt"]], ["c.txt"])
+    assert taken.fresh == 2
+    assert taken.failures == [f"{tmp_path}/b.txt: invalid_loader_params: no"]
+
+
+def test_a_group_that_is_refused_is_sent_one_by_one(tmp_path: Path) -> None:
+    server = Server(refusals={"b.txt": [RestError("422: name", status=422)] * 2})
+    taken = take(server, files(tmp_path, a="one", b="two"))
+    assert (taken.segment_set_ids, taken.failures) == (["s-v-a.txt"], [f"{tmp_path}/b.txt: 422: name"])
+
+
+def test_two_hundred_small_files_go_in_groups(tmp_path: Path) -> None:
+    server = Server()
+    taken = take(server, files(tmp_path, **{f"f{number}": str(number) for number in range(200)}))
+    assert sorted(map(len, server.together)) == [8, 64, 64, 64]
+    assert (taken.fresh, server.uploads) == (200, [])
 
 
 def test_files_are_read_by_their_endings() -> None:

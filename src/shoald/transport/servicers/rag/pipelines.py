@@ -9,19 +9,25 @@ from shoal.rag.v1 import pipeline_pb2, pipeline_service_pb2_grpc
 from shoal.rag.v1 import pipeline_service_pb2 as pb
 
 from shoald.application.access import Access
+from shoald.application.bulk_ingesting import BulkIngesting
 from shoald.application.pipelines import NewPipeline, Pipelines
 from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.transport.callers import caller_of, patience_of
+from shoald.transport.mapping.rag import ingested_files
 from shoald.transport.mapping.rag import pipelines as mapping
-from shoald.transport.uploads import FormReader
+from shoald.transport.uploads import FilesReader, FormReader
+
+_MOST_FILES = 100
+_MOST_BYTES = 16 * 1024 * 1024
 
 
 class PipelineServicer(pipeline_service_pb2_grpc.PipelineServiceServicer):
-    """Hands requests to `Pipelines`."""
+    """Hands requests to `Pipelines` and `BulkIngesting`."""
 
-    def __init__(self, access: Access, pipelines: Pipelines) -> None:
+    def __init__(self, access: Access, pipelines: Pipelines, bulk_ingesting: BulkIngesting) -> None:
         self._access = access
         self._pipelines = pipelines
+        self._bulk_ingesting = bulk_ingesting
 
     def RunPipelineFile(
         self, request_iterator: Iterable[pb.RunPipelineFileRequest], context: grpc.ServicerContext
@@ -55,6 +61,18 @@ class PipelineServicer(pipeline_service_pb2_grpc.PipelineServiceServicer):
 
         return self._run(first.info.project_id, read, context)
 
+    def IngestFiles(
+        self, request_iterator: Iterable[pb.IngestFilesRequest], context: grpc.ServicerContext
+    ) -> pb.IngestFilesResponse:
+        """Read a form with many small files."""
+        requests = iter(request_iterator)
+        first = next(requests, pb.IngestFilesRequest())
+        caller = caller_of(self._access, context)
+        reader = FilesReader(first.file.content_type, most_files=_MOST_FILES, most_bytes=_MOST_BYTES)
+        files = ingested_files.small_files(reader.read_files(_file_pieces(first, requests)))
+        ingested = self._bulk_ingesting.ingest(caller, first.project_id, files, patience_of(context))
+        return ingested_files.to_message(ingested)
+
     def _run(
         self,
         project_id: str,
@@ -65,7 +83,10 @@ class PipelineServicer(pipeline_service_pb2_grpc.PipelineServiceServicer):
         return mapping.to_message(self._pipelines.run(caller, project_id, read, patience_of(context)))
 
 
-def _file_pieces(first: pb.RunPipelineFileRequest, rest: Iterator[pb.RunPipelineFileRequest]) -> Iterator[bytes]:
+def _file_pieces(
+    first: pb.RunPipelineFileRequest | pb.IngestFilesRequest,
+    rest: Iterator[pb.RunPipelineFileRequest] | Iterator[pb.IngestFilesRequest],
+) -> Iterator[bytes]:
     yield first.file.data
     for request in rest:
         yield request.file.data
