@@ -5,7 +5,7 @@
     parameters, dropped = parse_algorithm("dbscan", {"eps": 0.3}, loc=("body", "algorithm_params"))
     found = group(space, parameters, tools=tools, step=step)     # Grouping: labels, notes, warnings, effective
 
-`memory.peak_bytes(parameters, n, d)` says what it will take at most beside its input.
+`algorithm_memory.peak_bytes(parameters, n, d)` says what it will take at most beside its input.
 `step(fraction)` is called between blocks with the share done; what it raises ends the algorithm, and that is cancel.
 """
 

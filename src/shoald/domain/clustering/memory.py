@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shoald.domain.clustering.algorithm_memory import peak_bytes
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
-    GaussianMixtureParameters,
     PreprocessingStep,
-    SpectralParameters,
     UmapParameters,
     WhiteningParameters,
 )
@@ -29,8 +28,6 @@ A_DOCUMENT = 600
 AN_EDGE = 60
 """Bytes of one edge of a layout: the fuzzy graph, its transpose, and its turns."""
 MAP_NEIGHBOURS = 15
-ALL_PAIRS = 25
-"""Bytes of a pair while all are merged (agglomerative)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,22 +102,4 @@ def algorithm_bytes(parameters: AlgorithmParameters, n: int, d: int, *, room: in
 
     Of agglomerative and spectral that is the cheaper way where all pairs have no room.
     """
-    square = {"agglomerative": ALL_PAIRS, "spectral": 24}.get(str(parameters.method))
-    if square is not None and not (isinstance(parameters, SpectralParameters) and parameters.affinity.startswith("near")):
-        whole = square * n * n + 2 * FLOAT * n * d
-        if room is None or whole <= room:
-            return whole
-    k = _neighbours_of(parameters)
-    several = graph_bytes(n, d, k)
-    if isinstance(parameters, GaussianMixtureParameters):
-        full = d * d if parameters.covariance_type in {"full", "tied"} else d
-        return 32 * MIB + 8 * parameters.n_components * (full + n) + 8 * n * d
-    if str(parameters.method) == "kmeans":
-        return 4 * MIB + 3 * FLOAT * n * d
-    return several + 200 * n
-
-
-def _neighbours_of(parameters: AlgorithmParameters) -> int:
-    """Return how many neighbours of each row are listed."""
-    given = [getattr(parameters, name, None) for name in ("n_neighbors", "min_samples", "min_cluster_size")]
-    return max(16, *(int(one) + 1 for one in given if isinstance(one, int | float)), 16)
+    return peak_bytes(parameters, n, d, room)

@@ -1,0 +1,146 @@
+"""An algorithm's parameters and the size of its input in; the bytes it will take at most beside that input out.
+
+The terms are the arrays of each method at the moment when most of them are alive; the constants of blocks are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from shoald.domain.clustering.distances import BLOCK_ENTRIES
+from shoald.domain.clustering.kmeans import ROWS_PER_CENTRE, SAMPLE_ROWS
+from shoald.domain.clustering.methods import agglomerative, dbscan, hdbscan, leiden, optics, spectral
+from shoald.domain.clustering.methods.automatic import LOOKED_AT, MANY_ROWS
+from shoald.domain.clustering.metrics import own_metric
+from shoald.domain.clustering.parameters import (
+    AgglomerativeParameters,
+    AlgorithmParameters,
+    AutoParameters,
+    DbscanParameters,
+    EvocParameters,
+    GaussianMixtureParameters,
+    HdbscanParameters,
+    KmeansParameters,
+    LeidenParameters,
+    MeanShiftParameters,
+    OpticsParameters,
+    SpectralParameters,
+)
+
+MEASURED_NUMBERS = 4_000_000
+"""Numbers that are measured again in float64 at once, in three arrays of together 20 bytes each."""
+PRODUCTS = 8_000_000
+SCANNED = 20_000_000
+PER_EDGE = 270
+"""Bytes of an edge while it has names."""
+PER_ROW = 900
+"""Bytes of a row in the plain lists of the condensed tree."""
+
+Formula = Callable[[Any, int, int], int]
+
+
+def peak_bytes(parameters: AlgorithmParameters, n: int, d: int, memory: int | None = None) -> int:
+    """Return the most bytes that grouping (n, d) vectors takes beside them. `memory` is the limit that the algorithm
+    will be told: some then take a cheaper way.
+    """
+    if isinstance(parameters, SpectralParameters | AgglomerativeParameters):
+        return _with_table(parameters, n, d, memory)
+    return _FORMULAS[type(parameters)](parameters, n, d)
+
+
+def graph_bytes(n: int, d: int, k: int) -> int:
+    """Return the bytes of building the exact graph of k neighbours, which itself takes 12 n k of them."""
+    return 4 * n * d + 12 * n * k + 20 * min(n * (k + 8) * d, MEASURED_NUMBERS)
+
+
+def distance_block_bytes(n: int, d: int, per_entry: int = 24) -> int:
+    """Return the bytes of float64 rows and a block of distances, with so many bytes an entry in what is done to it."""
+    return 8 * n * d + per_entry * min(n * n, BLOCK_ENTRIES)
+
+
+def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
+    k = given.n_clusters
+    sample = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
+    return 4 * n * d + 8 * sample * d + 12 * min(PRODUCTS, n * k) + 24 * n + 8 * k * d
+
+
+def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
+    if own_metric(given.metric, given.p) is None:
+        return distance_block_bytes(n, d) + 8 * n * d
+    looked = 8 * n * d + 24 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
+    return max(4 * n * d + 11 * min(n * n, BLOCK_ENTRIES), looked) + 40 * n
+
+
+def _hdbscan(given: HdbscanParameters, n: int, d: int) -> int:
+    k = max(hdbscan.LISTED, (given.min_samples or given.min_cluster_size) + 1)
+    own = own_metric(given.metric)
+    if own is None or (own == "euclidean" and d <= hdbscan.FEW_DIMENSIONS and given.alpha == 1):
+        # float64 rows and their tree of space
+        return max(24 * n * d, PER_ROW * n)
+    tree = 8 * n * d + 44 * n * k + 12 * min(SCANNED, 512 * n)
+    return max(graph_bytes(n, d, k), tree, PER_ROW * n)
+
+
+def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: int, memory: int | None) -> int:
+    """Return what the table of all pairs takes, or what goes without it."""
+    if isinstance(given, AgglomerativeParameters):
+        if given.linkage == "single" and own_metric(given.affinity):
+            return _hdbscan(HdbscanParameters(metric="cosine"), n, d)
+        if agglomerative.has_room(n, memory):
+            return agglomerative.table_bytes(n) + distance_block_bytes(n, d, 17)
+        count = max(agglomerative.SMALL_GROUPS, 2 * (given.n_clusters or 1))
+        return 4 * n * d + 12 * min(PRODUCTS, n * count) + agglomerative.table_bytes(count) + 8 * count * d
+    vectors = 8 * n * max(40, 2 * given.n_clusters + 1)
+    if given.affinity != "nearest_neighbors" and spectral.has_room(n, memory):
+        return spectral.similarity_bytes(n) + distance_block_bytes(n, d) + vectors
+    k = given.n_neighbors if given.affinity == "nearest_neighbors" else max(spectral.NEAREST, given.n_neighbors) + 1
+    return max(graph_bytes(n, d, k), 72 * n * k + vectors)
+
+
+def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
+    k = given.n_components
+    block = 40 * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
+    moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
+    return block + moments + 24 * n * k
+
+
+def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
+    return distance_block_bytes(n, d) + 4 * n * d * (2 if given.bin_seeding else 1)
+
+
+def _optics(given: OpticsParameters, n: int, d: int) -> int:
+    k = max(optics.LISTED, given.min_samples)
+    return max(graph_bytes(n, d, k), distance_block_bytes(n, d) + 20 * n * k)
+
+
+def _leiden(given: LeidenParameters, n: int, d: int) -> int:
+    k = min(n, given.n_neighbors + 1)
+    return max(graph_bytes(n, d, k), 12 * n * k + leiden.EDGES_SHARE * n * k * PER_EDGE // 100)
+
+
+def _evoc(given: EvocParameters, n: int, d: int) -> int:
+    k = given.n_neighbors + 1
+    return max(graph_bytes(n, d, k), 112 * n * k, PER_ROW * n)
+
+
+def _auto(given: AutoParameters, n: int, d: int) -> int:
+    """Return the most that any of its choices takes."""
+    means = _kmeans(KmeansParameters(n_clusters=given.n_clusters or 8), n, d)
+    if given.n_clusters is not None or n > MANY_ROWS:
+        return means
+    look = _hdbscan(HdbscanParameters(), min(n, LOOKED_AT), d)
+    return max(look, _hdbscan(HdbscanParameters(), n, d), _leiden(LeidenParameters(), n, d))
+
+
+_FORMULAS: Mapping[type, Formula] = {
+    KmeansParameters: cast("Formula", _kmeans),
+    DbscanParameters: cast("Formula", _dbscan),
+    HdbscanParameters: cast("Formula", _hdbscan),
+    GaussianMixtureParameters: cast("Formula", _mixture),
+    MeanShiftParameters: cast("Formula", _mean_shift),
+    OpticsParameters: cast("Formula", _optics),
+    LeidenParameters: cast("Formula", _leiden),
+    EvocParameters: cast("Formula", _evoc),
+    AutoParameters: cast("Formula", _auto),
+}
