@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     loader_cpu_seconds: float = Field(
         default=6.0,
         gt=0,
-        description="Processor time from one segment of a file to the next, in seconds; one more per 8 MiB of the file.",
+        description="Processor time from one segment of a file to the next, in seconds; one more per 8 MiB of file.",
     )
     loader_max_segments: int = Field(default=1_000_000, ge=1, description="Segments of one file, at most.")
     jq_seconds: float = Field(
@@ -130,6 +130,12 @@ class Settings(BaseSettings):
     )
     worker_memory_mib: int = Field(
         default=0, ge=0, description="Memory that one job may use, in MiB; beyond it fails. 0: no limit."
+    )
+    cluster_memory_mib: int = Field(
+        default=0,
+        ge=0,
+        description="Memory that a cluster run may take beside what its worker holds, in MiB: it takes cheaper ways, or"
+        " is refused with what it would take. 0: no limit.",
     )
     worker_drain_seconds: float = Field(
         default=20.0, ge=0, description="Time that running jobs get to finish when a worker stops; others start again."

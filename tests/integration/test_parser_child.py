@@ -41,6 +41,14 @@ def stall(file, *, source, params):
     time.sleep(3600)
     yield
 
+def odd(file, *, source, params):
+    metadata = {"na\\0me": "half \\ud800 of one", "n": [1, "\\0"], "whole": "\\U0001f600"}
+    yield ("zero \\0 \\udc00", metadata, "text", "text", 1, ("a\\0",))
+
+def leave(file, *, source, params):
+    yield ("1", {}, "text", "text")
+    raise SystemExit(0)
+
 def long(file, *, source, params):
     yield ("x" * 3_000_000, {}, "text", "text")
 
@@ -68,7 +76,7 @@ def hostile(tmp_path: Path) -> Iterator[ParserChildLoader]:
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "hostile.py").write_text(HOSTILE)
-    names = ("crash", "hog", "spin", "stall", "long", "mistake", "look", "descriptors")
+    names = ("crash", "hog", "spin", "stall", "long", "mistake", "look", "descriptors", "odd", "leave")
     limits = ParserLimits(memory_bytes=256 * MIB, cpu_seconds=1, stall_seconds=30, max_segment_bytes=MIB)
     loader = ParserChildLoader(
         parsers={name: Parser(function=f"hostile:{name}") for name in names}, limits=limits, import_from=[str(folder)]
@@ -151,6 +159,7 @@ def test_a_child_has_nothing_to_see_and_nowhere_to_write(
         ("spin", "processor time"),
         ("long", "a segment would be larger than 1 MiB"),
         ("mistake", "could not be parsed: KeyError"),
+        ("leave", "could not be parsed: SystemExit"),
     ],
 )
 def test_a_parser_that_goes_wrong_is_a_clear_failure(
@@ -158,6 +167,12 @@ def test_a_parser_that_goes_wrong_is_a_clear_failure(
 ) -> None:
     with pytest.raises(InvalidLoaderParams, match=words):
         load(hostile, tmp_path, "", kind)
+
+
+def test_what_cannot_be_stored_is_dropped_wherever_it_stands(hostile: ParserChildLoader, tmp_path: Path) -> None:
+    (item,) = load(hostile, tmp_path, "", "odd")
+    assert (item.content, item.path) == ("zero  \ufffd", ("a",))
+    assert item.metadata == {"name": "half \ufffd of one", "n": [1, ""], "whole": "\U0001f600"}
 
 
 def test_a_parser_that_gives_nothing_is_ended(

@@ -95,9 +95,9 @@ def _paragraph(document: _Document, outline: Outline, element: Element, number: 
         outline.text(f"{word_text.note_mark(kind, identifier)}: {text}", place)
     for picture in paragraph.pictures:
         _, part = document.relations.get(picture.relation or "", ("", ""))
-        data = document.package.data(part) if part else None
-        if data or picture.alt:
-            outline.picture(picture.alt, picture_of(data), place)
+        kept = picture_of(document.package.data(part) if part else None)
+        if kept or picture.alt:
+            outline.picture(picture.alt, kept, place)
 
 
 def _mark(document: _Document, element: Element, text: str) -> str:

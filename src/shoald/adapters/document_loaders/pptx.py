@@ -118,9 +118,9 @@ def _picture(package: Package, outline: Outline, shape: Element, relations: dict
     alt = (described.get("descr") or described.get("title") or "") if described is not None else ""
     blip = child(shape, "blipFill", "blip")
     _, part = relations.get(blip.get(f"{RELATIONSHIP}embed") or "", ("", "")) if blip is not None else ("", "")
-    data = package.data(part) if part else None
-    if data or alt:
-        outline.picture(alt, picture_of(data))
+    kept = picture_of(package.data(part) if part else None)
+    if kept or alt:
+        outline.picture(alt, kept)
 
 
 def _notes(root: Element | None) -> str:

@@ -122,8 +122,22 @@ def _timed(items: Iterator[Any], seconds: float) -> Iterator[Any]:
 
 
 def _frame(value: dict[str, Any]) -> bytes:
-    body = json.dumps(value).encode() + b"\n"
+    text = json.dumps(value)
+    # names and titles come from anywhere; NULs and halves of surrogate pairs cannot be stored
+    if "\\u0000" in text or "\\ud" in text:
+        text = json.dumps(_storable(value))
+    body = text.encode() + b"\n"
     return len(body).to_bytes(4, "big") + body
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value
 
 
 def _send(frame: bytes) -> None:
