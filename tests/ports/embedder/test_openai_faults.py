@@ -61,6 +61,27 @@ def test_long_texts_go_in_more_requests(server: OpenAIServer, embedder: OpenAIEm
     assert [len(request["input"]) for request in server.requests] == [2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("model", "is_prefixed"),
+    [
+        ("intfloat/multilingual-e5-large", True),
+        ("e5-small-v2", True),
+        ("intfloat/multilingual-e5-large-instruct", False),
+        ("intfloat/e5-mistral-7b-instruct", False),
+        ("nomic-embed-text", False),
+        ("some-e55", False),
+    ],
+)
+def test_e5_models_are_told_what_a_text_is(server: OpenAIServer, model: str, *, is_prefixed: bool) -> None:
+    with closing(OpenAIEmbedder(OpenAIEndpoint(base_url=server.base_url, api_key="k"), model)) as embedder:
+        embedder.embed_passages(["cats"])
+        embedder.embed_query("cats")
+        assert embedder.info.version.endswith("-prefixed") == is_prefixed
+    assert [request["input"] for request in server.requests] == (
+        [["passage: cats"], ["query: cats"]] if is_prefixed else [["cats"], ["cats"]]
+    )
+
+
 def test_an_empty_text_is_sent_as_a_blank(server: OpenAIServer, embedder: OpenAIEmbedder) -> None:
     embedder.embed_query("")
     assert server.requests[0]["input"] == [" "]

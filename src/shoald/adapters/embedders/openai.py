@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _TOO_MANY = 429
 _TIMEOUT = 408
 _SERVER_ERRORS = 500
 _UNAUTHORISED = frozenset({401, 403})
+# models of the E5 family were trained on texts that say which of the two they are; its instructed ones were not
+_SAYS_WHAT_IT_IS = re.compile(r"(?:^|[/_-])e5(?:[_-](?!mistral)|$)(?!.*instruct)")
+_PASSAGE, _QUERY = "passage: ", "query: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class OpenAIEmbedder:
         url = self._endpoint.base_url.rstrip("/")
         # The same model name at another address may be another model, whose vectors must not be mixed with these.
         version = "1" if url == _DEFAULT_URL else hashlib.sha256(url.encode()).hexdigest()[:8]
+        version += "-prefixed" if self._is_prefixed else ""
         return EmbedderInfo(name=f"openai.{self._model}", version=version, dimension=self._dimension or 0)
 
     def embed_passages(
@@ -80,15 +85,22 @@ class OpenAIEmbedder:
 
         patience = Patience(endpoint.patient_tries, endpoint.first_wait, endpoint.longest_patient_wait, tell)
         for request in _requests(texts):
-            parts.append(self._ask(request, patience))
+            parts.append(self._ask(self._said(_PASSAGE, request), patience))
             done += len(request)
             tell()
         return np.concatenate(parts) if parts else np.empty((0, self.info.dimension), np.float32)
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
         """Embed one text."""
-        vector: npt.NDArray[np.float32] = self._ask([text])[0]
+        vector: npt.NDArray[np.float32] = self._ask(self._said(_QUERY, [text]))[0]
         return vector
+
+    @property
+    def _is_prefixed(self) -> bool:
+        return _SAYS_WHAT_IT_IS.search(self._model.lower()) is not None
+
+    def _said(self, what: str, texts: list[str]) -> list[str]:
+        return [what + text for text in texts] if self._is_prefixed else texts
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
