@@ -22,7 +22,14 @@ atoms = st.sampled_from(
 )
 sequences = st.lists(st.tuples(atoms, st.sampled_from(["", "", "*", "+?", "{1,2}"])), min_size=1, max_size=4)
 pieces = sequences.map(lambda parts: "".join(atom + ("" if atom == r"\b" else times) for atom, times in parts))
-patterns = st.one_of(pieces, st.tuples(pieces, pieces).map("|".join), pieces.map(lambda part: f"(?={part}){part}"))
+whole_words = pieces.map(lambda part: rf"\b{part}\b")
+patterns = st.one_of(
+    pieces,
+    whole_words,
+    st.tuples(whole_words, whole_words).map("|".join),
+    st.tuples(pieces, pieces).map("|".join),
+    pieces.map(lambda part: f"(?={part}){part}"),
+)
 
 
 def written(texts: Sequence[str]) -> ArrowTextFile:

@@ -87,7 +87,7 @@ class Pattern:
         linear = self._linear
         if linear is not None and text.isascii():
             return _first(linear.for_ascii.finditer(text), most)
-        if linear is not None and linear.words.loose is None:
+        if linear is not None and not linear.words.has_boundaries:
             return _first(linear.all_scripts.finditer(text), most)
         try:
             return _first(self._backtracking.finditer(text, timeout=SPANS_SECONDS, concurrent=True), most)
