@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     insert,
-    literal,
     select,
     update,
 )
@@ -155,14 +154,11 @@ class PostgresDocuments:
 
     def hidden_in(self, project_id: str) -> Sequence[str]:
         """Read what partial indexes know of deleted rows."""
-        return self._connection.scalars(_hidden(literal(project_id))).all()
+        return self._connection.scalars(_HIDDEN_IN, {"project_id": project_id}).all()
 
     def hidden_beside(self, segment_set_id: str) -> Sequence[str]:
         """Read those of the set's project, if the set is of no version."""
-        joined = select(segment_sets.c.project_id).where(
-            segment_sets.c.segment_set_version_id == segment_set_id, segment_sets.c.document_version_id.is_(None)
-        )
-        return self._connection.scalars(_hidden(joined.scalar_subquery())).all()
+        return self._connection.scalars(_HIDDEN_BESIDE, {"segment_set_id": segment_set_id}).all()
 
     def list_versions(self, document_id: str, *, offset: int, limit: int) -> Sequence[DocumentVersion]:
         """Read rows, newest first."""
@@ -188,6 +184,16 @@ def _hidden(project_id: ColumnElement[str]) -> CompoundSelect[Any]:
         .where(documents.c.project_id == project_id)
     )
     return versions.where(documents.c.is_deleted).union(versions.where(document_versions.c.is_deleted))
+
+
+# made once: every read of items and every search asks one of them
+_HIDDEN_IN = _hidden(bindparam("project_id"))
+_HIDDEN_BESIDE = _hidden(
+    select(segment_sets.c.project_id)
+    .where(segment_sets.c.segment_set_version_id == bindparam("segment_set_id"))
+    .where(segment_sets.c.document_version_id.is_(None))
+    .scalar_subquery()
+)
 
 
 def _selected(document_id: str, namespace_id: str) -> Select[Any]:
