@@ -190,3 +190,6 @@ def test_a_device_is_used_where_there_is_one_and_it_may_be(
     assert faiss.moved == (["to 0", "back"] if uses else [])
     assert index.search(manifest, rows[7], k=1)[0][0].position == 7
     assert len(faiss.moved) == (3 if uses else 0)
+    graph = _build(index, rows[:500], kind="hnsw")
+    assert (graph["backend"], index.search(graph, rows[7], k=1)[0][0].position) == ("cpu", 7)
+    assert len(faiss.moved) == (3 if uses else 0)

@@ -136,9 +136,9 @@ class FaissVectorIndex:
                 mapped = map_index(path, effort=_effort(manifest))
         except ArtifactNotFound as error:
             raise MissingFaissArtifact(detail={"key": stored["key"]}) from error
-        if not self._gpu:
-            return OpenedIndex(mapped, mapped)
         faiss = load_faiss()
+        if not self._gpu or isinstance(mapped, faiss.IndexHNSW):  # graphs are searched on the CPU only
+            return OpenedIndex(mapped, mapped)
         resources = faiss.StandardGpuResources()
         return OpenedIndex(mapped, faiss.index_cpu_to_gpu(resources, 0, mapped), threading.Lock(), resources)
 

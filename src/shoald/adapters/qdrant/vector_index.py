@@ -182,6 +182,8 @@ class QdrantVectorIndex:
         request = _query(manifest, query.tolist(), m, with_vectors=m <= most)
         if only is not None:
             request.filter.CopyFrom(only)
+            # a graph whose links lead past most points finds too few of those that are left
+            request.params.CopyFrom(messages.SearchParams(exact=True))
         found = self._points("Query", request).result
         points = found if m <= most else self._with_vectors(manifest, [hit.id for hit in found], most)
         rows = np.array([_dense(point.vectors.vector) for point in points], np.float32).reshape(-1, query.size)
