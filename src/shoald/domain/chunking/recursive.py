@@ -98,13 +98,16 @@ class _Repeated:
 
     def __init__(self, text: str, separator: str, start: int, end: int) -> None:
         self._text, self._separator, self._start, self._end = text, separator, start, end
-        self._length = len(separator)
+        self._length, self._character = len(separator), separator[0]
         # the run of the last place that was looked at: where it begins, and how far it is known
         self._run = (start, start)
 
     def first(self, low: int, high: int) -> int:
+        text = self._text
         limit = min(high + self._length - 1, self._end)
-        place = self._text.find(self._separator, low, limit)
+        place = text.find(self._separator, low, limit)
+        if place < 0 or place == self._start or text[place - 1] != self._character:
+            return place if place < high else -1  # nearly always: a run begins here, or there is none
         while place >= 0:
             counted = place + (self._run_start(place) - place) % self._length
             if counted >= high:
@@ -115,16 +118,19 @@ class _Repeated:
         return -1
 
     def last(self, low: int, high: int) -> int:
-        place = self._text.rfind(self._separator, low, min(high + self._length - 1, self._end))
+        text = self._text
+        place = text.rfind(self._separator, low, min(high + self._length - 1, self._end))
+        if place < 0 or place == self._start or text[place - 1] != self._character:
+            return place
         counted = place - (place - self._run_start(place)) % self._length if place >= 0 else -1
         return counted if counted >= low else -1
 
     def _run_start(self, place: int) -> int:
-        if place == self._start or self._text[place - 1] != self._separator[0]:
+        if place == self._start or self._text[place - 1] != self._character:
             return place
         run_start, known = self._run
         if not run_start <= place <= known:
-            text, character, at = self._text, self._separator[0], place
+            text, character, at = self._text, self._character, place
             stop = known if place > known else self._start
             while at > stop and text[at - 1] == character:
                 at -= 1
@@ -171,27 +177,25 @@ def _split(text: str, start: int, end: int, separators: tuple[str, ...], setting
 
 def _pack(cuts: _Cuts, start: int, end: int, settings: RecursiveSettings) -> Iterator[tuple[int, int, bool]]:
     """Yield the joined pieces of a region, and, marked as long, each piece that fills a chunk by itself."""
-    size = settings.size
+    size, overlap = settings.size, settings.overlap
+    first, last = cuts.first, cuts.last
     while start < end:
         # a chunk reaches to the last cut within its size; a single piece that leaves no room is long
-        cut = end if end - start <= size else cuts.last(start + 1, start + size + 1)
-        if cut < 0 or (cut - start == size and cuts.first(start + 1, cut) < 0):
-            cut = _next(cuts, start, end)
+        cut = end if end - start <= size else last(start + 1, start + size + 1)
+        if cut < 0 or (cut - start == size and first(start + 1, cut) < 0):
+            cut = first(start + 1, end)
+            cut = end if cut < 0 else cut
             yield start, cut, True
             start = cut
             continue
         yield start, cut, False
         if cut == end:
             return
-        following = _next(cuts, cut, end)
+        following = first(cut + 1, end)
+        following = end if following < 0 else following
         if following - cut >= size:
             start = cut
             continue
         # the overlap: as many whole pieces as fit into it, and beside the piece that comes next
-        start = cuts.first(max(cut - settings.overlap, following - size), cut)
+        start = first(max(cut - overlap, following - size), cut)
         start = cut if start < 0 else start
-
-
-def _next(cuts: _Cuts, place: int, end: int) -> int:
-    found = cuts.first(place + 1, end)
-    return end if found < 0 else found
