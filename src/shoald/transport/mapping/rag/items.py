@@ -49,7 +49,7 @@ def with_items(name: str, stored: Message, batches: Iterable[Sequence[SetItem]])
 def _pieces(name: str, stored: Message, batches: Iterable[Sequence[SetItem]]) -> Iterator[bytes]:
     yield b"{" + orjson.dumps(name) + b":" + orjson.dumps(documented(stored)) + b',"items":['
     separator = b""
-    for batch in batches:
+    for batch in filter(None, batches):
         yield separator
         yield b",".join([orjson.dumps(item_json(item), default=dict) for item in batch])
         separator = b","
