@@ -16,11 +16,14 @@ from shoald.domain.clustering.assignment import nearest_centres
 from shoald.domain.clustering.parameters import KmeansParameters, UmapParameters, WhiteningParameters
 from shoald.domain.clustering.whitening import whiten
 from shoald.domain.failures import MissingDependency, Unsupported
+from support.strict_arrays import StrictArrays
 from support.vectors import planted, texture
 
 
-@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
+@pytest.fixture(params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.gpu)])
 def backend(request: pytest.FixtureRequest) -> ArrayBackend:
+    if request.param == "strict":
+        return StrictArrays()
     try:
         return ArrayLibraries().get(request.param)
     except MissingDependency as missing:

@@ -52,7 +52,7 @@ def _products(vectors: Floats, metric: str, backend: ArrayBackend) -> Block:
 
     def block(ids: Integers) -> Doubles:
         at = backend.send(ids)
-        gaps = squares[at][:, None] + squares[None, :] - 2 * (device[at, :] @ device.T)
+        gaps = squares[at][:, None] + squares[None, :] - 2 * (xp.take(device, at, axis=0) @ device.T)
         found = np.maximum(backend.fetch(gaps), 0)
         found[np.arange(len(ids)), ids] = 0
         return np.asarray(found / 2 if cosine else np.sqrt(found))
@@ -87,11 +87,11 @@ class _ProductsWithin:
 
     def __call__(self, ids: Integers) -> npt.NDArray[np.bool_]:
         at = self._backend.send(ids)
-        gaps = self._rows[at, :] @ self._rows.T
+        gaps = self._backend.xp.take(self._rows, at, axis=0) @ self._rows.T
         gaps *= -2
         gaps += self._squares[None, :]
         gaps += self._squares[at][:, None]
-        gaps -= np.float32(self._limit**2)
+        gaps -= float(np.float32(self._limit**2))
         near = self._backend.fetch(gaps <= 0)
         row, other = np.nonzero(self._backend.fetch(self._backend.xp.abs(gaps) <= self._slack))
         chunk = max(1, PAIR_NUMBERS // self._measure.width)

@@ -243,5 +243,5 @@ def _plus_plus(rows: Floats, k: int, random: np.random.Generator, backend: Array
 def _squares(device: Array, lengths: Array, ids: Integers, backend: ArrayBackend) -> Array:
     """Return (n, len(ids)) squared distances to some of the rows themselves."""
     at = backend.send(ids)
-    squares = lengths[:, None] + lengths[at][None, :] - 2 * (device @ device[at, :].T)
+    squares = lengths[:, None] + lengths[at][None, :] - 2 * (device @ backend.xp.take(device, at, axis=0).T)
     return backend.xp.maximum(squares, 0)

@@ -79,7 +79,7 @@ def layout(
         for epoch in range(parameters.epochs):
             rate = 1 - epoch / parameters.epochs
             for block in blocks:
-                others = position[backend.send(random.integers(0, n, parameters.sample)), :]
+                others = backend.xp.take(position, backend.send(random.integers(0, n, parameters.sample)), axis=0)
                 force = forces.pull(position, block.turns[epoch % TURNS]) + forces.push(position, block, others)
                 position[block.rows, :] += rate * block.step * force
             step((epoch + 1) / parameters.epochs)

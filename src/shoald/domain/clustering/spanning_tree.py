@@ -184,7 +184,7 @@ class _Search:
         xp, send = self.backend.xp, self.backend.send
         vectors, doubled, squares, core = self.device
         at, component = send(rows), send(self.component)
-        reach = vectors[at, :] @ doubled
+        reach = xp.take(vectors, at, axis=0) @ doubled
         reach += squares[None, :]
         reach += squares[at][:, None]
         reach = xp.maximum(xp.maximum(reach, core[None, :]), core[at][:, None])
