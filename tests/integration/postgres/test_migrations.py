@@ -60,3 +60,37 @@ def _columns(url: str) -> list[tuple[str | None, ...]]:
             "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
             " WHERE table_schema = 'public' ORDER BY 1, ordinal_position"
         ).fetchall()
+
+
+_STORED_BEFORE = """
+INSERT INTO projects (project_id, namespace_id, name, created_at, updated_at)
+VALUES ('p', 'ns_default', 'Docs', now(), now());
+INSERT INTO documents (document_id, project_id, filename, mime, storage_uri, metadata, created_at, updated_at)
+VALUES ('d', 'p', 'notes.txt', 'text/plain', 'shoal://objects/x', '{"size": 7}', '2026-01-01', '2026-01-01');
+INSERT INTO document_versions (version_id, document_id, content_hash, producer_type, producer_version, status,
+                               created_at)
+VALUES ('v', 'd', 'abc', 'rag_api', '0', 'succeeded', '2026-01-01');
+INSERT INTO segment_sets (segment_set_version_id, project_id, document_version_id, producer_type, producer_version,
+                          created_at, total_items, total_characters)
+VALUES ('s', 'p', 'v', 'rag_lib', '0', '2026-01-02', 0, 0);
+"""
+
+
+def test_what_was_stored_before_the_feed_is_in_it_and_versions_know_their_files(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits())
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0001")
+    engine.dispose()
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(_STORED_BEFORE)
+    migrate(postgres_database)
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(
+            "INSERT INTO indexes (index_id, project_id, name, provider, index_type, status, created_at, updated_at)"
+            " VALUES ('i', 'p', 'main', 'faiss', 'chunk_vectors', 'created', now(), now())"
+        )
+        connection.commit()
+        feed = connection.execute("SELECT number, artifact_kind, artifact_id FROM artifacts ORDER BY number").fetchall()
+        files = connection.execute("SELECT filename, mime, size FROM document_versions").fetchall()
+    assert feed == [(1, "document", "d"), (2, "document_version", "v"), (3, "segment_set", "s"), (4, "index", "i")]
+    assert files == [("notes.txt", "text/plain", 7)]
