@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shoald.application.hidden_passages import naming
+from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.search_targets import SearchTarget
 from shoald.domain.filters import Condition, parse_filter
@@ -19,17 +18,13 @@ from shoald.domain.retrieval.hits import Positions
 if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
-_MOST_BYTES = 64 << 20
-
 
 class AllowedPositions:
-    """Asks PostgreSQL once for each filter of a set, which never changes; keeps the last answers, 64 MiB of them."""
+    """Asks PostgreSQL once for each filter of a set, which never changes; keeps the last answers."""
 
-    def __init__(self, open_unit_of_work: OpenUnitOfWork, *, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, open_unit_of_work: OpenUnitOfWork) -> None:
         self._open_unit_of_work = open_unit_of_work
-        self._most_bytes = most_bytes
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Positions] = OrderedDict()
+        self._kept = KeptArrays()
 
     def of(self, target: SearchTarget, given: JsonObject) -> Positions | None:
         """Return the ascending positions of the items searched that a filter allows, None when all are allowed.
@@ -41,26 +36,12 @@ class AllowedPositions:
         if condition is None:
             return None
         key = json.dumps([target.target_id, target.hidden_versions, dict(given)], sort_keys=True)
-        known = self._remembered(key)
-        if known is None:
-            with self._open_unit_of_work() as uow:
-                items = repository_of(uow, target.items)
-                known = items.positions_where(set_id(target.items), condition, laid_over=target.ids)
-            self._remember(key, known)
-        return known
+        return self._kept.get(key, lambda: self._found(target, condition))
 
-    def _remembered(self, key: str) -> Positions | None:
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                self._kept.move_to_end(key)
-            return found
-
-    def _remember(self, key: str, positions: Positions) -> None:
-        with self._lock:
-            self._kept[key] = positions
-            while sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
-                self._kept.popitem(last=False)
+    def _found(self, target: SearchTarget, condition: Condition) -> Positions:
+        with self._open_unit_of_work() as uow:
+            items = repository_of(uow, target.items)
+            return items.positions_where(set_id(target.items), condition, laid_over=target.ids)
 
 
 def _without(version_ids: Sequence[str], condition: Condition | None) -> Condition | None:

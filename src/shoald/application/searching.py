@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shoald.application.allowed_positions import AllowedPositions
+from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
 from shoald.application.ports.text_search import TextPattern, TextSearch, UnusablePattern
 from shoald.application.search_targets import SearchTarget
@@ -80,6 +81,7 @@ class Searches:
         self._vectors = vectors
         self._reranking = reranking
         self._allowed = AllowedPositions(open_unit_of_work)
+        self._sources = KeptArrays()
         self._cache = cache
 
     def hits(self, search: Search) -> Hits:
@@ -167,13 +169,15 @@ class Searches:
         )
         if not strategy.returns_segments or isinstance(target.items, SegmentSet):  # its index may hold segments
             return chunks
+        sources = self._sources.get(target.items_id, lambda: self._sources_of(target.items_id))[chunks.positions]
+        segments, rows = np.unique(sources[sources >= 0], return_inverse=True)
+        best = np.full(len(segments), -np.inf)
+        np.maximum.at(best, rows, chunks.scores[sources >= 0])
+        return Hits.ordered(segments, best)
+
+    def _sources_of(self, chunk_set_id: str) -> Positions:
         with self._open_unit_of_work() as uow:
-            sources = uow.chunk_sets.source_positions(target.items_id, chunks.positions.tolist())
-        best: dict[int, float] = {}
-        for chunk, score in zip(chunks.positions.tolist(), chunks.scores.tolist(), strict=True):
-            if chunk in sources:
-                best[sources[chunk]] = max(score, best.get(sources[chunk], -np.inf))
-        return Hits.ordered(np.asarray(list(best), np.int64), np.asarray(list(best.values()), np.float64))
+            return uow.chunk_sets.source_positions(chunk_set_id)
 
 
 _NOTHING = Hits(np.zeros(0, np.int64), np.zeros(0))

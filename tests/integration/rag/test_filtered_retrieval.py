@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shoald.application.allowed_positions import AllowedPositions
 from shoald.domain.filters import matches, parse_filter
 from support.rag_path import RagPath
 
@@ -85,20 +86,29 @@ def _built(path: RagPath) -> str:
 
 def test_a_filter_of_one_set_is_asked_of_the_database_once(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
     path.chunk(path.texts(*TEXTS))
-    allowed = path.adapters.searches._allowed
-    remember, remembered = type(allowed)._remember, []
+    find, found = AllowedPositions._found, []
 
-    def noted(self: Any, key: str, positions: Any) -> None:
-        remembered.append(positions)
-        remember(self, key, positions)
+    def noted(self: AllowedPositions, *asked: Any) -> Any:
+        found.append(find(self, *asked).tolist())
+        return find(self, *asked)
 
-    monkeypatch.setattr(type(allowed), "_remember", noted)
+    monkeypatch.setattr(AllowedPositions, "_found", noted)
     for strategy in WORDS[:3]:
         path.by("apple pie", strategy, filter={"position": [1, 2]})
-    assert [positions.tolist() for positions in remembered] == [[1, 2]]
-    allowed._most_bytes = 0
-    path.by("apple tea", WORDS[0], filter={"position": 3})
-    assert allowed._kept == {}
+    assert found == [[1, 2]]
+
+
+def test_a_chunk_knows_its_segment_by_position(path: RagPath) -> None:
+    segment_set = path.texts("one two three", "four", "five six")
+    chunk_set = path.chunk(segment_set, chunk_size=5, chunk_overlap=0)
+    with path.adapters.open_unit_of_work() as uow:
+        sources = uow.chunk_sets.source_positions(chunk_set.chunk_set_version_id)
+        uow.chunk_sets._connection.exec_driver_sql(  # type: ignore[attr-defined]
+            "UPDATE chunk_items SET metadata = '{}' WHERE position = 1"
+        )
+        without = uow.chunk_sets.source_positions(chunk_set.chunk_set_version_id)
+    assert sources.tolist() == [0, 0, 0, 0, 1, 2, 2]
+    assert without.tolist() == [0, -1, 0, 0, 1, 2, 2]
 
 
 def test_many_positions_come_back_in_order(path: RagPath) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import BYTEA, aggregate_order_by
 
 from shoald.adapters.postgres.lineage import visible
 from shoald.adapters.postgres.set_items import PostgresSetItems
@@ -53,11 +54,14 @@ class PostgresChunkSets(PostgresSetItems):
         )
         return [_record(row) for row in self._connection.execute(statement)]
 
-    def source_positions(self, set_id: str, positions: Sequence[int]) -> dict[int, int]:
-        """Join a few chunks with the segments that their metadata name."""
-        columns = (chunk_items.c.position, segment_items.c.position)
-        statement = _with_sources(set_id, *columns).where(chunk_items.c.position.in_(positions))
-        return {row[0]: row[1] for row in self._connection.execute(statement)}
+    def source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
+        """Join all chunks with the segments that their metadata name; the positions come in four bytes each."""
+        import numpy as np
+
+        source = func.int4send(func.coalesce(segment_items.c.position, -1))
+        packed = func.string_agg(source, aggregate_order_by(literal(b"", BYTEA), chunk_items.c.position))
+        found = self._connection.scalar(_with_sources(set_id, packed, keeps_all=True))
+        return np.frombuffer(found or b"", ">i4").astype(np.int64)
 
     def all_source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
         """Join all chunks of a set with the segments that their metadata name."""
@@ -73,7 +77,7 @@ class PostgresChunkSets(PostgresSetItems):
         return _record(row) if row else None
 
 
-def _with_sources(set_id: str, *columns: Column[Any]) -> Select[Any]:
+def _with_sources(set_id: str, *columns: ColumnElement[Any], keeps_all: bool = False) -> Select[Any]:
     source = chunk_items.c.metadata["source_segment_item_id"].astext
     is_source = (segment_items.c.segment_set_version_id == chunk_sets.c.segment_set_version_id) & (
         segment_items.c.item_id == source
@@ -81,7 +85,7 @@ def _with_sources(set_id: str, *columns: Column[Any]) -> Select[Any]:
     return (
         select(*columns)
         .join_from(chunk_items, chunk_sets, chunk_sets.c.chunk_set_version_id == chunk_items.c.chunk_set_version_id)
-        .join(segment_items, is_source)
+        .join(segment_items, is_source, isouter=keeps_all)
         .where(chunk_items.c.chunk_set_version_id == set_id)
     )
 

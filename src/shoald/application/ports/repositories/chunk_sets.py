@@ -35,10 +35,10 @@ class ChunkSetRepository(SetItemRepository, Protocol):
         """Return the sets of a project, newest first, ties by id."""
         ...
 
-    def source_positions(self, set_id: str, positions: Sequence[int]) -> dict[int, int]:
-        """Return the position of the segment that each of these chunks was cut from, by the chunk's position.
+    def source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
+        """Return for each chunk of a set, by position, the position of the segment that it was cut from.
 
-        A chunk whose metadata name no segment of the set's own segment set is left out.
+        -1 for a chunk whose metadata name no segment of the set's own segment set.
         """
         ...
 
