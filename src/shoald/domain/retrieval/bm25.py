@@ -2,7 +2,9 @@
 
 Words are runs of letters and digits, in lower case. The weight of a word that f of n texts have is
 ln(n - f + ½) - ln(f + ½); one that would be negative, for words of more than half of the texts, is a quarter of the
-mean weight of all words instead. A hit is any text that has a word of the query, whatever that weighs.
+mean weight of all words instead. Where that mean is not positive, since most words of a few texts are in most of them,
+every word weighs ln(1 + (n - f + ½) / (f + ½)), which always is. A hit is any text that has a word of the query, also
+one whose words, each in exactly half of the texts, weigh nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import numpy.typing as npt
 K1 = 1.5
 B = 0.75
 EPSILON = 0.25
+# a mean nearer to 0 is rounding
+_LEAST_MEAN = 1e-9
 
 _DTYPES: dict[str, type[np.generic]] = {
     "letters": np.uint8,
@@ -62,7 +66,7 @@ class Bm25Index:
             raise ValueError("this is no whole keyword index")
         mean = float(self._lengths.mean()) if len(self._lengths) else 0.0
         self._norms = K1 * (1 - B + B * self._lengths / (mean or 1.0))
-        self._common_weight = self._weight_of_common_words()
+        self._mean_weight = self._mean_of_weights()
 
     @classmethod
     def build(cls, texts: Iterable[str]) -> Bm25Index:
@@ -115,7 +119,7 @@ class Bm25Index:
         return found[order], values[order]
 
     def _scores(self, query: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Return the score of each text, and whether it has a word of the query: a score may be 0 or less."""
+        """Return the score of each text, and whether it has a word of the query: a score may be 0."""
         scores, has_word = np.zeros(len(self._lengths)), np.zeros(len(self._lengths), bool)
         for word, times in sorted(Counter(words_of(query)).items()):
             row = self._row(word.encode())
@@ -136,13 +140,15 @@ class Bm25Index:
         return self._letters[self._starts[row] : self._starts[row + 1]].tobytes()
 
     def _weight(self, having: int) -> float:
-        weight = _weights(len(self._lengths), having)
-        return float(weight) if weight >= 0 else self._common_weight
+        n = len(self._lengths)
+        if self._mean_weight < _LEAST_MEAN:
+            return float(np.log1p((n - having + 0.5) / (having + 0.5)))
+        weight = float(_weights(n, having))
+        return weight if weight >= 0 else EPSILON * self._mean_weight
 
-    def _weight_of_common_words(self) -> float:
-        """Return what a word of more than half of the texts weighs: a share of the mean weight of all words."""
+    def _mean_of_weights(self) -> float:
         having = np.diff(self._bounds)
-        return EPSILON * float(_weights(len(self._lengths), having).mean()) if len(having) else 0.0
+        return float(_weights(len(self._lengths), having).mean()) if len(having) else 0.0
 
 
 def _weights(n: int, having: Any) -> Any:

@@ -40,6 +40,24 @@ def test_a_text_with_a_word_is_found_whatever_the_word_weighs() -> None:
     assert positions("apple", ["apple pie", "banana bread"]) == [0]
 
 
+@pytest.mark.parametrize(
+    ("query", "texts", "expected"),
+    [
+        ("apple", ["apple banana bread", "apple pie apple"], [1, 0]),
+        ("bake bread", ["bread is sold here", "how to bake bread"], [1, 0]),
+        ("the cat", ["the dog sat", "the cat sat", "the cat ran"], [1, 2, 0]),
+        ("apple pie", ["banana pie", "apple pie"], [1, 0]),
+        ("x", ["x"], [0]),
+    ],
+)
+def test_the_better_of_few_texts_is_first_though_most_have_the_words(
+    query: str, texts: list[str], expected: list[int]
+) -> None:
+    found, scores = Bm25Index.build(texts).search(query, k=10)
+    assert found.tolist() == expected
+    assert (scores > 0).all()
+
+
 def test_only_what_is_allowed_is_found_and_scores_stay_as_they_are() -> None:
     index = Bm25Index.build(TEXTS)
     every = dict(zip(*(part.tolist() for part in index.search("cat dog", k=10)), strict=True))

@@ -43,7 +43,8 @@ class RetrievalStrategy(_message.Message):
     VECTOR_SEARCH_FIELD_NUMBER: _builtins.int
     ID_KEY_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set.
+    """Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set;
+    what has no word of the query is no hit.
     `regex`: texts that a regular expression matches. `fuzzy`: texts with a passage like the query. `ensemble`: several strategies, their
     ranks fused. `rerank`: the hits of another strategy, ordered by a reranking model. `dual_storage`: small chunks found by their vectors,
     the segments they came from returned.

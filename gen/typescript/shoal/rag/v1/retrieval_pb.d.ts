@@ -21,7 +21,8 @@ export declare const file_shoal_rag_v1_retrieval: GenFile;
  */
 export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"> & {
   /**
-   * Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set.
+   * Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set;
+   * what has no word of the query is no hit.
    * `regex`: texts that a regular expression matches. `fuzzy`: texts with a passage like the query. `ensemble`: several strategies, their
    * ranks fused. `rerank`: the hits of another strategy, ordered by a reranking model. `dual_storage`: small chunks found by their vectors,
    * the segments they came from returned.

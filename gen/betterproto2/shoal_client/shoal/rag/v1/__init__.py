@@ -3355,7 +3355,8 @@ class RetrievalStrategy(betterproto2.Message):
 
     type: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set.
+    Required, unless the project's preset says it. `vector`: nearest embeddings of an index build. `bm25`: words of a chunk or segment set;
+    what has no word of the query is no hit.
     `regex`: texts that a regular expression matches. `fuzzy`: texts with a passage like the query. `ensemble`: several strategies, their
     ranks fused. `rerank`: the hits of another strategy, ordered by a reranking model. `dual_storage`: small chunks found by their vectors,
     the segments they came from returned.
