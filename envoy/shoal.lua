@@ -130,7 +130,9 @@ local function parse_problem(reason, place)
 end
 
 local function problems_body(family, reason, method)
-  local place = (method == "GET" or method == "DELETE" or method == "HEAD") and "query" or "body"
+  -- of the calls that delete, one of the RAG family has fields beside its path: in its body
+  local in_query = method == "GET" or method == "HEAD" or (method == "DELETE" and family ~= "rag")
+  local place = in_query and "query" or "body"
   local entry, message = parse_problem(reason, place)
   if family == "rag" then return '{"detail":[' .. entry .. "]}" end
   local kind = entry:match('^{"type":("[^"]*")')
