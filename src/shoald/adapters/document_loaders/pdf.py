@@ -1,8 +1,8 @@
 """PDF files to one text segment per page, with tables and pictures as segments of their own.
 
-A page without text is not passed over in silence: it gives a segment whose metadata has a `warning`. The backend
-`pdfium` (the default) reads text with PDFium, and looks for tables on pages that have lines drawn on them; `pdfplumber`
-reads everything with pdfplumber, a hundred times slower.
+Level and path are those of the file's bookmarks. A page without text is not passed over in silence: it gives a segment
+whose metadata has a `warning`. The backend `pdfium` (the default) reads text with PDFium, and looks for tables on pages
+that have lines drawn on them; `pdfplumber` reads everything with pdfplumber, a hundred times slower.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pypdfium2 import raw
 from shoald.adapters.document_loaders.file_kinds import HEAD_BYTES, kind_of
 from shoald.adapters.document_loaders.items import Item, picture_of
 from shoald.adapters.document_loaders.params import check_names, one_of
+from shoald.adapters.document_loaders.pdf_bookmarks import Bookmarks
 from shoald.adapters.document_loaders.pdf_pictures import pictures
 from shoald.adapters.document_loaders.pdf_tables import PageTables, Tables
 from shoald.adapters.document_loaders.pdf_text import page_text
@@ -53,8 +54,11 @@ def load(file: BinaryIO, *, source: str, params: Mapping[str, Any]) -> Iterator[
     backend = one_of(params, "backend", BACKENDS)
     document = _opened(file)
     reading = _Reading(document, Tables(file), source, backend == "pdfplumber")
+    bookmarks = Bookmarks(document)
     for number in range(len(document)):
-        yield from _page(reading, number)
+        path = bookmarks.at(number)
+        for item in _page(reading, number):
+            yield item._replace(level=len(path), path=path)
     if reading.readable_pages == 0:
         raise UnusableFile("the PDF file is damaged: none of its pages can be read")
 

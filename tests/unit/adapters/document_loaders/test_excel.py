@@ -66,6 +66,22 @@ def test_a_value_that_is_merged_downwards_is_in_every_row() -> None:
     assert item.content.split("\n")[2:] == ["| a | 1 |", "| a | 2 |", "| b | 3 |"]
 
 
+def test_other_spreadsheets_are_read() -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    cell = "<table:table-cell office:value-type='string'><text:p>{}</text:p></table:table-cell>".format
+    content = (
+        f"<office:document-content xmlns:office='{office}:office:1.0' xmlns:table='{office}:table:1.0'"
+        f" xmlns:text='{office}:text:1.0'><office:body><office:spreadsheet><table:table table:name='S'>"
+        f"<table:table-row>{cell('name')}</table:table-row><table:table-row>{cell('pear')}</table:table-row>"
+        "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
+    manifest = f"<manifest:manifest xmlns:manifest='{office}:manifest:1.0'/>"
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    parts = {"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content}
+    (item,) = segments(archive({name: text.encode() for name, text in parts.items()}))
+    assert (item.content, item.metadata["sheet_name"]) == ("| name |\n| --- |\n| pear |", "S")
+
+
 def test_an_empty_workbook_has_no_segments() -> None:
     assert segments(saved(openpyxl.Workbook())) == []
 

@@ -70,10 +70,32 @@ def test_a_frame_around_text_is_no_table() -> None:
     assert [(item.type, item.content) for item in segments(out.getvalue())] == [("text", "in a frame")]
 
 
+def test_pages_stand_under_the_bookmarks_of_the_file() -> None:
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    for number, marks in enumerate([[], [("One", 0), ("Deep", 1)], [], [("Two", 0)]]):
+        for title, level in marks:
+            page.bookmarkPage(title)
+            page.addOutlineEntry(title, title, level)
+        page.drawString(100, 700, f"page {number}")
+        page.showPage()
+    page.save()
+    found = segments(out.getvalue())
+    assert [(item.level, item.path) for item in found] == [
+        (0, ()),
+        (2, ("One", "Deep")),
+        (2, ("One", "Deep")),
+        (1, ("Two",)),
+    ]
+
+
+def test_words_that_are_parted_at_a_line_end_are_put_together() -> None:
+    (item,) = segments(plain_pdf(["This is an exam-\nple of it\n- a\n- b"]))
+    assert item.content == "This is an example of it\n- a\n- b"
+
+
 def test_an_unknown_backend_is_refused_and_the_known_ones_named() -> None:
-    with pytest.raises(
-        UnusableFile, match="backend must be one of pdfium, pdfplumber; it is 'poppler'"
-    ):
+    with pytest.raises(UnusableFile, match="backend must be one of pdfium, pdfplumber; it is 'poppler'"):
         segments(plain_pdf(["x"]), backend="poppler")
 
 
