@@ -11,7 +11,7 @@ import numpy.typing as npt
 import psycopg
 import pytest
 
-from shoald.adapters.pgvector import vector_index
+from shoald.adapters.pgvector import sessions, vector_index
 from shoald.adapters.pgvector.sessions import SCHEMA
 from shoald.adapters.pgvector.vector_index import PgvectorIndex
 from shoald.application.ports.vector_index import StoredVectors
@@ -137,6 +137,12 @@ def test_a_dropped_table_is_named(index: PgvectorIndex) -> None:
     index.drop(manifest)
     with pytest.raises(DataCorrupt, match="build the index again"):
         index.search(manifest, rows[0], k=1)
+
+
+def test_an_extension_that_is_too_old_is_named(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "LEAST_VERSION", (99, 1))
+    with closing(PgvectorIndex(postgres_url)) as index, pytest.raises(MissingDependency, match=r"99\.1 is needed"):
+        _build(index, texture(10, 8))
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

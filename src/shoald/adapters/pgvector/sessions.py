@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from shoald.domain.failures import Broken, DataCorrupt, Failure, MissingDependency, StorageFull, Unavailable
 
 SCHEMA = "shoal_vectors"
+LEAST_VERSION = (0, 8)  # earlier ones stop looking before they have found as many as were asked for
 Session = psycopg.Connection[Any]
 
 _CONNECT_SECONDS = 5
@@ -67,7 +68,9 @@ class Sessions:
         session.execute("SELECT pg_advisory_xact_lock(%s)", (_PREPARING_LOCK,))
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         session.execute(f"CREATE EXTENSION IF NOT EXISTS vector SCHEMA {SCHEMA}")
+        found = session.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
         session.commit()
+        _check_version(str(found[0]) if found else "")
         self._is_prepared = True
 
     def _opened(self) -> Engine:
@@ -97,6 +100,14 @@ class Sessions:
             application_name="shoal vectors",
             options=" ".join(f"-c {name}={value}" for name, value in options.items()),
         )
+
+
+def _check_version(found: str) -> None:
+    numbers = tuple(int(part) for part in found.split(".") if part.isdecimal())
+    if numbers < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        message = f"The extension `vector` is of version {found}, and {least} is needed: ALTER EXTENSION vector UPDATE."
+        raise MissingDependency(message, detail={"extension": "vector", "found": found, "needed": least})
 
 
 def _driver(connection: sqlalchemy.Connection) -> Session:
