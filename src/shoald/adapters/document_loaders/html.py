@@ -72,6 +72,8 @@ class _Reader(HTMLParser):
         self._lists: list[int | None] = []
         self._heading = 0
         self._indentation = ""
+        # the mark of a list's item was put down, and no word yet
+        self._mark_alone = False
         self._code_depth, self._language = 0, ""
         self._table: TableGrid | None = None
         self._tables_within = 0
@@ -139,6 +141,9 @@ class _Reader(HTMLParser):
             if data.isspace() and not self._code_depth:
                 return
             self._start = self._at()
+        if self._mark_alone and data.isspace():
+            return
+        self._mark_alone = False
         self._words.append(data)
 
     def _at(self) -> int:
@@ -153,6 +158,9 @@ class _Reader(HTMLParser):
             # within a heading a line break is a blank
             if self._heading and tag == "br":
                 self._words.append(" ")
+                return
+            # a paragraph that begins a list's item stands behind its mark
+            if self._mark_alone and tag not in {"ul", "ol", "menu", "li"}:
                 return
             self._end_block()
             if tag in {"ul", "ol", "menu"}:
@@ -178,13 +186,15 @@ class _Reader(HTMLParser):
         self._start = self._at()
         self._indentation = "  " * min(depth, MAX_LIST_DEPTH)
         self._words.append(mark)
+        self._mark_alone = True
 
     def _end_block(self) -> None:
         raw, place = self._block()
         level, self._heading = self._heading, 0
         indentation, self._indentation = self._indentation, ""
-        text = " ".join(raw.split())
-        if not text or text == "-":
+        text = "" if self._mark_alone else " ".join(raw.split())
+        self._mark_alone = False
+        if not text:
             return
         if level:
             self._items.extend(self._outline.heading(level, text, text, place))

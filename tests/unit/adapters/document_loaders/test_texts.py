@@ -175,6 +175,18 @@ def test_html_says_where_its_pieces_stand() -> None:
     assert (found[3].metadata["title"], found[5].metadata["language"]) == ("Cap", "python")
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<ol><li><p>one</p><p>more</p></li><li>\n <div>two</div></li></ol>", "1. one\nmore\n2. two"),
+        ("<ul><li><ul><li>deep</ul><li></ul>after", "  - deep\nafter"),
+        ("<dl><dt>word<dd>meaning</dl>", "word\nmeaning"),
+    ],
+)
+def test_a_mark_stands_before_the_words_of_its_item(page: str, text: str) -> None:
+    assert [item.content for item in loaded(html.load, page)] == [text]
+
+
 def test_the_encoding_that_a_page_declares_is_taken() -> None:
     page = '<meta charset="iso-8859-2"><p>Łódź'
     assert [item.content for item in loaded(html.load, page.encode("iso-8859-2"))] == ["Łódź"]
