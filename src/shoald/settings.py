@@ -173,6 +173,9 @@ class Settings(BaseSettings):
         default="https://api.openai.com/v1", description="An OpenAI-compatible endpoint, for the provider `openai`."
     )
     openai_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    openai_requests_at_once: int = Field(
+        default=4, ge=1, le=64, description="Requests of one index build that it answers at a time."
+    )
     openai_embedding_model: str = Field(
         default="text-embedding-3-small", description="Its model where a request names none."
     )

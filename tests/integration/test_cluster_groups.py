@@ -465,3 +465,34 @@ def test_sweeps_refuse_what_they_cannot_try(world: ClusterWorld) -> None:
         sweeps.publish(world.caller, cluster, waiting.job_id, None)
     with pytest.raises(InvalidFields):
         sweeps.publish(world.caller, cluster, waiting.job_id, 1)
+
+
+def test_a_run_states_what_it_takes_of_memory_before_it_starts(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store(groups_of(30, 30))
+    cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+    seen: list[Any] = []
+    real = cluster_stages.cluster
+
+    def cluster_stage(*arguments: Any, **named: Any) -> Any:
+        state = world.use_cases.executions.latest(world.caller, cluster)
+        assert state is not None
+        seen.append(state.run.effective["memory"]["estimated_peak_bytes"])
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(cluster_stages, "cluster", cluster_stage)
+    run = ran(world, cluster)
+    assert seen == [run.effective["memory"]["estimated_peak_bytes"]]
+    assert run.effective["memory"]["limit_bytes"] is None
+    assert run.effective["memory"]["measured_peak_bytes"] >= 0
+
+
+def test_a_run_that_would_take_too_much_is_refused_with_the_number(postgres_database: str, data_dir: Path) -> None:
+    with cluster_world(postgres_database, data_dir, cluster_memory_mib=20) as world:
+        world.store(groups_of(1000, 1000, dimension=128))
+        cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
+        job = world.run(world.start(cluster))
+        assert (job.state, job.error_code) == (JobState.FAILED, "request_too_large")
+        assert "cluster_memory_mib allows 20" in str(job.error_message)
+        assert job.error_detail["detail"]["estimated_peak_bytes"] > 20 << 20

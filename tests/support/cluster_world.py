@@ -61,10 +61,16 @@ class ClusterWorld:
 
 
 @contextlib.contextmanager
-def cluster_world(database_url: str, data: Path) -> Iterator[ClusterWorld]:
+def cluster_world(database_url: str, data: Path, *, cluster_memory_mib: int = 0) -> Iterator[ClusterWorld]:
     """Build a world on a migrated database."""
     adapters = Adapters(
-        Settings(database_url=database_url, redis_url=NO_REDIS, data_dir=data, signing_secret=SecretStr("s" * 32))
+        Settings(
+            database_url=database_url,
+            redis_url=NO_REDIS,
+            data_dir=data,
+            signing_secret=SecretStr("s" * 32),
+            cluster_memory_mib=cluster_memory_mib,
+        )
     )
     try:
         use_cases = build_application(adapters)

@@ -21,13 +21,14 @@ from shoald.application.ports.arrays import Arrays
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.estimators import Estimators
 from shoald.application.ports.jobs import JobContext
+from shoald.application.ports.memory_meter import MemoryMeter
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.replay_runs import REPLAY_OF
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
-from shoald.application.run_records import RunResult, about, completed
+from shoald.application.run_records import RunResult, about, completed, with_measured
 from shoald.application.staged_stages import StagedGraphs
 from shoald.application.sweep_runs import SweepRuns
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
@@ -87,6 +88,7 @@ class ClusterPipeline:
         staged: StagedArrays,
         arrays: Arrays,
         estimators: Callable[[Any], Estimators],
+        meter: MemoryMeter,
         backend: str = "auto",
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
@@ -97,6 +99,7 @@ class ClusterPipeline:
         self._staged = staged
         self._arrays = arrays
         self._estimators = estimators
+        self._meter = meter
         self._backend = backend
 
     def run(self, context: JobContext) -> None:
@@ -107,6 +110,7 @@ class ClusterPipeline:
         if run is None:
             raise ExecutionNotFound(detail={"run_id": context.job.payload["run_id"]})
         work = self._work(context, cluster, run)
+        self._meter.start()
         self._publish(work, self._ways.of(work).result(work, collections))
         remove_artifacts(self._objects, run.run_id, but_attempt=context.job.attempt)
 
@@ -153,7 +157,8 @@ class ClusterPipeline:
             present = uow.cluster_runs.get(work.run.run_id)
             if present is None:
                 raise ExecutionNotFound
-            uow.cluster_runs.publish(completed(work, result, present, rows, artifacts, self._clock.now()))
+            done = completed(work, result, present, rows, artifacts, self._clock.now())
+            uow.cluster_runs.publish(with_measured(done, self._meter.peak_bytes()))
             outcome: dict[str, Any] = {
                 "cluster_id": work.cluster.cluster_id,
                 "run_id": work.run.run_id,

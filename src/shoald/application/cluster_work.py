@@ -10,6 +10,7 @@ from typing import Any
 from shoald.application.cluster_definitions import ClusterSpec
 from shoald.application.cluster_stages import ClusterTools
 from shoald.application.ports.jobs import JobContext
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterRun
 
 # shares of a run's progress at which the stages begin; most of the time goes into preprocessing and the map
@@ -39,8 +40,8 @@ class Work:
     """What the stages of a run share.
 
     `repeats` is the run that this one does again, if it does one; `feature` the one that is grouped by itself.
-    `is_quiet` keeps stages from telling how far they are; they still stop when they must. `began` is when this attempt
-    began, by the monotonic clock, in seconds.
+    `memory` is what was promised of the run's. `is_quiet` keeps stages from telling how far they are; they still stop
+    when they must. `began` is when this attempt began, by the monotonic clock, in seconds.
     """
 
     context: JobContext
@@ -51,6 +52,7 @@ class Work:
     repeats: ClusterRun | None = None
     feature: str | None = None
     is_quiet: bool = False
+    memory: JsonObject = field(default_factory=dict[str, Any])
     began: float = field(default_factory=time.monotonic)
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:

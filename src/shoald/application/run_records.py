@@ -155,3 +155,9 @@ def completed(
         lineage=tuple(event.as_json() for event in result.lineage),
         completed_at=at,
     )
+
+
+def with_measured(run: ClusterRun, peak_bytes: int | None) -> ClusterRun:
+    """Return the run with what it took of memory beside what its worker held before."""
+    known: JsonObject = run.effective.get("memory") or {}
+    return replace(run, effective={**run.effective, "memory": {**known, "measured_peak_bytes": peak_bytes}})

@@ -38,7 +38,7 @@ class SweepRuns:
         kept = StagedStages(self.staged)
         given = self.inputs.read(collections, work.spec, work.stage("snapshot", "reading vectors"))
         space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
-        steps, _ = steps_for(work, space)
+        steps, _ = steps_for(work, *space.vectors.shape)
         worked = preprocessed(work, kept, given, space, steps)
         work = replace(work, tools=replace(work.tools, trees={}))
         points = []
@@ -62,7 +62,7 @@ class SweepRuns:
         space, worked = spaces
         overrides = {**work.run.overrides, "algorithm_params": dict(setting)}
         mine = replace(work, spec=read_spec(work.cluster.definition, overrides), is_quiet=True)
-        steps, _ = steps_for(mine, space)
+        steps, _ = steps_for(mine, *space.vectors.shape)
         found = grouped_rows(mine, kept, given, worked, steps)
         centres = stages.centroids(space, found.labels, tools=mine.tools)
         metrics = stages.quality(space, found.labels, centres, tools=mine.tools)

@@ -17,6 +17,7 @@ from shoald.application.feature_weighing import weighed
 from shoald.application.former_runs import FormerRun, FormerRuns
 from shoald.application.group_refining import Refining, merged_by_faces, subdivided_by_density
 from shoald.application.map_drawing import MapDrawing
+from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.sample_completion import completed_by_cosine
@@ -45,6 +46,7 @@ class VectorRuns:
     naming: ClusterNaming
     staged: StagedArrays
     former_runs: FormerRuns
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Take the collections' vectors through the stages, one after another."""
@@ -54,9 +56,11 @@ class VectorRuns:
     def grouped(self, work: Work, given: ClusterInput) -> ClusterResult:
         """Take an input through the stages."""
         spec, kept = work.spec, StagedStages(self.staged, scope=_scope(work))
+        rows, width = len(given.sampled), sum(given.widths)
+        steps, chosen = steps_for(work, rows, width)
+        work = self.memory.promised(work, steps, rows=rows, documents=len(given.ids), width=width)
         given, weighing = weighed(work, kept, given)
         space = Space(given.vectors_of(given.sampled, normalize=spec.normalize))
-        steps, chosen = steps_for(work, space)
         worked = preprocessed(work, kept, given, space, steps)
         found = grouped_rows(work, kept, given, worked, steps)
         refining = Refining(work=work, given=given, open_unit_of_work=self.open_unit_of_work, kept=kept)
@@ -110,6 +114,7 @@ class VectorRuns:
                     **whole.notes,
                 },
                 "map": drawn.effective,
+                "memory": work.memory,
                 "identity": identity,
             },
             warnings=(*warnings, *whole.warnings),
@@ -137,9 +142,8 @@ def _scope(work: Work) -> str:
     return "" if work.repeats is None else work.run.run_id
 
 
-def steps_for(work: Work, space: Space) -> tuple[tuple[PreprocessingStep, ...], tuple[str, ...]]:
-    """Return the steps before the algorithm, and what is said of those that nobody asked for."""
-    n, d = space.vectors.shape
+def steps_for(work: Work, n: int, d: int) -> tuple[tuple[PreprocessingStep, ...], tuple[str, ...]]:
+    """Return the steps before the algorithm on n rows of d dimensions, and what is said of those nobody asked for."""
     spec, method = work.spec, str(work.spec.algorithm.method)
     if spec.chose_steps or method not in _BY_DENSITY or d <= MANY_DIMENSIONS or n < _LEAST_ROWS:
         return spec.steps, ()

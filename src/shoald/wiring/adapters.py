@@ -155,7 +155,9 @@ class Adapters:
 
         key = self.settings.openai_api_key
         endpoint = OpenAIEndpoint(
-            base_url=self.settings.openai_base_url, api_key=key.get_secret_value() if key else None
+            base_url=self.settings.openai_base_url,
+            api_key=key.get_secret_value() if key else None,
+            requests_at_once=self.settings.openai_requests_at_once,
         )
         embedders = ConfiguredEmbedders(
             threads=self.settings.embedding_threads,
@@ -274,6 +276,7 @@ class Adapters:
         """What does cluster runs; numeric libraries are imported here."""
         from shoald.adapters.arrays import ArrayLibraries
         from shoald.adapters.estimators import estimators_for
+        from shoald.adapters.process_memory import ProcessMemory
         from shoald.adapters.staged_arrays.folder import StagedArrayFolder
         from shoald.application.assign_runs import AssignRuns
         from shoald.application.attribute_runs import AttributeRuns
@@ -281,6 +284,7 @@ class Adapters:
         from shoald.application.cluster_pipeline import ClusterPipeline, Ways
         from shoald.application.former_runs import FormerRuns
         from shoald.application.independent_runs import IndependentRuns
+        from shoald.application.memory_promises import MemoryPromises
         from shoald.application.replay_runs import ReplayRuns
         from shoald.application.sweep_runs import SweepRuns
         from shoald.application.vector_runs import VectorRuns
@@ -289,7 +293,10 @@ class Adapters:
         former = FormerRuns(objects=self.objects, tables=self.run_tables)
         naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
         staged = StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
-        vectors = VectorRuns(open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former)
+        memory = MemoryPromises(open_unit_of_work=opens, limit_mib=self.settings.cluster_memory_mib)
+        vectors = VectorRuns(
+            open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former, memory=memory
+        )
         ways = Ways(
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
@@ -307,6 +314,7 @@ class Adapters:
             staged=staged,
             arrays=ArrayLibraries(),
             estimators=estimators_for,
+            meter=ProcessMemory(),
         )
 
     @cached_property

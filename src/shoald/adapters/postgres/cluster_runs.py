@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
 
@@ -141,6 +142,12 @@ class PostgresClusterRuns:
         values["started_at" if status == ExecutionStatus.PROCESSING else "completed_at"] = at
         is_open = cluster_runs.c.status.in_([word.value for word in _OPEN])
         self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run_id, is_open).values(values))
+
+    def note(self, run_id: str, effective: JsonObject) -> None:
+        """Store what is known of a run that has not ended."""
+        is_open = cluster_runs.c.status.in_([word.value for word in _OPEN])
+        statement = update(cluster_runs).where(cluster_runs.c.run_id == run_id, is_open)
+        self._connection.execute(statement.values(effective=dict(effective)))
 
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found."""

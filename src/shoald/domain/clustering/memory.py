@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shoald.domain.clustering.algorithm_memory import peak_bytes
+from shoald.domain.clustering.algorithm_memory import graph_bytes, peak_bytes
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
     PreprocessingStep,
@@ -17,17 +17,17 @@ from shoald.domain.clustering.parameters import (
     WhiteningParameters,
 )
 
-MIB = 1 << 20
 FLOAT = 4
-BLOCKS = 75 * MIB
-"""Products of neighbours: blocks of rows, and their candidates measured again."""
-A_NEIGHBOUR = 20
-"""Bytes of one entry of a graph: its id, its distance, and their order."""
 A_DOCUMENT = 600
 """Bytes of one document while it is published: its words and numbers, once as they are and once as they are written."""
 AN_EDGE = 60
 """Bytes of one edge of a layout: the fuzzy graph, its transpose, and its turns."""
 MAP_NEIGHBOURS = 15
+WHITENED = 4.1
+"""Copies of the vectors while they are whitened."""
+MEASURED = 6
+"""Copies of the vectors while their quality is measured: unit rows, and sums in doubles."""
+TSNE_NEIGHBOURS = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,31 +75,22 @@ def planned(
         width = step.n_components if isinstance(step, UmapParameters) else width
     held += FLOAT * shape.rows * width if steps else 0
     room = None if limit is None else limit - held
-    stages[f"cluster {algorithm.method}"] = algorithm_bytes(algorithm, shape.rows, width, room=room)
-    stages["centroids and quality"] = 16 * MIB + vectors
+    stages[f"cluster {algorithm.method}"] = peak_bytes(algorithm, shape.rows, width, room)
+    stages["centroids and quality"] = MEASURED * vectors
     if map_dimensions is not None:
-        stages["map"] = graph_bytes(shape.rows, shape.width, MAP_NEIGHBOURS) + AN_EDGE * shape.rows * MAP_NEIGHBOURS
+        stages["map"] = _layout_bytes(shape.rows, shape.width, MAP_NEIGHBOURS, map_dimensions)
     stages["publish"] = A_DOCUMENT * shape.documents
     return MemoryPlan(held=held, stages=stages)
 
 
-def graph_bytes(n: int, d: int, k: int) -> int:
-    """Return what the exact graph of k neighbours takes while it is built: unit rows, blocks, and the lists."""
-    return min(BLOCKS, 40 * n * (d + 64)) + FLOAT * n * d + A_NEIGHBOUR * n * k
-
-
 def _step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     if isinstance(step, WhiteningParameters):
-        return 2 * FLOAT * n * d + 6 * 8 * d * d
+        return int(WHITENED * FLOAT * n * d) + 48 * d * d
     if isinstance(step, UmapParameters):
-        layout = 6 * FLOAT * n * step.n_components
-        return graph_bytes(n, d, step.n_neighbors) + AN_EDGE * n * step.n_neighbors + layout
-    return graph_bytes(n, d, 90) + 200 * n
+        return _layout_bytes(n, d, step.n_neighbors, step.n_components)
+    return graph_bytes(n, d, TSNE_NEIGHBOURS) + 200 * n
 
 
-def algorithm_bytes(parameters: AlgorithmParameters, n: int, d: int, *, room: int | None = None) -> int:
-    """Return what an algorithm takes beside its input of n rows of d dimensions.
-
-    Of agglomerative and spectral that is the cheaper way where all pairs have no room.
-    """
-    return peak_bytes(parameters, n, d, room)
+def _layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:
+    """Return what UMAP takes: the graph while it is built, or then the edges and places while they move."""
+    return max(graph_bytes(n, d, k), AN_EDGE * n * k + 24 * n * dimensions)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from shoald.domain.clustering.memory import MemoryPlan, RunShape, algorithm_bytes, planned
+from shoald.domain.clustering.memory import MemoryPlan, RunShape, planned
 from shoald.domain.clustering.parameters import (
     AgglomerativeParameters,
-    HdbscanParameters,
     KmeansParameters,
+    PreprocessingStep,
     UmapParameters,
     WhiteningParameters,
 )
@@ -41,22 +41,27 @@ def test_more_rows_columns_and_documents_take_more() -> None:
 
 
 def test_all_pairs_are_counted_unless_there_is_no_room_for_them() -> None:
-    whole = algorithm_bytes(AgglomerativeParameters(), 20_000, 64)
-    assert whole > 8 * 20_000**2
-    assert algorithm_bytes(AgglomerativeParameters(), 20_000, 64, room=1024 * MIB) < 1024 * MIB
+    shape = RunShape(rows=20_000, documents=20_000, width=64)
+    whole = planned(shape, AgglomerativeParameters(), [], None)
+    assert whole.peak > 8 * 20_000**2
+    assert whole.largest == "cluster agglomerative"
+    assert planned(shape, AgglomerativeParameters(), [], None, limit=1024 * MIB).peak < 1024 * MIB
 
 
 @pytest.mark.parametrize(
-    ("method", "n", "d", "measured"),
+    ("stage", "rows", "width", "measured"),
     [
-        (KmeansParameters(n_clusters=50), 8000, 256, 23.2),
-        (HdbscanParameters(), 4000, 256, 71.1),
-        (HdbscanParameters(), 8000, 256, 79.4),
-        (AgglomerativeParameters(), 2000, 256, 97.8),
-        (AgglomerativeParameters(), 8000, 256, 596.7),
+        ("centroids and quality", 8000, 256, 46.5),
+        ("centroids and quality", 8000, 64, 11.7),
+        ("preprocess whitening", 8000, 256, 31.9),
+        ("preprocess umap", 2000, 256, 77.1),
+        ("preprocess umap", 4000, 256, 71.1),
+        ("preprocess umap", 8000, 256, 79.7),
+        ("preprocess umap", 8000, 64, 77.0),
+        ("map", 2000, 256, 77.1),
     ],
 )
-def test_estimates_lie_near_what_was_measured(
-    method: KmeansParameters | HdbscanParameters | AgglomerativeParameters, n: int, d: int, measured: float
-) -> None:
-    assert algorithm_bytes(method, n, d) / MIB == pytest.approx(measured, rel=0.25)
+def test_stages_take_what_was_measured(stage: str, rows: int, width: int, measured: float) -> None:
+    steps: list[PreprocessingStep] = [WhiteningParameters(), UmapParameters(n_components=10)]
+    plan = planned(RunShape(rows=rows, documents=rows, width=width), KmeansParameters(), steps, 2)
+    assert plan.stages[stage] / MIB == pytest.approx(measured, rel=0.25)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shoald.application.listing import Selection
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun, RunListStats
 
 
@@ -45,6 +46,10 @@ class ClusterRunRepository(Protocol):
         self, run_id: str, status: str, at: datetime, *, error_code: str | None = None, error_message: str | None = None
     ) -> None:
         """Set the state of a run that has not ended: `processing` notes its start, the others their end."""
+        ...
+
+    def note(self, run_id: str, effective: JsonObject) -> None:
+        """Store what is known of a run that has not ended."""
         ...
 
     def publish(self, run: ClusterRun) -> None:

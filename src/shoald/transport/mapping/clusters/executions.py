@@ -50,7 +50,7 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         message.layout_stability_reason = drawn.get("layout_stability_reason", _STANDS_ALONE)
         if "replay" in effective:
             json_format.ParseDict(effective["replay"], message.replay)
-        for name, value in effective["counts"].items():
+        for name, value in effective.get("counts", {}).items():
             setattr(message, name, value)
     return message
 
