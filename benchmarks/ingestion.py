@@ -1,8 +1,8 @@
 """Many small files by one command, beside what one core needs for the same work without a server.
 
 The peer reads each file, hashes it, takes it apart with the same loader, cuts the texts and embeds the chunks, one
-after another in this process: no network, no database, no child process. `python -m benchmarks ingestion` takes 500 files,
-`python -m benchmarks.ingestion --full` 10,000.
+after another in this process: no network, no database, no child process. `python -m benchmarks ingestion` takes 500
+files, `python -m benchmarks.ingestion --full` 10,000.
 """
 
 from __future__ import annotations
