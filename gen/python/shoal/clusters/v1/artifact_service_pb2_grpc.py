@@ -93,7 +93,9 @@ class ArtifactServiceServicer:
 
     def StreamMembers(self, request, context):
         """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
+        `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
+        firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
+        member once for each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class ArtifactServiceStub:
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
     StreamMembers: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]
     """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-    `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
+    `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
+    firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
+    member once for each.
     """
     ExportExecution: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]
     """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
@@ -67,7 +69,9 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
     StreamMembers: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]  # type: ignore[assignment]
     """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-    `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
+    `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
+    firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
+    member once for each.
     """
     ExportExecution: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
@@ -105,7 +109,9 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_artifact_service_pb2.StreamMembersResponse], _abc.AsyncIterator[_artifact_service_pb2.StreamMembersResponse]]:
         """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
+        `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
+        firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
+        member once for each.
         """
 
     @_abc_1.abstractmethod

@@ -102,7 +102,7 @@ class Execution(_message.Message):
     @_builtins.property
     def effective(self) -> _struct_pb2.Struct:
         """What was really done: parameters with their defaults, seeds, versions, the hash of the vectors, the index builds
-        read.
+        read, the memory that was estimated and measured. While the run works, the estimate only.
         """
 
     @_builtins.property

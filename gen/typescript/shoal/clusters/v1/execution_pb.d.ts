@@ -161,7 +161,7 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
 
   /**
    * What was really done: parameters with their defaults, seeds, versions, the hash of the vectors, the index builds
-   * read.
+   * read, the memory that was estimated and measured. While the run works, the estimate only.
    *
    * @generated from field: google.protobuf.Struct effective = 21;
    */

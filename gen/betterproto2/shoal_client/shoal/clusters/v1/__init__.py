@@ -1615,7 +1615,7 @@ class Execution(betterproto2.Message):
     effective: "___google__protobuf__.Struct | None" = betterproto2.field(21, betterproto2.TYPE_MESSAGE, optional=True)
     """
     What was really done: parameters with their defaults, seeds, versions, the hash of the vectors, the index builds
-    read.
+    read, the memory that was estimated and measured. While the run works, the estimate only.
     """
 
     warnings: "list[str]" = betterproto2.field(22, betterproto2.TYPE_STRING, repeated=True)
@@ -4797,7 +4797,9 @@ class ArtifactServiceStub:
     def stream_members(self, message: "StreamMembersRequest") -> "Iterator[StreamMembersResponse]":
         """
         Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`, and `probability`, how firmly a member belongs to its group.
+        `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
+        firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
+        member once for each.
         """
 
         yield from self._channel.unary_stream(
