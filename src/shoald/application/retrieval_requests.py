@@ -63,7 +63,7 @@ def read_request(given: JsonObject, preset: JsonObject | None = None) -> Retriev
     _check_kinds(chosen)
     return RetrievalRequest(
         query=given["query"],
-        strategy=read_strategy(fields.get("strategy"), "body", "strategy"),
+        strategy=read_strategy(fields.get("strategy"), "body", "strategy", within=given),
         filter=_filter(fields.get("filter")),
         offset=offset_of(given.get("cursor") or ""),
         **chosen,

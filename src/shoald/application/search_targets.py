@@ -23,7 +23,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.records.segment_set import SegmentSet
-from shoald.domain.retrieval.strategies import DualStorageSearch, Strategy, legs, needs_vectors
+from shoald.domain.retrieval.strategies import DualStorageSearch, Strategy, legs, needs_vectors, returns_segments
 from shoald.domain.vocabulary import IndexProvider, RetrievalTarget, RunStatus
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ def _origin(uow: UnitOfWork, found: SearchTarget) -> JsonObject:
 
 
 def _segments_returned(uow: UnitOfWork, caller: Caller, found: SearchTarget, strategy: Strategy) -> SegmentSet | None:
-    returns_segments = any(isinstance(leg, DualStorageSearch) and leg.returns_segments for leg in legs(strategy))
-    return _segment_set_of(uow, caller, found.items) if returns_segments else None
+    return _segment_set_of(uow, caller, found.items) if returns_segments(strategy) else None
 
 
 def _segment_set_of(uow: UnitOfWork, caller: Caller, items: AnySet) -> SegmentSet:

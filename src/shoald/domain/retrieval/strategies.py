@@ -151,3 +151,8 @@ def legs(strategy: Strategy) -> Iterator[Strategy]:
 def needs_vectors(strategy: Strategy) -> bool:
     """Say whether a strategy, or one within it, searches vectors."""
     return any(isinstance(leg, VectorSearch | DualStorageSearch) for leg in legs(strategy))
+
+
+def returns_segments(strategy: Strategy) -> bool:
+    """Say whether the hits of a strategy are the segments that chunks came from."""
+    return any(isinstance(leg, DualStorageSearch) and leg.returns_segments for leg in legs(strategy))

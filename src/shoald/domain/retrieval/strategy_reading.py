@@ -23,6 +23,7 @@ from shoald.domain.retrieval.strategies import (
     RerankSearch,
     Strategy,
     VectorSearch,
+    returns_segments,
 )
 from shoald.domain.vocabulary import IdKey, RetrievalStrategy, SearchType
 
@@ -49,17 +50,18 @@ SOURCE = Defaults(keyword_k=8, threshold=75, needs_pattern=False)
 BASE = Defaults(keyword_k=20, threshold=75, needs_pattern=False)
 
 
-def read_strategy(given: Any, *where: str | int) -> Strategy:
+def read_strategy(given: Any, *where: str | int, within: Given | None = None) -> Strategy:
     """Return the strategy that JSON says; raises `InvalidFields` with the place below `where`.
 
-    Raises `InvalidEnsembleSources` for sources that cannot be fused.
+    `within` is what should have it, for the error that it is missing there. Raises `InvalidEnsembleSources` for
+    sources that cannot be fused.
     """
+    if given is None:
+        raise _missing(within, *(where or ("body", "strategy")))
     return _read(given, where or ("body", "strategy"), ALONE, 0)
 
 
 def _read(given: Any, where: Where, defaults: Defaults, depth: int) -> Strategy:
-    if given is None:
-        raise InvalidFields.field(*where, kind="missing", message="Field required")
     if not isinstance(given, Mapping):
         raise InvalidFields.field(*where, kind="dict_type", message="Input should be an object", value=given)
     kind = given.get("type")
@@ -100,8 +102,10 @@ def _vector(fields: _Fields) -> VectorSearch:
 
 def _rerank(fields: _Fields, depth: int) -> RerankSearch:
     _check_depth(fields.where, depth)
+    if fields.given.get("base") is None:
+        raise _missing(fields.given, *fields.where, "base")
     return RerankSearch(
-        base=_read(fields.given.get("base"), (*fields.where, "base"), BASE, depth + 1),
+        base=_read(fields.given["base"], (*fields.where, "base"), BASE, depth + 1),
         model_name=fields.text("model_name", DEFAULT_RERANKER),
         top_n=fields.number("top_n", DEFAULT_TOP_N, least=1),
         device=fields.text("device", DEFAULT_DEVICE),
@@ -135,9 +139,9 @@ def _source(given: Any, where: Where, depth: int) -> Strategy:
             hint=f"Known types: {', '.join(RetrievalStrategy)}.",
         )
     found = _read(given, where, SOURCE, depth)
-    if isinstance(found, DualStorageSearch) and found.returns_segments:
+    if returns_segments(found):
         raise InvalidEnsembleSources(
-            "A dual_storage source returns segments, which cannot be fused with chunks.",
+            "A dual_storage strategy in a source returns segments, which cannot be fused with chunks.",
             detail={"source": where[-1], "type": kind},
             hint="Set its id_key to item_id, so that it returns chunks.",
         )
@@ -156,6 +160,11 @@ def _weights(given: Any, count: int) -> tuple[float, ...]:
     if not all(_is_number(weight) and weight >= 0 for weight in given):
         raise InvalidEnsembleSources("weights must be numbers from 0.", detail={"weights": list(given)})
     return tuple(map(float, given))
+
+
+def _missing(within: Given | None, *where: str | int) -> InvalidFields:
+    shown = None if within is None else dict(within)
+    return InvalidFields.field(*where, kind="missing", message="Field required", value=shown)
 
 
 def _check_depth(where: Where, depth: int) -> None:
@@ -211,10 +220,7 @@ class _Fields:
     def pattern(self, *, needed: bool) -> str | None:
         if self.given.get("pattern") is None:
             if needed:
-                message = "Field required"
-                raise InvalidFields.field(
-                    *self.where, "pattern", kind="missing", message=message, value=dict(self.given)
-                )
+                raise _missing(self.given, *self.where, "pattern")
             return None
         value = self.text("pattern", "")
         if len(value) > _LONGEST_PATTERN:
