@@ -2,7 +2,7 @@
 
 Level and path are those of the file's bookmarks. A page without text is not passed over in silence: it gives a segment
 whose metadata has a `warning`. The backend `pdfium` (the default) reads text with PDFium, and looks for tables on pages
-that have lines drawn on them; `pdfplumber` reads everything with pdfplumber, a hundred times slower.
+where lines are drawn as in a table; `pdfplumber` reads everything with pdfplumber, a hundred times slower.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pypdfium2
-from pypdfium2 import raw
 
 from shoald.adapters.document_loaders.file_kinds import HEAD_BYTES, kind_of
 from shoald.adapters.document_loaders.items import Item, picture_of
 from shoald.adapters.document_loaders.params import check_names, one_of
 from shoald.adapters.document_loaders.pdf_bookmarks import Bookmarks
+from shoald.adapters.document_loaders.pdf_lines import has_grid
 from shoald.adapters.document_loaders.pdf_pictures import pictures
 from shoald.adapters.document_loaders.pdf_tables import PageTables, Tables
 from shoald.adapters.document_loaders.pdf_text import page_text
@@ -89,9 +88,9 @@ def _page(reading: _Reading, number: int) -> Iterator[Item]:
     reading.readable_pages += 1
     try:
         found = PageTables()
-        if reading.is_plumber or _has_lines(page):
+        if reading.is_plumber or has_grid(page):
             found = reading.tables.of_page(number)
-        text = found.text if reading.is_plumber else page_text(page, found.boxes)
+        text = found.text if reading.is_plumber and not found.warning else page_text(page, found.boxes)
         parts = [*_tables(found, metadata), *_pictures(reading, page, metadata)]
         yield from _told(clean(text).strip(), parts, metadata | found.warning)
     finally:
@@ -107,12 +106,6 @@ def _told(text: str, parts: list[Item], metadata: dict[str, Any]) -> Iterator[It
         first = parts.pop(0) if parts else Item("", dict(metadata), "other")
         yield first._replace(metadata=metadata | first.metadata | {"warning": warning})
     yield from parts
-
-
-def _has_lines(page: pypdfium2.PdfPage) -> bool:
-    """Say whether as many paths are drawn as a table needs: a box, and a line in it."""
-    paths = page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH], max_depth=3)
-    return len(list(islice(paths, 2))) > 1
 
 
 def _tables(found: PageTables, metadata: dict[str, Any]) -> Iterator[Item]:

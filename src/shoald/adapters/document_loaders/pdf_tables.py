@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -12,6 +13,9 @@ from shoald.adapters.document_loaders.tables import markdown_table
 
 MAX_LINES = 20_000
 """A drawing with more lines is no table, and looking for crossings takes their square."""
+MOST_SECONDS = 30.0
+"""Processor time for the tables of a file; a page takes a quarter of a second, so this is some hundred pages."""
+TOO_LONG = "tables were not looked for on this page: the file has too many pages with lines"
 LEAST = 2
 """Rows and columns; less is a frame around text."""
 
@@ -32,9 +36,19 @@ class Tables:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._document: Any = None
+        self._seconds = 0.0
 
     def of_page(self, number: int) -> PageTables:
-        """Return what is on a page (from 0)."""
+        """Return what is on a page (from 0), as long as the file has not taken too much time for this."""
+        if self._seconds > MOST_SECONDS:
+            return PageTables(warning={"warning": TOO_LONG})
+        began = time.process_time()
+        try:
+            return self._on_page(number)
+        finally:
+            self._seconds += time.process_time() - began
+
+    def _on_page(self, number: int) -> PageTables:
         try:
             if self._document is None:
                 self._document = pdfplumber.open(self._file)  # type: ignore[arg-type] # any file that can seek will do

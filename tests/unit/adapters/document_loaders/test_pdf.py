@@ -6,10 +6,13 @@ import io
 from typing import Any
 
 import pytest
+from pypdfium2 import PdfDocument
 from reportlab.pdfgen import canvas
 
+from shoald.adapters.document_loaders import pdf_tables
 from shoald.adapters.document_loaders.items import Item
 from shoald.adapters.document_loaders.pdf import load
+from shoald.adapters.document_loaders.pdf_lines import has_grid
 from shoald.adapters.document_loaders.reading import UnusableFile
 from support.office_files import jpeg, plain_pdf, report
 
@@ -92,6 +95,24 @@ def test_pages_stand_under_the_bookmarks_of_the_file() -> None:
 def test_words_that_are_parted_at_a_line_end_are_put_together() -> None:
     (item,) = segments(plain_pdf(["This is an exam-\nple of it\n- a\n- b"]))
     assert item.content == "This is an example of it\n- a\n- b"
+
+
+def test_rules_around_a_page_are_not_taken_for_a_table() -> None:
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    page.line(50, 800, 500, 800)
+    page.line(50, 60, 500, 60)
+    page.rect(50, 500, 300, 100)
+    page.save()
+    assert not has_grid(PdfDocument(out.getvalue())[0])
+    assert has_grid(PdfDocument(report())[0])
+
+
+def test_tables_are_given_up_before_they_take_all_time(pages: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_tables, "MOST_SECONDS", -1.0)
+    first, *_ = segments(pages, backend="pdfplumber")
+    assert "Apple" in first.content
+    assert first.metadata["warning"] == pdf_tables.TOO_LONG
 
 
 def test_an_unknown_backend_is_refused_and_the_known_ones_named() -> None:
