@@ -10,8 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from shoald.application.embedding_at_once import embedded_at_once
 from shoald.application.ports.embedder import Embedder
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
+
+_Batch = Sequence[tuple[bytes, list[int]]]
+"""Hashes of texts, and where in their window each stands."""
 
 _WINDOW = 4096
 # what an endpoint takes in one request: what was paid for is stored before more is asked for
@@ -75,22 +79,34 @@ class EmbedTexts:
         rows[places] = vectors
         unknown = _places_by_hash(hashes, known=set(places.tolist()))
         reused = len(texts) - sum(map(len, unknown.values()))
-        done = reused
-        reports.done(done)
-        for batch in _batches(list(unknown.items()), texts):
-            fresh = embedder.embed_passages([texts[same[0]] for _, same in batch], progress=reports.after(done))
+        reports.finish(reused)
+        for batch, fresh in self._embedded(embedder, _batches(list(unknown.items()), texts), texts, reports.tell):
             with self._open_unit_of_work() as uow:
                 uow.embeddings.add(name, [digest for digest, _ in batch], fresh)
                 uow.commit()
             for vector, (_, same) in zip(fresh, batch, strict=True):
                 rows[same] = vector
-                done += len(same)
-            reports.done(done)
+            reports.finish(sum(len(same) for _, same in batch))
         return reused
+
+    @staticmethod
+    def _embedded(
+        embedder: Embedder, batches: Iterable[_Batch], texts: Sequence[str], report: Callable[[int], None]
+    ) -> Iterator[tuple[_Batch, npt.NDArray[np.float32]]]:
+        """Yield the batches with their vectors; `report` takes what is done of those not yielded yet."""
+
+        def texts_of(batch: _Batch) -> Sequence[str]:
+            return [texts[same[0]] for _, same in batch]
+
+        if embedder.info.at_once > 1:
+            yield from embedded_at_once(embedder, batches, texts_of, lambda: report(0))
+            return
+        for batch in batches:
+            yield batch, embedder.embed_passages(texts_of(batch), progress=report)
 
 
 def _fill_anew(embedder: Embedder, texts: Sequence[str], rows: npt.NDArray[np.float32], reports: _Reports) -> int:
-    rows[:] = embedder.embed_passages(texts, progress=reports.done)
+    rows[:] = embedder.embed_passages(texts, progress=reports.tell)
     return 0
 
 
@@ -104,19 +120,22 @@ def cache_name(embedder: Embedder) -> str:
     return f"{embedder.info.name}@{embedder.info.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reports:
-    """Tells the caller's `progress` the number of texts done, of which `before` stood in earlier windows."""
+    """Tells the caller's `progress` the number of texts done; `finished` counts those whose vectors are in place."""
 
     progress: Callable[[int], None] | None
-    before: int
+    finished: int
 
-    def done(self, count: int) -> None:
+    def finish(self, count: int) -> None:
+        """Count so many more, and tell."""
+        self.finished += count
+        self.tell(0)
+
+    def tell(self, more: int) -> None:
+        """Tell what is finished, and so many that are embedded beyond it."""
         if self.progress:
-            self.progress(self.before + count)
-
-    def after(self, count: int) -> Callable[[int], None]:
-        return lambda more: self.done(count + more)
+            self.progress(self.finished + more)
 
 
 def _places_by_hash(hashes: Sequence[bytes], *, known: set[int]) -> dict[bytes, list[int]]:
@@ -128,9 +147,7 @@ def _places_by_hash(hashes: Sequence[bytes], *, known: set[int]) -> dict[bytes, 
     return places
 
 
-def _batches(
-    items: Sequence[tuple[bytes, list[int]]], texts: Sequence[str]
-) -> Iterator[Sequence[tuple[bytes, list[int]]]]:
+def _batches(items: _Batch, texts: Sequence[str]) -> Iterator[_Batch]:
     """Yield so many at a time that their texts are one request to an endpoint."""
     start = characters = 0
     for at, (_, same) in enumerate(items):

@@ -47,6 +47,7 @@ class OpenAIEndpoint:
     longest_wait: float = 10.0
     patient_tries: int = 8
     longest_patient_wait: float = 120.0
+    requests_at_once: int = 1
 
 
 class OpenAIEmbedder:
@@ -69,7 +70,12 @@ class OpenAIEmbedder:
         # The same model name at another address may be another model, whose vectors must not be mixed with these.
         version = "1" if url == _DEFAULT_URL else hashlib.sha256(url.encode()).hexdigest()[:8]
         version += "-prefixed" if self._is_prefixed else ""
-        return EmbedderInfo(name=f"openai.{self._model}", version=version, dimension=self._dimension or 0)
+        return EmbedderInfo(
+            name=f"openai.{self._model}",
+            version=version,
+            dimension=self._dimension or 0,
+            at_once=self._endpoint.requests_at_once,
+        )
 
     def embed_passages(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None

@@ -15,12 +15,14 @@ class EmbedderInfo:
     """Who embeds: its name and version go into cache keys and feature URIs, `dimension` into manifests.
 
     `is_kept` says whether vectors are worth storing by content: not where making them is as quick as reading them.
+    `at_once` is how many calls of `embed_passages` it is quickest with.
     """
 
     name: str
     version: str
     dimension: int
     is_kept: bool = True
+    at_once: int = 1
 
 
 class Embedder(Protocol):
