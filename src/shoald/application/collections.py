@@ -119,8 +119,11 @@ def find_or_add_collection(uow: UnitOfWork, caller: Caller, id_or_name: str | No
     try:
         return add_collection(uow, caller, NewCollection(collection_name=name), at)
     except AlreadyExists:
-        # another call has made it in the meantime
-        return find_collection(uow, caller, name)
+        # another call has made it in the meantime, or it is hidden
+        found = uow.collections.find(caller.namespace_id, name)
+        if found is None:
+            raise
+        return found
 
 
 def add_collection(uow: UnitOfWork, caller: Caller, new: NewCollection, at: datetime) -> Collection:
@@ -176,7 +179,7 @@ def _add_index_collection(uow: UnitOfWork, built: BuiltIndex, at: datetime) -> C
     for name in names:
         if len(name) < _SHORTEST_NAME or looks_like_an_id(name):
             continue
-        if uow.collections.find(built.namespace_id, name) is None:
+        if not uow.collections.is_taken(built.namespace_id, name):
             break
     collection = Collection(
         collection_id=new_collection_id(),

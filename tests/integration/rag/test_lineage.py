@@ -146,6 +146,8 @@ def test_the_collection_of_an_index_is_hidden_with_what_its_documents_came_from(
         assert collections.list(path.caller, ListQuery(include_total=True)).total == 0
         with pytest.raises(CollectionNotFound):
             collections.get(path.caller, made.collection_id)
+        path.build(path.index(), path.chunk(path.texts("two")))  # of the same name, which is still taken
+        _delete(path, path.use_cases.indexes.list(path.caller, path.project.project_id, _ALL).rows[0].index_id)
         _restore(path, deleted)
     assert collections.get(path.caller, made.collection_id) == made
 

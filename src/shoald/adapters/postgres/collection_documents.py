@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
 from shoald.application.listing import Selection, SortKey
 from shoald.domain.failures import Unavailable
@@ -219,7 +220,9 @@ class CollectionDocumentRows:
 
     def document_in_namespace(self, namespace_id: str, document_id: str) -> CollectionDocument | None:
         """Return the newest document of that id in any collection of the namespace."""
-        mine = select(collections.c.collection_id).where(collections.c.namespace_id == namespace_id)
+        mine = select(collections.c.collection_id).where(
+            collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS
+        )
         statement = (
             select(collection_documents)
             .where(collection_documents.c.collection_id.in_(mine), collection_documents.c.document_id == document_id)

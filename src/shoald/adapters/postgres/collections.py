@@ -9,14 +9,13 @@ from sqlalchemy import Row, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
-from shoald.adapters.postgres.lineage import not_below_hidden
+from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
 from shoald.adapters.postgres.tables.clusters import collections
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.records.collection import Collection, VectorConfig
-from shoald.domain.vocabulary import ArtifactKind
 
 _SORTABLE = ("collection_id", "collection_name", "document_count", "created_at", "updated_at")
 _LISTED = ListedTable(
@@ -24,11 +23,6 @@ _LISTED = ListedTable(
     id=collections.c.collection_id,
     sortable={name: collections.c[name] for name in _SORTABLE},
     searched=(collections.c.collection_id, collections.c.collection_name, collections.c.description),
-)
-# the collection that an index keeps holds the text of its active build
-_VISIBLE = and_(
-    not_below_hidden(collections, "index_id", ArtifactKind.INDEX),
-    not_below_hidden(collections, "index_build_id", ArtifactKind.INDEX_BUILD),
 )
 
 
@@ -76,7 +70,7 @@ class PostgresCollections(CollectionDocumentRows):
         """Return the collection of the namespace with this id, else the one with this name."""
         statement = (
             select(collections)
-            .where(collections.c.namespace_id == namespace_id, _VISIBLE)
+            .where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
             .where(or_(collections.c.collection_id == id_or_name, collections.c.collection_name == id_or_name))
             .order_by((collections.c.collection_id == id_or_name).desc())
             .limit(1)
@@ -84,10 +78,19 @@ class PostgresCollections(CollectionDocumentRows):
         row = self._connection.execute(statement).first()
         return None if row is None else _collection(row)
 
+    def is_taken(self, namespace_id: str, name: str) -> bool:
+        """Look among all rows, hidden ones too."""
+        statement = select(collections.c.collection_id).where(
+            collections.c.namespace_id == namespace_id, collections.c.collection_name == name
+        )
+        return self._connection.execute(statement).first() is not None
+
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
         """Return those of the namespace that there are, by id."""
         wanted = select(collections).where(
-            collections.c.namespace_id == namespace_id, collections.c.collection_id.in_(collection_ids), _VISIBLE
+            collections.c.namespace_id == namespace_id,
+            collections.c.collection_id.in_(collection_ids),
+            VISIBLE_COLLECTIONS,
         )
         return [_collection(row) for row in self._connection.execute(wanted)]
 
@@ -98,12 +101,12 @@ class PostgresCollections(CollectionDocumentRows):
 
     def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
         """Return collections, newest first unless sorted."""
-        statement = select(collections).where(collections.c.namespace_id == namespace_id, _VISIBLE)
+        statement = select(collections).where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
         return [_collection(row) for row in self._connection.execute(_LISTED.page(statement, selection))]
 
     def count(self, namespace_id: str, selection: Selection) -> int:
         """Count what `list` would return without limits."""
-        mine = and_(collections.c.namespace_id == namespace_id, _VISIBLE)
+        mine = and_(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
         return self._connection.execute(_LISTED.count(mine, selection)).scalar_one()
 
     def lock(self, collection_id: str) -> Collection | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Table, literal, not_, or_, select
 
+from shoald.adapters.postgres.tables.clusters import collections
 from shoald.adapters.postgres.tables.rag import (
     chunk_sets,
     document_versions,
@@ -102,9 +103,13 @@ def _hidden_by(rows: FromClause, above: Above) -> ColumnElement[bool]:
 _VISIBLE: dict[Any, ColumnElement[bool]] = {kind.table: not_(_hidden(kind, kind.table)) for kind in KINDS.values()}
 
 
-def not_below_hidden(rows: Table, column: str, kind: ArtifactKind) -> ColumnElement[bool]:
-    """Return the condition that what a column names, if it names anything, is not deleted, nor anything above it."""
-    return not_(_hidden_by(rows, Above(column, kind)))
+VISIBLE_COLLECTIONS = not_(
+    or_(
+        _hidden_by(collections, Above("index_id", ArtifactKind.INDEX)),
+        _hidden_by(collections, Above("index_build_id", ArtifactKind.INDEX_BUILD)),
+    )
+)
+"""The condition that a collection is of no deleted index, and holds the text of no build that is hidden."""
 
 
 def visible(table: Table) -> ColumnElement[bool]:

@@ -26,7 +26,14 @@ class CollectionRepository(Protocol):
         ...
 
     def find(self, namespace_id: str, id_or_name: str) -> Collection | None:
-        """Return the collection of the namespace with this id, else the one with this name."""
+        """Return the collection of the namespace with this id, else the one with this name.
+
+        That of an index is not found, nor listed, while the index or what its documents came from is deleted.
+        """
+        ...
+
+    def is_taken(self, namespace_id: str, name: str) -> bool:
+        """Say whether there is a collection of this name, be it that it is not found."""
         ...
 
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
