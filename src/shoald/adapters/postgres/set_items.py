@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import psycopg
 from psycopg.copy import LibpqWriter, QueuedLibpqWriter
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
@@ -18,6 +16,10 @@ from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
 from shoald.domain.filters import Condition, roots_of
 from shoald.domain.json_types import JsonObject, JsonText
 from shoald.domain.records.segment_set import SetItem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 # whoever reads a whole set hands the metadata on: taking them apart would be a quarter of the work
 _AS_TEXT = COLUMNS.replace("metadata", "metadata::text")
@@ -104,6 +106,8 @@ class PostgresSetItems:
 
     def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
         """Let PostgreSQL test every item; the positions come in four bytes each."""
+        import numpy as np
+
         position = self._table.c.position
         chosen = filter_clause(condition, self._filtered(condition, laid_over))
         packed = func.string_agg(func.int4send(position), aggregate_order_by(literal(b"", BYTEA), position))
