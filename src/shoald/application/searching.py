@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 from shoald.application.allowed_positions import AllowedPositions
 from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
-from shoald.application.ports.text_search import TextPattern, TextSearch, UnusablePattern
+from shoald.application.ports.text_search import QueryTooLong, TextPattern, TextSearch, UnusablePattern
 from shoald.application.search_targets import SearchTarget
 from shoald.application.vector_searching import VectorSearches, Where
 from shoald.domain.failures import InvalidFields
@@ -37,22 +38,27 @@ if TYPE_CHECKING:
     from shoald.application.ports.result_cache import ResultCache
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.reranking import Reranking
+    from shoald.application.waiting import Patience
 
 PLACE: Where = ("body", "strategy")
-_MOST_SPANS = 100
+_MOST_SPANS, _SPANS_SECONDS = 100, 1.0
 # other versions of Shoal may have put something else into the same cache
 _CACHED_FORM = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """One search; `scope` is whose it is (namespace, project), so that nobody is answered from another's cache."""
+    """One search; `scope` is whose it is (namespace, project), so that nobody is answered from another's cache.
+
+    It goes on no longer than the caller's `patience`.
+    """
 
     scope: tuple[str, str]
     target: SearchTarget
     strategy: Strategy
     query: str
     filter: JsonObject
+    patience: Patience
 
     @property
     def key(self) -> str:
@@ -87,7 +93,8 @@ class Searches:
     def hits(self, search: Search) -> Hits:
         """Return all hits, best first; equal scores stand by position.
 
-        Raises `InvalidFields` for a pattern or filter that cannot be used, and what stores and models raise.
+        Raises `InvalidFields` for a pattern or filter that cannot be used, `DeadlineExceeded`, and what stores and
+        models raise.
         """
         known = self._cache.get(search.key)
         if known is not None:
@@ -98,17 +105,19 @@ class Searches:
         return hits
 
     def spans(self, search: Search, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return where the patterns of a search match in texts that it found, up to 100 places in each."""
+        """Return where the patterns of a search match in texts that it found, up to 100 places in each.
+
+        After a second, the places in texts further down are left out.
+        """
         wanted = [leg for leg in legs(search.strategy) if isinstance(leg, RegexSearch)]
         patterns = [self._pattern(search.query, leg, PLACE) for leg in wanted]
-        return [
-            sorted({span for pattern in patterns for span in pattern.spans(text, most=_MOST_SPANS)})[:_MOST_SPANS]
-            for text in texts
-        ]
+        until = time.monotonic() + _SPANS_SECONDS
+        return [_spans(patterns, text) if time.monotonic() < until else [] for text in texts]
 
     def _found(  # noqa: PLR0911 - one for each strategy
         self, search: Search, strategy: Strategy, allowed: Positions | None, where: Where
     ) -> Hits:
+        search.patience.check("The search")
         match strategy:
             case VectorSearch():
                 return self._vectors.hits(search.target, strategy, search.query, allowed=allowed, where=where)
@@ -117,8 +126,7 @@ class Searches:
             case RegexSearch():
                 return self._by_pattern(search, strategy, allowed, where)
             case FuzzySearch():
-                texts = self._index(search).texts
-                return Hits.ordered(*texts.alike(search.query, threshold=strategy.threshold, allowed=allowed))
+                return self._by_likeness(search, strategy, allowed)
             case EnsembleSearch():
                 return self._by_all(search, strategy, allowed, where)
             case RerankSearch():
@@ -127,7 +135,15 @@ class Searches:
                 return self._by_chunks(search, strategy, allowed, where)
 
     def _index(self, search: Search) -> OpenKeywordIndex:
-        return self._keyword_indexes.of(search.target.items, search.scope[0])
+        return self._keyword_indexes.of(search.target.items, search.scope[0], search.patience)
+
+    def _by_likeness(self, search: Search, strategy: FuzzySearch, allowed: Positions | None) -> Hits:
+        texts = self._index(search).texts
+        try:
+            return Hits.ordered(*texts.alike(search.query, threshold=strategy.threshold, allowed=allowed))
+        except QueryTooLong as error:
+            message = f"Value error, the query {error}"
+            raise InvalidFields.field("body", "query", message=message, value=search.query[:100]) from error
 
     def _by_pattern(self, search: Search, strategy: RegexSearch, allowed: Positions | None, where: Where) -> Hits:
         pattern = self._pattern(search.query, strategy, where)
@@ -157,7 +173,7 @@ class Searches:
     def _reranked(self, search: Search, strategy: RerankSearch, allowed: Positions | None, where: Where) -> Hits:
         model = self._reranking.model(strategy)
         base = self._found(search, strategy.base, allowed, (*where, "base", strategy.base.type))
-        best = model.best(search.target.returned, search.query, base.positions.tolist())
+        best = model.best(search.target.returned, search.query, base.positions.tolist(), search.patience)
         rows = np.asarray([hit.candidate for hit in best], dtype=np.int64)
         return Hits(base.positions[rows], np.asarray([hit.score for hit in best], float), base.scores[rows])
 
@@ -181,6 +197,11 @@ class Searches:
 
 
 _NOTHING = Hits(np.zeros(0, np.int64), np.zeros(0))
+
+
+def _spans(patterns: Sequence[TextPattern], text: str) -> list[tuple[int, int]]:
+    found = {span for pattern in patterns for span in pattern.spans(text, most=_MOST_SPANS)}
+    return sorted(found)[:_MOST_SPANS]
 
 
 def _unusable(strategy: RegexSearch, where: Where, error: UnusablePattern) -> InvalidFields:

@@ -68,6 +68,19 @@ def test_likeness_is_the_partial_ratio(texts: list[str], query: str, threshold: 
     assert found(file, query, threshold, allowed) == {at: ratio for at, ratio in expected.items() if at in chosen}
 
 
+words = st.sampled_from(["Red", "apple", "pie", "of", "the", "Süden", "number", "banana"])
+passages = st.lists(words, min_size=0, max_size=40).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(passages, min_size=1, max_size=6), st.lists(words, min_size=14, max_size=120), st.integers(30, 100))
+def test_no_text_is_left_out_of_a_long_comparison(texts: list[str], query: list[str], threshold: int) -> None:
+    asked = " ".join(query)
+    ratios = {at: fuzz.partial_ratio(asked.lower(), text.lower()) for at, text in enumerate(texts)}
+    file = written(texts)
+    assert found(file, asked, threshold, None) == {at: ratio for at, ratio in ratios.items() if ratio >= threshold}
+
+
 def found(file: ArrowTextFile, query: str, threshold: int, allowed: np.ndarray | None) -> dict[int, float]:
     positions, scores = file.alike(query, threshold=threshold, allowed=allowed)
     assert (np.diff(positions) > 0).all()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from rapidfuzz import fuzz, process
 
+from shoald.adapters.text_search.likeness import Likeness
 from shoald.adapters.text_search.patterns import Literal, Pattern
 from shoald.application.ports.text_search import Arrays, Positions, Scores, TextPattern, Write
 
@@ -79,13 +79,11 @@ class ArrowTextFile:
         return pattern.matching((at, part.column("text"), part.column("is_ascii").to_numpy() > 0) for at, part in parts)
 
     def alike(self, query: str, *, threshold: int, allowed: Positions | None = None) -> tuple[Positions, Scores]:
-        """Compare batch by batch; rapidfuzz stops early where a text cannot reach the threshold."""
-        found, scores, wanted = [np.zeros(0, np.int64)], [np.zeros(0)], query.lower()
+        """Compare batch by batch."""
+        found, scores = [np.zeros(0, np.int64)], [np.zeros(0)]
+        likeness = Likeness(query.lower(), threshold)
         for positions, part in self._parts(["lower"], allowed if query.strip() else np.zeros(0, np.int64)):
-            texts = part.column("lower").to_pylist()
-            ratios = process.cdist(
-                [wanted], texts, scorer=fuzz.partial_ratio, score_cutoff=threshold, dtype=np.float64
-            )[0]
+            ratios = likeness.of(part.column("lower").to_pylist())
             reached = ratios >= threshold
             found.append(positions[reached])
             scores.append(ratios[reached])

@@ -19,6 +19,10 @@ class UnusablePattern(ValueError):  # noqa: N818 - the pattern is unusable; noth
     """The regular expression is wrong, or takes too long; the text says which."""
 
 
+class QueryTooLong(ValueError):  # noqa: N818 - nothing went wrong
+    """Comparing the query with all texts takes too long; the text says how long."""
+
+
 class TextPattern(Protocol):
     """One regular expression, read; it does not regard case unless it says so."""
 
@@ -42,7 +46,8 @@ class TextFile(Protocol):
     def alike(self, query: str, *, threshold: int, allowed: Positions | None = None) -> tuple[Positions, Scores]:
         """Return ascending positions and the scores of texts with a passage like the query, case ignored.
 
-        The score is the partial ratio: 0 to 100, at least `threshold`; an empty query is like nothing.
+        The score is the partial ratio: 0 to 100, at least `threshold`; an empty query is like nothing. Raises
+        `QueryTooLong`.
         """
         ...
 

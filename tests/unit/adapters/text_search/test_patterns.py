@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shoald.adapters.text_search import patterns
+from shoald.adapters.text_search import likeness, patterns
 from shoald.adapters.text_search.files import ArrowTextFile, ArrowTextSearch
 from shoald.adapters.text_search.patterns import Pattern
-from shoald.application.ports.text_search import UnusablePattern
+from shoald.application.ports.text_search import QueryTooLong, UnusablePattern
 
 TEXTS = ["Hello World", "ID-12 foo", "Die Straße im Süden", "привет мы", "a" * 40 + "!", ""]
 search = ArrowTextSearch()
@@ -121,3 +121,10 @@ def test_arrays_come_back_with_their_kinds(tmp_path: Path) -> None:
     assert all(np.array_equal(again[name], arrays[name]) for name in arrays)
     with pytest.raises(ValueError, match="version"):
         search.open_texts(str(tmp_path / "arrays"))
+
+
+def test_a_query_that_takes_too_long_to_compare_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness, "SECONDS", 0.0)
+    texts = written(tmp_path / "texts", ["some text"] * 3)
+    with pytest.raises(QueryTooLong, match="shorten it"):
+        texts.alike("a long query", threshold=80)

@@ -67,7 +67,8 @@ class RetrievalStrategy(_message.Message):
     """
     threshold: _builtins.int
     """Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without
-    regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
+    regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`). A query of thousands of characters over many texts may
+    take longer than the ten seconds that are allowed, and is refused.
     """
     model_name: _builtins.str
     """Reranking model of `rerank`; unset means `BAAI/bge-reranker-base`. One whose name begins with `mock` is there always: its score is the

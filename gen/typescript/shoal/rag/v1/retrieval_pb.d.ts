@@ -66,7 +66,8 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
 
   /**
    * Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without
-   * regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
+   * regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`). A query of thousands of characters over many texts may
+   * take longer than the ten seconds that are allowed, and is refused.
    *
    * @generated from field: optional int32 threshold = 6;
    */

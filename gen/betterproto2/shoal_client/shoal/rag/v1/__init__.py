@@ -3390,7 +3390,8 @@ class RetrievalStrategy(betterproto2.Message):
     threshold: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT32, optional=True)
     """
     Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without
-    regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`).
+    regard to case. Unset means 80 (75 as a source of `ensemble` or the base of `rerank`). A query of thousands of characters over many texts may
+    take longer than the ten seconds that are allowed, and is refused.
     """
 
     sources: "list[RetrievalStrategy]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
