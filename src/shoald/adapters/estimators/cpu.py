@@ -65,6 +65,18 @@ class CpuEstimators:
         search = algorithm(tree, core, metric=metric, leaf_size=LEAF // 3, n_jobs=1)
         return np.asarray(search.spanning_tree(), dtype=np.float64)
 
+    def reference_tree(self, vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
+        """Run the library's Prim, and sort as it does: NumPy's default order, which is not stable."""
+        from hdbscan._hdbscan_linkage import mst_linkage_core_vector
+        from hdbscan.dist_metrics import DistanceMetric
+        from sklearn.neighbors import BallTree, KDTree
+
+        rows = vectors.astype(np.float64)
+        tree = (KDTree if metric in KDTree.valid_metrics else BallTree)(rows, metric=metric, leaf_size=LEAF)
+        cores = tree.query(rows, k=core + 1, dualtree=True, breadth_first=True)[0][:, -1].copy()
+        edges = mst_linkage_core_vector(rows, cores, DistanceMetric.get_metric(metric), alpha)
+        return np.asarray(edges[np.argsort(edges.T[2])], dtype=np.float64)
+
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn, seeded and so in one thread; the first call of a process compiles for half a minute."""
         import umap

@@ -39,6 +39,10 @@ class GpuEstimators:
         """Run the processor's dual trees."""
         return self._trees.spanning_tree(vectors, core, metric)
 
+    def reference_tree(self, vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
+        """Run the processor's library."""
+        return self._trees.reference_tree(vectors, core, metric, alpha)
+
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn on the processor: it serves the metrics that nothing here has on the device."""
         return self._trees.umap(vectors, parameters, step)

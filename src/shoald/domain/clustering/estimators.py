@@ -41,6 +41,13 @@ class Estimators(Protocol):
         """
         ...
 
+    def reference_tree(self, vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
+        """Return the same tree as the `hdbscan` library makes and orders it: edges of equal weight stand as there.
+
+        Euclidean or a metric with a tree. O(n² d) time in one thread, without progress; O(n d) memory.
+        """
+        ...
+
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Return the (n, n_components) layout by a UMAP library, for metrics that Shoal's own layout does not do."""
         ...

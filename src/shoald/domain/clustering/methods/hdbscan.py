@@ -31,7 +31,10 @@ def group_by_hdbscan(space: Space, given: HdbscanParameters, *, tools: ClusterTo
     warnings = []
     if n < parameters.min_cluster_size:
         warnings.append(f"{n} vectors are fewer than min_cluster_size = {parameters.min_cluster_size}: all are noise")
-    if parameters.metric in TREE_METRICS and parameters.alpha != 1:
+    reference = parameters.match_reference_implementation
+    if reference and (own_metric(parameters.metric) or parameters.metric) not in {"euclidean", *TREE_METRICS}:
+        warnings.append(f"the library has no tree for {parameters.metric}: ties keep our own order")
+    if parameters.metric in TREE_METRICS and parameters.alpha != 1 and not reference:
         warnings.append(f"alpha does not apply to the metric {parameters.metric}")
         parameters = replace(parameters, alpha=1.0)
     edges, notes = _shared_tree(space, parameters, tools, step)
@@ -54,7 +57,8 @@ def _shared_tree(
     """Return the spanning tree that another setting has made, or make it; it depends on few of the parameters."""
     if tools.trees is None:
         return _density_tree(space, parameters, tools, step)
-    key = f"{space.key}-{parameters.metric}-{parameters.min_samples}-{parameters.alpha}"
+    reference = parameters.match_reference_implementation
+    key = f"{space.key}-{parameters.metric}-{parameters.min_samples}-{parameters.alpha}-{reference}"
     if key not in tools.trees:
         tools.trees[key] = _density_tree(space, parameters, tools, step)
     edges, notes = tools.trees[key]
@@ -71,6 +75,9 @@ def _density_tree(
     own = metric in OWN_METRICS
     if n == 1:
         return np.empty((0, 3)), {"spanning_tree": "none"}
+    if parameters.match_reference_implementation and (metric == "euclidean" or metric in TREE_METRICS):
+        edges = tools.estimators.reference_tree(space.vectors, core, metric, parameters.alpha)
+        return edges, {"spanning_tree": "reference"}
     few = d <= (MANY_DIMENSIONS if space.is_layout else FEW_DIMENSIONS) and metric != "cosine" and parameters.alpha == 1
     if not own and metric not in TREE_METRICS:
         block = distance_blocks(space.vectors, metric, tools=tools)

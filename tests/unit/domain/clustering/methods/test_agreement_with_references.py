@@ -266,6 +266,19 @@ def test_hdbscan_finds_the_librarys_groups(name: str, metric: str) -> None:
     assert adjusted_rand_score(ours.labels, theirs) >= 0.99
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("selection", ["eom", "leaf"])
+def test_ties_go_as_in_the_library_when_asked_for(metric: str, selection: str) -> None:
+    # whole numbers: nearly every edge of the tree has the weight of another
+    vectors = np.random.default_rng(3).integers(1, 9, size=(400, 3)).astype(np.float32)
+    vectors = np.unique(vectors, axis=0)
+    given = {"min_cluster_size": 4, "min_samples": 3, "metric": metric, "cluster_selection_method": selection}
+    ours = found("hdbscan", vectors, **given, match_reference_implementation=True)
+    model = hdbscan.HDBSCAN(**given, algorithm="prims_kdtree", match_reference_implementation=True)
+    assert same_partition(ours.labels, model.fit_predict(exact(vectors)))
+    assert ours.notes["spanning_tree"] == "reference"
+
+
 @pytest.mark.parametrize("method", ["evoc", "auto"])
 def test_what_has_no_reference_finds_what_was_planted(method: str) -> None:
     vectors, truth = data("50")
