@@ -455,7 +455,7 @@ def _play(path: RagPath, seed: int, steps: int) -> None:
 
 
 def test_what_hangs_below_a_deleted_thing_is_found_nowhere_and_comes_back_as_it_was(path: RagPath) -> None:
-    _play(path, seed=34, steps=40)
+    _play(path, seed=34, steps=25)
 
 
 @pytest.mark.nightly
