@@ -100,7 +100,8 @@ def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
     k = given.n_components
-    block = 40 * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
+    per_number = 40 if given.covariance_type in {"full", "tied"} else 20
+    block = per_number * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
     moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
     return block + moments + 24 * n * k
 
