@@ -26,7 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None, int]] = {
     "agglomerative": ({"n_clusters": GROUPS}, "scikit-learn", 20_000),
     "spectral": ({"n_clusters": GROUPS, "affinity": "nearest_neighbors"}, "scikit-learn", 20_000),
     "gaussian_mixture": ({"n_components": GROUPS, "covariance_type": "diag"}, "scikit-learn", 50_000),
-    # scikit-learn's takes minutes at 1,000 such rows; on a few hundred it agrees (tests) and takes a hundred times as long
+    # scikit-learn's takes minutes at 1,000 such rows; the tests compare with it on a few hundred
     "mean_shift": ({"bandwidth": 0.8}, None, 20_000),
     "optics": ({}, "scikit-learn", 20_000),
     "leiden": ({}, "leidenalg", 50_000),
