@@ -207,17 +207,19 @@ def test_density_in_many_dimensions_begins_with_a_layout_unless_told_otherwise(w
     assert plain.effective["preprocessing_steps"] == []
 
 
-def test_the_map_may_be_drawn_by_principal_components(world: ClusterWorld) -> None:
+@pytest.mark.parametrize(("method", "dimensions"), [("pca", 3), ("tsne", 2)])
+def test_the_map_may_be_drawn_otherwise(world: ClusterWorld, method: str, dimensions: int) -> None:
     world.store(groups_of(20, 20))
     asked = {
         "collection_ids": ["things"],
         "vector_config": {**KMEANS, "algorithm_params": {"n_clusters": 2}},
-        "dimension_reduction": {"method": "pca", "components": 3},
+        "dimension_reduction": {"method": method, "components": dimensions},
     }
     cluster = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
     run = ran(world, cluster)
-    assert (run.effective["map"]["method"], run.effective["map"]["dimensions"]) == ("pca", 3)
-    assert all(one["z"] is not None for one in columns_of(world, cluster).values())
+    assert (run.effective["map"]["method"], run.effective["map"]["dimensions"]) == (method, dimensions)
+    placed = columns_of(world, cluster).values()
+    assert all((one["x"] is not None, one["z"] is not None) == (True, dimensions == 3) for one in placed)
 
 
 def test_new_documents_are_assigned_to_the_groups_that_there_are(world: ClusterWorld) -> None:

@@ -45,9 +45,10 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         message.metrics.CopyFrom(metrics_message(run.metrics))
     if effective:
         message.effective.CopyFrom(to_struct(effective))
-        drawn = effective.get("map") or {}
-        message.layout_stability_applied = drawn.get("layout_stability_applied", _NONE)
-        message.layout_stability_reason = drawn.get("layout_stability_reason", _STANDS_ALONE)
+        drawn = effective.get("map")
+        if drawn is not None:
+            message.layout_stability_applied = drawn.get("layout_stability_applied", _NONE)
+            message.layout_stability_reason = drawn.get("layout_stability_reason", _STANDS_ALONE)
         if "replay" in effective:
             json_format.ParseDict(effective["replay"], message.replay)
         for name, value in effective.get("counts", {}).items():

@@ -17,7 +17,6 @@ from shoald.transport.mapping.clusters import executions as mapping
 from shoald.transport.mapping.clusters import tasks
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
-
 _IDEMPOTENCY_KEY = "idempotency-key"
 
 
