@@ -81,4 +81,4 @@ class RagPath:
         return self._retrieve(read_request({"query": query, "strategy": strategy, **given}))
 
     def _retrieve(self, request: RetrievalRequest) -> RetrievalPage:
-        return self.use_cases.retrieving.retrieve(self.caller, self.project.project_id, request)
+        return self.use_cases.retrieving.retrieve(self.caller, self.project.project_id, request, Patience())

@@ -13,6 +13,7 @@ import orjson
 from shoald.application.access import Caller
 from shoald.application.retrieval_requests import RetrievalRequest
 from shoald.application.retrieving import RetrievedDocument, Retrieving
+from shoald.application.waiting import Patience
 from shoald.domain.failures import EvaluationNotFound, Failure
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.evaluation import Evaluation, Questions
@@ -155,7 +156,7 @@ class _Ask:
         """Return the hits and how they are judged; a failure says which strategy met it."""
         request = replace(self.request, query=question["query"])
         try:
-            page = self.retrieving.retrieve(self.caller, self.project_id, request)
+            page = self.retrieving.retrieve(self.caller, self.project_id, request, Patience())
         except Failure as failure:
             failure.detail["strategy_name"] = self.name
             raise

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.repositories.keyword_indexes import KeywordFiles
     from shoald.application.ports.text_search import TextFile, TextSearch
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.waiting import Patience
 
 _PATIENCE_SECONDS = 55.0
 _MOST_WAITING, _ASK_AGAIN_SECONDS = 4, 5.0
@@ -59,30 +60,30 @@ class KeywordIndexes:
         self._making = KeyedLocks()
         self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
 
-    def of(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+    def of(self, stored: AnySet, namespace_id: str, patience: Patience) -> OpenKeywordIndex:
         """Return the index of a set; callers who ask for one that is being made wait for it.
 
-        Raises `DeadlineExceeded` when a worker needs a minute for it, while it goes on, and `Unavailable` when several
-        callers wait already: they would take the threads of those who ask for other things.
+        Raises `DeadlineExceeded` when a worker needs longer than the caller waits, or a minute, while it goes on, and
+        `Unavailable` when several callers wait already: they would take the threads of those who ask for other things.
         """
         found = self._remembered(set_id(stored))
         if found is not None:
             return found
         if is_small(stored):
-            return self._awaited(stored, namespace_id)
+            return self._awaited(stored, namespace_id, patience)
         if not self._waiting.acquire(blocking=False):
             raise Unavailable("The keyword index of this set is being made.", retry_after_seconds=_ASK_AGAIN_SECONDS)
         try:
-            return self._awaited(stored, namespace_id)
+            return self._awaited(stored, namespace_id, patience)
         finally:
             self._waiting.release()
 
-    def _awaited(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+    def _awaited(self, stored: AnySet, namespace_id: str, patience: Patience) -> OpenKeywordIndex:
         key = set_id(stored)
         with self._making.held(key):
             found = self._remembered(key)
             if found is None:
-                found = self._opened(stored, namespace_id)
+                found = self._opened(stored, namespace_id, patience)
                 self._remember(key, found)
         return found
 
@@ -102,7 +103,7 @@ class KeywordIndexes:
     def _nbytes(self) -> int:
         return sum(kept.words.nbytes for kept in self._kept.values())
 
-    def _opened(self, stored: AnySet, namespace_id: str) -> OpenKeywordIndex:
+    def _opened(self, stored: AnySet, namespace_id: str, patience: Patience) -> OpenKeywordIndex:
         with self._open_unit_of_work() as uow:
             files = uow.keyword_indexes.get(set_id(stored))
         if files is not None:
@@ -110,7 +111,7 @@ class KeywordIndexes:
                 return self._open(files)
             except (ArtifactNotFound, DataCorrupt, ValueError):
                 pass  # what was lost or is of an earlier version is made again
-        return self._open(self._made(stored, namespace_id, again=files is not None))
+        return self._open(self._made(stored, namespace_id, patience, again=files is not None))
 
     def _open(self, files: KeywordFiles) -> OpenKeywordIndex:
         """Map both files; `ValueError` says that they are not of this version."""
@@ -119,14 +120,14 @@ class KeywordIndexes:
         with self._objects.local_copy(files.texts.key, files.texts.sha256) as path:
             return OpenKeywordIndex(words, self._text_search.open_texts(path))
 
-    def _made(self, stored: AnySet, namespace_id: str, *, again: bool) -> KeywordFiles:
+    def _made(self, stored: AnySet, namespace_id: str, patience: Patience, *, again: bool) -> KeywordFiles:
         if self._jobs is None or is_small(stored):
             return self._indexing.make_and_publish(stored)
         with self._open_unit_of_work() as uow:
             job = self._jobs.accept(uow, namespace_id, stored, again=again)
             uow.commit()
         if job is not None:
-            self._jobs.finish(job, _PATIENCE_SECONDS)
+            self._jobs.finish(job, patience.left(at_most=_PATIENCE_SECONDS))
         with self._open_unit_of_work() as uow:
             files = uow.keyword_indexes.get(set_id(stored))
         return files or self._indexing.make_and_publish(stored)

@@ -12,10 +12,12 @@ from shoald.domain.retrieval.strategies import EnsembleSearch, FuzzySearch, Rege
 if TYPE_CHECKING:
     from shoald.application.ports.reranker import Reranker, Rerankers
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.waiting import Patience
 
 # how many hits of the base a model reads: a base says itself by its k how many it wants read, up to the first number,
 # and one without a k, which may find everything there is, is read up to the second
 MOST_CANDIDATES, MOST_UNBOUNDED_CANDIDATES = 1000, 100
+_FASTER = "The fewer hits the base gives (its k), the fewer the model reads; RetrievePages waits longer."
 _WITHOUT_K = (RegexSearch, FuzzySearch, EnsembleSearch)
 
 
@@ -40,16 +42,20 @@ class RerankingModel:
         """How many hits of the base it reads, from the best."""
         return MOST_UNBOUNDED_CANDIDATES if isinstance(self.strategy.base, _WITHOUT_K) else MOST_CANDIDATES
 
-    def best(self, items: AnySet, query: str, positions: Sequence[int]) -> list[RerankedHit]:
+    def best(self, items: AnySet, query: str, positions: Sequence[int], patience: Patience) -> list[RerankedHit]:
         """Return the `top_n` best of the items at these positions; equal scores stand as the base has them.
 
-        Raises what the reranker raises. One pass of the model for each candidate.
+        Raises what the reranker raises, and `DeadlineExceeded`. One pass of the model for each candidate.
         """
         candidates = positions[: self.most_candidates]
         with self.open_unit_of_work() as uow:
             found = repository_of(uow, items).items_at(set_id(items), candidates)
         there = [number for number, position in enumerate(candidates) if position in found]
-        scores = self.reranker.scores(query, [found[candidates[number]].content for number in there])
+
+        def check(done: int) -> None:
+            patience.check(f"Reranking {len(there)} passages, of which the model read {done},", hint=_FASTER)
+
+        scores = self.reranker.scores(query, [found[candidates[number]].content for number in there], check)
         ranked = [RerankedHit(number, score) for number, score in zip(there, scores, strict=True)]
         ranked.sort(key=lambda hit: -hit.score)  # stable: ties keep the base's order
         return ranked[: self.strategy.top_n]

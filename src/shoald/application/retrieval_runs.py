@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shoald.application.access import Caller
     from shoald.application.lineage import Lineage
     from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.waiting import Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class RetrievalRuns:
         except ArtifactNotFound as error:
             raise RetrievalRunNotFound(detail={"run_id": run_id}) from error
 
-    def repeat(self, caller: Caller, run_id: str, *, target_id: str | None = None) -> ComparedRuns:
+    def repeat(self, caller: Caller, run_id: str, patience: Patience, *, target_id: str | None = None) -> ComparedRuns:
         """Ask what a run asked once more, store the answer as another run, and compare the two.
 
         A `target_id` searches there instead. Raises `RetrievalRunNotFound` and what `Retrieving.retrieve` raises.
@@ -68,7 +69,7 @@ class RetrievalRuns:
         request = replace(request_of_params(before.params), persist=True)
         if target_id is not None:
             request = replace(request, target_id=target_id)
-        page = self._retrieving.retrieve(caller, before.project_id, request)
+        page = self._retrieving.retrieve(caller, before.project_id, request, patience)
         return _compared(before, self.get(caller, str(page.run_id)))
 
     def compare(self, caller: Caller, run_id: str, other_run_id: str) -> ComparedRuns:

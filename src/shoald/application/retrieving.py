@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
+    from shoald.application.waiting import Patience
 
 
 Asked = RetrievalRequest | JsonObject
@@ -65,19 +66,19 @@ class Retrieving:
         self._objects = objects
         self._searches = searches
 
-    def retrieve(self, caller: Caller, project_id: str, asked: Asked) -> RetrievalPage:
+    def retrieve(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> RetrievalPage:
         """Return one page, best hits first.
 
         Raises `ProjectNotFound`, `ChunkSetNotFound`, `SegmentSetNotFound`, `IndexBuildNotFound`, `IndexBuildNotReady`,
         `UnsupportedTarget`, `InvalidTarget`, `MissingTargetId`, `ProviderUnsupported`, `InvalidFields`,
-        `InvalidEnsembleSources`, and what a search meets.
+        `InvalidEnsembleSources`, `DeadlineExceeded` when the caller's `patience` ends first, and what a search meets.
         """
-        found = self._search(caller, project_id, asked)
+        found = self._search(caller, project_id, asked, patience)
         return self._stored(project_id, found.request, self._page(found.request, found))
 
-    def pages(self, caller: Caller, project_id: str, asked: Asked) -> Iterator[RetrievalPage]:
+    def pages(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> Iterator[RetrievalPage]:
         """Yield pages until the last; the search is done once, before the first, which alone is stored."""
-        found = self._search(caller, project_id, asked)
+        found = self._search(caller, project_id, asked, patience)
         request = found.request
         while True:
             page = self._stored(project_id, request, self._page(request, found))
@@ -86,7 +87,7 @@ class Retrieving:
                 return
             request = replace(request, offset=page.next_offset, persist=False)
 
-    def _search(self, caller: Caller, project_id: str, asked: Asked) -> _Found:
+    def _search(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> _Found:
         with self._open_unit_of_work() as uow:
             project = visible_project(uow, caller, project_id)
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
@@ -97,6 +98,7 @@ class Retrieving:
             strategy=request.strategy,
             query=request.query,
             filter=request.filter,
+            patience=patience,
         )
         return _Found(request, search, self._searches.hits(search))
 

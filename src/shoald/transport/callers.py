@@ -6,7 +6,10 @@ import grpc
 
 from shoald.application.access import Access, Caller
 from shoald.application.waiting import Patience
-from shoald.transport.calls import requested_namespace
+from shoald.transport.calls import requested_namespace, seconds_left
+
+SHORT_CALL_SECONDS = 55.0
+"""A little less than Envoy gives a short call, so that it is the server that says what took so long."""
 
 
 def caller_of(access: Access, context: grpc.ServicerContext) -> Caller:
@@ -17,3 +20,8 @@ def caller_of(access: Access, context: grpc.ServicerContext) -> Caller:
 def patience_of(context: grpc.ServicerContext) -> Patience:
     """Return how long the caller waits: until its own deadline, and while it is there."""
     return Patience(seconds=context.time_remaining(), is_wanted=context.is_active)
+
+
+def brief_patience_of(context: grpc.ServicerContext) -> Patience:
+    """Return how long a caller waits for a short call: no longer than Envoy lets it."""
+    return Patience(seconds=seconds_left(context, at_most=SHORT_CALL_SECONDS), is_wanted=context.is_active)

@@ -12,7 +12,9 @@ import pytest
 from contract.in_process import InProcess
 from shoald.adapters.rerankers.mock import MockReranker
 from shoald.application.reranking import MOST_UNBOUNDED_CANDIDATES
-from shoald.domain.failures import MissingDependency
+from shoald.application.retrieval_requests import read_request
+from shoald.application.waiting import Patience
+from shoald.domain.failures import DeadlineExceeded, MissingDependency
 from shoald.settings import Settings
 from shoald.wiring import Adapters, build_application
 from support.fakes.rerank_server import Reply, RerankServer, rerank_server
@@ -125,6 +127,15 @@ def test_what_was_answered_once_is_not_asked_again(chunked: RagPath, endpoint: R
     for _ in range(2):
         chunked.by("bake bread", rerank({"type": "bm25"}, model_name="remote"))
     assert len(endpoint.requests) == 1
+
+
+def test_a_slow_model_reads_no_further_than_the_caller_waits(chunked: RagPath) -> None:
+    asked = read_request({"query": "bake bread", "strategy": rerank({"type": "bm25"}, model_name="tiny")})
+    still_there = iter([True, True, True, True, False])
+    patience = Patience(is_wanted=lambda: next(still_there))
+    with pytest.raises(DeadlineExceeded, match="Reranking 3 passages, of which the model read 2,") as caught:
+        chunked.use_cases.retrieving.retrieve(chunked.caller, chunked.project.project_id, asked, patience)
+    assert "its k" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

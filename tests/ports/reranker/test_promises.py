@@ -61,3 +61,15 @@ def test_nothing_to_score_gives_nothing(reranker: Reranker) -> None:
 
 def test_an_empty_query_is_scored_too(reranker: Reranker) -> None:
     assert len(reranker.scores("", ["bread", ""])) == 2
+
+
+def test_who_checks_can_end_the_work(reranker: Reranker) -> None:
+    read: list[int] = []
+
+    def check(done: int) -> None:
+        read.append(done)
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        reranker.scores("bake bread", _PASSAGES, check)
+    assert read == [0]

@@ -55,7 +55,7 @@ class RerankEndpoint:
     """Where and how to ask; `longest_wait` bounds each pause between two tries.
 
     No try begins later than `patience_seconds` after the first. The defaults are those of a call, which Envoy ends
-    after 20 seconds; a job can wait longer.
+    after a minute; a job can wait longer.
     """
 
     base_url: str
@@ -78,9 +78,13 @@ class EndpointReranker:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
 
-    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+    def scores(self, query: str, passages: Sequence[str], check: Callable[[int], None] = lambda _: None) -> list[float]:
         """Score the passages, one request after another."""
-        return [score for request in _requests(passages) for score in self._ask(query, request)]
+        scores: list[float] = []
+        for request in _requests(passages):
+            check(len(scores))
+            scores.extend(self._ask(query, request))
+        return scores
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,15 @@ class LocalReranker:
         self._loading = threading.Lock()
         self._model: _Loaded | None = None
 
-    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+    def scores(self, query: str, passages: Sequence[str], check: Callable[[int], None] = lambda _: None) -> list[float]:
         """Score pair by pair, or on a GPU a few together."""
         model = self._loaded()
         size = _PAIRS_A_RUN[self._device.partition(":")[0]]
-        parts = [_run(model, query, passages[start : start + size]) for start in range(0, len(passages), size)]
-        return [float(score) for part in parts for score in part]
+        scores: list[float] = []
+        while len(scores) < len(passages):
+            check(len(scores))
+            scores.extend(_run(model, query, passages[len(scores) : len(scores) + size]).tolist())
+        return scores
 
     def _loaded(self) -> _Loaded:
         with self._loading:

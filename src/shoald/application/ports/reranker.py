@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
 class Reranker(Protocol):
     """Scores passages against a query; the same pair has the same score whatever stands beside it."""
 
-    def scores(self, query: str, passages: Sequence[str]) -> list[float]:
+    def scores(self, query: str, passages: Sequence[str], check: Callable[[int], None] = lambda _: None) -> list[float]:
         """Return a finite score for each passage, larger is better, in the order of the passages.
 
+        `check` is called with the number of passages read, before each next few; what it raises ends the work.
         Raises `MissingDependency` naming the setting when the model cannot be used, `RerankingFailed` when it refuses
         or answers nonsense, `Unavailable` when it does not answer or limits us.
         """

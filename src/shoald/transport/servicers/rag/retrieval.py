@@ -10,7 +10,7 @@ from shoal.rag.v1 import retrieval_service_pb2_grpc
 
 from shoald.application.access import Access
 from shoald.application.retrieving import Retrieving
-from shoald.transport.callers import caller_of
+from shoald.transport.callers import brief_patience_of, caller_of, patience_of
 from shoald.transport.mapping.rag import retrieval as mapping
 
 
@@ -24,7 +24,9 @@ class RetrievalServicer(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def Retrieve(self, request: pb.RetrieveRequest, context: grpc.ServicerContext) -> pb.RetrieveResponse:
         """Search for one page."""
         caller = caller_of(self._access, context)
-        page = self._retrieving.retrieve(caller, request.project_id, mapping.given_by(request))
+        page = self._retrieving.retrieve(
+            caller, request.project_id, mapping.given_by(request), brief_patience_of(context)
+        )
         return mapping.to_message(page)
 
     def RetrievePages(
@@ -33,5 +35,5 @@ class RetrievalServicer(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         """Search once and send page after page."""
         caller = caller_of(self._access, context)
         wanted = request.retrieve
-        pages = self._retrieving.pages(caller, wanted.project_id, mapping.given_by(wanted))
+        pages = self._retrieving.pages(caller, wanted.project_id, mapping.given_by(wanted), patience_of(context))
         return map(mapping.to_message, pages)

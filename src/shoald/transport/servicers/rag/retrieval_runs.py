@@ -8,7 +8,7 @@ from shoal.rag.v1 import retrieval_run_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.retrieval_runs import RetrievalRuns
-from shoald.transport.callers import caller_of
+from shoald.transport.callers import brief_patience_of, caller_of
 from shoald.transport.mapping.rag import retrieval_runs as mapping
 from shoald.transport.mapping.rag.fields import announce_next, list_range
 
@@ -46,7 +46,8 @@ class RetrievalRunServicer(retrieval_run_service_pb2_grpc.RetrievalRunServiceSer
     ) -> retrieval_comparison_pb2.RetrievalComparison:
         """Ask once more and compare."""
         target_id = request.target_id if request.HasField("target_id") else None
-        compared = self._runs.repeat(caller_of(self._access, context), request.run_id, target_id=target_id)
+        caller, patience = caller_of(self._access, context), brief_patience_of(context)
+        compared = self._runs.repeat(caller, request.run_id, patience, target_id=target_id)
         return mapping.comparison_message(compared)
 
     def CompareRetrievalRuns(
