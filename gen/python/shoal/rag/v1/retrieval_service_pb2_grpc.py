@@ -56,14 +56,16 @@ class RetrievalServiceServicer:
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
         `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
+        index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
+        model reads less where its base gives less), `validation_error`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetrievePages(self, request, context):
-        """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes.
+        """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
+        long as its caller does, for a keyword index a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

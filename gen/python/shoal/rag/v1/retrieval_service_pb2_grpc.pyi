@@ -38,10 +38,13 @@ class RetrievalServiceStub:
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
     `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
     `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-    index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
+    index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
+    model reads less where its base gives less), `validation_error`.
     """
     RetrievePages: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]
-    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
+    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
+    long as its caller does, for a keyword index a minute.
+    """
 
 @_typing.type_check_only
 class RetrievalServiceAsyncStub(RetrievalServiceStub):
@@ -53,10 +56,13 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
     `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
     `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-    index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
+    index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
+    model reads less where its base gives less), `validation_error`.
     """
     RetrievePages: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
-    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
+    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
+    long as its caller does, for a keyword index a minute.
+    """
 
 class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     """Finds the passages that answer a query."""
@@ -71,7 +77,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
         `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
+        index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
+        model reads less where its base gives less), `validation_error`.
         """
 
     @_abc_1.abstractmethod
@@ -80,6 +87,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_service_pb2.RetrievePagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_retrieval_service_pb2.RetrieveResponse], _abc.AsyncIterator[_retrieval_service_pb2.RetrieveResponse]]:
-        """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes."""
+        """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
+        long as its caller does, for a keyword index a minute.
+        """
 
 def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

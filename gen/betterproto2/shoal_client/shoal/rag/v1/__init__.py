@@ -3460,7 +3460,7 @@ class RetrievedDocument(betterproto2.Message):
     """
     One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, the id of its set (`chunk_set_version_id` or
     `segment_set_version_id`; a chunk set's hits have both), and, where they are known, `document_version_id`, `document_id` and `filename`. Hits
-    of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in characters.
+    of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in characters (left out where finding them takes long).
     Chunks keep their `source_segment_item_id`, `start` and `end` (characters of their segment).
     """
 
@@ -4807,7 +4807,8 @@ class RetrievalServiceStub:
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
         `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-        index of a large set), `deadline_exceeded` (when that takes longer than a minute), `validation_error`.
+        index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
+        model reads less where its base gives less), `validation_error`.
         """
 
         return self._channel.unary_unary(
@@ -4818,7 +4819,8 @@ class RetrievalServiceStub:
 
     def retrieve_pages(self, message: "RetrievePagesRequest") -> "Iterator[RetrieveResponse]":
         """
-        Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes.
+        Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
+        long as its caller does, for a keyword index a minute.
         """
 
         yield from self._channel.unary_stream(
