@@ -121,7 +121,7 @@ class Documents:
         published = [(info, self._published(content)) for info, content in files]
         made = []
         with self._open_unit_of_work() as uow:
-            for info, stored in sorted(published, key=lambda one: one[1].key):  # locks are taken in one order
+            for _, stored in sorted(published, key=lambda one: one[1].key):  # locks are taken in one order
                 self._hold(uow, stored)
             for info, stored in published:
                 document = _document(project_id, stored, self._objects.uri(stored.key), info, self._clock.now())
