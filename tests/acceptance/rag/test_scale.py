@@ -20,7 +20,7 @@ from support.stack import Stack
 pytestmark = pytest.mark.acceptance
 
 MIB = 1024 * 1024
-MOST_GROWTH = 96 * MIB
+MOST_GROWTH = 128 * MIB
 _ITEM = b'{"item_id":'
 WATCHED = ("serve", "envoy")
 # what a server keeps after its first large answer (pools, arenas) is not what a larger one adds
