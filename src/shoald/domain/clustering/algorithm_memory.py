@@ -107,7 +107,8 @@ def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
 
 
 def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
-    return distance_block_bytes(n, d) + 4 * n * d * (2 if given.bin_seeding else 1)
+    walk = 8 * n * d + 9 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
+    return walk if given.bandwidth else max(walk, distance_block_bytes(n, d) + 4 * n * d)
 
 
 def _optics(given: OpticsParameters, n: int, d: int) -> int:
