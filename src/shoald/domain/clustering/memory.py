@@ -20,6 +20,8 @@ from shoald.domain.clustering.parameters import (
 FLOAT = 4
 A_DOCUMENT = 600
 """Bytes of one document while it is published: its words and numbers, once as they are and once as they are written."""
+WRITING = 3 << 20
+"""Buffers of what writes the artifacts."""
 AN_EDGE = 60
 """Bytes of one edge of a layout: the fuzzy graph, its transpose, and its turns."""
 MAP_NEIGHBOURS = 15
@@ -79,7 +81,7 @@ def planned(
     stages["centroids and quality"] = MEASURED * vectors
     if map_dimensions is not None:
         stages["map"] = _layout_bytes(shape.rows, shape.width, MAP_NEIGHBOURS, map_dimensions)
-    stages["publish"] = A_DOCUMENT * shape.documents
+    stages["publish"] = WRITING + A_DOCUMENT * shape.documents
     return MemoryPlan(held=held, stages=stages)
 
 
