@@ -16,6 +16,7 @@ from shoald.application.projects import visible_project
 from shoald.application.search_targets import SearchTarget, find_target
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import EvaluationNotFound, FieldProblem, InvalidFields
+from shoald.domain.filters import parse_filter
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.evaluation import Evaluation
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.searching import Searches
     from shoald.application.waiting import Patience
 
 DEFAULT_DEPTHS = (1, 3, 5, 10)
@@ -100,19 +102,24 @@ class QuestionPage:
 class Evaluating:
     """Evaluates strategies, and reads and deletes evaluations of the caller's namespace."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs, objects: ObjectStore) -> None:
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs, objects: ObjectStore, searches: Searches
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._jobs = jobs
         self._objects = objects
+        self._searches = searches
 
     def create(self, caller: Caller, project_id: str, new: NewEvaluation, patience: Patience) -> AcceptedEvaluation:
         """Evaluate strategies in a project.
 
-        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, expected items that are nowhere, or
-        too much to judge, what `find_target` raises, and when it waits for the end what a retrieval meets.
+        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, patterns and filters that cannot be
+        used, expected items that are nowhere, or too much to judge, what `find_target` raises, and when it waits for
+        the end what a retrieval meets.
         """
         _check_size(new)
+        self._check_strategies(new)
         names = _names(new.strategies)
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
@@ -168,6 +175,11 @@ class Evaluating:
             if not uow.evaluations.delete(evaluation_id):
                 raise EvaluationNotFound(detail={"evaluation_id": evaluation_id})
             uow.commit()
+
+    def _check_strategies(self, new: NewEvaluation) -> None:
+        for at, one in enumerate(new.strategies):
+            parse_filter(one.filter, "body", "strategies", at, "filter")
+            self._searches.check_patterns(one.strategy, "body", "strategies", at, "strategy")
 
     def _new_evaluation(self, project_id: str, new: NewEvaluation, strategies: Sequence[JsonObject]) -> Evaluation:
         now = self._clock.now()

@@ -16,7 +16,7 @@ from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
 from shoald.application.ports.text_search import QueryTooLong, TextPattern, TextSearch, UnusablePattern
 from shoald.application.search_targets import SearchTarget
-from shoald.application.vector_searching import VectorSearches, Where
+from shoald.application.vector_searching import VectorSearches
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.segment_set import SegmentSet
@@ -31,7 +31,9 @@ from shoald.domain.retrieval.strategies import (
     RerankSearch,
     Strategy,
     VectorSearch,
+    Where,
     legs,
+    placed_legs,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +105,12 @@ class Searches:
         hits = self._found(search, search.strategy, allowed, (*PLACE, search.strategy.type))
         self._cache.put(search.key, hits.to_bytes())
         return hits
+
+    def check_patterns(self, strategy: Strategy, *where: str | int) -> None:
+        """Raise `InvalidFields` for a pattern of a strategy that cannot be used wherever it searches."""
+        for place, leg in placed_legs(strategy, *where):
+            if isinstance(leg, RegexSearch):
+                self._pattern("", leg, place)
 
     def spans(self, search: Search, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return where the patterns of a search match in texts that it found, up to 100 places in each.

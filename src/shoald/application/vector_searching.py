@@ -11,7 +11,7 @@ from shoald.application.search_targets import SearchTarget
 from shoald.domain.failures import EmbeddingFailed, InvalidFields
 from shoald.domain.retrieval.hits import Hits, Positions
 from shoald.domain.retrieval.mmr import most_relevant
-from shoald.domain.retrieval.strategies import VectorSearch
+from shoald.domain.retrieval.strategies import VectorSearch, Where
 from shoald.domain.vocabulary import SearchType
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _MMR_CANDIDATES, _MMR_CANDIDATES_PER_HIT = 20, 4
 # a hit's vector is held while hits are ordered, and `mmr` compares each hit with all candidates
 _MOST_HITS, _MOST_DIFFERING_HITS = 10_000, 500
-
-Where = tuple[str | int, ...]
 
 
 class VectorSearches:

@@ -72,7 +72,9 @@ def build_application(adapters: Adapters) -> UseCases:
         ),
         retrieving=retrieving,
         retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
-        evaluating=Evaluating(open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects),
+        evaluating=Evaluating(
+            open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects, searches=adapters.searches
+        ),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),

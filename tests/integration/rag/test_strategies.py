@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shoald.application import searching
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.searching import Searches
 from shoald.domain.failures import (
@@ -138,3 +139,13 @@ def test_the_sweep_leaves_the_files_of_a_set_and_takes_those_that_nothing_names(
     ObjectSweep(open_unit_of_work=path.adapters.open_unit_of_work, objects=objects, clock=_Tomorrow()).run_pass()
     assert [objects.exists(one.key) for one in (named.texts, named.words)] == [True, True]
     assert [objects.exists(one.key) for one in (left.texts, left.words)] == [False, False]
+
+
+def test_places_of_matches_are_left_out_once_finding_them_took_long(
+    path: RagPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.chunk(path.texts("red apple"))
+    monkeypatch.setattr(searching, "_SPANS_SECONDS", 0.0)
+    (hit,) = path.by("x", {"type": "regex", "pattern": "apple"}).items
+    assert hit.score == 1
+    assert "matches" not in hit.metadata

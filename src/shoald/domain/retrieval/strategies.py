@@ -9,6 +9,8 @@ from typing import ClassVar
 from shoald.domain.json_types import JsonObject
 from shoald.domain.vocabulary import IdKey, RetrievalStrategy, SearchType
 
+Where = tuple[str | int, ...]
+
 DEFAULT_K = 10
 DEFAULT_THRESHOLD = 80
 DEFAULT_TOP_N = 5
@@ -138,14 +140,22 @@ Strategy = VectorSearch | KeywordSearch | RegexSearch | FuzzySearch | EnsembleSe
 
 def legs(strategy: Strategy) -> Iterator[Strategy]:
     """Yield a strategy and all those within it."""
-    yield strategy
-    inner: tuple[Strategy, ...] = ()
+    return (leg for _, leg in placed_legs(strategy))
+
+
+def placed_legs(strategy: Strategy, *where: str | int) -> Iterator[tuple[Where, Strategy]]:
+    """Yield a strategy and all those within it, each with its place as errors name it, from `where` on.
+
+    >>> [".".join(map(str, place)) for place, _ in placed_legs(RerankSearch(base=FuzzySearch()), "body")]
+    ['body.rerank', 'body.rerank.base.fuzzy']
+    """
+    place = (*where, strategy.type)
+    yield place, strategy
     if isinstance(strategy, EnsembleSearch):
-        inner = strategy.sources
+        for at, source in enumerate(strategy.sources):
+            yield from placed_legs(source, *place, "sources", at)
     elif isinstance(strategy, RerankSearch):
-        inner = (strategy.base,)
-    for one in inner:
-        yield from legs(one)
+        yield from placed_legs(strategy.base, *place, "base")
 
 
 def needs_vectors(strategy: Strategy) -> bool:

@@ -23,6 +23,7 @@ from shoald.domain.retrieval.strategies import (
     RerankSearch,
     Strategy,
     VectorSearch,
+    Where,
     returns_segments,
 )
 from shoald.domain.vocabulary import IdKey, RetrievalStrategy, SearchType
@@ -32,7 +33,6 @@ MOST_NESTED = 3
 _LONGEST_PATTERN = 1000
 _MOST_INT = 2**31 - 1
 
-Where = tuple[str | int, ...]
 Given = Mapping[str, Any]
 
 
