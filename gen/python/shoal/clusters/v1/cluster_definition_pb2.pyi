@@ -125,10 +125,19 @@ class VectorClustering(_message.Message):
 
     @_builtins.property
     def algorithm_params(self) -> _struct_pb2.Struct:
-        """The algorithm's parameters, by the names, defaults and ranges of the document; kmeans, for one: `n_clusters` 8
-        (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42. A value out of range
-        fails with 422. Keys that the algorithm does not have, and those that have no effect here, are named in the run's
-        warnings.
+        """The algorithm's parameters, by the names, defaults and ranges of the document. A value out of range fails with 422.
+        Keys that the algorithm does not have, and those that have no effect here, are named in the run's warnings.
+        kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42.
+        dbscan: `eps` 0.5, `min_samples` 5 (the row itself counts), `metric` euclidean, `p` 2.
+        hdbscan: `min_cluster_size` 5, `min_samples` unset (as many; the row itself does not count), `metric` euclidean.
+        agglomerative: `n_clusters` 2 or `distance_threshold`, `linkage` ward, `affinity` euclidean.
+        spectral: `n_clusters` 8, `affinity` rbf, `gamma` 1, `n_neighbors` 10, `assign_labels` kmeans, `n_init` 10.
+        gaussian_mixture: `n_components` 1, `covariance_type` full, `tol` 1e-3, `reg_covar` 1e-6, `max_iter` 100.
+        mean_shift: `bandwidth` unset (estimated from `bandwidth_quantile` 0.1), `bin_seeding` false, `cluster_all` true.
+        optics: `min_samples` 5, `max_eps` unset (no limit), `cluster_method` xi, `xi` 0.05, `min_cluster_size` unset.
+        leiden: `resolution` 1, `n_neighbors` 30, `metric` cosine, `objective_function` RBConfiguration, `n_iterations` 2.
+        evoc: `noise_level` 0.5 (0 to 1), `base_min_cluster_size` 5, `approx_n_clusters` unset, `n_neighbors` 15.
+        auto: `n_clusters` and `min_cluster_size` narrow the choice, which the run's warnings explain.
         """
 
     @_builtins.property

@@ -231,8 +231,9 @@ class RetrievedDocument(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """One flat object: the item's own metadata and, over it, `item_id`, `position`, `score`, the id of its set (`chunk_set_version_id` or
         `segment_set_version_id`; a chunk set's hits have both), and, where they are known, `document_version_id`, `document_id` and `filename`. Hits
-        of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in characters (left out where finding them takes long).
-        Chunks keep their `source_segment_item_id`, `start` and `end` (characters of their segment).
+        of a build also have `chunk_item_id` and `build_id`, those of `regex` have `matches`: start and end of up to 100 matches, in
+        characters (left out where finding them takes long). Chunks keep their `source_segment_item_id`, `start` and `end` (characters of their
+        segment).
         """
 
     def __init__(
