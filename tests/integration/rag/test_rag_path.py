@@ -12,6 +12,7 @@ import pytest
 
 from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
 from shoald.application.segmenting import SegmentsHandler
+from shoald.application.waiting import Patience
 from shoald.domain.failures import (
     ChunkSetNotFound,
     DocumentNotFound,
@@ -228,9 +229,9 @@ def test_a_keyword_index_is_made_once_and_read_by_the_next_process(
         return make(self, stored, *more)
 
     monkeypatch.setattr(KeywordIndexing, "make", noted)
-    assert at_once(4, lambda: indexes.of(chunk_set, namespace)) == []
+    assert at_once(4, lambda: indexes.of(chunk_set, namespace, Patience())) == []
     indexes._kept.clear()
-    assert indexes.of(chunk_set, namespace).words.search("gamma", k=5)[0].tolist() == [1]
+    assert indexes.of(chunk_set, namespace, Patience()).words.search("gamma", k=5)[0].tolist() == [1]
     assert len(made) == 1
     for damage in (lambda _: None, lambda key: path.adapters.objects.put(key, b"damaged")):
         with path.adapters.open_unit_of_work() as uow:
@@ -239,16 +240,16 @@ def test_a_keyword_index_is_made_once_and_read_by_the_next_process(
         path.adapters.objects.delete(files.words.key)
         damage(files.words.key)
         indexes._kept.clear()
-        assert indexes.of(chunk_set, namespace).words.search("gamma", k=5)[0].tolist() == [1]
+        assert indexes.of(chunk_set, namespace, Patience()).words.search("gamma", k=5)[0].tolist() == [1]
     assert len(made) == 3
 
 
 def test_keyword_indexes_that_are_open_are_bounded(path: RagPath) -> None:
     sets = [path.chunk(path.texts(f"alpha {number}")) for number in range(3)]
     indexes, namespace = path.adapters.keyword_indexes, path.caller.namespace_id
-    indexes._most_bytes = indexes.of(sets[0], namespace).words.nbytes + 1
+    indexes._most_bytes = indexes.of(sets[0], namespace, Patience()).words.nbytes + 1
     for one in sets:
-        indexes.of(one, namespace)
+        indexes.of(one, namespace, Patience())
     assert list(indexes._kept) == [sets[-1].chunk_set_version_id]
 
 
