@@ -60,8 +60,8 @@ class RetrieveRequest(_message.Message):
     @_builtins.property
     def filter(self) -> _struct_pb2.Struct:
         """Only items whose metadata fulfils this are hits, whatever the strategy: the filter language of collections (`{"page": 3}`, or conditions
-        of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`. An unknown
-        operator is an error. Ours: the document has no filters.
+        of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`; where
+        `dual_storage` returns segments, over that of the chunks that it finds. An unknown operator is an error. Ours: the document has no filters.
         """
 
     def __init__(

@@ -79,8 +79,8 @@ export declare type RetrieveRequest = Message<"shoal.rag.v1.RetrieveRequest"> & 
 
   /**
    * Only items whose metadata fulfils this are hits, whatever the strategy: the filter language of collections (`{"page": 3}`, or conditions
-   * of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`. An unknown
-   * operator is an error. Ours: the document has no filters.
+   * of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`; where
+   * `dual_storage` returns segments, over that of the chunks that it finds. An unknown operator is an error. Ours: the document has no filters.
    *
    * @generated from field: google.protobuf.Struct filter = 9;
    */

@@ -3541,8 +3541,8 @@ class RetrieveRequest(betterproto2.Message):
     filter: "___google__protobuf__.Struct | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Only items whose metadata fulfils this are hits, whatever the strategy: the filter language of collections (`{"page": 3}`, or conditions
-    of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`. An unknown
-    operator is an error. Ours: the document has no filters.
+    of `field`, `operator` and `value` under `AND`, `OR` and `NOT`), over the metadata that hits show, without `score` and `matches`; where
+    `dual_storage` returns segments, over that of the chunks that it finds. An unknown operator is an error. Ours: the document has no filters.
     """
 
 
