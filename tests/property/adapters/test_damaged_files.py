@@ -21,9 +21,7 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     "pptx": slides,
     "pdf": report,
     "eml": mail,
-    "html": lambda: (
-        b"<h1>One</h1><table><tr><td colspan=2>a<td>b</table><pre>x</pre><img alt=y src='data:;x'>"
-    ),
+    "html": lambda: b"<h1>One</h1><table><tr><td colspan=2>a<td>b</table><pre>x</pre><img alt=y src='data:;x'>",
     "markdown": lambda: b"# One\n\n| a | b |\n|---|---|\n| 1 | 2 |\n```py\nx\n```\n![a](b)\n",
     "json": lambda: b'[{"a": [1, 2.5, {"b": "\\u00e9"}]}, "x", null]',
     "csv": lambda: b'a;"b c";d\n1;2;3\n4;5;6\n',

@@ -1,4 +1,4 @@
-"""The graph stages that compiled libraries do better than arrays; the protocol stands beside the algorithms it serves."""
+"""Graph stages that compiled libraries do better than arrays; the protocol stands beside the algorithms it serves."""
 
 from __future__ import annotations
 
