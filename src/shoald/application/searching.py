@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shoald.application.waiting import Patience
 
 PLACE: Where = ("body", "strategy")
-_MOST_SPANS, _SPANS_SECONDS = 100, 1.0
+_MOST_SPANS, _SPANS_SECONDS = 100, 5.0
 # other versions of Shoal may have put something else into the same cache
 _CACHED_FORM = 2
 
@@ -115,7 +115,7 @@ class Searches:
     def spans(self, search: Search, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return where the patterns of a search match in texts that it found, up to 100 places in each.
 
-        After a second, the places in texts further down are left out.
+        After five seconds, the places in texts further down are left out.
         """
         wanted = [leg for leg in legs(search.strategy) if isinstance(leg, RegexSearch)]
         patterns = [self._pattern(search.query, leg, PLACE) for leg in wanted]
