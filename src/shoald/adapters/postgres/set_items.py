@@ -102,7 +102,7 @@ class PostgresSetItems:
             .order_by(columns.position)
             .limit(limit)
         )
-        return [(row.item_id, row.content) for row in self._connection.execute(statement)]
+        return self._connection.execute(statement).tuples().all()
 
     def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
         """Let PostgreSQL test every item; the positions come in four bytes each."""
