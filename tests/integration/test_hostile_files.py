@@ -184,6 +184,35 @@ def test_a_file_that_takes_too_long_is_ended(quick_loader: ParserChildLoader, tm
     assert time.monotonic() - began < 10
 
 
+def long_title() -> bytes:
+    title = b'<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>' + b"T" * 200_000 + b"</w:t></w:r></w:p>"
+    below = b'<w:p><w:pPr><w:outlineLvl w:val="1"/></w:pPr><w:r><w:t>below</w:t></w:r></w:p>'
+    return document(title + below * 1_000)
+
+
+SPREADING: dict[str, tuple[str, Callable[[], bytes], dict[str, Any]]] = {
+    "a title in every path": ("docx", long_title, {}),
+    "ancestors in every section": (
+        "docx",
+        lambda: document(text(b"1 " + b"x" * 100_000) + text(b"2 y") * 1_000),
+        {"regex_patterns": [[1, "^1"], [2, "^2"]]},
+    ),
+    "a header over every row": ("csv", lambda: b"h,".join([b""] * 9_000) + b"\n" + b"1,2\n" * 1_000, {"chunk_size": 1}),
+    "a title in every page": ("html", lambda: b"<h1>" + b"T" * 100_000 + b"</h1>" + b"<h2>b</h2>" * 1_000, {}),
+}
+
+
+@pytest.mark.parametrize("name", SPREADING)
+def test_a_few_bytes_do_not_become_gigabytes(tmp_path: Path, name: str) -> None:
+    kind, make, params = SPREADING[name]
+    loader = make_loader(ParserLimits(max_output_bytes=4 * MIB))
+    try:
+        with pytest.raises(InvalidLoaderParams, match="segments would take more than 4 MiB and 32 times the file"):
+            load(loader, tmp_path, kind, make(), **params)
+    finally:
+        loader.close()
+
+
 def test_what_fills_the_memory_is_ended(tmp_path: Path) -> None:
     loader = make_loader(ParserLimits(memory_bytes=120 * MIB))
     words = random.Random(1)

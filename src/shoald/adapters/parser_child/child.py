@@ -25,8 +25,6 @@ COULD_NOT_TELL = 3
 MOST_HELD_SECONDS = 0.5
 PICTURE_FIELD = 7
 """Where an item has its picture; items may be shorter."""
-ITEM_BYTES = 200
-"""What an item takes beside its text, roughly."""
 
 
 class _NobodyReads(Exception):  # noqa: N818 - it says what is so
@@ -91,23 +89,31 @@ def _items(request: dict[str, Any]) -> Iterator[Any]:
 
 def _frames(items: Iterator[Any], limits: dict[str, Any]) -> Iterator[bytes]:
     """Yield frames of several items, and a last one that says how it ended."""
-    batch: list[Any] = []
-    size, sent = 0, time.monotonic()
+    batch: list[bytes] = []
+    size, total, sent = 0, 0, time.monotonic()
     for position, item in enumerate(_timed(items, limits["item_cpu_seconds"])):
-        if position == limits["max_segments"] or len(item[0]) > limits["max_segment_bytes"]:
-            kind = "segments" if position == limits["max_segments"] else "segment"
-            yield _frame({"problem": kind})
+        encoded = _encoded(item)
+        # titles, metadata and pictures count too: a few bytes of a file may stand in every segment
+        total += len(encoded)
+        if problem := _passed_limit(position, len(encoded), total, limits):
+            yield _frame({"problem": problem})
             return
-        batch.append(item)
-        size += len(item[0]) + ITEM_BYTES
-        if len(item) > PICTURE_FIELD and item[PICTURE_FIELD] is not None:
-            size += len(item[PICTURE_FIELD]["data"])
+        batch.append(encoded)
+        size += len(encoded)
         # what comes slowly is not held back: somebody counts the seconds without a sign
         if size >= limits["batch_bytes"] or time.monotonic() > sent + MOST_HELD_SECONDS:
-            yield _frame({"items": batch})
+            yield _items_frame(batch)
             batch, size, sent = [], 0, time.monotonic()
-    yield _frame({"items": batch})
+    yield _items_frame(batch)
     yield _frame({"end": True})
+
+
+def _passed_limit(position: int, size: int, total: int, limits: dict[str, Any]) -> str | None:
+    if position == limits["max_segments"]:
+        return "segments"
+    if size > limits["max_segment_bytes"]:
+        return "segment"
+    return "output" if total > limits["max_output_bytes"] else None
 
 
 def _timed(items: Iterator[Any], seconds: float) -> Iterator[Any]:
@@ -121,13 +127,25 @@ def _timed(items: Iterator[Any], seconds: float) -> Iterator[Any]:
         yield item
 
 
+def _items_frame(items: list[bytes]) -> bytes:
+    return _framed(b'{"items": [' + b", ".join(items) + b"]}\n")
+
+
 def _frame(value: dict[str, Any]) -> bytes:
-    text = json.dumps(value)
-    # names and titles come from anywhere; NULs and halves of surrogate pairs cannot be stored
-    if "\\u0000" in text or "\\ud" in text:
-        text = json.dumps(_storable(value))
-    body = text.encode() + b"\n"
+    return _framed(_encoded(value) + b"\n")
+
+
+def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + body
+
+
+def _encoded(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False)
+    # names and titles come from anywhere; NULs and halves of surrogate pairs cannot be stored
+    try:
+        return (json.dumps(_storable(value), ensure_ascii=False) if "\\u0000" in text else text).encode()
+    except UnicodeEncodeError:
+        return json.dumps(_storable(value), ensure_ascii=False).encode()
 
 
 def _storable(value: Any) -> Any:

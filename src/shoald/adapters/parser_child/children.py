@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from shoald.adapters.parser_child.limits import MIB, ParserLimits
+from shoald.adapters.parser_child.limits import MIB, OUTPUT_PER_BYTE, ParserLimits
 from shoald.domain.failures import Failure, InvalidLoaderParams, Unavailable
 
 READ_BYTES = 256 * 1024
@@ -163,6 +163,11 @@ class Child:
             return InvalidLoaderParams(f"the file gives more than {limits.max_segments:,} segments, which is the limit")
         if frame["problem"] == "segment":
             return InvalidLoaderParams(f"a segment would be larger than {_mib(limits.max_segment_bytes)}")
+        if frame["problem"] == "output":
+            return InvalidLoaderParams(
+                f"the segments would take more than {_mib(limits.max_output_bytes)} and {OUTPUT_PER_BYTE} times the"
+                " file, which is the limit"
+            )
         words = frame["words"]
         if frame["problem"] == "failed":
             return InvalidLoaderParams(f"the file could not be parsed: {words}")

@@ -23,3 +23,9 @@ class ParserLimits:
     """Segments of one file."""
     max_segment_bytes: int = 32 * MIB
     """One segment, as JSON."""
+    max_output_bytes: int = 128 * MIB
+    """All segments of one file, as JSON; `OUTPUT_PER_BYTE` times the file's size is allowed besides."""
+
+
+OUTPUT_PER_BYTE = 32
+"""What an honest file gives at most: the rows of a wide sheet whose cells are of a letter, each under its column."""

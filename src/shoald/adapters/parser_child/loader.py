@@ -11,7 +11,7 @@ from typing import Any
 
 from shoald.adapters.parser_child.child import PICTURE_FIELD
 from shoald.adapters.parser_child.children import Children
-from shoald.adapters.parser_child.limits import MIB, ParserLimits
+from shoald.adapters.parser_child.limits import MIB, OUTPUT_PER_BYTE, ParserLimits
 from shoald.application.ports.document_loader import KeepPicture
 from shoald.domain.failures import InvalidLoaderParams, UnsupportedLoader
 from shoald.domain.identifiers import new_uuid
@@ -97,13 +97,15 @@ class ParserChildLoader:
                 child.end()
 
     def _limited(self, path: str) -> dict[str, Any]:
-        limits, mib = self._limits, Path(path).stat().st_size // MIB
+        limits, size = self._limits, Path(path).stat().st_size
+        mib = size // MIB
         return {
             "memory_bytes": limits.memory_bytes,
             "cpu_seconds": limits.cpu_seconds + mib,
             "item_cpu_seconds": limits.item_cpu_seconds + mib / 8,
             "max_segments": limits.max_segments,
             "max_segment_bytes": limits.max_segment_bytes,
+            "max_output_bytes": limits.max_output_bytes + OUTPUT_PER_BYTE * size,
             "batch_bytes": BATCH_BYTES,
         }
 
