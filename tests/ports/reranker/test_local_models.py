@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from shoald.adapters.rerankers import local
 from shoald.adapters.rerankers.configured import ConfiguredRerankers
 from shoald.adapters.rerankers.local import LocalReranker
 from shoald.domain.failures import MissingDependency, RerankingFailed
@@ -78,7 +80,17 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None:
         ConfiguredRerankers(folder=tmp_path / "models", endpoint=None).get(name, "cpu")
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:1", "cpu:0", "tpu", "", "cuda:x"])
+def test_a_device_is_one_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tiny_model(tmp_path / "tiny")
+    gpu = SimpleNamespace(get_available_providers=lambda: ["CPUExecutionProvider", "CUDAExecutionProvider"])
+    monkeypatch.setattr(local, "_onnxruntime", lambda: gpu)
+    rerankers = ConfiguredRerankers(folder=tmp_path, endpoint=None)
+    assert len({id(rerankers.get("tiny", device)) for device in ("cuda", "cuda:0", "cuda:00", "cuda:000")}) == 1
+    with pytest.raises(MissingDependency):
+        rerankers.get("tiny", "cuda:1000")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "cpu:0", "cpu:", "tpu", "", "cuda:x"])
 def test_a_device_that_is_not_there_is_said(tmp_path: Path, device: str) -> None:
     write_tiny_model(tmp_path / "tiny")
     with pytest.raises(MissingDependency) as caught:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from shoald.adapters.rerankers.endpoint import EndpointReranker, RerankEndpoint
-from shoald.adapters.rerankers.local import LocalReranker, check_device, has_model
+from shoald.adapters.rerankers.local import LocalReranker, has_model, known_device
 from shoald.adapters.rerankers.mock import MockReranker
 from shoald.application.ports.reranker import Reranker
 from shoald.domain.failures import MissingDependency
@@ -38,9 +38,9 @@ class ConfiguredRerankers:
             return self._mock
         place = self._place_of(model_name)
         if place is not None:
-            check_device(device)
+            place_and_device = place, known_device(device)
             with self._lock:
-                return self._local.setdefault((place, device), LocalReranker(place, device))
+                return self._local.setdefault(place_and_device, LocalReranker(*place_and_device))
         if self._endpoint is not None:
             return self._asked(self._endpoint, model_name)
         raise MissingDependency(

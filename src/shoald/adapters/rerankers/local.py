@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from shoald.domain.failures import MissingDependency, RerankingFailed
 
+_DEVICE = re.compile(r"cpu|cuda(?::([0-9]{1,3}))?")
 _MODEL_FILES = ("model.onnx", "onnx/model.onnx")
 _TOKENIZER_FILE = "tokenizer.json"
 _CPU, _CUDA = "cpu", "cuda"
@@ -34,7 +36,7 @@ class _Loaded:
 
 
 class LocalReranker:
-    """One model of a folder on one device, on the calling thread; loaded when it is first asked.
+    """One model of a folder on one `known_device`, on the calling thread; loaded when it is first asked.
 
     The score is the model's own, brought between 0 and 1: by the logistic function from one logit, by softmax from two.
     """
@@ -67,12 +69,13 @@ def has_model(folder: Path) -> bool:
     return (folder / _TOKENIZER_FILE).is_file() and any((folder / name).is_file() for name in _MODEL_FILES)
 
 
-def check_device(device: str) -> None:
-    """Raise `MissingDependency` for a device that onnxruntime does not have here."""
-    kind, _, number = device.partition(":")
-    is_known = kind in _PROVIDERS and (not number or (kind == _CUDA and number.isdecimal()))
-    if is_known and _PROVIDERS[kind] in _onnxruntime().get_available_providers():
-        return
+def known_device(device: str) -> str:
+    """Return the one name of a device; raises `MissingDependency` for one that onnxruntime does not have here."""
+    named = _DEVICE.fullmatch(device)
+    if named is not None:
+        kind = _CUDA if device.startswith(_CUDA) else _CPU
+        if _PROVIDERS[kind] in _onnxruntime().get_available_providers():
+            return kind if kind == _CPU else f"{kind}:{int(named[1] or 0)}"
     raise MissingDependency(
         f"The reranking model cannot run on the device {device!r}.",
         detail={"field": "strategy.device", "device": device},
@@ -95,7 +98,6 @@ def _not_installed(error: ImportError) -> MissingDependency:
 
 
 def _load(folder: Path, device: str) -> _Loaded:
-    check_device(device)
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
