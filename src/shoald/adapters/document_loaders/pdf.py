@@ -2,7 +2,8 @@
 
 Level and path are those of the file's bookmarks. A page without text is not passed over in silence: it gives a segment
 whose metadata has a `warning`. The backend `pdfium` (the default) reads text with PDFium, and looks for tables on pages
-where lines are drawn as in a table; `pdfplumber` reads everything with pdfplumber, a hundred times slower.
+where lines are drawn as in a table; `pdfplumber` reads everything with pdfplumber, a hundred times slower. `poppler`,
+which clients of other servers name as the usual one, is taken for the default.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, BinaryIO
 
-BACKENDS = ("pdfium", "pdfplumber")
+BACKENDS = ("pdfium", "pdfplumber", "poppler")
 HEADER_WITHIN = 1024
 """Where `%PDF-` may stand: mail systems put a few lines before it."""
 NO_TEXT = "this page has no text"

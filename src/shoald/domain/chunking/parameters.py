@@ -24,7 +24,7 @@ def check_names(params: JsonObject, known: Collection[str]) -> None:
     """Refuse a parameter that the strategy does not have: a typing error would else go unnoticed."""
     for name, value in params.items():
         if name not in known:
-            raise refuse(name, value, f"does not apply here; known are {', '.join(sorted(known))}")
+            raise refuse(name, value, f"does not apply here; known are {', '.join(sorted(known)) or 'none'}")
 
 
 def integer(params: JsonObject, name: str, default: int, *, at_least: int) -> int:

@@ -884,7 +884,8 @@ class CreateSegmentsRequest(betterproto2.Message):
     Options of the loader; unset means `{}`. The `parser_params` of the version stand below them: each that the loader has, and that is not
     given here, is taken. An option that the loader does not have, or a value that it cannot use, fails with `invalid_loader_params`, whose
     `detail.parameter` names it.
-    * `pdf`: `backend`, `pdfium` (default: text, and tables on pages with drawn lines) or `pdfplumber` (text and tables of every page, slower).
+    * `pdf`: `backend`, `pdfium` (default: text, and tables on pages with drawn lines) or `pdfplumber` (text and tables of every page, slower);
+      `poppler`, which clients of other servers name, is taken for the default.
     * `docx`: `regex_patterns`, a list of `{"level": 1, "pattern": "^Chapter"}` (or a list of patterns in its place), of pairs
       `[level, pattern]`, or of patterns whose level is their place in the list: a line that a pattern is found in is a heading, its title the
       first group, else what follows the match, else the line; `exclude_patterns`, one or a list: lines that are no headings;
