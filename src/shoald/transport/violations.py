@@ -105,9 +105,16 @@ def _with_union_tags(message: Message, path: Path) -> Path:
         steps.append(step)
         value = _member(value, step)
         is_last = position == len(path) - 1
-        if not is_last and isinstance(value, Message) and _is_union(value.DESCRIPTOR):
-            steps.append(value.type)  # type: ignore[attr-defined] # every tagged union has it
+        if not is_last and isinstance(value, Message):
+            steps.extend(union_tag(value))
     return tuple(steps)
+
+
+def union_tag(message: Message) -> tuple[str, ...]:
+    """Return what the documents put behind the name of a tagged union: its type, if it says one; of others nothing."""
+    if not _is_union(message.DESCRIPTOR) or not message.type:  # type: ignore[attr-defined] # every tagged union has it
+        return ()
+    return (str(message.type),)  # type: ignore[attr-defined] # as above
 
 
 def _is_union(descriptor: Descriptor) -> bool:

@@ -16,7 +16,7 @@ from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.transport import calls
 from shoald.transport.http_bindings import binding_for
 from shoald.transport.interceptors.method_interceptor import Behaviour, MethodInterceptor, is_service_of_grpc
-from shoald.transport.violations import problems_in
+from shoald.transport.violations import problems_in, union_tag
 
 # the last two bytes of every NaN and infinity as a little-endian double; other data may look like them
 _MAY_BE_INFINITE = re.compile(rb"[\xf0-\xff][\x7f\xff]")
@@ -116,7 +116,7 @@ def _walk(value: Any, loc: tuple[str | int, ...]) -> Iterator[FieldProblem]:
             yield from _walk_all(value.values, loc)
     elif isinstance(value, Message):
         for field, member in value.ListFields():
-            yield from _walk(member, (*loc, field.name))
+            yield from _walk(member, (*loc, *union_tag(value), field.name))
     elif isinstance(value, (str, bytes, int, float)):
         yield from _walk_scalar(value, loc)
     else:
