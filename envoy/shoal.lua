@@ -57,6 +57,12 @@ local function location(path)
   return table.concat(parts, ",")
 end
 
+-- Calls whose path has fields of its own bind the JSON body to a field `body`, which is none of the caller's.
+local function in_body(path)
+  if path == "body" then return "" end
+  return (path:gsub("^body%.", ""))
+end
+
 -- Types of the documented list, by what the transcoder wanted.
 local WANTED = {
   TYPE_INT32 = { "int_parsing", "Input should be a valid integer, unable to parse string as an integer" },
@@ -81,7 +87,7 @@ local function wrong_value(place, path, value, wanted)
       kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
     end
   end
-  local loc = location(path)
+  local loc = location(in_body(path))
   if loc ~= "" then loc = "," .. loc end
   return '{"type":' .. text(kind) .. ',"loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(message)
     .. ',"input":' .. value .. "}", message
@@ -101,7 +107,7 @@ local function misfit(reason, place)
     if path then
       local field = reason:match("Cannot set '([%w_]+)'") or reason:match("scalar field for type ([%w_]+)")
       if field then path = path == "" and field or path .. "." .. field end
-      local loc = location(path)
+      local loc = location(in_body(path))
       if loc ~= "" then loc = "," .. loc end
       return '{"type":"value_error","loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(known[2]) .. ',"input":null}', known[2]
     end

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # how many hits of the base a model reads: a base says itself by its k how many it wants read, up to the first number,
 # and one without a k, which may find everything there is, is read up to the second
 MOST_CANDIDATES, MOST_UNBOUNDED_CANDIDATES = 1000, 100
-_FASTER = "The fewer hits the base gives (its k), the fewer the model reads; RetrievePages waits longer."
+_FASTER = "The fewer hits the base gives (its k), the fewer the model reads; RetrieveStream waits longer."
 _WITHOUT_K = (RegexSearch, FuzzySearch, EnsembleSearch)
 
 

@@ -176,7 +176,7 @@ class RetrieveResponse(_message.Message):
 Global___RetrieveResponse: _TypeAlias = RetrieveResponse  # noqa: Y015
 
 @_typing.final
-class RetrievePagesRequest(_message.Message):
+class RetrieveStreamRequest(_message.Message):
     """Says what to search for and how large a page is."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -197,4 +197,4 @@ class RetrievePagesRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___RetrievePagesRequest: _TypeAlias = RetrievePagesRequest  # noqa: Y015
+Global___RetrieveStreamRequest: _TypeAlias = RetrieveStreamRequest  # noqa: Y015

@@ -40,9 +40,9 @@ class RetrievalServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveResponse.FromString,
                 _registered_method=True)
-        self.RetrievePages = channel.unary_stream(
-                '/shoal.rag.v1.RetrievalService/RetrievePages',
-                request_serializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrievePagesRequest.SerializeToString,
+        self.RetrieveStream = channel.unary_stream(
+                '/shoal.rag.v1.RetrievalService/RetrieveStream',
+                request_serializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveStreamRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveResponse.FromString,
                 _registered_method=True)
 
@@ -63,7 +63,7 @@ class RetrievalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RetrievePages(self, request, context):
+    def RetrieveStream(self, request, context):
         """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
         long as its caller does, for a keyword index a minute.
         """
@@ -79,9 +79,9 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     request_deserializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveResponse.SerializeToString,
             ),
-            'RetrievePages': grpc.unary_stream_rpc_method_handler(
-                    servicer.RetrievePages,
-                    request_deserializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrievePagesRequest.FromString,
+            'RetrieveStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.RetrieveStream,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveStreamRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveResponse.SerializeToString,
             ),
     }
@@ -124,7 +124,7 @@ class RetrievalService:
             _registered_method=True)
 
     @staticmethod
-    def RetrievePages(request,
+    def RetrieveStream(request,
             target,
             options=(),
             channel_credentials=None,
@@ -137,8 +137,8 @@ class RetrievalService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/shoal.rag.v1.RetrievalService/RetrievePages',
-            shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrievePagesRequest.SerializeToString,
+            '/shoal.rag.v1.RetrievalService/RetrieveStream',
+            shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveStreamRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_retrieval__service__pb2.RetrieveResponse.FromString,
             options,
             channel_credentials,

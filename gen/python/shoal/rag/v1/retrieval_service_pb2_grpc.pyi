@@ -41,7 +41,7 @@ class RetrievalServiceStub:
     index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
     model reads less where its base gives less), `validation_error`.
     """
-    RetrievePages: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]
+    RetrieveStream: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrieveStreamRequest, _retrieval_service_pb2.RetrieveResponse]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
     long as its caller does, for a keyword index a minute.
     """
@@ -59,7 +59,7 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     index of a large set), `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
     model reads less where its base gives less), `validation_error`.
     """
-    RetrievePages: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrievePagesRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
+    RetrieveStream: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrieveStreamRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
     """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
     long as its caller does, for a keyword index a minute.
     """
@@ -82,9 +82,9 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def RetrievePages(
+    def RetrieveStream(
         self,
-        request: _retrieval_service_pb2.RetrievePagesRequest,
+        request: _retrieval_service_pb2.RetrieveStreamRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_retrieval_service_pb2.RetrieveResponse], _abc.AsyncIterator[_retrieval_service_pb2.RetrieveResponse]]:
         """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as

@@ -165,9 +165,9 @@ export declare const RetrieveResponseSchema: GenMessage<RetrieveResponse>;
 /**
  * Says what to search for and how large a page is.
  *
- * @generated from message shoal.rag.v1.RetrievePagesRequest
+ * @generated from message shoal.rag.v1.RetrieveStreamRequest
  */
-export declare type RetrievePagesRequest = Message<"shoal.rag.v1.RetrievePagesRequest"> & {
+export declare type RetrieveStreamRequest = Message<"shoal.rag.v1.RetrieveStreamRequest"> & {
   /**
    * The retrieval: `limit` is the size of each page, `cursor` where the first starts. `persist` stores the first page.
    *
@@ -177,10 +177,10 @@ export declare type RetrievePagesRequest = Message<"shoal.rag.v1.RetrievePagesRe
 };
 
 /**
- * Describes the message shoal.rag.v1.RetrievePagesRequest.
- * Use `create(RetrievePagesRequestSchema)` to create a new message.
+ * Describes the message shoal.rag.v1.RetrieveStreamRequest.
+ * Use `create(RetrieveStreamRequestSchema)` to create a new message.
  */
-export declare const RetrievePagesRequestSchema: GenMessage<RetrievePagesRequest>;
+export declare const RetrieveStreamRequestSchema: GenMessage<RetrieveStreamRequest>;
 
 /**
  * Finds the passages that answer a query.
@@ -207,11 +207,11 @@ export declare const RetrievalService: GenService<{
    * Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
    * long as its caller does, for a keyword index a minute.
    *
-   * @generated from rpc shoal.rag.v1.RetrievalService.RetrievePages
+   * @generated from rpc shoal.rag.v1.RetrievalService.RetrieveStream
    */
-  retrievePages: {
+  retrieveStream: {
     methodKind: "server_streaming";
-    input: typeof RetrievePagesRequestSchema;
+    input: typeof RetrieveStreamRequestSchema;
     output: typeof RetrieveResponseSchema;
   },
 }>;

@@ -29,8 +29,8 @@ class RetrievalServicer(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         )
         return mapping.to_message(page)
 
-    def RetrievePages(
-        self, request: pb.RetrievePagesRequest, context: grpc.ServicerContext
+    def RetrieveStream(
+        self, request: pb.RetrieveStreamRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.RetrieveResponse]:
         """Search once and send page after page."""
         caller = caller_of(self._access, context)

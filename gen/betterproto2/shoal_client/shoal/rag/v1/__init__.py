@@ -127,9 +127,9 @@ __all__ = (
     "RetrievalRunServiceStub",
     "RetrievalServiceStub",
     "RetrievalStrategy",
-    "RetrievePagesRequest",
     "RetrieveRequest",
     "RetrieveResponse",
+    "RetrieveStreamRequest",
     "RetrievedDocument",
     "RunPipelineFileRequest",
     "RunPipelineRequest",
@@ -3477,21 +3477,6 @@ default_message_pool.register_message("shoal.rag.v1", "RetrievedDocument", Retri
 
 
 @dataclass(eq=False, repr=False)
-class RetrievePagesRequest(betterproto2.Message):
-    """
-    Says what to search for and how large a page is.
-    """
-
-    retrieve: "RetrieveRequest | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
-    """
-    The retrieval: `limit` is the size of each page, `cursor` where the first starts. `persist` stores the first page.
-    """
-
-
-default_message_pool.register_message("shoal.rag.v1", "RetrievePagesRequest", RetrievePagesRequest)
-
-
-@dataclass(eq=False, repr=False)
 class RetrieveRequest(betterproto2.Message):
     """
     Says what to search for, where and how.
@@ -3598,6 +3583,21 @@ class RetrieveResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "RetrieveResponse", RetrieveResponse)
+
+
+@dataclass(eq=False, repr=False)
+class RetrieveStreamRequest(betterproto2.Message):
+    """
+    Says what to search for and how large a page is.
+    """
+
+    retrieve: "RetrieveRequest | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The retrieval: `limit` is the size of each page, `cursor` where the first starts. `persist` stores the first page.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "RetrieveStreamRequest", RetrieveStreamRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -4819,15 +4819,15 @@ class RetrievalServiceStub:
             RetrieveResponse.FromString,
         )(message)
 
-    def retrieve_pages(self, message: "RetrievePagesRequest") -> "Iterator[RetrieveResponse]":
+    def retrieve_stream(self, message: "RetrieveStreamRequest") -> "Iterator[RetrieveResponse]":
         """
         Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
         long as its caller does, for a keyword index a minute.
         """
 
         yield from self._channel.unary_stream(
-            "/shoal.rag.v1.RetrievalService/RetrievePages",
-            RetrievePagesRequest.SerializeToString,
+            "/shoal.rag.v1.RetrievalService/RetrieveStream",
+            RetrieveStreamRequest.SerializeToString,
             RetrieveResponse.FromString,
         )(message)
 
