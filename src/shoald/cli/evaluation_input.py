@@ -16,10 +16,12 @@ class BadInput(Exception):  # noqa: N818 - it says what is the case
 
 def read_questions(file: Path) -> list[dict[str, Any]]:
     """Return the questions of a file, one JSON object a line; raises `BadInput` naming the line."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is no text in UTF-8: {error}") from error
     questions = [
-        _question(line, f"{file}, line {number}")
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
-        if line.strip()
+        _question(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()
     ]
     if not questions:
         raise BadInput(f"{file} holds no questions")

@@ -74,3 +74,16 @@ def test_the_newest_active_build_is_taken() -> None:
     ]
     client.get.side_effect = [[{"index_id": "i"}], builds]
     assert _newest_build(client, "p") == "new"
+
+
+def test_lines_end_where_files_end_them(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes('\ufeff{"query": "a\u2028b", "expected": "x"}\r\n{"query": "c\u0085", "expected": "y"}'.encode())
+    assert [question["query"] for question in read_questions(file)] == ["a\u2028b", "c\u0085"]
+
+
+def test_a_file_in_another_encoding_is_said_to_be_so(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes('{"query": "é", "expected": "x"}'.encode("latin-1"))
+    with pytest.raises(BadInput, match="UTF-8"):
+        read_questions(file)
