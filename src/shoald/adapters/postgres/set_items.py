@@ -102,7 +102,7 @@ class PostgresSetItems:
             .order_by(columns.position)
             .limit(limit)
         )
-        return self._connection.execute(statement).tuples().all()
+        return self._connection.execute(statement).all()
 
     def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
         """Let PostgreSQL test every item; the positions come in four bytes each."""
