@@ -166,7 +166,8 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
     loc = ("body", "vector_config")
     method = vector["clustering_method"]
     parameters = {**vector["algorithm_params"], **(changes.get("algorithm_params") or {})}
-    algorithm, dropped = parse_algorithm(method, parameters, loc=(*loc, "algorithm_params"))
+    said = ("body", "algorithm_params") if changes.get("algorithm_params") else (*loc, "algorithm_params")
+    algorithm, dropped = parse_algorithm(method, parameters, loc=said)
     steps, more = parse_steps(vector["preprocessing_steps"], loc=(*loc, "preprocessing_steps"))
     sample, capped = sample_of(method, changes.get("sample_size") or vector["sample_size"])
     strategy, weights = vector["multi_feature_strategy"], vector["feature_weights"]

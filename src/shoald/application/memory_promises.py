@@ -30,17 +30,20 @@ class MemoryPromises:
         Raises `TooLarge` with the numbers when the run would take more than it may, by the cheapest ways that there
         are for its stages.
         """
+        work = self.kept_to(work, steps, RunShape(rows=rows, documents=documents, width=width))
+        with self.open_unit_of_work() as uow:
+            uow.cluster_runs.note(work.run.run_id, {"memory": work.memory})
+            uow.commit()
+        return work
+
+    def kept_to(self, work: Work, steps: Sequence[PreprocessingStep], shape: RunShape) -> Work:
+        """Return the work with its promise, and its tools with the room that is left; raises `TooLarge`."""
         limit = self.limit_mib * MIB if self.limit_mib else None
-        shape = RunShape(rows=rows, documents=documents, width=width)
         plan = planned(shape, work.spec.algorithm, steps, work.spec.map_dimensions, limit=limit)
         if limit is not None and plan.peak > limit:
             raise _refused(plan, limit)
-        memory = _as_json(plan, limit)
-        with self.open_unit_of_work() as uow:
-            uow.cluster_runs.note(work.run.run_id, {"memory": memory})
-            uow.commit()
         room = None if limit is None else max(0, limit - plan.held)
-        return replace(work, memory=memory, tools=replace(work.tools, memory=room))
+        return replace(work, memory=_as_json(plan, limit), tools=replace(work.tools, memory=room))
 
 
 def _refused(plan: MemoryPlan, limit: int) -> TooLarge:

@@ -16,10 +16,12 @@ from shoald.application.cluster_definitions import read_spec
 from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
 from shoald.application.cluster_work import Work
 from shoald.application.map_drawing import MapDrawing
+from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.stability_measuring import measured_stability
 from shoald.application.staged_stages import StagedStages
 from shoald.application.vector_runs import grouped_rows, preprocessed, steps_for
+from shoald.domain.clustering.memory import RunShape
 from shoald.domain.clustering.spaces import Grouping, Space
 from shoald.domain.clustering.sweeps import SweepPoint, score_of, suggested
 from shoald.domain.json_types import JsonObject
@@ -32,19 +34,22 @@ class SweepRuns:
 
     inputs: ClusterInputs
     staged: StagedArrays
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection], settings: Sequence[JsonObject]) -> dict[str, Any]:
-        """Try every setting and say which to take."""
+        """Try every setting and say which to take. Raises `TooLarge` when one of them would take too much memory."""
         kept = StagedStages(self.staged)
         given = self.inputs.read(collections, work.spec, work.stage("snapshot", "reading vectors"))
-        space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
-        steps, _ = steps_for(work, *space.vectors.shape)
-        worked = preprocessed(work, kept, given, space, steps)
+        shape = RunShape(rows=len(given.sampled), documents=len(given.ids), width=sum(given.widths))
         work = replace(work, tools=replace(work.tools, trees={}))
+        tried = [self._trial(work, setting, shape) for setting in settings]
+        space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
+        steps, chosen = steps_for(work, *space.vectors.shape)
+        worked = preprocessed(work, kept, given, space, steps)
         points = []
-        for at, setting in enumerate(settings):
+        for at, (setting, mine) in enumerate(zip(settings, tried, strict=True)):
             work.context.progress("sweep", 0.4 + 0.5 * at / len(settings), f"setting {at + 1} of {len(settings)}")
-            points.append(self._point(work, kept, given, (space, worked), setting))
+            points.append(_point(mine, kept, given, (space, worked), setting))
         labels = np.zeros(len(given.ids), dtype=np.int32)
         MapDrawing(work=work, given=given, kept=kept).drawn(space, labels, None)
         best = suggested(points)
@@ -53,21 +58,32 @@ class SweepRuns:
             "suggested": best,
             "documents": len(given.ids),
             "content_sha256": given.content,
-            "warnings": list(worked.warnings),
+            "warnings": list(dict.fromkeys((*chosen, *worked.warnings, *_dropped(tried)))),
         }
 
-    def _point(
-        self, work: Work, kept: StagedStages, given: ClusterInput, spaces: tuple[Space, Space], setting: JsonObject
-    ) -> SweepPoint:
-        space, worked = spaces
+    def _trial(self, work: Work, setting: JsonObject, shape: RunShape) -> Work:
+        """Return the work of one setting, which keeps to the memory that there is."""
         overrides = {**work.run.overrides, "algorithm_params": dict(setting)}
         mine = replace(work, spec=read_spec(work.cluster.definition, overrides), is_quiet=True)
-        steps, _ = steps_for(mine, *space.vectors.shape)
-        found = grouped_rows(mine, kept, given, worked, steps)
-        centres = stages.centroids(space, found.labels, tools=mine.tools)
-        metrics = stages.quality(space, found.labels, centres, tools=mine.tools)
-        _, measured = measured_stability(mine, kept, worked, space, found, steps)
-        return _as_point(setting, found, {**metrics, **measured.metrics})
+        steps, _ = steps_for(mine, shape.rows, shape.width)
+        return self.memory.kept_to(mine, steps, shape)
+
+
+def _dropped(tried: Sequence[Work]) -> list[str]:
+    """Return what was asked for and does not apply, of all settings."""
+    return [warning for one in tried for warning in one.spec.warnings]
+
+
+def _point(
+    work: Work, kept: StagedStages, given: ClusterInput, spaces: tuple[Space, Space], setting: JsonObject
+) -> SweepPoint:
+    space, worked = spaces
+    steps, _ = steps_for(work, *space.vectors.shape)
+    found = grouped_rows(work, kept, given, worked, steps)
+    centres = stages.centroids(space, found.labels, tools=work.tools)
+    metrics = stages.quality(space, found.labels, centres, tools=work.tools)
+    _, measured = measured_stability(work, kept, worked, space, found, steps)
+    return _as_point(setting, found, {**metrics, **measured.metrics})
 
 
 def _as_point(setting: JsonObject, found: Grouping, metrics: dict[str, Any]) -> SweepPoint:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.access import Caller
@@ -14,10 +15,10 @@ from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.clustering.sweeps import MOST_SETTINGS, settings_of
-from shoald.domain.failures import InvalidFields, TaskNotFound, Unsupported
+from shoald.domain.failures import ArtifactNotFound, FieldProblem, InvalidFields, TaskNotFound, Unsupported
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import JobType, MultiFeatureStrategy
+from shoald.domain.vocabulary import JobState, JobType, MultiFeatureStrategy
 
 if TYPE_CHECKING:
     from shoald.application.cluster_pipeline import ClusterPipeline
@@ -50,7 +51,7 @@ class Sweeps:
             definition = find_cluster(uow, caller, cluster)
             _require_sweepable(definition.definition)
             for setting in settings:
-                read_spec(definition.definition, {**request.changes, "algorithm_params": setting})
+                _check_setting(definition.definition, request, setting)
             asked = JobRequest(
                 job_type=JobType.CLUSTER_SWEEP,
                 payload={
@@ -61,7 +62,11 @@ class Sweeps:
                 },
                 caller=caller,
                 idempotency_key=idempotency_key,
-                fingerprint={"cluster_id": definition.cluster_id, "settings": settings},
+                fingerprint={
+                    "cluster_id": definition.cluster_id,
+                    "settings": settings,
+                    "changes": dict(request.changes),
+                },
             )
             before = self._jobs.accepted_before(uow, asked)
             if before is not None:
@@ -84,13 +89,17 @@ class Sweeps:
     def publish(self, caller: Caller, cluster: str, sweep_id: str, setting: int | None) -> Job:
         """Start the run of one of the settings, the suggested one unless it is named; what the sweep made is taken.
 
-        Raises `TaskNotFound`, and `InvalidFields` for a place that the sweep has no setting at.
+        Raises `TaskNotFound`, `ArtifactNotFound` for a sweep that has not completed, and `InvalidFields` for a place
+        that it has no setting at.
         """
         sweep = self.get(caller, cluster, sweep_id)
+        if sweep.state is not JobState.COMPLETED:
+            message = f"The sweep is {sweep.state}; a setting can be published once it has completed."
+            raise ArtifactNotFound(message, detail={"sweep_id": sweep_id, "status": sweep.state.value})
         at = sweep.result.get("suggested") if setting is None else setting
         settings = sweep.payload["settings"]
         if at is None or not 0 <= at < len(settings):
-            message = "the sweep suggests none yet" if at is None else f"the sweep has {len(settings)} settings"
+            message = "the sweep suggests none" if at is None else f"the sweep has {len(settings)} settings"
             raise InvalidFields.field("body", "setting", message=message, value=at)
         changes = {**sweep.payload["changes"], "algorithm_params": settings[at]}
         return self._executions.start(caller, sweep.payload["cluster_id"], changes)
@@ -100,13 +109,36 @@ def _checked_settings(request: SweepRequest) -> list[dict[str, Any]]:
     empty = [name for name, values in request.grid.items() if not isinstance(values, list) or not values]
     if empty:
         raise InvalidFields.field("body", "grid", empty[0], message="must be a list with at least one value")
+    # counted before they are made: a few lists have more combinations than there is memory
+    combined = math.prod(map(len, request.grid.values())) if request.grid else 0
+    if combined > MOST_SETTINGS:
+        raise _too_many(combined)
     settings = settings_of(request.grid, request.settings)
     if not settings:
         raise InvalidFields.field("body", "grid", message="a grid or settings are needed", kind="missing")
     if len(settings) > MOST_SETTINGS:
-        message = f"{len(settings)} settings; a sweep has at most {MOST_SETTINGS}"
-        raise InvalidFields.field("body", "grid", message=message, kind="too_long")
+        raise _too_many(len(settings))
     return settings
+
+
+def _too_many(count: int) -> InvalidFields:
+    message = f"{count} settings; a sweep has at most {MOST_SETTINGS}"
+    return InvalidFields.field("body", "grid", message=message, kind="too_long")
+
+
+def _check_setting(definition: JsonObject, request: SweepRequest, setting: JsonObject) -> None:
+    """Raise `InvalidFields` that names what is wrong of a setting where the call has it."""
+    try:
+        read_spec(definition, {**request.changes, "algorithm_params": setting})
+    except InvalidFields as refused:
+        raise InvalidFields([_in_request(one, request) for one in refused.problems]) from refused
+
+
+def _in_request(problem: FieldProblem, request: SweepRequest) -> FieldProblem:
+    where, name = problem.loc[:2], problem.loc[2:]
+    if where != ("body", "algorithm_params"):
+        return problem
+    return replace(problem, loc=("body", "grid" if name and name[0] in request.grid else "settings", *name))
 
 
 def _require_sweepable(definition: JsonObject) -> None:

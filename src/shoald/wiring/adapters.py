@@ -301,7 +301,7 @@ class Adapters:
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former),
-            sweep=SweepRuns(inputs=inputs, staged=staged),
+            sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
             independent=IndependentRuns(inputs=inputs, vectors=vectors),
             replay=ReplayRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors),
         )

@@ -13,6 +13,7 @@ from shoald.domain.clustering.algorithm_memory import graph_bytes, peak_bytes
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
     PreprocessingStep,
+    TsneParameters,
     UmapParameters,
     WhiteningParameters,
 )
@@ -30,6 +31,10 @@ WHITENED = 4.1
 MEASURED = 6
 """Copies of the vectors while their quality is measured: unit rows, and sums in doubles."""
 TSNE_NEIGHBOURS = 90
+TSNE_FLAT = 3
+"""Into more dimensions than this t-SNE compares all pairs."""
+TSNE_PAIR = 24
+"""Bytes of a pair there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ def planned(
     width, held, stages = shape.width, vectors + 8 * shape.documents, {"snapshot": vectors // 8 + 24 * shape.documents}
     for step in steps:
         stages[f"preprocess {step.method}"] = _step_bytes(step, shape.rows, width)
-        width = step.n_components if isinstance(step, UmapParameters) else width
+        width = step.n_components if isinstance(step, UmapParameters | TsneParameters) else width
     held += FLOAT * shape.rows * width if steps else 0
     room = None if limit is None else limit - held
     stages[f"cluster {algorithm.method}"] = peak_bytes(algorithm, shape.rows, width, room)
@@ -90,7 +95,8 @@ def _step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
         return int(WHITENED * FLOAT * n * d) + 48 * d * d
     if isinstance(step, UmapParameters):
         return _layout_bytes(n, d, step.n_neighbors, step.n_components)
-    return graph_bytes(n, d, TSNE_NEIGHBOURS) + 200 * n
+    pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
+    return max(pairs, graph_bytes(n, d, TSNE_NEIGHBOURS) + 200 * n)
 
 
 def _layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:

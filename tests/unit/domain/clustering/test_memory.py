@@ -7,6 +7,7 @@ from shoald.domain.clustering.parameters import (
     AgglomerativeParameters,
     KmeansParameters,
     PreprocessingStep,
+    TsneParameters,
     UmapParameters,
     WhiteningParameters,
 )
@@ -46,6 +47,15 @@ def test_all_pairs_are_counted_unless_there_is_no_room_for_them() -> None:
     assert whole.peak > 8 * 20_000**2
     assert whole.largest == "cluster agglomerative"
     assert planned(shape, AgglomerativeParameters(), [], None, limit=1024 * MIB).peak < 1024 * MIB
+
+
+def test_an_algorithm_after_tsne_is_counted_in_its_dimensions() -> None:
+    shape = RunShape(rows=4000, documents=4000, width=512)
+    flat = planned(shape, KmeansParameters(), [TsneParameters()], None)
+    assert flat.stages["cluster kmeans"] < planned(shape, KmeansParameters(), [], None).stages["cluster kmeans"]
+    deep = planned(shape, KmeansParameters(), [TsneParameters(n_components=4)], None)
+    assert deep.largest == "preprocess tsne"
+    assert deep.peak > 16 * 4000**2
 
 
 @pytest.mark.parametrize(
