@@ -253,6 +253,16 @@ def test_a_high_threshold_leaves_documents_in_no_group(world: ClusterWorld) -> N
     assert {columns_of(world, cluster)[f"e{at}"]["cluster_id"] for at in range(10)} == {"-1"}
 
 
+def test_where_all_was_noise_new_documents_are_in_no_group_either(world: ClusterWorld) -> None:
+    world.store(groups_of(20))
+    cluster = world.define(clustering_method="hdbscan", algorithm_params={"min_cluster_size": 50})
+    assert ran(world, cluster).num_clusters == 0
+    world.store(groups_of(3, seed=1), ids=["e0", "e1", "e2"])
+    run = ran(world, cluster, {"mode": "assign"})
+    assert (run.num_clusters, run.num_points) == (0, 23)
+    assert run.effective["notes"]["assignment"]["left_in_no_group"] == 3
+
+
 def test_there_must_be_groups_to_assign_to(world: ClusterWorld) -> None:
     world.store(groups_of(20, 20))
     cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
@@ -463,8 +473,10 @@ def test_sweeps_refuse_what_they_cannot_try(world: ClusterWorld) -> None:
     with pytest.raises(TaskNotFound):
         sweeps.get(world.caller, cluster, world.start(cluster).job_id)
     waiting = sweeps.start(world.caller, cluster, SweepRequest(grid={"n_clusters": [2]}, settings=[], changes={}))
-    with pytest.raises(InvalidFields):
-        sweeps.publish(world.caller, cluster, waiting.job_id, None)
+    for setting in (None, 0):
+        with pytest.raises(ArtifactNotFound):
+            sweeps.publish(world.caller, cluster, waiting.job_id, setting)
+    world.run(waiting)
     with pytest.raises(InvalidFields):
         sweeps.publish(world.caller, cluster, waiting.job_id, 1)
 
@@ -498,3 +510,6 @@ def test_a_run_that_would_take_too_much_is_refused_with_the_number(postgres_data
         assert (job.state, job.error_code) == (JobState.FAILED, "request_too_large")
         assert "cluster_memory_mib allows 20" in str(job.error_message)
         assert job.error_detail["detail"]["estimated_peak_bytes"] > 20 << 20
+        asked = SweepRequest(grid={"n_clusters": [2]}, settings=[], changes={})
+        sweep = world.run(world.use_cases.sweeps.start(world.caller, cluster, asked))
+        assert (sweep.state, sweep.error_code) == (JobState.FAILED, "request_too_large")

@@ -43,7 +43,7 @@ class AssignRuns:
         base = self._base(work)
         given = self.inputs.read(collections, _whole(work, base), work.stage("snapshot", "reading vectors"))
         former = self.former_runs.over(base, given.ids, [one.collection_id for one in given.collections], given.places)
-        if former.centroids.shape[1] != given.vectors.shape[1]:
+        if len(former.centroids) and former.centroids.shape[1] != given.vectors.shape[1]:
             raise InvalidVectors(
                 f"the vectors have {given.vectors.shape[1]} dimensions, the centroids {former.centroids.shape[1]}"
             )
