@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,26 @@ def test_an_import_keeps_what_own_keys_would_hide_and_refuses_ids_that_no_path_t
     assert documents.get(world.caller, "things", "a").document.payload == {"source_collection_id": "elsewhere"}
     with pytest.raises(InvalidFields):
         documents.import_batches(world.caller, Import(collection="things"), [replace(batch, ids=["i" * 5000])])
+
+
+def test_what_deletes_a_collection_waits_for_its_writers_and_leaves_nothing(
+    world: ClusterWorld, postgres_database: str
+) -> None:
+    collection_id = world.store(np.eye(3, dtype=np.float32))
+    deleting = threading.Thread(target=lambda: world.use_cases.collections.delete(world.caller, collection_id))
+
+    def batches() -> Iterator[DocumentBatch]:
+        deleting.start()
+        deleting.join(timeout=0.3)
+        assert deleting.is_alive()
+        vectors = [VectorColumn(name="v", values=np.ones((1, 3), np.float32))]
+        yield DocumentBatch(ids=["late"], payloads=[{}], vectors=vectors)
+
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), batches())
+    deleting.join()
+    with psycopg.connect(postgres_database) as connection:
+        left = "SELECT document_id FROM collection_documents UNION ALL SELECT document_id FROM document_vectors"
+        assert connection.execute(left).fetchall() == []
 
 
 def test_an_import_may_replace_everything(world: ClusterWorld) -> None:

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # not known, so its builds always go to a worker
 _LEAST_SECONDS = 0.05
 _TEXTS_PER_SECOND: dict[str, float] = {
-    EmbeddingProvider.MOCK: 8_000.0,
+    EmbeddingProvider.MOCK: 20_000.0,
     EmbeddingProvider.LOCAL: 150.0,
     EmbeddingProvider.HUGGINGFACE: 150.0,
 }

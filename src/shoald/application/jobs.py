@@ -41,6 +41,7 @@ _HEAVY = frozenset({JobType.INDEX_BUILD, JobType.EVALUATION, JobType.CLUSTER_RUN
 INLINE_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.02
 _LONGEST_POLL_SECONDS = 0.25
+_POLLS_OF_THE_PAST = 8  # a wait is longer than its job by an eighth at most
 WATCH_SECONDS = 60.0
 
 
@@ -142,16 +143,17 @@ class Jobs:
         return self._result_of(self._await_end(job.job_id, until, is_wanted or (lambda: True)))
 
     def _await_end(self, job_id: str, until: float | None, is_wanted: Callable[[], bool]) -> Job:
-        pause = _FIRST_POLL_SECONDS
+        began = time.monotonic()
         while True:
             job = self._read(job_id)
             if job.state in TERMINAL:
                 return job
-            if (until is not None and time.monotonic() + pause > until) or not is_wanted():
+            now = time.monotonic()
+            pause = min(max(_FIRST_POLL_SECONDS, (now - began) / _POLLS_OF_THE_PAST), _LONGEST_POLL_SECONDS)
+            if (until is not None and now + pause > until) or not is_wanted():
                 message = f"job {job_id} goes on, but was not done before this call's deadline"
                 raise DeadlineExceeded(message, detail={"job_id": job_id})
             time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
 
     def _read(self, job_id: str) -> Job:
         with self.moves.open_unit_of_work() as uow:

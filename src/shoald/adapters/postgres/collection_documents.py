@@ -52,7 +52,7 @@ INSERT INTO collection_documents (collection_id, document_id, payload, created_a
 SELECT %(collection_id)s, item_id,
     CASE WHEN metadata ?| %(hidden)s::text[] THEN (metadata - %(hidden)s::text[]) || (
         SELECT jsonb_object_agg('source_' || key, value) FROM jsonb_each(metadata) WHERE key = ANY(%(hidden)s::text[])
-    ) ELSE metadata END || jsonb_build_object('content', content, 'position', position) || %(own)s::jsonb,
+    ) ELSE metadata END || jsonb_build_object('content', content, 'position', position{own}),
     %(at)s, %(at)s
 FROM {table}_items
 WHERE {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(last)s
@@ -179,11 +179,14 @@ class CollectionDocumentRows:
             "last": last,
             "only": batch.positions.tolist() if has_gaps else None,
             "hidden": list(batch.hidden),
-            "own": to_json_text(batch.own),
             "at": at,
         }
+        for number, (key, value) in enumerate(batch.own.items()):
+            values |= {f"key_{number}": key, f"value_{number}": to_json_text(value)}
+        # their own object laid over the other would be made of each row once more
+        own = "".join(f", %(key_{number})s::text, %(value_{number})s::jsonb" for number in range(len(batch.own)))
         with self._driver.cursor() as cursor:
-            cursor.execute(_INSERT_ITEMS.format(table=table).encode(), values)
+            cursor.execute(_INSERT_ITEMS.format(table=table, own=own).encode(), values)
 
     def _copy_vectors(self, collection_id: str, batch: DocumentBatch | ItemBatch) -> None:
         from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids

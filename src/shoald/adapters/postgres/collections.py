@@ -12,7 +12,7 @@ from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
-from shoald.adapters.postgres.tables.clusters import collections
+from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.records.collection import Collection, VectorConfig
@@ -116,7 +116,12 @@ class PostgresCollections(CollectionDocumentRows):
         return None if row is None else _collection(row)
 
     def delete(self, collection_id: str) -> None:
-        """Remove a collection with its documents."""
+        """Remove a collection with its documents, once nobody is writing any."""
+        self.lock(collection_id)
+        self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
+        self._connection.execute(
+            delete(collection_documents).where(collection_documents.c.collection_id == collection_id)
+        )
         self._connection.execute(delete(collections).where(collections.c.collection_id == collection_id))
 
     def set_vector_configs(self, collection_id: str, configs: Sequence[VectorConfig]) -> None:

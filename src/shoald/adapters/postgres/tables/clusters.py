@@ -71,10 +71,12 @@ collections = Table(
     Index("uq_collections_namespace_id_collection_name", "namespace_id", "collection_name", unique=True),
 )
 
+# Both tables that follow name a collection without a foreign key, which is looked up for each row: a sixth of the time
+# of an index build. Who writes documents holds the collection's row, and what deletes a collection deletes them.
 collection_documents = Table(
     "collection_documents",
     metadata,
-    Column("collection_id", Text, ForeignKey("collections.collection_id", ondelete="CASCADE"), primary_key=True),
+    Column("collection_id", Text, primary_key=True),
     Column("document_id", String(collation="C"), primary_key=True),
     Column("payload", JSONB, nullable=False),
     _time("created_at"),
@@ -84,7 +86,7 @@ collection_documents = Table(
 document_vectors = Table(
     "document_vectors",
     metadata,
-    Column("collection_id", Text, ForeignKey("collections.collection_id", ondelete="CASCADE"), primary_key=True),
+    Column("collection_id", Text, primary_key=True),
     Column("vector_name", Text, primary_key=True),
     Column("document_id", String(collation="C"), primary_key=True),
     Column("vector", LargeBinary, nullable=False),

@@ -1,5 +1,8 @@
 -- Takes back, last made first.
 
+ALTER TABLE document_vectors ADD CONSTRAINT fk_document_vectors_collection_id_collections FOREIGN KEY (collection_id) REFERENCES collections (collection_id) ON DELETE CASCADE;
+ALTER TABLE collection_documents ADD CONSTRAINT fk_collection_documents_collection_id_collections FOREIGN KEY (collection_id) REFERENCES collections (collection_id) ON DELETE CASCADE;
+
 DROP INDEX ix_document_versions_deleted;
 DROP INDEX ix_documents_deleted;
 DROP INDEX ix_embeddings_used_on;
