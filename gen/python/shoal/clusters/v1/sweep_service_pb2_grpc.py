@@ -77,8 +77,8 @@ class SweepServiceServicer:
 
     def PublishSweep(self, request, context):
         """Starts the run of one setting of a completed sweep, and answers with its task: what the sweep kept is published, and
-        nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`, and 422 for a
-        setting that there is not.
+        nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`,
+        `artifact_not_found` while the sweep has not completed, and 422 for a setting that there is not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,8 +45,8 @@ class SweepServiceStub:
     """Reads a sweep. Fails with `cluster_not_found` or `task_not_found`."""
     PublishSweep: _grpc.UnaryUnaryMultiCallable[_sweep_service_pb2.PublishSweepRequest, _task_pb2.Task]
     """Starts the run of one setting of a completed sweep, and answers with its task: what the sweep kept is published, and
-    nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`, and 422 for a
-    setting that there is not.
+    nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`,
+    `artifact_not_found` while the sweep has not completed, and 422 for a setting that there is not.
     """
 
 @_typing.type_check_only
@@ -64,8 +64,8 @@ class SweepServiceAsyncStub(SweepServiceStub):
     """Reads a sweep. Fails with `cluster_not_found` or `task_not_found`."""
     PublishSweep: _aio.UnaryUnaryMultiCallable[_sweep_service_pb2.PublishSweepRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Starts the run of one setting of a completed sweep, and answers with its task: what the sweep kept is published, and
-    nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`, and 422 for a
-    setting that there is not.
+    nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`,
+    `artifact_not_found` while the sweep has not completed, and 422 for a setting that there is not.
     """
 
 class SweepServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -98,8 +98,8 @@ class SweepServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
         """Starts the run of one setting of a completed sweep, and answers with its task: what the sweep kept is published, and
-        nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`, and 422 for a
-        setting that there is not.
+        nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`,
+        `artifact_not_found` while the sweep has not completed, and 422 for a setting that there is not.
         """
 
 def add_SweepServiceServicer_to_server(servicer: SweepServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -194,8 +194,8 @@ export declare const SweepService: GenService<{
   },
   /**
    * Starts the run of one setting of a completed sweep, and answers with its task: what the sweep kept is published, and
-   * nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`, and 422 for a
-   * setting that there is not.
+   * nothing of it is computed again while that is kept. Fails with `cluster_not_found`, `task_not_found`,
+   * `artifact_not_found` while the sweep has not completed, and 422 for a setting that there is not.
    *
    * @generated from rpc shoal.clusters.v1.SweepService.PublishSweep
    */
