@@ -11,6 +11,7 @@ from shoald.application import producers
 from shoald.application.chunking import visible_chunk_set
 from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
+from shoald.application.joining import origin_of
 from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.segmenting import visible_segment_set
 from shoald.domain.failures import ChunkItemNotFound, ChunkSetNotFound, SegmentItemNotFound, SegmentSetNotFound
@@ -153,7 +154,7 @@ class ClonePatchHandler:
         if source is None:
             raise SegmentSetNotFound(detail={"segment_set_version_id": job.payload["set_id"]})
         before = uow.segment_sets.items_at(job.payload["set_id"], [job.payload["position"]])[job.payload["position"]]
-        after = replace(before, **checked_patch(given["patch"]))
+        after = _patched(before, given["patch"], is_joined=source.document_version_id is None)
         after = replace(after, type=segment_type(after.type))
         clone = replace(
             source,
@@ -178,7 +179,9 @@ class ClonePatchHandler:
         if source is None:
             raise ChunkSetNotFound(detail={"chunk_set_version_id": job.payload["set_id"]})
         before = uow.chunk_sets.items_at(job.payload["set_id"], [job.payload["position"]])[job.payload["position"]]
-        after = replace(before, **checked_patch(given["patch"]))
+        segment_set = uow.segment_sets.get(source.segment_set_version_id, namespace_id=job.namespace_id)
+        is_joined = segment_set is not None and segment_set.document_version_id is None
+        after = _patched(before, given["patch"], is_joined=is_joined)
         clone = replace(
             source,
             chunk_set_version_id=new_uuid(),
@@ -204,6 +207,12 @@ class ClonePatchHandler:
             "created_at": self._clock.now(),
             "total_characters": source.total_characters - len(before.content) + len(after.content),
         }
+
+
+def _patched(before: SetItem, patch: JsonObject, *, is_joined: bool) -> SetItem:
+    """Return the item as the patch makes it; one of a joined set still says which document it hides with."""
+    after = replace(before, **checked_patch(patch))
+    return replace(after, metadata={**after.metadata, **origin_of(before)}) if is_joined else after
 
 
 def _set_id(source: SegmentSet | ChunkSet) -> str:

@@ -13,7 +13,7 @@ from shoald.domain.failures import SegmentSetNotFound
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.document import Document
-from shoald.domain.records.segment_set import SegmentSet
+from shoald.domain.records.segment_set import SegmentSet, SetItem
 from shoald.domain.vocabulary import JobType
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SETS_PER_SECOND = 1_000
 _ITEMS_PER_SECOND = 50_000
+_ORIGIN = ("document_id", "document_version_id", "filename")
 
 
 class Joining:
@@ -101,16 +102,17 @@ def _join(uow: UnitOfWork, context: JobContext, joined: SegmentSet, sources: Seq
         context.progress("join", done / len(sources), f"{done} of {len(sources)} sets")
 
 
+def origin_of(item: SetItem) -> JsonObject:
+    """Return what the metadata of an item of a joined set say of where it came from."""
+    return {name: item.metadata[name] for name in _ORIGIN if name in item.metadata}
+
+
 def _origin(source: SegmentSet, documents: dict[str, Document]) -> JsonObject:
     """Return what the items of a set get into their metadata; those of a joined set have it already."""
     if source.document_version_id is None:
         return {}
     document = documents[source.document_version_id]
-    return {
-        "document_id": document.document_id,
-        "document_version_id": source.document_version_id,
-        "filename": document.filename,
-    }
+    return dict(zip(_ORIGIN, (document.document_id, source.document_version_id, document.filename), strict=True))
 
 
 def _sources(uow: UnitOfWork, caller: Caller, project_id: str, set_ids: Sequence[str]) -> list[SegmentSet]:

@@ -7,13 +7,16 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shoald.application.bulk_ingesting import SmallFile
 from shoald.application.clone_patching import ClonePatch
 from shoald.application.documents import FileInfo
+from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.ports.object_store import StoredObject
@@ -28,6 +31,7 @@ from shoald.domain.failures import (
     Unavailable,
 )
 from shoald.domain.records.document import DocumentVersion
+from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SegmentSet
 from support.rag_path import Here, RagPath
 
@@ -244,6 +248,25 @@ def test_an_item_of_another_set_is_not_found_in_this_one(path: RagPath) -> None:
         path.use_cases.clone_patching.chunk_set(path.caller, one.chunk_set_version_id, change, Here())
 
 
+def test_a_patched_passage_of_a_joined_set_still_hides_with_its_document(path: RagPath) -> None:
+    first = path.texts("an apple")
+    path.texts("a plum")
+    joined = _join(path)
+    patch = ClonePatch(item_id="", patch={"metadata": {"checked": True}}, params={})
+    item = next(iter(path.use_cases.segmenting.items(joined)))[0]
+    change, set_id = replace(patch, item_id=item.item_id), joined.segment_set_version_id
+    derived = path.use_cases.clone_patching.segment_set(path.caller, set_id, change, Here())
+    chunk_set = path.chunk(derived)
+    chunk = next(iter(path.use_cases.chunking.items(chunk_set)))[0]
+    change, set_id = replace(patch, item_id=chunk.item_id), chunk_set.chunk_set_version_id
+    derived_chunks = path.use_cases.clone_patching.chunk_set(path.caller, set_id, change, Here())
+    patched = next(iter(path.use_cases.chunking.items(derived_chunks)))[0]
+    assert set(patched.metadata) == {"checked", "document_id", "document_version_id", "filename"}
+    _delete(path, _document_of(path, first))
+    assert _texts(path, derived) == ["a plum"]
+    assert [i.content for batch in path.use_cases.chunking.items(derived_chunks) for i in batch] == ["a plum"]
+
+
 class Tomorrow:
     """A clock for which everything here is old."""
 
@@ -283,6 +306,24 @@ def test_uploads_that_were_not_stored_and_what_jobs_were_given_are_swept_up(path
     assert not objects.exists(gone)
     assert [one.key for one in objects.list("job_inputs")] == []
     assert objects.exists(objects.key_of(str(kept.artifact_uri)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept(Here):
+    """Sweeps while the job is under way, when one of its pictures lies there and nothing names it yet."""
+
+    path: RagPath
+
+    def finish(self, jobs: Jobs, job: Job) -> Job:
+        _publish(self.path, b"a picture that the job found, and that lay there before")
+        assert _sweep(self.path) == 0
+        return super().finish(jobs, job)
+
+
+def test_pictures_of_files_that_come_together_stay_until_their_sets_name_them(path: RagPath) -> None:
+    files = [SmallFile(file=FileInfo(filename="a.txt"), loader_type="text", content=b"x")]
+    path.use_cases.bulk_ingesting.ingest(path.caller, path.project.project_id, files, Swept(path=path))
+    assert _sweep(path) == 1
 
 
 def test_the_sweep_and_an_upload_of_the_same_bytes_never_leave_a_version_without_them(path: RagPath) -> None:

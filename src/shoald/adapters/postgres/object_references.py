@@ -17,7 +17,7 @@ from shoald.domain.vocabulary import JobType
 # the first half of the locks of uploaded objects, so that they are no other lock's
 _UPLOADS = 4_711
 # jobs that store objects and name them when they end
-_STORING = (JobType.SEGMENTS, JobType.PIPELINE)
+_STORING = (JobType.SEGMENTS, JobType.SEGMENTS_BATCH, JobType.PIPELINE)
 
 
 class PostgresObjectReferences:
