@@ -16,7 +16,7 @@ def graph(vectors: npt.NDArray[np.float32], k: int, metric: str) -> Neighbours:
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_the_graph_is_what_comparing_all_pairs_in_float64_gives(metric: str) -> None:
-    vectors = texture(600)
+    vectors = texture(300)
     exact = vectors.astype(np.float64)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True) if metric == "cosine" else 1
     apart = np.square(exact[:, None] - exact[None]).sum(axis=2)
@@ -26,7 +26,7 @@ def test_the_graph_is_what_comparing_all_pairs_in_float64_gives(metric: str) -> 
     np.testing.assert_array_equal(found.ids, order)
     tolerance = 1e-7 if metric == "cosine" else 1e-6
     np.testing.assert_allclose(found.distances, np.take_along_axis(apart, order, axis=1), atol=tolerance)
-    np.testing.assert_array_equal(found.ids[:, 0], np.arange(600))
+    np.testing.assert_array_equal(found.ids[:, 0], np.arange(300))
 
 
 def test_far_from_the_origin_nothing_is_lost() -> None:
