@@ -123,7 +123,7 @@ class ClonePatchChunkItemRequest(_message.Message):
     """Id of the item to change; required."""
     @_builtins.property
     def patch(self) -> _struct_pb2.Struct:
-        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
         `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
         """
 
@@ -170,7 +170,7 @@ class CloneChunkSetRequest(_message.Message):
     """Id of the item to change; required."""
     @_builtins.property
     def patch(self) -> _struct_pb2.Struct:
-        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
         `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
         """
 

@@ -211,7 +211,7 @@ class ClonePatchSegmentItemRequest(_message.Message):
     """Id of the item to change; required."""
     @_builtins.property
     def patch(self) -> _struct_pb2.Struct:
-        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
         `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
         """
 
@@ -258,7 +258,7 @@ class CloneSegmentSetRequest(_message.Message):
     """Id of the item to change; required."""
     @_builtins.property
     def patch(self) -> _struct_pb2.Struct:
-        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+        """What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
         `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
         """
 

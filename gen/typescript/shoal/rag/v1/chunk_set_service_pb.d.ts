@@ -111,7 +111,7 @@ export declare type ClonePatchChunkItemRequest = Message<"shoal.rag.v1.ClonePatc
   itemId?: string | undefined;
 
   /**
-   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
    * `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
    *
    * @generated from field: google.protobuf.Struct patch = 3;
@@ -153,7 +153,7 @@ export declare type CloneChunkSetRequest = Message<"shoal.rag.v1.CloneChunkSetRe
   itemId?: string | undefined;
 
   /**
-   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
    * `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
    *
    * @generated from field: google.protobuf.Struct patch = 3;

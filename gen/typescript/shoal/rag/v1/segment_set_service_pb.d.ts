@@ -188,7 +188,7 @@ export declare type ClonePatchSegmentItemRequest = Message<"shoal.rag.v1.ClonePa
   itemId?: string | undefined;
 
   /**
-   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
    * `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
    *
    * @generated from field: google.protobuf.Struct patch = 3;
@@ -230,7 +230,7 @@ export declare type CloneSegmentSetRequest = Message<"shoal.rag.v1.CloneSegmentS
   itemId?: string | undefined;
 
   /**
-   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+   * What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
    * `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
    *
    * @generated from field: google.protobuf.Struct patch = 3;

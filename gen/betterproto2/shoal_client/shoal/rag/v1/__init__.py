@@ -538,7 +538,7 @@ class CloneChunkSetRequest(betterproto2.Message):
 
     patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
     `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
     """
 
@@ -569,7 +569,7 @@ class ClonePatchChunkItemRequest(betterproto2.Message):
 
     patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
     `path` (a list of titles), `type`, `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
     """
 
@@ -600,7 +600,7 @@ class ClonePatchSegmentItemRequest(betterproto2.Message):
 
     patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
     `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
     """
 
@@ -631,7 +631,7 @@ class CloneSegmentSetRequest(betterproto2.Message):
 
     patch: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What to change: any of `content`, `metadata` (an object, which takes the place of the old one), `parent_id` (null for none), `level`,
+    What to change: any of `content`, `metadata` (an object, which takes the place of the old one; what a join wrote stays), `parent_id` (null for none), `level`,
     `path` (a list of titles), `type` (a word that is none is shown as `other`), `original_format`. Other keys are ignored; `{}` copies the set as it is. Required.
     """
 
