@@ -85,7 +85,7 @@ class BulkIngesting:
 
 
 class SegmentsBatchHandler:
-    """`JobHandler` of segments of many small files: all are read, then all sets are stored in one transaction."""
+    """`JobHandler` of segments of many small files: each is read, then stored, all in one transaction."""
 
     def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, segments: SegmentsHandler) -> None:
         self._open_unit_of_work = open_unit_of_work
@@ -95,12 +95,12 @@ class SegmentsBatchHandler:
     def run(self, context: JobContext) -> None:
         """Segment the versions that the payload names; the result says of each what became of it."""
         files = context.job.payload["files"]
-        read = []
-        for done, file in enumerate(files):
-            context.progress("segments", done / len(files), f"{done} of {len(files)} files")
-            read.append(self._read(context.job, file))
+        made = []
         with self._open_unit_of_work() as uow:
-            made = [_stored(uow, one) for one in read]
+            for done, file in enumerate(files):
+                context.progress("segments", done / len(files), f"{done} of {len(files)} files")
+                # no more than one is held: a small file may unpack to much
+                made.append(_stored(uow, self._read(context.job, file)))
             context.check()
             context.complete(uow, {"files": made})
             uow.commit()

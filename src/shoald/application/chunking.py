@@ -16,7 +16,7 @@ from shoald.application.sentence_embedding import SentenceEmbedding, provider_of
 from shoald.application.set_items import Totals, batch_size, item_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.chunking import Chunker, TableSpan, chunker
-from shoald.domain.chunking.parameters import size_and_overlap
+from shoald.domain.chunking.parameters import refuse, size_and_overlap
 from shoald.domain.failures import ChunkSetNotFound, SegmentSetNotFound
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
@@ -42,6 +42,9 @@ _MOCK_CHARACTERS_PER_SECOND = 500_000
 # what a worker must do: a pattern may run until its time is over, a model loads for seconds
 _SLOW_SECONDS = 60.0
 _MARKDOWN = "markdown"
+MOST_TIMES = 32
+"""How often a text may stand in its chunks, by their overlap; a set of `FREE_CHARACTERS` is never too large."""
+FREE_CHARACTERS = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,7 @@ class ChunkHandler:
             segment_set = uow.segment_sets.get(job.payload["segment_set_id"], namespace_id=job.namespace_id)
             if segment_set is None:
                 raise SegmentSetNotFound(detail={"segment_set_version_id": job.payload["segment_set_id"]})
+            check_growth(segment_set.total_characters, job.payload["chunker_params"])
             chunk_set = _new_set(job, segment_set, self._clock)
             uow.chunk_sets.add(chunk_set)
             totals = _write_chunks(uow, context, segment_set, chunk_set, cut)
@@ -227,6 +231,19 @@ def estimated_seconds(segment_set: SegmentSet, strategy: str, params: JsonObject
     size, overlap = size_and_overlap(params)
     items = segment_set.total_items + segment_set.total_characters / (size - overlap)
     return _LEAST_SECONDS + segment_set.total_characters / _CHARACTERS_PER_SECOND + items / _ITEMS_PER_SECOND
+
+
+def check_growth(characters: int, params: JsonObject) -> None:
+    """Refuse an overlap that would make much more of a text than it is: steps of one character, gigabytes of chunks.
+
+    >>> check_growth(10_000_000, {"chunk_size": 1000, "chunk_overlap": 900})
+    """
+    # a strategy without these parameters has their defaults here; tokens have more characters, and so fewer steps
+    size, overlap = size_and_overlap(params)
+    made = characters + max(0, characters - size) // (size - overlap) * size
+    if made > max(FREE_CHARACTERS, MOST_TIMES * characters):
+        reason = f"would make chunks of about {made:,} characters of a text of {characters:,}; make it smaller"
+        raise refuse("chunk_overlap", overlap, reason)
 
 
 def _new_set(job: Job, segment_set: SegmentSet, clock: Clock) -> ChunkSet:

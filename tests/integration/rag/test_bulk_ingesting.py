@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from shoald.adapters.postgres.set_items import PostgresSetItems
 from shoald.application.bulk_ingesting import SmallFile
 from shoald.application.documents import FileInfo
+from shoald.application.segmenting import SegmentsHandler
 from shoald.domain.failures import ProjectNotFound, UnsupportedLoader
 from support.rag_path import Here, RagPath
 
@@ -56,3 +61,20 @@ def test_nothing_is_stored_for_an_unknown_loader_or_project(path: RagPath) -> No
         bulk.ingest(path.caller, "00000000-0000-4000-8000-000000000000", [small("a.txt", b"x")], Here())
     with path.adapters.open_unit_of_work() as uow:
         assert uow.documents.list(path.project.project_id, offset=0, limit=10) == []
+
+
+def test_no_more_than_one_file_is_held_in_memory(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    for owner, name in ((SegmentsHandler, "segments"), (PostgresSetItems, "write_items")):
+        monkeypatch.setattr(owner, name, _noting(steps, getattr(owner, name)))
+    files = [small("a.txt", b"one"), small("b.txt", b"two")]
+    path.use_cases.bulk_ingesting.ingest(path.caller, path.project.project_id, files, Here())
+    assert steps == ["segments", "write_items"] * 2
+
+
+def _noting(steps: list[str], does: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*given: Any) -> Any:
+        steps.append(does.__name__)
+        return does(*given)
+
+    return noted

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shoald.application.chunking import chunks_of, estimated_seconds
+from shoald.application.chunking import check_growth, chunks_of, estimated_seconds
+from shoald.domain.failures import InvalidChunkerParams
 from support.builders import make_document, make_item, make_project, make_segment_set
 
 
@@ -40,3 +41,29 @@ def test_small_steps_through_a_text_are_known_to_take_long(params: dict[str, int
     text = make_segment_set(version, project.project_id, total_items=1, total_characters=250_000)
     assert estimated_seconds(text, "recursive", params) > 5
     assert estimated_seconds(text, "recursive", {}) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("characters", "params"),
+    [
+        (10_000_000, {"chunk_size": 4000, "chunk_overlap": 3999}),
+        (1_000_000, {"chunk_size": 400_000, "chunk_overlap": 399_999}),
+    ],
+)
+def test_an_overlap_that_would_make_gigabytes_is_refused(characters: int, params: dict[str, int]) -> None:
+    with pytest.raises(InvalidChunkerParams, match="would make chunks of about") as caught:
+        check_growth(characters, params)
+    assert caught.value.detail["parameter"] == "chunk_overlap"
+
+
+@pytest.mark.parametrize(
+    ("characters", "params"),
+    [
+        (10**10, {"chunk_size": 1000, "chunk_overlap": 900}),
+        (100_000, {"chunk_size": 1000, "chunk_overlap": 999}),
+        (1_000_000, {"chunk_size": 1_000_000_000, "chunk_overlap": 999_999_999}),
+        (10**10, {}),
+    ],
+)
+def test_what_people_ask_for_is_not_refused(characters: int, params: dict[str, int]) -> None:
+    check_growth(characters, params)
