@@ -296,7 +296,9 @@ class PreprocessingStep(_message.Message):
     min_dist: _builtins.float
     """umap: distance kept between near points, 0 to 1; unset means 0."""
     metric: _builtins.str
-    """umap: `cosine` or `euclidean`; unset means `cosine`."""
+    """umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
+    `correlation` by the umap-learn library; unset means `cosine`.
+    """
     random_state: _builtins.int
     """umap and tsne: seed; unset means 42."""
     perplexity: _builtins.float

@@ -265,7 +265,8 @@ export declare type PreprocessingStep = Message<"shoal.clusters.v1.Preprocessing
   minDist?: number | undefined;
 
   /**
-   * umap: `cosine` or `euclidean`; unset means `cosine`.
+   * umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
+   * `correlation` by the umap-learn library; unset means `cosine`.
    *
    * @generated from field: optional string metric = 6;
    */

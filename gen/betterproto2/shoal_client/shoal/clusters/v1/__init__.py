@@ -3518,7 +3518,8 @@ class PreprocessingStep(betterproto2.Message):
 
     metric: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    umap: `cosine` or `euclidean`; unset means `cosine`.
+    umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
+    `correlation` by the umap-learn library; unset means `cosine`.
     """
 
     random_state: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT32, optional=True)
