@@ -63,6 +63,7 @@ _DATED_MODELS = {
     "claude-3-5-sonnet": "claude-3-5-sonnet-20241022",
     "claude-3-5-haiku": "claude-3-5-haiku-20241022",
 }
+_OLDER_PARAMETERS = ("kmeans_parameters", "hdbscan_parameters", "dbscan_parameters")
 _KNOWN_MODELS = frozenset(_DATED_MODELS.values()) | {
     "gemini-2.5-flash-lite",
     "gemini-2.5-pro",
@@ -323,8 +324,10 @@ def _checked_weights(vector: JsonObject, features: Sequence[str]) -> JsonObject:
 
 
 def _parameters(asked: JsonObject, vector: JsonObject, method: str) -> dict[str, Any]:
-    given = vector.get("algorithm_params") or vector.get(f"{method}_parameters") or asked.get("algorithm_config") or {}
-    parameters = dict(given)
+    """Return the parameters under all of their names; those of another algorithm stay under theirs, to be named."""
+    older = {name: vector[name] for name in _OLDER_PARAMETERS if vector.get(name)}
+    mine = older.pop(f"{method}_parameters", {})
+    parameters = {**older, **(asked.get("algorithm_config") or {}), **mine, **(vector.get("algorithm_params") or {})}
     if vector.get("num_clusters") is not None:
         parameters.setdefault("n_clusters", vector["num_clusters"])
     return parameters

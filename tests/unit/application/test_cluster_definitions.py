@@ -86,6 +86,28 @@ def test_parameters_of_another_algorithm_are_left_out_and_named() -> None:
     assert len(spec.warnings) == 3
 
 
+def test_older_names_of_parameters_add_up_and_another_algorithms_are_named() -> None:
+    vector = {
+        "clustering_method": "kmeans",
+        "kmeans_parameters": {"n_clusters": 3, "n_init": 5},
+        "hdbscan_parameters": {"min_cluster_size": 7},
+        "algorithm_params": {"n_init": 2},
+    }
+    spec = read_spec(normalized({"collection_ids": ["a"], "vector_config": vector}))
+    assert spec.algorithm == KmeansParameters(n_clusters=3, n_init=2)
+    assert spec.warnings == ("hdbscan_parameters is no parameter of kmeans and was ignored",)
+
+
+@pytest.mark.parametrize("changes", [{}, {"algorithm_params": {"min_cluster_size": 1}}])
+def test_a_bad_parameter_is_named_where_the_call_has_it(changes: dict[str, Any]) -> None:
+    vector = {"clustering_method": "hdbscan", "algorithm_params": {} if changes else {"min_cluster_size": 1}}
+    asked = {"collection_ids": ["a"], "vector_config": vector}
+    with pytest.raises(InvalidFields) as refused:
+        read_spec(normalized(asked), changes)
+    inside = ("algorithm_params",) if changes else ("vector_config", "algorithm_params")
+    assert problems(refused) == [(("body", *inside, "min_cluster_size"), "greater_than_equal")]
+
+
 def test_a_run_may_change_what_it_is_told_to() -> None:
     definition = normalized({"collection_ids": ["a"], "vector_config": {"clustering_method": "kmeans"}})
     spec = read_spec(definition, {"sample_size": 5, "vis_n_components": 3, "filters": {"n": 1}})

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from shoald.domain.clustering.metrics import KERNELS, METRICS, OWN_METRICS, UMAP_METRICS
+from shoald.domain.clustering.metrics import KERNELS, METRICS, OWN_METRICS, UMAP_METRICS, own_metric
 from shoald.domain.clustering.parameter_rules import (
     Idle,
     Location,
@@ -19,7 +19,7 @@ from shoald.domain.clustering.parameter_rules import (
     parameter,
     read_parameters,
 )
-from shoald.domain.failures import InvalidFields
+from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.vocabulary import PreprocessingMethod
 
@@ -342,7 +342,37 @@ def parse_algorithm(
     """
     if method not in ALGORITHMS:
         raise InvalidFields([not_among(loc, method, tuple(ALGORITHMS))])
-    return read_parameters(ALGORITHMS[method], given or {}, loc)
+    parameters, warnings = read_parameters(ALGORITHMS[method], given or {}, loc)
+    problem = _contradiction(parameters, loc)
+    if problem is not None:
+        raise InvalidFields([problem])
+    return parameters, warnings
+
+
+def _contradiction(given: AlgorithmParameters, loc: Location) -> FieldProblem | None:
+    """Return what does not go together, though each value by itself is in its range."""
+    if isinstance(given, AgglomerativeParameters):
+        return _of_agglomeration(given, loc)
+    return _of_optics(given, loc) if isinstance(given, OpticsParameters) else None
+
+
+def _of_agglomeration(given: AgglomerativeParameters, loc: Location) -> FieldProblem | None:
+    if given.linkage == "ward" and own_metric(given.affinity) != "euclidean":
+        message = "ward needs the euclidean affinity: it merges by variance"
+        return FieldProblem((*loc, "affinity"), "value_error", message, given.affinity)
+    if given.distance_threshold is None and given.n_clusters is None:
+        return FieldProblem((*loc, "n_clusters"), "value_error", "n_clusters or distance_threshold must be given")
+    return None
+
+
+def _of_optics(given: OpticsParameters, loc: Location) -> FieldProblem | None:
+    limit, least = given.max_eps, given.min_cluster_size
+    if given.cluster_method == "dbscan" and limit is not None and given.eps is not None and given.eps > limit:
+        return FieldProblem((*loc, "eps"), "less_than_equal", f"must be at most max_eps = {limit:g}", given.eps)
+    if least is not None and least > 1 and not least.is_integer():
+        message = "must be a whole number of rows, or a share below 1"
+        return FieldProblem((*loc, "min_cluster_size"), "value_error", message, least)
+    return None
 
 
 def parse_steps(

@@ -122,3 +122,31 @@ def test_a_bad_step_is_located_by_its_place() -> None:
     with pytest.raises(InvalidFields) as failure:
         parse_steps([{"n_neighbors": 5}], loc=("body", "steps"))
     assert failure.value.problems[0].loc == ("body", "steps", 0, "method")
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "field"),
+    [
+        ("agglomerative", {"affinity": "cosine"}, "affinity"),
+        ("agglomerative", {"n_clusters": None}, "n_clusters"),
+        ("optics", {"cluster_method": "dbscan", "eps": 2.0, "max_eps": 1.0}, "eps"),
+        ("optics", {"min_cluster_size": 2.5}, "min_cluster_size"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_a_run(method: str, given: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        parse_algorithm(method, given, loc=AT)
+    assert [one.loc for one in refused.value.problems] == [(*AT, field)]
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("agglomerative", {"affinity": "cosine", "linkage": "average"}),
+        ("agglomerative", {"n_clusters": None, "distance_threshold": 0.5}),
+        ("optics", {"eps": 2.0, "max_eps": 1.0}),
+        ("optics", {"min_cluster_size": 0.25}),
+    ],
+)
+def test_what_goes_together_is_taken(method: str, given: dict[str, object]) -> None:
+    assert parse_algorithm(method, given, loc=AT)[1] == ()

@@ -15,7 +15,7 @@ from shoald.domain.clustering.parameters import AgglomerativeParameters
 from shoald.domain.clustering.spaces import Doubles, Floats, Grouping, Integers, Space, Step, no_step
 from shoald.domain.clustering.spanning_tree import spanning_tree
 from shoald.domain.clustering.tools import ClusterTools, neighbours, shares
-from shoald.domain.failures import InvalidFields, NotEnoughPoints
+from shoald.domain.failures import NotEnoughPoints
 
 SMALL_GROUPS = 2000
 """So many small groups stand for the rows where a table of all distances has no room."""
@@ -67,15 +67,9 @@ def _said(n: int, groups: int) -> str:
 
 
 def _checked(given: AgglomerativeParameters, n: int) -> AgglomerativeParameters:
-    """Refuse what does not go together; the threshold decides alone where both are given."""
-    if given.linkage == "ward" and own_metric(given.affinity) != "euclidean":
-        message = "ward needs the euclidean affinity: it merges by variance"
-        raise InvalidFields.field("affinity", message=message, value=given.affinity)
+    """Let the threshold decide alone where both are given; raises `NotEnoughPoints`."""
     if given.distance_threshold is not None:
         given = replace(given, n_clusters=None)
-    elif given.n_clusters is None:
-        message = "n_clusters or distance_threshold must be given"
-        raise InvalidFields.field("n_clusters", message=message, value=None)
     if n < (given.n_clusters or 1):
         raise NotEnoughPoints(f"agglomerative needs at least n_clusters = {given.n_clusters} vectors; there are {n}")
     return given

@@ -14,7 +14,6 @@ from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.reachability import Lists, listed, reachability
 from shoald.domain.clustering.spaces import Grouping, Integers, Labels, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, neighbours, shares
-from shoald.domain.failures import InvalidFields
 
 LISTED = 32
 """Neighbours listed for the walk, at least."""
@@ -32,9 +31,6 @@ def group_by_optics(
     limit = np.inf if parameters.max_eps is None else parameters.max_eps
     eps = limit if parameters.eps is None else parameters.eps
     least = _least(parameters, n)
-    if parameters.cluster_method == "dbscan" and eps > limit:
-        message = f"must be at most max_eps = {limit:g}"
-        raise InvalidFields.field("eps", message=message, kind="less_than_equal", value=parameters.eps)
     if n < max(parameters.min_samples, 2):
         return _all_noise(n, parameters, f"{n} vectors are fewer than min_samples = {parameters.min_samples}")
     plot = reachability_plot(space, parameters, limit, tools, step)
@@ -84,9 +80,6 @@ def _least(parameters: OpticsParameters, n: int) -> int:
     given = parameters.min_cluster_size
     if given is None:
         return parameters.min_samples
-    if given > 1 and not float(given).is_integer():
-        message = "must be a whole number of rows, or a share below 1"
-        raise InvalidFields.field("min_cluster_size", message=message, value=given)
     return max(2, int(given * n)) if given <= 1 else int(given)
 
 
