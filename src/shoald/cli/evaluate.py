@@ -101,8 +101,18 @@ def _aimed(strategies: Sequence[dict[str, Any]], build_id: str | None) -> list[d
     return aimed
 
 
+def _counted(things: Sequence[Any], word: str) -> str:
+    """Return how many there are, in words.
+
+    >>> _counted([1], "strategy"), _counted([1, 2], "strategy"), _counted([], "question")
+    ('1 strategy', '2 strategies', '0 questions')
+    """
+    several = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{len(things)} {word if len(things) == 1 else several}"
+
+
 def _evaluated(client: RestClient, project_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    title = f"Asking {len(body['questions'])} questions of {len(body['strategies'])} strategies"
+    title = f"Asking {_counted(body['questions'], 'question')} of {_counted(body['strategies'], 'strategy')}"
     with progress(title) as report:
         started = client.post(f"/api/v1/projects/{project_id}/evaluate", {**body, "execution_mode": "async"})
         job = finished_job(client, started["job_id"], report)

@@ -37,7 +37,7 @@ def _question(line: str, where: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except json.JSONDecodeError as error:
-        raise BadInput(f"{where}: no JSON: {error}") from error
+        raise BadInput(f"{where}: no JSON: {error.msg} at character {error.pos + 1}") from error
     if not isinstance(found, dict) or not isinstance(found.get("query"), str):
         raise BadInput(f'{where}: a question is {{"query": …, "expected": […]}}')
     expected = found.get("expected")
@@ -63,7 +63,7 @@ def read_strategy(given: str) -> dict[str, Any]:
     try:
         strategy = json.loads(brace + rest)
     except json.JSONDecodeError as error:
-        raise BadInput(f"--strategy {given}: no JSON: {error}") from error
+        raise BadInput(f"--strategy {given}: no JSON: {error.msg} at character {error.pos + len(name) + 1}") from error
     named = name.strip().removesuffix("=").strip()
     return {"strategy": strategy, "name": named} if named else {"strategy": strategy}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shoald.cli.progress import Report, progress
-from shoald.domain.failures import Failure
+from shoald.domain.failures import Failure, InvalidFields
 from shoald.supervisor.installation import Installation
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def import_vectors(
-    file: Annotated[Path, typer.Argument(help="A .parquet, .npy, .jsonl or .arrow file.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A .parquet, .npy, .jsonl, .ndjson or .arrow file.", exists=True, dir_okay=False)
+    ],
     collection: Annotated[str, typer.Option(help="Name or id of the collection; a new name makes one.")],
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the default one.")] = None,
     data: Annotated[
@@ -45,11 +48,25 @@ def import_vectors(
     try:
         stored = _import(adapters, file, Import(namespace=namespace, collection=collection, replace=replace))
     except Failure as failure:
-        typer.echo(f"Nothing was stored: {failure}", err=True)
+        typer.echo(f"Nothing was stored: {_reason(failure, file)}", err=True)
         raise typer.Exit(1) from failure
     finally:
         adapters.close()
     print(f"{stored.inserted} documents in collection {collection} ({stored.collection_id})")
+
+
+def _reason(failure: Failure, file: Path) -> str:
+    """Say what is wrong, and with the file or the option where the API would name a part of its body."""
+    if not isinstance(failure, InvalidFields):
+        return str(failure)
+    return "; ".join(f"{_place(one.loc, file)}: {one.message}" for one in failure.problems)
+
+
+def _place(loc: Sequence[str | int], file: Path) -> str:
+    if "collection_id" in loc:
+        return "--collection"
+    within = ".".join(str(part) for part in loc if part != "body")
+    return f"{file}: {within}" if within else str(file)
 
 
 def _environment(data: Path) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +15,9 @@ from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.running import running_url
 from shoald.cli.taking_files import Taken, take_files
+
+_NAMED = 5
+"""Files of a long list that are named."""
 
 
 def ingest(
@@ -28,23 +33,52 @@ def ingest(
 ) -> None:
     """Upload files, cut them into chunks, embed them and build the project's index `ingested` over all of them.
 
-    Each file is read by its ending, one with an unknown ending as text. What the project holds already is neither sent
-    nor read again. Files that cannot be read are left out and named at the end.
+    Each file is read by its ending; one that you name and whose ending is unknown is read as text. What the project
+    holds already is neither sent nor read again. A file that has changed is taken as another document: the one from
+    before stays, and stays found, until you delete it. Files that cannot be read are left out and named at the end.
     """
     files, left_out = files_in(paths)
     if left_out:
-        typer.echo(f"files left out: {left_out}; in a folder, these endings are taken: {KNOWN_ENDINGS}", err=True)
+        typer.echo(
+            f"files left out: {_named(left_out)}; in a folder, these endings are taken: {KNOWN_ENDINGS}", err=True
+        )
     if not files:
         typer.echo(f"no files to take; known endings: {KNOWN_ENDINGS}", err=True)
         raise typer.Exit(1)
     recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
+    address = url or running_url(data)
     try:
-        with RestClient(url or running_url(data), namespace=namespace) as client:
+        with RestClient(address, namespace=namespace) as client:
             build = _ingest(client, project, files, recipe)
     except RestError as error:
         typer.echo(f"Ingestion stopped: {error}", err=True)
         raise typer.Exit(1) from error
     print(f"project {build['project_id']}, index {build['index_id']}, build {build['build_id']}: ready to be searched")
+    print(_search_line(address, build, namespace))
+
+
+def _named(files: Sequence[Path]) -> str:
+    """Return how many files there are and what the first are called.
+
+    >>> _named([Path("a.png"), Path("b.png")])
+    '2 (a.png, b.png)'
+    """
+    names = ", ".join(str(file) for file in files[:_NAMED])
+    return f"{len(files)} ({names}{', …' if len(files) > _NAMED else ''})"
+
+
+def _search_line(address: str, build: Mapping[str, Any], namespace: str | None) -> str:
+    """Return a command that asks the build."""
+    asked = {
+        "query": "…",
+        "target": "index_build",
+        "target_id": build["build_id"],
+        "strategy": {"type": "vector", "k": 5},
+    }
+    header = f" -H 'x-namespace: {namespace}'" if namespace else ""
+    path = f"{address.rstrip('/')}/api/v1/projects/{build['project_id']}/retrieve"
+    body = json.dumps(asked, ensure_ascii=False)
+    return f"  curl -s {path} -H 'content-type: application/json'{header} -d '{body}'"
 
 
 def _ingest(client: RestClient, project_name: str, files: list[LocalFile], recipe: Recipe) -> dict[str, Any]:

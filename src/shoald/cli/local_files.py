@@ -61,11 +61,11 @@ class LocalFile:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def files_in(paths: Sequence[Path]) -> tuple[list[LocalFile], int]:
-    """Return the files, those of folders by known endings, and how many of the folders' files were left out."""
+def files_in(paths: Sequence[Path]) -> tuple[list[LocalFile], list[Path]]:
+    """Return the files, those of folders by known endings, and the folders' other files, which are left out."""
     found = sorted(set(_all_files(paths)))
     taken = [path for path in found if path in paths or path.suffix.lower() in _LOADERS]
-    return [LocalFile(path) for path in taken], len(found) - len(taken)
+    return [LocalFile(path) for path in taken], sorted(set(found) - set(taken))
 
 
 def _all_files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -11,10 +11,14 @@ import httpx
 
 
 class RestError(Exception):
-    """The server answered with an error, or did not answer (no `status`); the message is fit to be shown."""
+    """The server answered with an error, or did not answer (no `status`); the message is fit to be shown.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    `reason` is what the server says alone, without the call that it answers.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, reason: str | None = None) -> None:
         self.status = status
+        self.reason = reason or message
         super().__init__(message)
 
 
@@ -62,7 +66,7 @@ class RestClient:
             with self._http.stream("POST", path, json=body) as response:
                 if response.is_error:
                     response.read()
-                    raise RestError(_describe("POST", path, response), status=response.status_code)
+                    raise _refusal("POST", path, response)
                 return _leading_object(response.iter_text(), set_key)
         except httpx.HTTPError as error:
             raise self._no_answer("POST", path, error) from error
@@ -73,21 +77,38 @@ class RestClient:
         except httpx.HTTPError as error:
             raise self._no_answer(method, path, error) from error
         if response.is_error:
-            raise RestError(_describe(method, path, response), status=response.status_code)
+            raise _refusal(method, path, response)
         return response.json()
 
     def _no_answer(self, method: str, path: str, error: httpx.HTTPError) -> RestError:
         return RestError(f"{method} {self._http.base_url.join(path)}: {error or type(error).__name__}")
 
 
-def _describe(method: str, path: str, response: httpx.Response) -> str:
+def _refusal(method: str, path: str, response: httpx.Response) -> RestError:
     try:
         body = response.json()
-    except json.JSONDecodeError:
+    except ValueError:
         body = response.text[:200]
     detail = body.get("detail", body.get("error", body)) if isinstance(body, dict) else body
-    message = detail.get("message", detail) if isinstance(detail, dict) else detail
-    return f"{method} {path}: {response.status_code}: {message}"
+    message, status = _words(detail), response.status_code
+    code = detail.get("code") if isinstance(detail, dict) else None
+    reason = f"{code}: {message}" if code else message
+    return RestError(f"{method} {path}: {status}: {message}", status=status, reason=reason)
+
+
+def _words(detail: Any) -> str:
+    """Say an error's detail in words, whichever form it has.
+
+    >>> _words({"code": "c", "message": "There is none.", "hint": "Make one."})
+    'There is none. Make one.'
+    >>> _words([{"loc": ["body", "k"], "msg": "Field required"}, {"loc": ["query", 0], "msg": "none"}])
+    'body.k: Field required; query.0: none'
+    """
+    if isinstance(detail, dict):
+        return " ".join(str(part) for part in (detail.get("message", detail), detail.get("hint")) if part)
+    if isinstance(detail, list) and detail and all(isinstance(one, dict) and "msg" in one for one in detail):
+        return "; ".join(f"{'.'.join(map(str, one.get('loc', ())))}: {one['msg']}" for one in detail)
+    return str(detail)
 
 
 def _leading_object(pieces: Iterator[str], key: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def runs(
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
 ) -> None:
-    """Do a run again on the vectors that it read, and say whether the labels are the same.
+    """Do a cluster run again on the vectors that it read, and say whether the labels are the same.
 
     Ends with status 0 when they are, 2 when some differ, and 1 when the run cannot be repeated.
     """

@@ -184,7 +184,7 @@ class _Sender:
             return str(error.strerror)
         except RestError as error:
             if _is_the_files_fault(error):
-                return str(error)
+                return error.reason
             raise
 
     def _segmented(self, file: LocalFile, held: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def test_questions_are_lines_and_texts_are_short_for_objects(tmp_path: Path) -> 
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text(f'{{"query": "a", "expected": "x"}}\n{line}\n')
-    with pytest.raises(BadInput, match="line 2"):
+    with pytest.raises(BadInput, match=r"questions\.jsonl, line 2: "):
         read_questions(file)
 
 

@@ -108,10 +108,11 @@ def test_the_same_file_in_two_folders_is_taken_once(tmp_path: Path) -> None:
 def test_bad_files_are_noted_and_stop_nothing(tmp_path: Path) -> None:
     found = files(tmp_path, a="one", b="two", c="three")
     (tmp_path / "c.txt").unlink()
-    server = Server(refusals={"a.txt": [RestError("400: no", status=400)] * 2})
+    refusal = RestError("POST /documents: 400: no", status=400, reason="bad_file: no")
+    server = Server(refusals={"a.txt": [refusal] * 2})
     taken = take(server, found)
     assert taken.segment_set_ids == ["s-v-b.txt"]
-    assert sorted(taken.failures) == [f"{tmp_path}/a.txt: 400: no", f"{tmp_path}/c.txt: No such file or directory"]
+    assert sorted(taken.failures) == [f"{tmp_path}/a.txt: bad_file: no", f"{tmp_path}/c.txt: No such file or directory"]
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -162,4 +163,4 @@ def test_a_named_file_is_taken_whatever_its_ending_and_those_of_folders_by_their
         (tmp_path / name).write_text(name)
     found, left_out = files_in([tmp_path, tmp_path / "b.bin"])
     assert [file.path.name for file in found] == ["a.txt", "b.bin"]
-    assert left_out == 1
+    assert left_out == [tmp_path / "c.bin"]

@@ -186,6 +186,8 @@ def _lines_in(path: str) -> int:
 def _object(line: bytes, number: int) -> dict[str, Any]:
     try:
         value = json.loads(line, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise _wrong(f"line {number} is no JSON: {error.msg} at character {error.pos + 1}") from error
     except ValueError as error:
         raise _wrong(f"line {number} is no JSON: {error}") from error
     if not isinstance(value, dict):
