@@ -111,6 +111,6 @@ class JobSweep:
 
 
 def log_event(event: OutboxEvent) -> None:
-    """Tell an event to the log."""
+    """Tell an event to the log, its parts as fields of their own."""
     level = logging.WARNING if event.body.get("state") == JobState.FAILED else logging.INFO
-    log.log(level, "%s %s %s", event.kind, event.job_id, event.body.get("state"))
+    log.log(level, "%s", event.kind, extra={"job_id": event.job_id, **event.body})

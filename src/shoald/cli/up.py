@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -94,7 +96,10 @@ def _run(installation: Installation, *, port: int, workers: int | None, servers:
 
 
 def _report(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; into a file, which is read later, with the time."""
+    is_file = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    when = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} " if is_file else ""
+    print(when + line, flush=True)
 
 
 def _detach(installation: Installation, *, port: int, workers: int | None, servers: int | None) -> None:

@@ -30,6 +30,8 @@ _SECRET_TEXT = re.compile(
     r"|([?&](?:x-amz-signature|signature|sig|token|key)=)[^&\s\"]+"
 )
 _HIDDEN = "[hidden]"
+# what records of the standard library may bring as fields; libraries bring others, which are nobody's business
+_EXTRA_FIELDS = ("job_id", "job_type", "state", "attempt", "error_code")
 
 
 def hide_secrets(value: Any) -> Any:
@@ -78,7 +80,7 @@ def set_up_logs(service: str, *, level: str = "info", form: Literal["json", "con
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=_EXTRA_FIELDS)],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redact, last],
         )
     )

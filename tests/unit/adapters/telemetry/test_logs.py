@@ -43,7 +43,7 @@ from shoald.adapters.telemetry.logs import set_up_logs
 set_up_logs("part", level="info")
 structlog.contextvars.bind_contextvars(request_id="r-1")
 structlog.get_logger("one").info("said", password="pw", url="redis://:pw@h/0")
-logging.getLogger("two").warning("also %s", "said")
+logging.getLogger("two").warning("also %s", "said", extra={"job_id": "j-1", "state": "FAILED", "foreign": 1})
 structlog.get_logger("one").debug("not said")
 try:
     raise ValueError("Bearer abcdef")
@@ -58,5 +58,6 @@ def test_both_kinds_of_loggers_write_one_json_object_a_line() -> None:
     assert (first["event"], first["request_id"], first["service"], first["level"]) == ("said", "r-1", "part", "info")
     assert (first["password"], first["url"]) == ("[hidden]", "redis://:[hidden]@h/0")
     assert (second["event"], second["logger"], second["request_id"]) == ("also said", "two", "r-1")
+    assert (second["job_id"], second["state"], "foreign" in second) == ("j-1", "FAILED", False)
     assert "ValueError: Bearer [hidden]" in third["exception"]
     assert "pw" not in done.stdout
