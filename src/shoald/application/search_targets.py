@@ -110,6 +110,7 @@ def _check_vector_target(strategy: Strategy, target: str, target_id: str | None)
         raise InvalidTarget(
             f"The strategy {strategy.type} needs the target index_build here.",
             detail={"strategy": strategy.type, "target": target},
+            hint="Set target to index_build and target_id to the id of a build.",
         )
     if target_id:
         return
