@@ -39,7 +39,7 @@ class AllowedPositions:
         return self._kept.get(key, lambda: self._found(target, condition))
 
     def _found(self, target: SearchTarget, condition: Condition) -> Positions:
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             items = repository_of(uow, target.items)
             return items.positions_where(set_id(target.items), condition, laid_over=target.ids)
 

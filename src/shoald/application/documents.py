@@ -84,7 +84,7 @@ class Documents:
     @contextlib.contextmanager
     def upload(self, caller: Caller, project_id: str) -> Iterator[Upload]:
         """Start an upload into a project, in constant memory; raises `ProjectNotFound` before a byte is taken."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
         with self._objects.open_writer() as writer:
             yield Upload(writer, lambda stored, info: self.store(project_id, stored, info), self._max_upload_bytes)
@@ -92,7 +92,7 @@ class Documents:
     @contextlib.contextmanager
     def upload_version(self, caller: Caller, document_id: str) -> Iterator[Upload]:
         """Start an upload of another version of a document; raises `DocumentNotFound` before a byte is taken."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             _visible(uow, caller, document_id)
         with self._objects.open_writer() as writer:
             yield Upload(
@@ -116,7 +116,7 @@ class Documents:
         self, caller: Caller, project_id: str, files: Sequence[tuple[FileInfo, bytes]]
     ) -> list[tuple[Document, DocumentVersion]]:
         """Store many small files, their documents and versions in one transaction; raises `ProjectNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
         published = [(info, self._published(content)) for info, content in files]
         made = []
@@ -165,7 +165,7 @@ class Documents:
 
         With a `content_hash`, those whose active version has these bytes.
         """
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
             return read_list(
                 lambda offset, limit: uow.documents.list(
@@ -176,12 +176,12 @@ class Documents:
 
     def get(self, caller: Caller, document_id: str) -> Document:
         """Return a document; raises `DocumentNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return _visible(uow, caller, document_id)
 
     def list_versions(self, caller: Caller, document_id: str, wanted: ListRange) -> Listed[DocumentVersion]:
         """Return the versions of a document, newest first; raises `DocumentNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             _visible(uow, caller, document_id)
             return read_list(
                 lambda offset, limit: uow.documents.list_versions(document_id, offset=offset, limit=limit), wanted
@@ -189,13 +189,13 @@ class Documents:
 
     def find_contents(self, caller: Caller, project_id: str, hashes: Sequence[str]) -> Sequence[StoredContent]:
         """Return the documents of a project whose active version has one of these contents; `ProjectNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
             return uow.documents.of_contents(project_id, hashes)
 
     def content(self, caller: Caller, version_id: str) -> VersionContent:
         """Return the bytes of a version; raises `DocumentVersionNotFound`, `DocumentNotFound`, `ArtifactNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             version, document = visible_version(uow, caller, version_id)
         key = self._objects.key_of(version.artifact_uri or document.storage_uri)
         self._objects.size(key)  # one that is lost is told before the first byte

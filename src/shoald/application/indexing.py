@@ -63,13 +63,13 @@ class Indexes:
 
     def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[Index]:
         """Return the indexes of a project, newest first; raises `ProjectNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
             return read_list(lambda offset, limit: uow.indexes.list(project_id, offset=offset, limit=limit), wanted)
 
     def get(self, caller: Caller, index_id: str) -> Index:
         """Return an index; raises `IndexNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return visible_index(uow, caller, index_id)
 
 

@@ -104,7 +104,7 @@ class KeywordIndexes:
         return sum(kept.words.nbytes for kept in self._kept.values())
 
     def _opened(self, stored: AnySet, namespace_id: str, patience: Patience) -> OpenKeywordIndex:
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             files = uow.keyword_indexes.get(set_id(stored))
         if files is not None:
             try:
@@ -128,6 +128,6 @@ class KeywordIndexes:
             uow.commit()
         if job is not None:
             self._jobs.finish(job, patience.left(at_most=_PATIENCE_SECONDS))
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             files = uow.keyword_indexes.get(set_id(stored))
         return files or self._indexing.make_and_publish(stored)

@@ -54,7 +54,7 @@ class Projects:
 
     def list(self, caller: Caller, wanted: ListRange) -> Listed[Project]:
         """Return projects, newest first."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return read_list(
                 lambda offset, limit: uow.projects.list(namespace_id=caller.namespace_id, offset=offset, limit=limit),
                 wanted,

@@ -40,7 +40,7 @@ class RetrievalRuns:
 
     def list(self, caller: Caller, project_id: str, wanted: ListRange) -> Listed[RetrievalRun]:
         """Return the runs of a project, newest first; raises `ProjectNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             visible_project(uow, caller, project_id)
             listed = read_list(
                 lambda offset, limit: uow.retrieval_runs.list(project_id, offset=offset, limit=limit), wanted
@@ -50,7 +50,7 @@ class RetrievalRuns:
 
     def get(self, caller: Caller, run_id: str) -> RetrievalRun:
         """Return a run; raises `RetrievalRunNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return visible_run(uow, caller, run_id)
 
     def delete(self, caller: Caller, run_id: str) -> None:
@@ -74,7 +74,7 @@ class RetrievalRuns:
 
     def compare(self, caller: Caller, run_id: str, other_run_id: str) -> ComparedRuns:
         """Compare two runs of one project; raises `RetrievalRunNotFound`."""
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             before, after = visible_run(uow, caller, run_id), visible_run(uow, caller, other_run_id)
         if after.project_id != before.project_id:
             raise RetrievalRunNotFound(

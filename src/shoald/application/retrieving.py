@@ -88,7 +88,7 @@ class Retrieving:
             request = replace(request, offset=page.next_offset, persist=False)
 
     def _search(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> _Found:
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             project = visible_project(uow, caller, project_id)
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
             target = find_target(uow, caller, project_id, request.strategy, request.target, request.target_id)
@@ -117,7 +117,7 @@ class Retrieving:
     def _documents(self, search: Search, hits: Hits) -> Sequence[RetrievedDocument]:
         """Return what is shown of some hits, in their order."""
         positions, returned = hits.positions.tolist(), search.target.returned
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             items = repository_of(uow, returned).items_at(set_id(returned), positions)
         spans = self._searches.spans(search, [items[position].content for position in positions])
         base_scores = [None] * len(hits) if hits.base_scores is None else hits.base_scores.tolist()

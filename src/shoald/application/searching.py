@@ -200,7 +200,7 @@ class Searches:
         return Hits.ordered(segments, best)
 
     def _sources_of(self, chunk_set_id: str) -> Positions:
-        with self._open_unit_of_work() as uow:
+        with self._open_unit_of_work(reading=True) as uow:
             return uow.chunk_sets.source_positions(chunk_set_id)
 
 
