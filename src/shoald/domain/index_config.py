@@ -97,7 +97,7 @@ def build_of(storage: str) -> str | None:
 
 def refuse_kind(kind: str, *known: str) -> InvalidIndexConfig:
     """Return the failure that names a kind of index which a provider does not have, and those it has."""
-    message = f"config.kind {kind!r} is not known here; known: {', '.join(known)}."
+    message = f"config.kind {str(kind)!r} is not known here; known: {', '.join(known)}."
     return InvalidIndexConfig(message, detail={"field": "kind", "known": list(known)})
 
 
@@ -108,7 +108,7 @@ def _shape(config: JsonObject) -> IndexShape:
     kind = IndexKind(word)
     if _is_exact(config):
         if kind not in {IndexKind.AUTO, IndexKind.FLAT}:
-            message = f"config.exact compares all vectors, config.kind {kind!r} does not."
+            message = f"config.exact compares all vectors, config.kind {str(kind)!r} does not."
             raise InvalidIndexConfig(message, detail={"field": "exact"})
         kind = IndexKind.FLAT
     numbers = {name: _number(config, name) for name in _LARGEST}

@@ -11,7 +11,7 @@ from shoald.domain.vocabulary import IndexProvider
 from shoald.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from shoald.adapters.pgvector.vector_index import PgvectorIndex
     from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
@@ -30,6 +30,8 @@ class ConfiguredVectorIndexes:
         self._on_close = on_close
         self._lock = threading.Lock()
         self._made: dict[str, VectorIndex] = {}
+        self._pgvectors: PgvectorIndex | None = None
+        self._qdrants: QdrantVectorIndex | None = None
 
     def get(self, provider: str) -> VectorIndex:
         """Return the index of a provider."""
@@ -40,11 +42,10 @@ class ConfiguredVectorIndexes:
                 self._made[provider] = WithPositions(self._make(provider), self._objects)
             return self._made[provider]
 
-    def swept(self) -> Iterator[SweptVectorIndex]:
-        """Yield the indexes whose storage no other sweep looks through; FAISS files are objects."""
-        if self._settings.qdrant_url is not None:
-            yield self._qdrant()
-        yield self._pgvector()
+    def swept(self) -> list[SweptVectorIndex]:
+        """Return the indexes whose storage no other sweep looks through; FAISS files are objects."""
+        with self._lock:
+            return [*([self._qdrant()] if self._settings.qdrant_url is not None else []), self._pgvector()]
 
     def _make(self, provider: str) -> VectorIndex:
         if provider == IndexProvider.FAISS:
@@ -62,19 +63,21 @@ class ConfiguredVectorIndexes:
         )
 
     def _pgvector(self) -> PgvectorIndex:
-        from shoald.adapters.pgvector.vector_index import PgvectorIndex
+        if self._pgvectors is None:
+            from shoald.adapters.pgvector.vector_index import PgvectorIndex
 
-        index = PgvectorIndex(self._settings.pgvector_url or self._settings.database_url)
-        self._on_close.callback(index.close)
-        return index
+            self._pgvectors = PgvectorIndex(self._settings.pgvector_url or self._settings.database_url)
+            self._on_close.callback(self._pgvectors.close)
+        return self._pgvectors
 
     def _qdrant(self) -> QdrantVectorIndex:
         settings = self._settings
         if settings.qdrant_url is None:
             raise MissingDependency("No Qdrant is configured.", hint="Set SHOAL_QDRANT_URL, or use provider faiss.")
-        from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
+        if self._qdrants is None:
+            from shoald.adapters.qdrant.vector_index import QdrantVectorIndex
 
-        key = settings.qdrant_api_key
-        index = QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
-        self._on_close.callback(index.close)
-        return index
+            key = settings.qdrant_api_key
+            self._qdrants = QdrantVectorIndex(settings.qdrant_url, api_key=key.get_secret_value() if key else None)
+            self._on_close.callback(self._qdrants.close)
+        return self._qdrants

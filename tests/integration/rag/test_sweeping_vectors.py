@@ -159,3 +159,9 @@ def test_where_there_are_too_many_the_longest_unused_go(
     assert prune(most_bytes=7 * (16 + 120)) == 3
     assert _known(path, hashes) == [0, 1, 2, 3, 4, 5, 6]
     assert prune(most_bytes=1 << 20) == 0
+
+
+def test_every_round_looks_through_the_same_connections(path: RagPath) -> None:
+    """The scheduler sweeps for months: a round must not open connections of its own."""
+    indexes = path.adapters.vector_indexes
+    assert list(map(id, indexes.swept())) == list(map(id, indexes.swept()))
