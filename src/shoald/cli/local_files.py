@@ -11,6 +11,8 @@ from pathlib import Path
 
 _LOADERS = {
     ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "text",
@@ -24,6 +26,10 @@ _LOADERS = {
     ".pdf": "pdf",
     ".docx": "docx",
     ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
     ".pptx": "pptx",
     ".eml": "eml",
 }

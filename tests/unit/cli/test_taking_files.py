@@ -164,3 +164,12 @@ def test_a_named_file_is_taken_whatever_its_ending_and_those_of_folders_by_their
     found, left_out = files_in([tmp_path, tmp_path / "b.bin"])
     assert [file.path.name for file in found] == ["a.txt", "b.bin"]
     assert left_out == [tmp_path / "c.bin"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "loader"), [("jsonl", "json"), ("NDJSON", "json"), ("ods", "excel"), ("xls", "excel")]
+)
+def test_a_folder_gives_every_kind_of_file_that_a_loader_reads(tmp_path: Path, ending: str, loader: str) -> None:
+    (tmp_path / f"file.{ending}").write_bytes(b"x")
+    (taken,), left_out = files_in([tmp_path])
+    assert (taken.loader_type, left_out) == (loader, [])
