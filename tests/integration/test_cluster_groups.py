@@ -15,6 +15,7 @@ from shoald.application import cluster_stages
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import, Upsert
 from shoald.application.document_vectors import IncomingDocument
+from shoald.application.job_attempts import Attempt
 from shoald.application.sweeping import SweepRequest
 from shoald.domain.clustering import tools
 from shoald.domain.clustering.methods import hdbscan
@@ -408,10 +409,15 @@ def sweep_of(world: ClusterWorld, cluster: str, **grid: list[Any]) -> Job:
     return job
 
 
-def test_a_sweep_says_what_each_setting_gives_and_which_to_take(world: ClusterWorld) -> None:
+def test_a_sweep_says_what_each_setting_gives_and_which_to_take(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.store(groups_of(60, 40, 30))
     cluster = world.define(clustering_method="hdbscan")
+    told: list[float] = []
+    monkeypatch.setattr(Attempt, "progress", lambda *told_of: told.append(told_of[2]))
     job = sweep_of(world, cluster, min_cluster_size=[3, 15, 70])
+    assert told == sorted(told)
     points = job.result["points"]
     assert [one["parameters"] for one in points] == [{"min_cluster_size": size} for size in (3, 15, 70)]
     assert (points[1]["num_clusters"], points[1]["noise_ratio"]) == (3, 0.0)

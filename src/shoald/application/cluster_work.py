@@ -14,7 +14,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterRun
 
 # shares of a run's progress at which the stages begin; most of the time goes into preprocessing and the map
-_BEGINS = {
+BEGINS = {
     "snapshot": 0.0,
     "weigh": 0.04,
     "preprocess": 0.08,
@@ -29,7 +29,7 @@ _BEGINS = {
     "label": 0.92,
     "publish": 0.95,
 }
-_ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 1.0], strict=True))
+_ENDS = dict(zip(BEGINS, [*list(BEGINS.values())[1:], 1.0], strict=True))
 _SURE = 0.1
 """Before so much is done, nothing is said about the time left."""
 _A_MINUTE = 60
@@ -57,7 +57,7 @@ class Work:
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:
         """Begin a stage and return what takes its progress; both raise when the run must stop."""
-        begin, end = _BEGINS[name], _ENDS[name]
+        begin, end = BEGINS[name], _ENDS[name]
         self._report(name, begin, message)
 
         def step(done: float) -> None:

@@ -153,9 +153,9 @@ class Executions:
             found = find_cluster(uow, caller, cluster)
             start = None if after_run is None else find_run(uow, caller, cluster, after_run)
             runs = [one for one in uow.cluster_runs.all(found.cluster_id) if one.status == ExecutionStatus.COMPLETED]
-        ordered = sorted(runs, key=lambda one: (one.created_at, one.run_id))
-        later = [one for one in ordered if start is None or one.created_at > start.created_at]
-        return self._with_lineage([one.run_id for one in later])
+        ordered = sorted((one.created_at, one.run_id) for one in runs)
+        later = [at for at in ordered if start is None or at > (start.created_at, start.run_id)]
+        return self._with_lineage([run_id for _, run_id in later])
 
     def _with_lineage(self, run_ids: Sequence[str]) -> Iterator[ClusterRun]:
         for run_id in run_ids:

@@ -14,7 +14,7 @@ import numpy as np
 from shoald.application import cluster_stages as stages
 from shoald.application.cluster_definitions import read_spec
 from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
-from shoald.application.cluster_work import Work
+from shoald.application.cluster_work import BEGINS, Work
 from shoald.application.map_drawing import MapDrawing
 from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.staged_arrays import StagedArrays
@@ -26,6 +26,9 @@ from shoald.domain.clustering.spaces import Grouping, Space
 from shoald.domain.clustering.sweeps import SweepPoint, score_of, suggested
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
+
+PREPROCESSED, DRAWN_FROM = BEGINS["cluster"], BEGINS["map"]
+"""Shares of a sweep's progress between which settings are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,8 @@ class SweepRuns:
         worked = preprocessed(work, kept, given, space, steps)
         points = []
         for at, (setting, mine) in enumerate(zip(settings, tried, strict=True)):
-            work.context.progress("sweep", 0.4 + 0.5 * at / len(settings), f"setting {at + 1} of {len(settings)}")
+            done = PREPROCESSED + (DRAWN_FROM - PREPROCESSED) * at / len(settings)
+            work.context.progress("sweep", done, f"setting {at + 1} of {len(settings)}")
             points.append(_point(mine, kept, given, (space, worked), setting))
         labels = np.zeros(len(given.ids), dtype=np.int32)
         MapDrawing(work=work, given=given, kept=kept).drawn(space, labels, None)
