@@ -12,8 +12,9 @@ from shoald.domain.failures import RangeNotSatisfiable
 OK, PARTIAL_CONTENT, NOT_MODIFIED = 200, 206, 304
 _UNKNOWN = "application/octet-stream"
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
-# what a browser would run with the rights of this address's own pages
-_ACTIVE = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"})
+# what a browser would run with the rights of this address's own pages is more than a list can name: every kind of XML
+# may hold scripts; PDF alone is shown by a program of its own, which a sandbox would stop
+_NOT_SANDBOXED = "application/pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def headers_of(answer: FileAnswer, *, etag: str, size: int, mime: str, filename:
         "x-own-status": str(answer.status),
         "x-own-length": str(answer.end - answer.start),
     }
-    if mime.partition(";")[0].strip().lower() in _ACTIVE:
+    if mime.partition(";")[0].strip().lower() != _NOT_SANDBOXED:
         headers["content-security-policy"] = "sandbox"
     if answer.status == PARTIAL_CONTENT:
         headers["content-range"] = f"bytes {answer.start}-{answer.end - 1}/{size}"
