@@ -116,8 +116,12 @@ def test_tables_are_given_up_before_they_take_all_time(pages: bytes, monkeypatch
 
 
 def test_an_unknown_backend_is_refused_and_the_known_ones_named() -> None:
-    with pytest.raises(UnusableFile, match="backend must be one of pdfium, pdfplumber; it is 'poppler'"):
-        segments(plain_pdf(["x"]), backend="poppler")
+    with pytest.raises(UnusableFile, match="backend must be one of pdfium, pdfplumber, poppler; it is 'papyrus'"):
+        segments(plain_pdf(["x"]), backend="papyrus")
+
+
+def test_the_usual_backend_of_other_servers_is_the_usual_one_here(pages: bytes) -> None:
+    assert segments(pages, backend="Poppler") == segments(pages)
 
 
 @pytest.mark.parametrize(
