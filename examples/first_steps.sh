@@ -6,8 +6,8 @@ field() { python3 -c "import json, sys; v = json.load(sys.stdin); [v := v[k] for
 call() { curl --silent --show-error --fail-with-body -H 'content-type: application/json' "$@"; }
 
 PROJECT=$(call "$SHOAL/api/v1/projects" -d '{"name": "First steps"}' | field project_id)
-printf 'city,known_for\nLisbon,its trams and tiled walls\nOslo,its fjord and its ski jump\n' > /tmp/shoal-cities.csv
-VERSION=$(curl --silent --fail-with-body "$SHOAL/api/v1/projects/$PROJECT/documents" -F file=@/tmp/shoal-cities.csv | field document_version.version_id)
+VERSION=$(printf 'city,known_for\nLisbon,its trams and tiled walls\nOslo,its fjord and its ski jump\n' |
+  curl --silent --fail-with-body "$SHOAL/api/v1/projects/$PROJECT/documents" -F 'file=@-;filename=cities.csv' | field document_version.version_id)
 SEGMENTS=$(call "$SHOAL/api/v1/document_versions/$VERSION/segments" -d '{"loader_type": "csv", "loader_params": {"chunk_size": 1}}' | field segment_set.segment_set_version_id)
 CHUNKS=$(call "$SHOAL/api/v1/segment_sets/$SEGMENTS/chunk" -d '{}' | field chunk_set.chunk_set_version_id)
 INDEX=$(call "$SHOAL/api/v1/projects/$PROJECT/indexes" -d '{"name": "cities", "config": {"embedding_provider": "local"}}' | field index_id)

@@ -70,6 +70,9 @@ class FamilyDocument:
             schema = self.schemas.field(name, field, is_input=not is_path)
             described = schema.pop("description", None)
             parameter: Json = {"name": field.name, "in": "path" if is_path else "query", "schema": schema}
+            if is_path:
+                schema.update(_never_null(schema))
+                described = (described or "").replace("; stands in the first message only", "")
             if is_path or is_required(field):
                 parameter["required"] = True
             if described:
@@ -132,6 +135,12 @@ _TAGS = {
 def _tag(service: str) -> str:
     words = re.sub(r"(?<!^)(?=[A-Z])", "_", service.removesuffix("Service")).lower()
     return _TAGS.get(service, f"{words}s")
+
+
+def _never_null(schema: Json) -> Json:
+    """Return the type of a value that stands in a path, where nothing can be left out."""
+    kinds = [kind for kind in schema.get("type", ()) if kind != "null"] if isinstance(schema.get("type"), list) else []
+    return {"type": kinds[0]} if len(kinds) == 1 else {}
 
 
 def _is_message(field: _Field) -> bool:

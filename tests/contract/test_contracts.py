@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from typing import Any
 
 import pytest
 from buf.validate import validate_pb2
@@ -284,3 +285,24 @@ def test_every_call_is_served() -> None:
 def test_pyproject_version_is_the_documents_version() -> None:
     version = json.loads((ROOT / "gen/openapi/all.json").read_text())["info"]["version"]
     assert f'version = "{version}"' in (ROOT / "pyproject.toml").read_text()
+
+
+DOCUMENTED_CALLS = [
+    (f"{verb} {path}", call)
+    for path, calls in json.loads((ROOT / "gen/openapi/all.json").read_text())["paths"].items()
+    for verb, call in calls.items()
+]
+
+
+@pytest.mark.parametrize("call", [call for _, call in DOCUMENTED_CALLS], ids=[name for name, _ in DOCUMENTED_CALLS])
+def test_what_stands_in_a_path_is_required_and_never_null(call: dict[str, Any]) -> None:
+    for parameter in call.get("parameters", ()):
+        if parameter.get("in") == "path":
+            assert parameter["required"]
+            assert parameter["schema"]["type"] == "string"
+
+
+def test_every_upload_is_documented_as_a_form() -> None:
+    uploads = {name: call["requestBody"]["content"] for name, call in DOCUMENTED_CALLS if "binary" in json.dumps(call)}
+    assert len(uploads) >= 4
+    assert [name for name, content in uploads.items() if "multipart/form-data" not in content] == []

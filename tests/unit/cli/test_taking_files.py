@@ -153,8 +153,8 @@ def test_two_hundred_small_files_go_in_groups(tmp_path: Path) -> None:
 
 
 def test_files_are_read_by_their_endings() -> None:
-    endings = ("a.PDF", "a.xlsx", "a.md", "a.htm", "a.tsv", "a.unknown", "README")
-    loaders = ["pdf", "excel", "markdown", "html", "csv", "text", "text"]
+    endings = ("a.PDF", "a.xlsx", "a.md", "a.htm", "a.tsv", "a.jsonl", "a.unknown", "README")
+    loaders = ["pdf", "excel", "markdown", "html", "csv", "json", "text", "text"]
     assert [LocalFile(Path(name)).loader_type for name in endings] == loaders
 
 

@@ -45,7 +45,8 @@ class ExecutionServiceStub:
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
     ReplayExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
-    with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+    with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
+    what the cluster shows or what later runs follow. Ours. Fails with
     `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
     for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
     no longer.
@@ -72,7 +73,8 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
     ReplayExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
-    with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+    with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
+    what the cluster shows or what later runs follow. Ours. Fails with
     `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
     for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
     no longer.
@@ -120,7 +122,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
         """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
-        with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+        with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
+        what the cluster shows or what later runs follow. Ours. Fails with
         `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
         for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
         no longer.

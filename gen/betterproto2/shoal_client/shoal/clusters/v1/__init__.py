@@ -5122,7 +5122,8 @@ class ExecutionServiceStub:
     def replay_execution(self, message: "ReplayExecutionRequest") -> "Task":
         """
         Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
-        with the task of a new run, whose `replay` says whether the labels are the same. Ours. Fails with
+        with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
+        what the cluster shows or what later runs follow. Ours. Fails with
         `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and `unsupported`
         for other modes. The task fails with `artifact_not_found` when documents were written since and the vectors are kept
         no longer.
