@@ -26,6 +26,9 @@ MOST_HELD_SECONDS = 0.5
 PICTURE_FIELD = 7
 """Where an item has its picture; items may be shorter."""
 
+# made once: there may be a million items, and other letters than ASCII are shorter as they are
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class _NobodyReads(Exception):  # noqa: N818 - it says what is so
     """The pipe is closed: the result is not wanted any more."""
@@ -140,12 +143,12 @@ def _framed(body: bytes) -> bytes:
 
 
 def _encoded(value: Any) -> bytes:
-    text = json.dumps(value, ensure_ascii=False)
+    text = _to_json(value)
     # names and titles come from anywhere; NULs and halves of surrogate pairs cannot be stored
     try:
-        return (json.dumps(_storable(value), ensure_ascii=False) if "\\u0000" in text else text).encode()
+        return (_to_json(_storable(value)) if "\\u0000" in text else text).encode()
     except UnicodeEncodeError:
-        return json.dumps(_storable(value), ensure_ascii=False).encode()
+        return _to_json(_storable(value)).encode()
 
 
 def _storable(value: Any) -> Any:
