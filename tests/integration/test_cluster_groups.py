@@ -31,9 +31,11 @@ def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
         yield made
 
 
-def columns_of(world: ClusterWorld, cluster: str, wanted: MemberRange | None = None) -> dict[str, dict[str, Any]]:
-    """Return the members of the latest run by id."""
-    run = world.use_cases.artifacts.run(world.caller, cluster)
+def columns_of(
+    world: ClusterWorld, cluster: str, wanted: MemberRange | None = None, *, run_id: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the members of a run, the latest unless it is named, by id."""
+    run = world.use_cases.artifacts.run(world.caller, cluster, run_id)
     found: dict[str, dict[str, Any]] = {}
     for batch in world.use_cases.artifacts.members(run, wanted or MemberRange()):
         for row in zip(*batch.values(), strict=True):
@@ -287,7 +289,10 @@ def test_a_run_is_repeated_though_documents_changed_since(world: ClusterWorld) -
     assert again.effective["replay"]["adjusted_rand_index"] == 1.0
     assert again.effective["input"]["content_sha256"] == first.effective["input"]["content_sha256"]
     assert again.effective["input"]["content_sha256"] != changed.effective["input"]["content_sha256"]
-    here = columns_of(world, cluster)
+    shown = world.use_cases.artifacts.run(world.caller, cluster)
+    assert shown.run_id == changed.run_id  # what is repeated stays a thing of the past
+    assert ran(world, cluster).effective["identity"]["matched_to"] == changed.run_id
+    here = columns_of(world, cluster, run_id=again.run_id)
     assert {one: row["cluster_id"] for one, row in here.items()} == {
         one: row["cluster_id"] for one, row in members.items()
     }

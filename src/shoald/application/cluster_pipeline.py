@@ -26,7 +26,6 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.application.replay_runs import REPLAY_OF
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
 from shoald.application.run_records import RunResult, about, completed, with_measured
 from shoald.application.staged_stages import StagedGraphs
@@ -34,7 +33,7 @@ from shoald.application.sweep_runs import SweepRuns
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
 from shoald.domain.clustering.spaces import Neighbours
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, ExecutionNotFound
-from shoald.domain.records.cluster import Cluster, ClusterRun
+from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, MultiFeatureStrategy

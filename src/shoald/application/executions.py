@@ -16,7 +16,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, Unsupported
 from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import Cluster, ClusterRun, RunListStats
+from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun, RunListStats
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType, MultiFeatureStrategy
 
@@ -67,6 +67,8 @@ class Executions:
     def repeat(self, caller: Caller, cluster: str, run_id: str, *, idempotency_key: str | None = None) -> Job:
         """Accept a run that does a completed one again on the vectors that it read, and compares.
 
+        It is read by its id: the cluster shows, and later runs follow, the newest run that repeats none.
+
         Raises `ClusterNotFound`, `ExecutionNotFound`, `ArtifactNotFound` while that run has not completed, and
         `Unsupported` for runs of another mode than full, and of definitions that group by attributes.
         """
@@ -79,7 +81,7 @@ class Executions:
             if not _is_repeatable(run):
                 what = "executions of the mode full over vectors that were grouped together"
                 raise Unsupported(f"Only {what} are repeated.", detail={"run_id": run_id, "mode": run.mode})
-            changes = {**run.overrides, "replay_of": run.overrides.get("replay_of", run_id)}
+            changes = {**run.overrides, REPLAY_OF: run.overrides.get(REPLAY_OF, run_id)}
             request = _request(caller, definition, changes, FULL, idempotency_key)
             started = self._started(uow, request, definition, changes, FULL)
         return self._dispatched(*started)
@@ -122,7 +124,8 @@ class Executions:
             overrides=changes,
         )
         uow.cluster_runs.add(run)
-        uow.clusters.set_last_run(cluster.cluster_id, run_id, now)
+        if REPLAY_OF not in changes:
+            uow.clusters.set_last_run(cluster.cluster_id, run_id, now)
         return job
 
     def latest(self, caller: Caller, cluster: str) -> RunState | None:

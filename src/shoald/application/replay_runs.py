@@ -18,11 +18,8 @@ from shoald.application.vector_runs import VectorRuns
 from shoald.domain.clustering.agreement import agreement
 from shoald.domain.failures import ExecutionNotFound
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import NOISE_MEMBER, ClusterRun
+from shoald.domain.records.cluster import NOISE_MEMBER, REPLAY_OF, ClusterRun
 from shoald.domain.records.collection import Collection
-
-REPLAY_OF = "replay_of"
-"""The run that a run repeats, among what its call changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import ClusterRun, RunListStats
+from shoald.domain.records.cluster import REPLAY_OF, ClusterRun, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
 
 _SORTABLE = ("run_id", "status", "num_clusters", "num_points", "created_at", "completed_at")
@@ -87,9 +87,10 @@ class PostgresClusterRuns:
         return self._newest(cluster_runs.c.cluster_id == cluster_id)
 
     def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
-        """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
+        """Return the newest completed run of a cluster that repeats no other, accepted before a time if asked."""
         is_completed = cluster_runs.c.status == ExecutionStatus.COMPLETED.value
-        conditions = [cluster_runs.c.cluster_id == cluster_id, is_completed]
+        is_own = ~cluster_runs.c.overrides.has_key(REPLAY_OF)
+        conditions = [cluster_runs.c.cluster_id == cluster_id, is_completed, is_own]
         if before is not None:
             conditions.append(cluster_runs.c.created_at < before)
         return self._newest(*conditions)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
 
+REPLAY_OF = "replay_of"
+"""The run that a run repeats, among what its call changed."""
 NOISE_MEMBER = "-1"
 """The group that a document in no group carries."""
 

@@ -31,7 +31,7 @@ class ClusterRunRepository(Protocol):
         ...
 
     def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
-        """Return the newest completed run of a cluster, if asked the newest that was accepted before a time."""
+        """Return the newest completed run of a cluster that repeats no other, accepted before a time if asked."""
         ...
 
     def all(self, cluster_id: str) -> list[ClusterRun]:
