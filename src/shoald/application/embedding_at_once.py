@@ -27,31 +27,40 @@ def embedded_at_once(
 ) -> Iterator[tuple[_Batch, npt.NDArray[np.float32]]]:
     """Yield each batch with its vectors, in the order in which they come; `tell` is called while they are waited for.
 
-    What `tell` or the embedder raises comes out at once; requests that still run end by themselves, unheard.
+    What `tell` raises comes out at once, and requests that still run end by themselves, unheard. When the embedder
+    fails, those that still run are paid for, too: they are yielded before the failure comes out.
     """
     most, stopped = embedder.info.at_once, threading.Event()
     remaining = iter(batches)
     running: dict[Future[npt.NDArray[np.float32]], _Batch] = {}
-
-    def embed(batch: _Batch) -> npt.NDArray[np.float32]:
-        return embedder.embed_passages(texts_of(batch), progress=lambda _done: _unless(stopped))
+    failure: BaseException | None = None
 
     pool = ThreadPoolExecutor(most, thread_name_prefix="embedding")
     try:
         while True:
-            while len(running) < most and (batch := next(remaining, None)) is not None:
-                running[pool.submit(embed, batch)] = batch
+            while failure is None and len(running) < most and (batch := next(remaining, None)) is not None:
+                running[pool.submit(_embedded, embedder, texts_of(batch), stopped)] = batch
             if not running:
-                return
+                break
             done, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
-            tell()
             for each in done:
-                yield running.pop(each), each.result()
+                batch = running.pop(each)
+                if (error := each.exception()) is None:
+                    yield batch, each.result()
+                elif failure is None:
+                    failure = error
+                    stopped.set()  # whoever pauses before another try need not try it
+            tell()
     finally:
         stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
+    if failure is not None:
+        raise failure
 
 
-def _unless(stopped: threading.Event) -> None:
-    if stopped.is_set():
-        raise JobCanceled
+def _embedded(embedder: Embedder, texts: Sequence[str], stopped: threading.Event) -> npt.NDArray[np.float32]:
+    def go_on(done: int) -> None:
+        if done < len(texts) and stopped.is_set():
+            raise JobCanceled
+
+    return embedder.embed_passages(texts, progress=go_on)

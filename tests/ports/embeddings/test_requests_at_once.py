@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.embedders.openai import OpenAIEmbedder, OpenAIEndpoint
 from shoald.application.embedding import EmbedTexts
+from shoald.application.embedding_at_once import embedded_at_once
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.failures import EmbeddingFailed, JobCanceled
 from support.fakes.embeddings import EmbeddingsOnly
@@ -80,3 +83,22 @@ def test_work_that_is_canceled_ends_at_once_though_the_endpoint_takes_its_time(s
                 embedder, _TEXTS, count=len(_TEXTS), progress=stop
             )
         assert time.monotonic() - started < 1.9
+
+
+def test_what_is_under_way_when_another_fails_is_handed_out_too() -> None:
+    class Failing(MockEmbedder):
+        info = replace(MockEmbedder.info, at_once=8)
+
+        def embed_passages(
+            self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+        ) -> npt.NDArray[np.float32]:
+            if texts[0] == "1":
+                raise EmbeddingFailed
+            time.sleep(0.2)
+            return super().embed_passages(texts, progress=progress)
+
+    out: list[str] = []
+    batches = embedded_at_once(Failing(), [str(number) for number in range(8)], lambda batch: [batch], lambda: None)
+    with pytest.raises(EmbeddingFailed):
+        out.extend(batch for batch, _ in batches)
+    assert sorted(out) == ["0", "2", "3", "4", "5", "6", "7"]
