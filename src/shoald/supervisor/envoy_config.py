@@ -24,6 +24,7 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 # what a gRPC message takes over its own size (the frame's head), and a file over its (heads of a form or of messages)
 _FRAME, _FORM = 5, 16 * 1024 * 1024
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+_WHOLE_MESSAGE = "envoy.filters.http.buffer"
 # downloads by link: the rest of the path is the right to download
 _LINKS = "/v1/files/"
 # the limits of a body: every route has all three but for those that it switches off
@@ -102,6 +103,24 @@ def _limit(name: str, size: int) -> Json:
 
 def _without(*filters: str) -> Json:
     return {name: _off() for name in filters}
+
+
+def _held(form: EnvoyForm) -> int:
+    return form.max_message_bytes + _FRAME
+
+
+def _with_whole_message(form: EnvoyForm) -> Json:
+    """Pass a call on once all of its one message is there, its end included.
+
+    A server may answer before the caller has ended its side, which some clients do in a frame of its own. Envoy then
+    resets the stream behind the answer, and what of it waits for the caller's flow control is lost.
+    """
+    return {
+        _WHOLE_MESSAGE: {
+            "@type": f"{_TYPES}.filters.http.buffer.v3.BufferPerRoute",
+            "buffer": {"max_request_bytes": _held(form)},
+        }
+    }
 
 
 def render(form: EnvoyForm) -> Json:
@@ -186,6 +205,7 @@ def _http_filters(form: EnvoyForm) -> list[Json]:
         _limit(_JSON_LIMIT, form.max_json_bytes),
         _limit(_MESSAGE_LIMIT, form.max_message_bytes + _FRAME),
         _limit(_UPLOAD_LIMIT, form.max_upload_bytes + _FORM),
+        {**_filter(_WHOLE_MESSAGE, "filters.http.buffer.v3.Buffer", max_request_bytes=_held(form)), "disabled": True},
         _transcoder(form),
         _filter("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
     ]
@@ -274,7 +294,7 @@ def _routes(form: EnvoyForm) -> list[Json]:
         trailing_slash_route(routes["paths"], _TRANSCODER, _off()),
         *(_upload_by_path(upload) for upload in routes["uploads"] if upload["pattern"]),
         *(_upload_by_rpc(upload) for upload in routes["uploads"]),
-        *(_stream(path) for path in routes["streams"] if path not in {u["grpc"] for u in routes["uploads"]}),
+        *(_stream(path, form) for path in routes["streams"] if path not in {u["grpc"] for u in routes["uploads"]}),
         *(_short(f"/{service}/", form) for service in routes["services"]),
         {"match": {"prefix": "/"}, "route": _to_unary(form)},
     ]
@@ -326,11 +346,13 @@ def _upload_by_rpc(upload: Json) -> Json:
     }
 
 
-def _stream(path: str) -> Json:
+def _stream(path: str, form: EnvoyForm) -> Json:
+    # what grpcio brings along may be streams from both sides
+    held = _with_whole_message(form) if path.startswith("/shoal.") else {}
     return {
         "match": {"path": path},
         "route": _to_streams(),
-        "typed_per_filter_config": _without(_JSON_LIMIT),
+        "typed_per_filter_config": {**_without(_JSON_LIMIT), **held},
     }
 
 
@@ -338,7 +360,7 @@ def _short(prefix: str, form: EnvoyForm) -> Json:
     return {
         "match": {"prefix": prefix},
         "route": _to_unary(form),
-        "typed_per_filter_config": _without(_JSON_LIMIT),
+        "typed_per_filter_config": {**_without(_JSON_LIMIT), **_with_whole_message(form)},
     }
 
 

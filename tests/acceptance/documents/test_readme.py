@@ -22,6 +22,8 @@ RUN_BY = {
     "shoal ingest": "here",
     "shoal import": "here",
     "shoal evaluate": "here",
+    "JSON='content-type: application/json'": "here",
+    "curl -s": "here",
     "shoal migrate": "integration/test_deployment_files.py",
     "shoal serve": "integration/test_deployment_files.py",
     "shoal work": "integration/test_deployment_files.py",
@@ -29,9 +31,13 @@ RUN_BY = {
 }
 
 
-def shell_commands() -> set[str]:
+def shell_blocks() -> list[str]:
     text = re.sub(r"<!-- example:.*?<!-- /example -->", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()]
+    return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+
+
+def shell_commands() -> set[str]:
+    lines = [line for block in shell_blocks() for line in block.splitlines()]
     return {" ".join(line.split()[:2]) for line in lines if line.strip()}
 
 
@@ -87,6 +93,14 @@ def test_a_file_of_vectors_becomes_a_collection(shoal_up: Stack, tmp_path: Path)
     done = shoal("import", str(file), "--collection", "mine", "--data", str(shoal_up.data))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "50" in done.stdout
+    (block,) = [block for block in shell_blocks() if block.startswith("JSON=")]
+    script = block.replace("http://127.0.0.1:8000", shoal_up.url).replace("curl -s ", "curl -sS --fail-with-body ")
+    made, started, groups, latest = script.splitlines()[1:]
+    header = script.splitlines()[0]
+    for line, expected in ((made, '"cluster_name":"topics"'), (started, '"task_id"'), (groups, "["), (latest, "")):
+        called = subprocess.run(["sh", "-euc", f"{header}\n{line}"], capture_output=True, text=True, check=False)
+        assert called.returncode == 0, called.stdout + called.stderr
+        assert expected in called.stdout
 
 
 @pytest.mark.parametrize("command", ["status", "doctor"])
