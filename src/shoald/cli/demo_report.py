@@ -23,7 +23,6 @@ _QUALITY = (
     "mean_cosine_to_centroid",
     "noise_ratio",
     "cluster_size_entropy",
-    "should_recluster",
 )
 
 
@@ -78,6 +77,8 @@ def groups(client: RestClient, cluster_id: str, run_id: str) -> None:
     metrics = execution["metrics"]
     figures = (f"{name} {metrics[name]:.3f}" for name in _QUALITY if metrics.get(name) is not None)
     print("Quality: " + ", ".join(figures))
+    if metrics.get("should_recluster"):
+        print("The run says that its groups should be made anew, with other settings.")
 
 
 def _members(client: RestClient, centroid: Mapping[str, Any]) -> Iterator[str]:
