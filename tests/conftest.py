@@ -17,23 +17,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the long forms too")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--nightly"):
         _leave_out_long_forms(config, items)
-    for item in items:
-        if _folder(item) not in _ALONE:
-            item.add_marker(pytest.mark.xdist_group("servers"))
-    # what stops and kills servers, and measures time, comes when the other process is done
-    items.sort(key=lambda item: _folder(item) == "acceptance")
+    # `--dist loadgroup` deals tests one by one in this order: what stops and kills servers comes last
+    items.sort(key=lambda item: item.path.is_relative_to(_ACCEPTANCE))
 
 
-# These need no installation, so they may run beside those that do (`--dist loadgroup`).
-_ALONE = frozenset({"unit", "property", "ports"})
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+_ACCEPTANCE = Path(__file__).with_name("acceptance")
 
 
 def _leave_out_long_forms(config: pytest.Config, items: list[pytest.Item]) -> None:
