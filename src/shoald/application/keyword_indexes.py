@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from shoald.application.ports.text_search import TextFile, TextSearch
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.waiting import Patience
+
+log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 55.0
 _MOST_WAITING, _ASK_AGAIN_SECONDS = 4, 5.0
@@ -109,8 +112,9 @@ class KeywordIndexes:
         if files is not None:
             try:
                 return self._open(files)
-            except (ArtifactNotFound, DataCorrupt, ValueError):
-                pass  # what was lost or is of an earlier version is made again
+            except (ArtifactNotFound, DataCorrupt, ValueError) as error:
+                # what was lost or is of an earlier version is made again
+                log.warning("the keyword index of set %s cannot be used and is made again: %s", set_id(stored), error)
         return self._open(self._made(stored, namespace_id, patience, again=files is not None))
 
     def _open(self, files: KeywordFiles) -> OpenKeywordIndex:
