@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from shoald.application.collection_documents import Import, Upsert
 from shoald.application.collections import BuiltIndex, publish_index_collection
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import ListQuery, SortKey
-from shoald.domain.failures import Conflict, InvalidFields, InvalidVectors
+from shoald.domain.failures import Conflict, InvalidFields, InvalidVectors, Unavailable
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from support.cluster_world import ClusterWorld, cluster_world
 
@@ -247,3 +247,30 @@ def test_a_snapshot_holds_only_documents_that_have_the_vector(
     kept = [one for one in ("a", "b", "c") if one not in lacking]
     assert [one.decode() for one in snapshot.ids] == kept
     assert snapshot.vectors.tolist() == [np.eye(3)["abc".index(one)].tolist() for one in kept]
+
+
+def test_a_reading_that_the_server_breaks_off_is_an_outage_and_the_next_one_connects_again(
+    world: ClusterWorld, postgres_database: str
+) -> None:
+    collection_id = world.store(np.random.default_rng(0).normal(size=(30_000, 256)).astype(np.float32))
+    reader = VectorReader(postgres_database)
+
+    def read(step: Callable[[float], None]) -> tuple[int, int]:
+        with psycopg.connect(postgres_database) as connection:
+            others = connection.execute(_OTHERS, ["%FROM document_vectors%"]).fetchall()
+        assert others == []
+        ids, revision = reader.read(collection_id, "v", lambda most: np.empty((most, 256), np.float32), step)
+        return len(ids), revision
+
+    def break_off(_: float) -> None:
+        with psycopg.connect(postgres_database) as connection:
+            for (pid,) in connection.execute(_OTHERS, ["%FROM document_vectors%"]).fetchall():
+                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    with pytest.raises(Unavailable):
+        read(break_off)
+    assert read(lambda _: None) == (30_000, 1)
+
+
+_OTHERS = """SELECT pid FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE %s"""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import psycopg.sql
 from shoald.domain.failures import DataCorrupt, Unavailable
 
 _BATCH_BYTES = 1 << 20
+_OUTAGE = "The database is not available; try again."
 # how many there can be is known without counting: a collection has at most one vector of a name for a document
 _MOST = "SELECT revision, document_count FROM collections WHERE collection_id = {collection}"
 # one table, no join, no order: whoever reads brings the rows into order
@@ -25,6 +28,8 @@ class VectorReader:
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
+        self._known: Any = None
+        self._knowing = threading.Lock()
 
     def read(
         self, collection_id: str, vector_name: str, allocate: AllocateRows, step: Callable[[float], None]
@@ -34,34 +39,64 @@ class VectorReader:
         Ids are UTF-8 bytes in no order; there are fewer than `most` where documents lack the vector. All of it is read
         in one transaction, which sees one moment.
         """
-        import adbc_driver_postgresql.dbapi as adbc
+        import adbc_driver_manager as adbc
 
         try:
-            with adbc.connect(self._database_url) as connection, connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                cursor.execute(_statement(_MOST, collection_id, vector_name))
-                revision, most = cursor.fetchone() or (0, 0)
-                ids = self._fill(cursor, _statement(_READ, collection_id, vector_name), allocate(most), step)
+            with adbc.AdbcConnection(self._database()) as connection:
+                connection.set_autocommit(False)
+                with _answer(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"):
+                    pass
+                with _answer(connection, _statement(_MOST, collection_id, vector_name)) as found:
+                    collection = next(iter(found.read_all().to_pylist()), {"revision": 0, "document_count": 0})
+                with _answer(connection, _statement(_READ, collection_id, vector_name)) as vectors:
+                    return _fill(vectors, allocate(collection["document_count"]), step), collection["revision"]
         except (adbc.OperationalError, adbc.InterfaceError) as error:
-            raise Unavailable("The database is not available; try again.") from error
-        return ids, revision
+            raise Unavailable(_OUTAGE) from error
 
-    def _fill(
-        self, cursor: Any, statement: str, out: npt.NDArray[np.float32], step: Callable[[float], None]
-    ) -> npt.NDArray[np.bytes_]:
-        found: list[npt.NDArray[np.bytes_]] = [np.empty(0, dtype="S1")]
-        done = 0
-        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-        cursor.execute(statement)
-        for batch in cursor.fetch_record_batch():
-            rows = len(batch)
-            if rows == 0:
-                continue
-            out[done : done + rows] = _floats(batch.column("vector"), out.shape[1])
-            found.append(_texts(batch.column("document_id")))
-            done += rows
-            step(done / len(out))
-        return np.concatenate(found)
+    def _database(self) -> Any:
+        """What the driver knows of the server: 40 ms to ask for, so it stays; no connection does."""
+        import adbc_driver_postgresql
+
+        with self._knowing:
+            if self._known is None:
+                self._known = adbc_driver_postgresql.connect(self._database_url)
+            return self._known
+
+
+@contextmanager
+def _answer(connection: Any, statement: str) -> Iterator[Any]:
+    """A reader of the record batches that a statement gives."""
+    import adbc_driver_manager
+    import pyarrow as pa
+
+    with adbc_driver_manager.AdbcStatement(connection) as running:
+        running.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+        running.set_sql_query(statement)
+        stream, _ = running.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as batches:
+            yield batches
+
+
+def _fill(batches: Any, out: npt.NDArray[np.float32], step: Callable[[float], None]) -> npt.NDArray[np.bytes_]:
+    found: list[npt.NDArray[np.bytes_]] = [np.empty(0, dtype="S1")]
+    done = 0
+    for batch in _unbroken(batches):
+        rows = len(batch)
+        if rows == 0:
+            continue
+        out[done : done + rows] = _floats(batch.column("vector"), out.shape[1])
+        found.append(_texts(batch.column("document_id")))
+        done += rows
+        step(done / len(out))
+    return np.concatenate(found)
+
+
+def _unbroken(batches: Any) -> Iterator[Any]:
+    """The batches; pyarrow tells of a connection that broke while it was read as an OSError without a number."""
+    try:
+        yield from batches
+    except OSError as error:
+        raise Unavailable(_OUTAGE) from error
 
 
 def _statement(template: str, collection_id: str, vector_name: str) -> str:
