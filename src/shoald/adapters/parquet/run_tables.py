@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from shoald.domain.failures import DataCorrupt
 
 _ROWS_PER_GROUP = 65_536
 _MATRIX_DIMENSIONS = 2
+_FILLED = 0.97
+"""The share of a message that a batch's columns may take; the rest is for the stream's own head and padding."""
 
 
 class ParquetRunTables:
@@ -56,8 +59,12 @@ class ParquetRunTables:
 
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each."""
-        with _readable(), _opened(path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
+        with _readable(), _opened(path) as file, ThreadPoolExecutor(1) as ahead:
+            batches = file.iter_batches(batch_size=_ROWS_PER_GROUP)
+            coming = ahead.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                # the next batch is decoded while this one is encoded and sent
+                coming = ahead.submit(next, batches, None)
                 yield from _messages(batch, max_bytes)
 
 
@@ -141,14 +148,27 @@ def _groups(file: pq.ParquetFile, where: tuple[str, str] | None) -> list[int]:
 
 
 def _messages(batch: pa.RecordBatch, max_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Halve a batch until its stream is small enough."""
-    sink = pa.BufferOutputStream()
+    """Cut a batch into streams that are small enough; what is still too large is halved."""
+    rows = max(1, int(batch.num_rows * _FILLED * max_bytes / max(1, batch.nbytes)))
+    for at in range(0, batch.num_rows, rows):
+        part = batch.slice(at, rows)
+        body = _stream(part)
+        if len(body) <= max_bytes or part.num_rows <= 1:
+            yield body, part.num_rows
+        else:
+            yield from _messages(part.slice(0, part.num_rows // 2), max_bytes)
+            yield from _messages(part.slice(part.num_rows // 2), max_bytes)
+
+
+def _stream(batch: pa.RecordBatch) -> bytes:
+    """Return a batch as an IPC stream, written once into room that is measured beforehand."""
+    size = pa.MockOutputStream()
+    _write(size, batch)
+    room = pa.allocate_buffer(size.size())
+    _write(pa.FixedSizeBufferWriter(room), batch)
+    return room.to_pybytes()
+
+
+def _write(sink: Any, batch: pa.RecordBatch) -> None:
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    body = sink.getvalue()
-    if body.size <= max_bytes or batch.num_rows <= 1:
-        yield body.to_pybytes(), batch.num_rows
-        return
-    half = batch.num_rows // 2
-    yield from _messages(batch.slice(0, half), max_bytes)
-    yield from _messages(batch.slice(half), max_bytes)
