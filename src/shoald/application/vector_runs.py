@@ -26,7 +26,7 @@ from shoald.application.staged_stages import StagedStages, stage_key
 from shoald.domain.clustering.group_tree import GroupTree, tree_centroids, tree_representatives
 from shoald.domain.clustering.lineage import LineageEvent, continued, first_numbers
 from shoald.domain.clustering.parameters import PreprocessingStep, UmapParameters
-from shoald.domain.clustering.spaces import Grouping, Space
+from shoald.domain.clustering.spaces import Grouping, Space, row_blocks
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import Collection
@@ -219,11 +219,15 @@ def _variances(space: Space, labels: Any, tree: GroupTree, centroids: Any) -> An
     found = np.full(len(tree), np.nan)
     for group, rows in enumerate(replace(tree, labels=labels).members()):
         if len(rows):
-            members, centre = space.vectors[rows], centroids[group]
-            lengths = np.einsum("ij,ij->i", members, members, dtype=np.float64)
-            squares = lengths - 2.0 * (members @ centre) + float(centre @ centre)
-            found[group] = max(0.0, float(squares.mean()))
+            squares = [_squares(space.vectors[part], centroids[group]) for part in row_blocks(rows)]
+            found[group] = max(0.0, float(np.concatenate(squares).mean()))
     return found
+
+
+def _squares(members: Any, centre: Any) -> Any:
+    """Return the squared distance of each row to a centre."""
+    lengths = np.einsum("ij,ij->i", members, members, dtype=np.float64)
+    return lengths - 2.0 * (members @ centre) + float(centre @ centre)
 
 
 def _over_tree(scores: Any, tree: GroupTree) -> Any:

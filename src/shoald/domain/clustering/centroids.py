@@ -12,7 +12,7 @@ from shoald.domain.clustering.neighbour_graph import unit_rows
 from shoald.domain.clustering.spaces import Floats, Integers, Labels
 
 KINDS = ("mean", "median", "medoid")
-BLOCK_ROWS = 65_536
+BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,8 @@ def kmeans(
     if n < k:
         raise NotEnoughPoints(f"k-means needs at least n_clusters = {k} vectors; there are {n}")
     rows = centred(vectors)
-    tolerance = parameters.tol * float(rows.var(axis=0, dtype=np.float64).mean())
+    # rows.var in float64 would copy them twice
+    tolerance = parameters.tol * float(np.einsum("ij,ij->", rows, rows, dtype=np.float64)) / rows.size
     random = np.random.default_rng(seed)
     size = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
     sample = rows if size == n else rows[np.sort(random.choice(n, size, replace=False))]

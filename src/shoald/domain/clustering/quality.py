@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.neighbour_graph import unit_rows
-from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels, row_blocks
 
 BLOCK_ENTRIES = 8_000_000
 TWO = 2
@@ -39,10 +40,9 @@ def quality_metrics(
     as scikit-learn defines them; `cluster_size_entropy` is divided by log k, and 0 for fewer than two groups;
     `should_recluster` follows `recluster_advised`. O(n k d).
     """
-    inside = labels >= 0
-    rows, named = unit_rows(vectors[inside]), labels[inside].astype(np.int64)
+    inside = np.flatnonzero(labels >= 0)
     sizes = centres.sizes
-    k, n = len(sizes), len(rows)
+    k, n = len(sizes), len(inside)
     cosines = centres.similarities[inside]
     found: dict[str, Any] = {
         "num_clusters": k,
@@ -56,9 +56,12 @@ def quality_metrics(
         "cluster_size_entropy": size_entropy(sizes),
     }
     if TWO <= k < n:
-        means = _means(rows, named, k, backend)
-        found["silhouette_score"] = float(cosine_silhouettes(rows, named, sizes, means, backend=backend).mean())
-        found["davies_bouldin_index"], found["calinski_harabasz_score"] = _spreads(rows, named, sizes, means)
+        rows = _UnitRows(vectors, labels, inside)
+        means = _means(rows, k, backend)
+        scores, squares = _compared(rows, sizes, means, backend)
+        found["silhouette_score"] = float(scores.mean())
+        named = labels[inside].astype(np.int64)
+        found["davies_bouldin_index"], found["calinski_harabasz_score"] = _spreads(squares, named, sizes, means)
     found["degenerate"], found["degenerate_detail"] = degeneracy(sizes, len(labels))
     found["should_recluster"] = float(recluster_advised(found, previous))
     return found
@@ -135,18 +138,40 @@ def recluster_advised(found: Mapping[str, Any], previous: Mapping[str, Any] | No
     return any(now is not None and then is not None and now < then - drop for now, then, drop in pairs)
 
 
-def _means(rows: Floats, labels: Integers, k: int, backend: ArrayBackend) -> Doubles:
-    sums = backend.sum_by_label(backend.send(rows.astype(np.float64)), backend.send(labels), k)
-    return np.asarray(backend.fetch(sums) / np.bincount(labels, minlength=k)[:, None])
+@dataclass(frozen=True, slots=True, eq=False)
+class _UnitRows:
+    """Unit rows in groups and their labels, a block at a time: all of them at once would be copies of the vectors."""
+
+    vectors: Floats
+    labels: Labels
+    inside: Integers
+
+    def __iter__(self) -> Iterator[tuple[Floats, Integers]]:
+        for part in row_blocks(self.inside):
+            yield unit_rows(self.vectors[part]), self.labels[part].astype(np.int64)
 
 
-def _spreads(rows: Floats, labels: Integers, sizes: Integers, means: Doubles) -> tuple[float, float]:
-    """Return the Davies-Bouldin index and the Calinski-Harabasz score. O(n d + k² d)."""
-    k, n = len(sizes), len(rows)
-    squares = np.empty(n)
-    for at in range(0, n, 8192):
-        gap = rows[at : at + 8192] - means[labels[at : at + 8192]]
-        squares[at : at + 8192] = np.einsum("ij,ij->i", gap, gap)
+def _means(rows: _UnitRows, k: int, backend: ArrayBackend) -> Doubles:
+    sums, sizes = np.zeros((k, rows.vectors.shape[1])), np.zeros(k, dtype=np.int64)
+    for block, labels in rows:
+        sums += backend.fetch(backend.sum_by_label(backend.send(block.astype(np.float64)), backend.send(labels), k))
+        sizes += np.bincount(labels, minlength=k)
+    return np.asarray(sums / sizes[:, None])
+
+
+def _compared(rows: _UnitRows, sizes: Integers, means: Doubles, backend: ArrayBackend) -> tuple[Doubles, Doubles]:
+    """Return the silhouette of each row, and its squared distance to the mean of its group."""
+    scores, squares = [], []
+    for block, labels in rows:
+        scores.append(cosine_silhouettes(block, labels, sizes, means, backend=backend))
+        gap = block - means[labels]
+        squares.append(np.einsum("ij,ij->i", gap, gap))
+    return np.concatenate(scores), np.concatenate(squares)
+
+
+def _spreads(squares: Doubles, labels: Integers, sizes: Integers, means: Doubles) -> tuple[float, float]:
+    """Return the Davies-Bouldin index and the Calinski-Harabasz score from the rows' squared distances. O(k² d)."""
+    k, n = len(sizes), len(squares)
     scatter = np.bincount(labels, weights=np.sqrt(squares), minlength=k) / sizes
     gram = means @ means.T
     lengths = np.diag(gram)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,8 +22,16 @@ Step = Callable[[float], None]
 """Progress of one stage: called often with the share done (0 to 1); what it raises ends the stage (that is cancel)."""
 
 
+BLOCK_ROWS = 8192
+
+
 def no_step(_fraction: float) -> None:
     """Ignore progress."""
+
+
+def row_blocks(rows: Integers, size: int = BLOCK_ROWS) -> Iterator[Integers]:
+    """Cut ids of rows into blocks, so that what is made of them is never a copy of all vectors."""
+    return (rows[at : at + size] for at in range(0, len(rows), size))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoald.domain.clustering.group_tree import compact
-from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels, Step, no_step, row_blocks
 
 COMES_BACK = 0.6
 """A group with a smaller score would not come back (below 0.6 Hennig trusts no group; halves reach 0.52 here)."""
@@ -90,7 +90,7 @@ def clearances(vectors: Floats, labels: Labels) -> Doubles:
         return np.ones(k)
     order = np.argsort(groups, kind="stable")
     members = np.split(inside[order], np.cumsum(np.bincount(groups))[:-1])
-    means = np.stack([vectors[rows].mean(axis=0, dtype=np.float64) for rows in members])
+    means = np.stack([_mean(vectors, rows) for rows in members])
     lengths = np.einsum("ij,ij->i", means, means)
     apart = lengths[:, None] + lengths[None, :] - 2 * means @ means.T
     np.fill_diagonal(apart, np.inf)
@@ -113,15 +113,27 @@ def _clearance(vectors: Floats, own: Integers, other: Integers) -> float:
             return 0.0
         for rows, centre in ((own, 0.0), (other, 1.0)):
             seen = rows[half::2] if len(rows) > 1 else rows
-            at = (vectors[seen] - drawn[0]) @ way / length
+            at = _along(vectors, seen, drawn[0], way) / length
             border += 2 * float((np.abs(at - 0.5) < BAND).mean())  # a group that was cut off has half of it only
             middles += float((np.abs(at - centre) < BAND).mean())
     return max(0.0, 1.0 - border / middles) if middles > 0 else 0.0
 
 
 def _middle(vectors: Floats, rows: Integers, half: int) -> Doubles:
-    seen = rows[half::2] if len(rows) > 1 else rows
-    return np.asarray(vectors[seen].mean(axis=0, dtype=np.float64))
+    return _mean(vectors, rows[half::2] if len(rows) > 1 else rows)
+
+
+def _mean(vectors: Floats, rows: Integers) -> Doubles:
+    """Return the mean of some rows, a block at a time: a group may be nearly everything."""
+    total = np.zeros(vectors.shape[1])
+    for part in row_blocks(rows):
+        total += vectors[part].sum(axis=0, dtype=np.float64)
+    return np.asarray(total / len(rows))
+
+
+def _along(vectors: Floats, rows: Integers, origin: Doubles, way: Doubles) -> Doubles:
+    """Return how far each of some rows lies along a way."""
+    return np.concatenate([(vectors[part] - origin) @ way for part in row_blocks(rows)])
 
 
 def scores(comeback: Floats | Doubles, clearance: Doubles | None) -> Floats:

@@ -12,6 +12,7 @@ from shoald.domain.clustering.distances import distance_blocks
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.mixture import given_array
 from shoald.domain.clustering.modes import Modes, binned_seeds, find_modes, typical_bandwidth
+from shoald.domain.clustering.neighbour_graph import centred
 from shoald.domain.clustering.parameters import MeanShiftParameters
 from shoald.domain.clustering.spaces import Doubles, Floats, Grouping, Labels, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, shares
@@ -34,7 +35,7 @@ def group_by_mean_shift(
     `InvalidFields` for seeds of another dimension, or from which no row lies within the bandwidth.
     """
     middle = space.vectors.mean(axis=0, dtype=np.float64)
-    vectors = np.ascontiguousarray(space.vectors - middle, dtype=np.float32)
+    vectors = centred(space.vectors)
     bandwidth = parameters.bandwidth or _estimated(space, parameters, tools, shares(step, 0.0, 0.2))
     seeds, warnings = _seeds(vectors, middle, parameters, bandwidth)
     climb = partial(find_modes, vectors, bandwidth=bandwidth, max_iter=parameters.max_iter, backend=tools.arrays)
