@@ -69,10 +69,8 @@ def _serve(path: str, told: Any) -> None:
                 if sent == SINGLE:
                     return
 
-    handlers = {
-        name: grpc.unary_stream_rpc_method_handler(work)
-        for name, work in (("Bare", bare), ("Members", members), ("Rows", rows))
-    }
+    works: dict[str, Callable[[bytes, Any], Iterator[bytes]]] = {"Bare": bare, "Members": members, "Rows": rows}
+    handlers: Any = {name: grpc.unary_stream_rpc_method_handler(work) for name, work in works.items()}
     server = grpc.server(futures.ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Streams", handlers),))
     told.put(server.add_insecure_port("127.0.0.1:0"))
@@ -96,7 +94,8 @@ def _read(channel: grpc.Channel, name: str, request: bytes, take: Callable[[byte
     """Return bytes, rows and seconds of the second reading."""
     for _ in range(2):
         began = time.perf_counter()
-        parts = [take(body) for body in channel.unary_stream(f"/bench.Streams/{name}")(request)]
+        stream: Any = channel.unary_stream(f"/bench.Streams/{name}")
+        parts = [take(body) for body in stream(request)]
         took = time.perf_counter() - began
     return [float(sum(size for size, _ in parts)), float(sum(rows for _, rows in parts)), took]
 

@@ -37,8 +37,12 @@ SPELLINGS = {
 }
 # read by hand, where the metadata is too vague or the package is not installed on machines without its hardware
 REVIEWED = {
-    "cupy-cuda12x": "MIT",  # the extra `gpu`; LICENSE of the sources
-    "faiss-gpu": "MIT",  # the extra `gpu`; the same sources as faiss-cpu
+    "cuml-cu12": "Apache-2.0",  # the extra `gpu-cu12`; LICENSE of the sources
+    "cuml-cu13": "Apache-2.0",  # the extra `gpu-cu13`; the same
+    "cupy-cuda12x": "MIT",  # the extra `gpu-cu12`; LICENSE of the sources
+    "cupy-cuda13x": "MIT",  # the extra `gpu-cu13`; the same
+    "faiss-gpu": "MIT",  # the extra `gpu-cu12`; the same sources as faiss-cpu
+    "faiss-gpu-cuvs": "MIT",  # the extra `gpu-cu13`; the same
     "hdbscan": "BSD-3-Clause",  # LICENSE in the wheel
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # the binding; PDFium and its parts in the wheel are permissive too
     "umap-learn": "BSD-3-Clause",  # LICENSE.txt in the wheel

@@ -169,6 +169,11 @@ class Settings(BaseSettings):
     faiss_gpu: bool = Field(
         default=True, description="Let FAISS build and search on the GPU where it is built for CUDA and sees one."
     )
+    array_backend: Literal["auto", "numpy", "cupy"] = Field(
+        default="auto",
+        description="Where cluster runs compute: `numpy` on the processor, `cupy` on a CUDA device (refused, before "
+        "anything is read, where there is none), `auto` on a device where there is one.",
+    )
     openai_base_url: str = Field(
         default="https://api.openai.com/v1", description="An OpenAI-compatible endpoint, for the provider `openai`."
     )

@@ -10,19 +10,25 @@ from sklearn.manifold import trustworthiness
 
 from shoald.adapters.arrays import ArrayLibraries
 from shoald.adapters.estimators import estimators_for
+from shoald.adapters.estimators.gpu import GpuEstimators
 from shoald.application.cluster_stages import ClusterTools, coordinates, input_space, preprocess
 from shoald.application.ports.estimators import Estimators
 from shoald.domain.clustering.neighbour_graph import neighbour_graph
-from shoald.domain.clustering.parameters import UmapParameters
+from shoald.domain.clustering.parameters import TsneParameters, UmapParameters
 from shoald.domain.clustering.spanning_tree import ordered_edges, spanning_tree
 from shoald.domain.failures import MissingDependency, Unsupported
+from support.fakes.cuda_libraries import CumlTsne, CumlUmap, install
+from support.strict_arrays import StrictArrays
 from support.vectors import planted, texture
 
 NUMPY = ArrayLibraries().get("numpy")
 
 
-@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
-def estimators(request: pytest.FixtureRequest) -> Estimators:
+@pytest.fixture(params=["numpy", "made-up device", pytest.param("cupy", marks=pytest.mark.gpu)])
+def estimators(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Estimators:
+    if request.param == "made-up device":
+        install(monkeypatch)
+        return GpuEstimators(arrays=StrictArrays())
     try:
         return estimators_for(ArrayLibraries().get(request.param))
     except MissingDependency as missing:
@@ -67,6 +73,53 @@ def test_an_unknown_metric_is_refused(estimators: Estimators) -> None:
 
 def test_versions_name_what_computes(estimators: Estimators) -> None:
     assert {"numpy", "hdbscan"} <= set(estimators.versions())
+
+
+@pytest.mark.parametrize(
+    ("given", "library"),
+    [
+        (UmapParameters(metric="manhattan"), "cuml"),
+        (UmapParameters(metric="braycurtis"), "umap-learn"),
+        (TsneParameters(), "cuml"),
+        (TsneParameters(n_components=3), "scikit-learn"),
+    ],
+)
+def test_a_device_library_is_asked_for_what_it_has_and_nothing_moves_before(
+    given: UmapParameters | TsneParameters, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    assert GpuEstimators(arrays=StrictArrays()).library_of(given) == library
+    monkeypatch.setitem(sys.modules, "cuml.manifold", None)
+    assert GpuEstimators(arrays=StrictArrays()).library_of(given) == estimators_for(NUMPY).library_of(given)
+
+
+def test_t_sne_runs_where_the_step_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    device = GpuEstimators(arrays=StrictArrays())
+    tools = ClusterTools(arrays=NUMPY, estimators=device)
+    step = TsneParameters(perplexity=8)
+    found = preprocess(input_space(texture(60)), [step], tools=tools)
+    assert found.steps[0]["implementation"] == "cuml"
+    assert found.vectors.shape == (60, 2)
+    assert [one["perplexity"] for one in CumlTsne.made] == [8.0]
+    assert {"cuml", "cupy", "faiss-gpu"} <= set(device.versions())
+    solid = preprocess(input_space(texture(30)), [TsneParameters(n_components=3, perplexity=4)], tools=tools)
+    assert (solid.steps[0]["implementation"], solid.vectors.shape) == ("scikit-learn", (30, 3))
+    assert len(CumlTsne.made) == 1
+    assert CumlUmap.made == []
+
+
+@pytest.mark.parametrize(("devices", "asked"), [(1, 1), (0, 0)])
+def test_neighbours_are_found_on_a_device_where_faiss_counts_one(
+    monkeypatch: pytest.MonkeyPatch, devices: int, asked: int
+) -> None:
+    faiss = install(monkeypatch)
+    faiss.get_num_gpus = lambda: devices
+    vectors = texture(600)
+    graph = neighbour_graph(vectors, 9, "cosine", candidates=GpuEstimators(arrays=StrictArrays()).candidates)
+    known = neighbour_graph(vectors, 9, "cosine", candidates=estimators_for(NUMPY).candidates)
+    np.testing.assert_array_equal(graph.ids, known.ids)
+    assert faiss.asked == asked
 
 
 def test_no_numba_is_loaded_for_our_own_layout() -> None:

@@ -189,14 +189,15 @@ def _reduced(space: Space, parameters: UmapParameters, tools: ClusterTools, step
         done |= {"implementation": "shoal", "epochs": epochs}
     else:
         reduced = tools.estimators.umap(space.vectors, parameters, step)
-        done["implementation"] = "umap-learn"
+        done["implementation"] = tools.estimators.library_of(parameters)
     return Space(reduced, _chain(space, "umap"), "euclidean", (*space.steps, done), warnings)
 
 
 def _by_tsne(space: Space, given: TsneParameters, tools: ClusterTools, step: Step) -> Space:
     n = len(space)
     warnings = space.warnings
-    done: dict[str, Any] = {"method": given.method, **asdict(given), "implementation": "scikit-learn"}
+    library = tools.estimators.library_of(given)
+    done: dict[str, Any] = {"method": given.method, **asdict(given), "implementation": library}
     if n < MAP_ROWS or not space.vectors.var(axis=0).any():
         warnings += (f"tsne needs {MAP_ROWS} vectors that differ; {n} were left as they are",)
         return replace(space, steps=(*space.steps, {**done, "skipped": True}), warnings=warnings)

@@ -315,6 +315,7 @@ class Adapters:
             arrays=ArrayLibraries(),
             estimators=estimators_for,
             meter=ProcessMemory(),
+            backend=self.settings.array_backend,
         )
 
     @cached_property

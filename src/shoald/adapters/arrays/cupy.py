@@ -27,7 +27,8 @@ class CupyArrays:
             import cupyx
             import cupyx.scipy.sparse
         except ImportError as exc:
-            raise MissingDependency("CuPy is not installed", hint='pip install "shoal[gpu]"') from exc
+            hint = 'pip install "shoal[gpu-cu12]", or "shoal[gpu-cu13]" for CUDA 13'
+            raise MissingDependency("CuPy is not installed", hint=hint) from exc
         if not cupy.cuda.is_available():
             raise MissingDependency("CuPy sees no CUDA device")
         self.xp: Any = array_api_compat.cupy

@@ -77,6 +77,10 @@ class CpuEstimators:
         edges = mst_linkage_core_vector(rows, cores, DistanceMetric.get_metric(metric), alpha)
         return np.asarray(edges[np.argsort(edges.T[2])], dtype=np.float64)
 
+    def library_of(self, parameters: UmapParameters | TsneParameters) -> str:
+        """Return `umap-learn` or `scikit-learn`."""
+        return "umap-learn" if isinstance(parameters, UmapParameters) else "scikit-learn"
+
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Run umap-learn, seeded and so in one thread; the first call of a process compiles for half a minute."""
         import umap

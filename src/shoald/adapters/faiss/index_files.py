@@ -18,7 +18,7 @@ def load_faiss() -> Any:
         import faiss
     except ImportError as error:
         raise MissingDependency(
-            "FAISS is not installed: install shoal[cpu] or shoal[gpu].", detail={"package": "faiss"}
+            "FAISS is not installed: install shoal[cpu] or shoal[gpu-cu12].", detail={"package": "faiss"}
         ) from error
     return faiss
 

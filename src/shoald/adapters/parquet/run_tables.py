@@ -166,7 +166,7 @@ def _stream(batch: pa.RecordBatch) -> bytes:
     _write(size, batch)
     room = pa.allocate_buffer(size.size())
     _write(pa.FixedSizeBufferWriter(room), batch)
-    return room.to_pybytes()
+    return bytes(room.to_pybytes())
 
 
 def _write(sink: Any, batch: pa.RecordBatch) -> None:

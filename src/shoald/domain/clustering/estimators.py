@@ -48,6 +48,10 @@ class Estimators(Protocol):
         """
         ...
 
+    def library_of(self, parameters: UmapParameters | TsneParameters) -> str:
+        """Name the library that `umap` or `tsne` would run for these parameters; the run records it. No data moves."""
+        ...
+
     def umap(self, vectors: Floats, parameters: UmapParameters, step: Step) -> Floats:
         """Return the (n, n_components) layout by a UMAP library, for metrics that Shoal's own layout does not do."""
         ...
