@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from shoald.application.job_ends import Unheard
 from shoald.application.job_moves import JobMoves
+from shoald.application.ports.job_queue import JobEnds
 from shoald.application.ports.jobs import JobHandler
 from shoald.application.ports.tracing import CallMarks, Tracing
 from shoald.application.ports.unit_of_work import UnitOfWork
@@ -193,6 +195,7 @@ class JobRunner:
     worker: str
     terms: Terms = field(default_factory=Terms)
     watch: AttemptWatch = field(default_factory=Unwatched)
+    ends: JobEnds = field(default_factory=Unheard)
     has_heartbeat: bool = True
 
     def run(self, job_id: str, *, dispatch: bool = False) -> Job | None:
@@ -211,6 +214,7 @@ class JobRunner:
         try:
             with self.tracing.job_span(f"job {job.job_type}", marks, job_id=job.job_id, attempt=job.attempt):
                 self._work(job)
+            self.ends.tell(job.job_id)
         finally:
             self.watch.ended()
         return job

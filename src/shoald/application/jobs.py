@@ -6,12 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shoald.application.job_attempts import JobRunner
 from shoald.application.job_dispatch import JobDispatch
+from shoald.application.job_ends import Unheard
 from shoald.application.job_moves import JobMoves
+from shoald.application.ports.job_queue import JobEnds
 from shoald.application.ports.repositories.jobs import JobFilter, NewJob
 from shoald.application.ports.tracing import Tracing
 from shoald.application.ports.unit_of_work import UnitOfWork
@@ -87,6 +89,7 @@ class Jobs:
     dispatcher: JobDispatch
     runner: JobRunner
     tracing: Tracing
+    ends: JobEnds = field(default_factory=Unheard)
     max_failures: int = 3
 
     def accept(self, uow: UnitOfWork, request: JobRequest) -> Job:
@@ -143,17 +146,19 @@ class Jobs:
         return self._result_of(self._await_end(job.job_id, until, is_wanted or (lambda: True)))
 
     def _await_end(self, job_id: str, until: float | None, is_wanted: Callable[[], bool]) -> Job:
+        job = self._read(job_id)
+        if job.state in TERMINAL:
+            return job
         began = time.monotonic()
-        while True:
-            job = self._read(job_id)
-            if job.state in TERMINAL:
-                return job
-            now = time.monotonic()
-            pause = min(max(_FIRST_POLL_SECONDS, (now - began) / _POLLS_OF_THE_PAST), _LONGEST_POLL_SECONDS)
-            if (until is not None and now + pause > until) or not is_wanted():
-                message = f"job {job_id} goes on, but was not done before this call's deadline"
-                raise DeadlineExceeded(message, detail={"job_id": job_id})
-            time.sleep(pause)
+        with self.ends.awaited(job_id) as wait:
+            while (job := self._read(job_id)).state not in TERMINAL:
+                now = time.monotonic()
+                pause = min(max(_FIRST_POLL_SECONDS, (now - began) / _POLLS_OF_THE_PAST), _LONGEST_POLL_SECONDS)
+                if (until is not None and now + pause > until) or not is_wanted():
+                    message = f"job {job_id} goes on, but was not done before this call's deadline"
+                    raise DeadlineExceeded(message, detail={"job_id": job_id})
+                wait(pause)
+        return job
 
     def _read(self, job_id: str) -> Job:
         with self.moves.open_unit_of_work() as uow:

@@ -12,7 +12,7 @@ from shoald.entrypoints.telemetry import telemetry_of
 from shoald.settings import Settings
 from shoald.transport.server import Addresses, PortTaken, ServerLimits, Servers
 from shoald.transport.servicers.registration import add_servicers
-from shoald.wiring import Adapters, build_application
+from shoald.wiring import Adapters, build_application, warm_server
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -41,6 +41,7 @@ def _serve(settings: Settings) -> None:
         servers = Servers(add_servicers(build_application(adapters)), limits_of(settings))
         servers.start(addresses_of(settings))
         tell_ready(settings.ready_file)
+        warm_server(adapters)
         stop.wait()
         servers.drain(notice=settings.drain_notice_seconds, grace=settings.drain_seconds)
     finally:

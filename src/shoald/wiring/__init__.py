@@ -9,7 +9,8 @@ from __future__ import annotations
 from shoald.wiring.adapters import Adapters
 from shoald.wiring.application import build_access, build_application
 from shoald.wiring.jobs import build_job_handlers, build_scheduler
-from shoald.wiring.workers import ChildPlace, Warming, build_worker_child, build_worker_parent
+from shoald.wiring.warming import Warming, warm_server
+from shoald.wiring.workers import ChildPlace, build_worker_child, build_worker_parent
 
 __all__ = [
     "Adapters",
@@ -21,4 +22,5 @@ __all__ = [
     "build_scheduler",
     "build_worker_child",
     "build_worker_parent",
+    "warm_server",
 ]

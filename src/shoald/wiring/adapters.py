@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -15,10 +14,12 @@ from urllib.parse import urlsplit
 from shoald.adapters.system_clock import SystemClock
 from shoald.application.job_attempts import JobRunner, Terms, Unwatched
 from shoald.application.job_dispatch import JobDispatch
+from shoald.application.job_ends import Unheard
 from shoald.application.job_moves import JobMoves
 from shoald.application.jobs import Jobs
 from shoald.settings import Settings
 from shoald.wiring.job_handlers import JobHandlers
+from shoald.wiring.leisure import Leisure
 from shoald.wiring.vector_indexes import ConfiguredVectorIndexes
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.document_tables import DocumentTables
+    from shoald.application.ports.job_queue import JobEnds
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.run_tables import RunTables
     from shoald.application.ports.text_search import TextSearch
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.searching import Searches
     from shoald.application.sentence_embedding import SentenceEmbedding
+    from shoald.wiring.warming import Loading
 
 _WORKER_IDLE_SECONDS = 600.0
 
@@ -50,8 +53,8 @@ _WORKER_IDLE_SECONDS = 600.0
 class Adapters:
     """The outside of one process: database, queue, objects, embedders. One per process, made in its main thread.
 
-    What holds connections registers its closing in `on_close`. `warming` is the thread that still loads libraries
-    in a worker's child.
+    What holds connections registers its closing in `on_close`. `warming` still loads libraries in a worker's child,
+    while that is at `leisure`.
     """
 
     settings: Settings
@@ -59,7 +62,8 @@ class Adapters:
     is_worker: bool = False
     job_handlers: JobHandlers = field(default_factory=JobHandlers)
     on_close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    warming: threading.Thread | None = None
+    leisure: Leisure = field(default_factory=Leisure)
+    warming: Loading | None = None
 
     @cached_property
     def open_unit_of_work(self) -> OpenUnitOfWork:
@@ -99,6 +103,15 @@ class Adapters:
         self.on_close.callback(queue.close)
         return JobDispatch(moves=self.job_moves, queue=queue)
 
+    @cached_property
+    def job_ends(self) -> JobEnds:
+        """The word of ended jobs, from who ran them to who waits."""
+        from shoald.adapters.rq_queue.job_ends import RedisJobEnds
+
+        ends = RedisJobEnds(self.settings.redis_url)
+        self.on_close.callback(ends.close)
+        return ends
+
     def job_runner(self, worker: str, watch: AttemptWatch | None = None) -> JobRunner:
         """What runs claimed jobs under this name."""
         terms = Terms(
@@ -112,6 +125,7 @@ class Adapters:
             worker=worker,
             terms=terms,
             watch=watch or Unwatched(),
+            ends=Unheard() if watch is None else self.job_ends,  # a server tells its caller by answering
             has_heartbeat=watch is not None,
         )
 
@@ -123,6 +137,7 @@ class Adapters:
             dispatcher=self.job_dispatch,
             runner=self.job_runner(f"server-{socket.gethostname()}-{os.getpid()}"),
             tracing=self.tracing,
+            ends=self.job_ends,
             max_failures=self.settings.job_max_failures,
         )
 
@@ -299,11 +314,13 @@ class Adapters:
         )
         ways = Ways(
             vectors=vectors,
-            attributes=AttributeRuns(open_unit_of_work=opens, naming=naming),
-            assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former),
+            attributes=AttributeRuns(open_unit_of_work=opens, naming=naming, memory=memory),
+            assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, memory=memory),
             sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
-            independent=IndependentRuns(inputs=inputs, vectors=vectors),
-            replay=ReplayRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors),
+            independent=IndependentRuns(inputs=inputs, vectors=vectors, memory=memory),
+            replay=ReplayRuns(
+                open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors, memory=memory
+            ),
         )
         return ClusterPipeline(
             open_unit_of_work=self.open_unit_of_work,

@@ -147,7 +147,7 @@ def _cluster_sweep(adapters: Adapters) -> JobHandler:
 
 def _warmed_pipeline(adapters: Adapters) -> ClusterPipeline:
     if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
-        adapters.warming.join()
+        adapters.warming.finish()
     return adapters.cluster_pipeline
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
@@ -38,4 +39,20 @@ class JobDeliveries(Protocol):
 
     def stop(self) -> None:
         """Take no further id; `receive` returns soon. May be called from another thread."""
+        ...
+
+
+class JobEnds(Protocol):
+    """Carries the word that a job has ended; it may get lost, so whoever waits looks for itself, too, now and then."""
+
+    def tell(self, job_id: str) -> None:
+        """Wake up whoever waits for a job; never raises, and takes a quarter of a second at most."""
+        ...
+
+    def awaited(self, job_id: str) -> AbstractContextManager[Callable[[float], bool]]:
+        """Listen while the block lasts.
+
+        What it gives waits so many seconds, or until a word comes that was told after the block began, and says whether
+        one came.
+        """
         ...

@@ -1,0 +1,80 @@
+"""What a process loads before anybody needs it: libraries of seconds, in a thread that lets jobs go first."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shoald.application.jobs import HEAVY_QUEUE, queue_of
+from shoald.domain.failures import MissingDependency
+from shoald.domain.vocabulary import IndexProvider
+
+if TYPE_CHECKING:
+    from shoald.wiring.adapters import Adapters
+    from shoald.wiring.leisure import Leisure
+
+log = logging.getLogger(__name__)
+
+# what cluster runs load, largest first in time: one at a time, so that a job that comes waits for one of them only
+_CLUSTERING = ("scipy.sparse.csgraph", "scipy.spatial", "scipy.special", "sklearn", "numba")
+
+
+class Loading(threading.Thread):
+    """Takes steps one after another while its process is at leisure; whoever cannot do without them hurries it."""
+
+    def __init__(self, steps: Sequence[Callable[[], object]], leisure: Leisure) -> None:
+        super().__init__(name="warming", daemon=True)
+        self._steps = steps
+        self._leisure = leisure
+
+    def run(self) -> None:
+        """Load everything; what cannot be loaded is told to the user whose job needs it."""
+        for step in self._steps:
+            self._leisure.wait()
+            try:
+                step()
+            except MissingDependency:
+                continue
+            except Exception:
+                log.exception("warming up failed")
+
+    def finish(self) -> None:
+        """Have it end as soon as it can, although a job is at work, and wait for that."""
+        self._leisure.end()
+        self.join()
+
+
+class Warming:
+    """Loads what the jobs of a queue need, so that the first of them does not wait for it."""
+
+    def __init__(self, adapters: Adapters, queue: str) -> None:
+        self._adapters = adapters
+        self._queue = queue
+
+    def begin(self) -> None:
+        """Load what short jobs or index builds need; what cluster runs need loads between the first jobs."""
+        for job_type in self._adapters.job_handlers:
+            if queue_of(job_type) == self._queue:
+                self._adapters.job_handlers[job_type]
+        if self._queue != HEAVY_QUEUE:
+            return
+        with contextlib.suppress(MissingDependency):
+            self._adapters.vector_indexes.get(IndexProvider.FAISS)
+        imports = [partial(importlib.import_module, name) for name in _CLUSTERING]
+        self._adapters.warming = Loading([*imports, self._load_clustering], self._adapters.leisure)
+        self._adapters.warming.start()
+
+    def _load_clustering(self) -> None:
+        self._adapters.cluster_pipeline.warm()
+
+
+def warm_server(adapters: Adapters) -> Loading:
+    """Begin to load what the first index build or search by vectors would wait for; returns who does it."""
+    loading = Loading([lambda: adapters.vector_indexes.get(IndexProvider.FAISS)], adapters.leisure)
+    loading.start()
+    return loading
