@@ -270,7 +270,8 @@ class _Result:
         config = read_config(self.index.config)
         return {
             **self.stored,
-            **_type_of(self.index),
+            "index_type": self.index.index_type,
+            **_notes_on(self.index, config),
             **self.source_ids,
             "indexed": self.source.indexed,
             "build_id": self.build.build_id,
@@ -351,11 +352,15 @@ def _built(index: Index, result: _Result, job: Job) -> BuiltIndex:
     )
 
 
-def _type_of(index: Index) -> JsonObject:
-    said = {"index_type": index.index_type}
-    if index.index_type in set(IndexType):
-        return said
-    return {**said, "notes": [f"index_type {index.index_type!r} has no effect; known are {', '.join(IndexType)}."]}
+def _notes_on(index: Index, config: IndexConfig) -> JsonObject:
+    """Return `notes` that name what was asked for and has no effect; nothing when all of it has."""
+    notes = []
+    if index.index_type not in set(IndexType):
+        notes.append(f"index_type {index.index_type!r} has no effect; known are {', '.join(IndexType)}.")
+    if config.embedding_provider == EmbeddingProvider.MOCK and config.embedding_model_name:
+        model = config.embedding_model_name
+        notes.append(f"embedding_model_name {model!r} has no effect; the embedding provider mock has no models.")
+    return {"notes": notes} if notes else {}
 
 
 def _named(index: Index, config: IndexConfig) -> JsonObject:

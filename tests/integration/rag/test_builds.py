@@ -39,7 +39,8 @@ def _manifest(path: RagPath, build: IndexBuild) -> dict[str, Any]:
 
 @pytest.mark.parametrize("provider", ["faiss", "pgvector"])
 def test_the_manifest_says_what_was_built_and_the_config_where_it_lies(path: RagPath, provider: str) -> None:
-    index = path.index(provider=provider, index_type="mine", config={"mine": 1, "faiss_local_dir": "/etc", "table": 5})
+    given = {"mine": 1, "faiss_local_dir": "/etc", "table": 5, "embedding_model_name": "e5"}
+    index = path.index(provider=provider, index_type="mine", config=given)
     chunk_set = path.chunk(path.texts(*_NOTES), chunk_size=20, chunk_overlap=0)
     build = path.build(index, chunk_set)
     manifest = _manifest(path, build)
@@ -55,10 +56,13 @@ def test_the_manifest_says_what_was_built_and_the_config_where_it_lies(path: Rag
         "chunk_set_version_id": chunk_set.chunk_set_version_id,
         "indexed": "chunks",
         "index_type": "mine",
-        "notes": ["index_type 'mine' has no effect; known are chunk_vectors, segment_vectors."],
+        "notes": [
+            "index_type 'mine' has no effect; known are chunk_vectors, segment_vectors.",
+            "embedding_model_name 'e5' has no effect; the embedding provider mock has no models.",
+        ],
         "embedder": "mock@1",
         "embedding_provider": "mock",
-        "embedding_model_name": None,
+        "embedding_model_name": "e5",
     }
     assert said.items() <= manifest.items()
     where = "faiss_local_dir" if provider == "faiss" else "table"

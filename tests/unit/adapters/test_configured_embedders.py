@@ -39,3 +39,11 @@ def test_a_local_model_that_is_not_bundled_is_refused(embedders: ConfiguredEmbed
 def test_openai_without_a_key_names_the_setting(embedders: ConfiguredEmbedders) -> None:
     with pytest.raises(MissingDependency, match="SHOAL_OPENAI_API_KEY"):
         embedders.get("openai", None).embed_query("x")
+
+
+def test_of_an_endpoints_models_those_used_last_are_kept(embedders: ConfiguredEmbedders) -> None:
+    first, second = embedders.get("openai", "first"), embedders.get("openai", "second")
+    for number in range(15):
+        embedders.get("openai", f"another {number}")
+        assert embedders.get("openai", "first") is first
+    assert embedders.get("openai", "second") is not second

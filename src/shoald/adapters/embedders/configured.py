@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 
 from shoald.adapters.embedders.local import LocalEmbedder
 from shoald.adapters.embedders.mock import MockEmbedder
@@ -11,11 +12,12 @@ from shoald.application.ports.embedder import Embedder
 from shoald.domain.failures import InvalidIndexConfig
 from shoald.domain.vocabulary import EmbeddingProvider
 
+_MOST_REMOTE = 16  # whoever makes an index names a model, and each holds connections
 _BUNDLED_MODELS = frozenset({"all-minilm-l6-v2", "sentence-transformers/all-minilm-l6-v2", "all-minilm-l6-v2-int8"})
 
 
 class ConfiguredEmbedders:
-    """Keeps one embedder of each kind, made when it is first asked for."""
+    """Keeps one embedder of each kind, made when it is first asked for; of an endpoint's models those used last."""
 
     def __init__(self, *, threads: int, endpoint: OpenAIEndpoint, openai_model: str) -> None:
         self._local = LocalEmbedder(threads=threads)
@@ -23,7 +25,7 @@ class ConfiguredEmbedders:
         self._endpoint = endpoint
         self._openai_model = openai_model
         self._lock = threading.Lock()
-        self._remote: dict[str, OpenAIEmbedder] = {}
+        self._remote: OrderedDict[str, OpenAIEmbedder] = OrderedDict()
 
     def get(self, provider: str, model_name: str | None) -> Embedder:
         """Return it; the model's name means nothing to `mock`, as documented."""
@@ -51,7 +53,11 @@ class ConfiguredEmbedders:
 
     def _openai(self, model_name: str) -> OpenAIEmbedder:
         with self._lock:
-            return self._remote.setdefault(model_name, OpenAIEmbedder(self._endpoint, model_name))
+            found = self._remote.setdefault(model_name, OpenAIEmbedder(self._endpoint, model_name))
+            self._remote.move_to_end(model_name)
+            if len(self._remote) > _MOST_REMOTE:
+                self._remote.popitem(last=False)  # who still uses it may finish; its connections close with it
+        return found
 
     def _bundled(self, model_name: str | None) -> LocalEmbedder:
         if model_name is not None and model_name.lower() not in _BUNDLED_MODELS:
