@@ -48,11 +48,21 @@ def planted_vectors(n: int, groups: int, d: int = 384) -> Path:
         centres = random.normal(size=(groups, d)) / np.sqrt(d)
         labels = random.integers(0, groups, n)
         flat = random.normal(size=(groups, 16, d)) / np.sqrt(d)
-        rows = centres[labels] + 0.7 * np.einsum("nj,njd->nd", random.normal(size=(n, 16)), flat[labels]) / 4
+        rows, places = centres[labels], random.normal(size=(n, 16))
+        for group in range(groups):
+            rows[labels == group] += 0.7 * (places[labels == group] @ flat[group]) / 4
         noise = random.random(n) < 0.1
         rows[noise] = random.normal(size=(int(noise.sum()), d)) / np.sqrt(d)
         _save(file.with_suffix(".labels.npy"), np.where(noise, -1, labels))
         _save(file, (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+    return file
+
+
+def random_vectors(n: int, d: int) -> Path:
+    """Return the file of n rows without any groups: for what costs the same whatever the rows are."""
+    file = _CACHE / f"random-{n}-{d}.npy"
+    if not file.exists():
+        _save(file, np.random.default_rng(0).standard_normal((n, d), dtype=np.float32))
     return file
 
 
