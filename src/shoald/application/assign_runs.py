@@ -14,11 +14,13 @@ from shoald.application.cluster_naming import SHOWN_TO_NAMING, Names
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.former_runs import FormerRun, FormerRuns
+from shoald.application.memory_promises import MemoryPromises, shape_of
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representatives
 from shoald.domain.clustering.lineage import Fate, LineageEvent
 from shoald.domain.clustering.map_keeping import placed_among, some_of
+from shoald.domain.clustering.memory import planned_assignment
 from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
 from shoald.domain.clustering.spaces import Floats, Integers
 from shoald.domain.failures import ArtifactNotFound, InvalidVectors
@@ -37,11 +39,15 @@ class AssignRuns:
     open_unit_of_work: OpenUnitOfWork
     inputs: ClusterInputs
     former_runs: FormerRuns
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Keep the members that the last run had and that are still there; assign all other documents."""
         base = self._base(work)
         given = self.inputs.read(collections, _whole(work, base), work.stage("snapshot", "reading vectors"))
+        shape = shape_of(given, former=base.num_points)
+        plan = planned_assignment(shape, len(base.centroids), work.spec.map_dimensions)
+        work = self.memory.promised(work, plan)
         former = self.former_runs.over(base, given.ids, [one.collection_id for one in given.collections], given.places)
         if len(former.centroids) and former.centroids.shape[1] != given.vectors.shape[1]:
             raise InvalidVectors(
@@ -66,7 +72,10 @@ class AssignRuns:
                 names=tuple(GroupName(label=row["label"], keywords=tuple(row["keywords"])) for row in former.rows)
             ),
             nearest=tree_representatives(tree, centres.similarities, SHOWN_TO_NAMING),
-            effective=_effective(base, threshold, new, int(((groups < 0) & (former.at < 0)).sum())),
+            effective={
+                **_effective(base, threshold, new, int(((groups < 0) & (former.at < 0)).sum())),
+                "memory": work.memory,
+            },
             stability=_carried(former, "stability").astype(np.float32),
             lineage=_kept(tree, former),
         )

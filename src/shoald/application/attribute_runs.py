@@ -15,10 +15,12 @@ from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.group_refining import payloads_of
 from shoald.application.listing import condition_of
+from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.clustering.attribute_groups import AttributeGroups, attribute_groups
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
 from shoald.domain.clustering.map_keeping import packed_places
+from shoald.domain.clustering.memory import planned_attributes
 from shoald.domain.clustering.quality import degeneracy, size_entropy
 from shoald.domain.failures import NotEnoughPoints
 from shoald.domain.records.collection import Collection
@@ -30,12 +32,14 @@ class AttributeRuns:
 
     open_unit_of_work: OpenUnitOfWork
     naming: ClusterNaming
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Group the documents that meet the conditions."""
         parameters = work.spec.attributes
         assert parameters is not None
         given = self._input(work, collections)
+        work = self.memory.promised(work, planned_attributes(len(given.ids)))
         work.stage("cluster", "reading attributes")
         found = attribute_groups(payloads_of(self.open_unit_of_work, given, given.sampled), parameters)
         tree = found.tree
@@ -55,7 +59,7 @@ class AttributeRuns:
             coordinates=None if dimensions is None else packed_places(tree.labels, len(tree), dimensions),
             names=names,
             nearest=nearest,
-            effective=_effective(work, found, dimensions),
+            effective={**_effective(work, found, dimensions), "memory": work.memory},
             warnings=_warnings(tree, len(parameters.attributes)),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,8 @@ _BLOCK_ROWS = 8192
 class ClusterInput:
     """What a run clusters: row i is the document `ids[i]` of the collection `collections[places[i]]`.
 
-    Its vector is `vectors[rows[i]]`, which may be a mapped file; rows stand in the order of what they hold, so that
+    Its vector is `vectors[rows[i]]`, which may be a mapped file and is an array of the run's own
+    where `is_joined`; rows stand in the order of what they hold, so that
     the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
     None means all. `widths` are the columns of each feature. `content` is the hash of all of it, from which everything
     that the run makes can be told apart.
@@ -46,6 +48,7 @@ class ClusterInput:
     record: JsonObject
     sample: Integers | None = None
     widths: tuple[int, ...] = ()
+    is_joined: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -67,6 +70,8 @@ class ClusterInput:
             named = f"The vectors of the documents {', '.join(bad)} {problem.detail.get('reason', 'are bad')}."
             detail = {"document_ids": bad, "count": problem.detail.get("count", len(bad))}
             raise InvalidVectors(named if bad else problem.message, detail=detail) from problem
+        finally:
+            give_back(self.vectors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +172,15 @@ class ClusterInputs:
             return uow.collections.document_ids(collection.collection_id, condition_of(spec.filters))
 
 
+def give_back(vectors: npt.NDArray[Any]) -> None:
+    """Let the kernel take the pages of a mapped file back now: they were read, and count as this process's."""
+    under: Any = vectors
+    while isinstance(under, np.ndarray):
+        under = under.base
+    if isinstance(under, mmap.mmap):
+        under.madvise(mmap.MADV_DONTNEED)
+
+
 def part_of(step: Callable[[float], None], at: int, parts: int) -> Callable[[float], None]:
     """Return the progress of one of several equal parts."""
     return lambda done: step((at + done) / parts)
@@ -204,6 +218,7 @@ def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spe
         record=record,
         sample=sample,
         widths=tuple(snapshot.vectors.shape[1] for snapshot in parts[0].snapshots),
+        is_joined=len(parts) > 1 or len(features) > 1,
     )
 
 
@@ -215,7 +230,10 @@ def _require_equal_widths(parts: Sequence[_Part]) -> None:
 
 def _hashes(part: _Part) -> npt.NDArray[np.uint64]:
     pairs = zip(part.snapshots, part.rows, strict=True)
-    return joined_hashes([row_hashes(snapshot.vectors, rows) for snapshot, rows in pairs])
+    found = joined_hashes([row_hashes(snapshot.vectors, rows) for snapshot, rows in pairs])
+    for snapshot in part.snapshots:
+        give_back(snapshot.vectors)
+    return found
 
 
 def _located(
@@ -255,6 +273,7 @@ def _fill(out: Floats, part: _Part, weights: Sequence[float], *, normalize: bool
                 lengths = np.linalg.norm(block, axis=1, keepdims=True) if normalize else np.float32(1)
                 block = (block / np.where(lengths > 0, lengths, 1) * weight).astype(np.float32)
             out[start : start + _BLOCK_ROWS, at : at + width] = block
+        give_back(snapshot.vectors)
         at += width
 
 

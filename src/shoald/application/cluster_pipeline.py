@@ -119,7 +119,9 @@ class ClusterPipeline:
         with self._open_unit_of_work() as uow:
             cluster, collections = _cluster_of(uow, job)
         work = self._work(context, cluster, _no_run(cluster, job))
+        self._meter.start()
         found = self._ways.sweep.result(work, collections, job.payload["settings"])
+        found["memory"]["measured_peak_bytes"] = self._meter.peak_bytes()
         with self._open_unit_of_work() as uow:
             context.complete(uow, found)
             uow.commit()

@@ -40,7 +40,8 @@ class Work:
     """What the stages of a run share.
 
     `repeats` is the run that this one does again, if it does one; `feature` the one that is grouped by itself.
-    `memory` is what was promised of the run's. `is_quiet` keeps stages from telling how far they are; they still stop
+    `memory` is what was promised of the run's; `is_mapped` says that its vectors are worked on in a mapped file.
+    `is_quiet` keeps stages from telling how far they are; they still stop
     when they must. `began` is when this attempt began, by the monotonic clock, in seconds.
     """
 
@@ -52,6 +53,7 @@ class Work:
     repeats: ClusterRun | None = None
     feature: str | None = None
     is_quiet: bool = False
+    is_mapped: bool = False
     memory: JsonObject = field(default_factory=dict[str, Any])
     began: float = field(default_factory=time.monotonic)
 

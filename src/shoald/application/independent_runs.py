@@ -12,9 +12,11 @@ from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
 from shoald.application.cluster_naming import Names
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
+from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.run_tables import Column, Columns
 from shoald.application.vector_runs import VectorRuns
 from shoald.domain.clustering.lineage import LineageEvent
+from shoald.domain.clustering.memory import one_after_another
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER
 from shoald.domain.records.collection import Collection
@@ -38,14 +40,19 @@ class IndependentRuns:
 
     inputs: ClusterInputs
     vectors: VectorRuns
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection]) -> SeveralResults:
         """Take each feature through the stages, with the ids of its groups under its name."""
-        parts = {}
-        for feature in work.spec.features:
-            part = replace(work, spec=replace(work.spec, features=(feature,)), feature=feature)
-            given = self.inputs.read(collections, part.spec, part.stage("snapshot", f"reading {feature}"))
-            parts[feature] = self.vectors.grouped(part, given)
+        alone = {one: replace(work.spec, features=(one,)) for one in work.spec.features}
+        given = {
+            one: self.inputs.read(collections, spec, work.stage("snapshot", f"reading {one}"))
+            for one, spec in alone.items()
+        }
+        plans = [self.vectors.planned(replace(work, spec=alone[one]), given[one]) for one in alone]
+        documents = max(len(one.ids) for one in given.values())
+        work = self.memory.promised(work, one_after_another(plans, documents))
+        parts = {one: self.vectors.grouped(replace(work, spec=alone[one], feature=one), given[one]) for one in alone}
         return SeveralResults(parts=parts)
 
 

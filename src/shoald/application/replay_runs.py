@@ -13,6 +13,7 @@ from shoald.application.cluster_inputs import ClusterInputs, Pins
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.former_runs import FormerRuns
+from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.vector_runs import VectorRuns
 from shoald.domain.clustering.agreement import agreement
@@ -30,6 +31,7 @@ class ReplayRuns:
     inputs: ClusterInputs
     former_runs: FormerRuns
     vectors: VectorRuns
+    memory: MemoryPromises
 
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Do a run again on the vectors that it read, and compare."""
@@ -40,6 +42,7 @@ class ReplayRuns:
         step = again.stage("snapshot", "looking for the vectors that the run read")
         found = [one for one in collections if one.collection_id in pins.ids]
         given = self.inputs.read(found, again.spec, step, pins=pins)
+        again = self.memory.promised(again, self.vectors.planned(again, given, former=2 * first.num_points))
         result = self.vectors.grouped(again, given)
         comparison = self._compared(first, result)
         return replace(result, effective={**result.effective, "replay": comparison})

@@ -125,9 +125,12 @@ class StagedGraphs(MutableMapping[str, Neighbours]):
         return self._here[key]
 
     def __setitem__(self, key: str, graph: Neighbours) -> None:
-        self._here[key] = graph
         metric = np.frombuffer(graph.metric.encode(), dtype=np.uint8)
         self._arrays.put(f"graph-{key}", {"ids": graph.ids, "distances": graph.distances, "metric": metric})
+        # the one in memory goes with whoever made it, unless there was no room for a file
+        self._here.pop(key, None)
+        if key not in self:
+            self._here[key] = graph
 
     def __delitem__(self, key: str) -> None:
         del self._here[key]

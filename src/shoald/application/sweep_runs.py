@@ -16,12 +16,12 @@ from shoald.application.cluster_definitions import read_spec
 from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
 from shoald.application.cluster_work import BEGINS, Work
 from shoald.application.map_drawing import MapDrawing
-from shoald.application.memory_promises import MemoryPromises
+from shoald.application.memory_promises import MemoryPromises, shape_of
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.stability_measuring import measured_stability
 from shoald.application.staged_stages import StagedStages
-from shoald.application.vector_runs import grouped_rows, preprocessed, steps_for
-from shoald.domain.clustering.memory import RunShape
+from shoald.application.vector_runs import grouped_rows, input_space, preprocessed, steps_for
+from shoald.domain.clustering.memory import swept
 from shoald.domain.clustering.spaces import Grouping, Space
 from shoald.domain.clustering.sweeps import SweepPoint, score_of, suggested
 from shoald.domain.json_types import JsonObject
@@ -43,10 +43,9 @@ class SweepRuns:
         """Try every setting and say which to take. Raises `TooLarge` when one of them would take too much memory."""
         kept = StagedStages(self.staged)
         given = self.inputs.read(collections, work.spec, work.stage("snapshot", "reading vectors"))
-        shape = RunShape(rows=len(given.sampled), documents=len(given.ids), width=sum(given.widths))
         work = replace(work, tools=replace(work.tools, trees={}))
-        tried = [self._trial(work, setting, shape) for setting in settings]
-        space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
+        tried = self._promised([self._trial(work, setting) for setting in settings], given)
+        space = input_space(tried[0], kept, given)
         steps, chosen = steps_for(work, *space.vectors.shape)
         worked = preprocessed(work, kept, given, space, steps)
         points = []
@@ -62,15 +61,21 @@ class SweepRuns:
             "suggested": best,
             "documents": len(given.ids),
             "content_sha256": given.content,
+            "memory": dict(tried[0].memory),
             "warnings": list(dict.fromkeys((*chosen, *worked.warnings, *_dropped(tried)))),
         }
 
-    def _trial(self, work: Work, setting: JsonObject, shape: RunShape) -> Work:
-        """Return the work of one setting, which keeps to the memory that there is."""
+    def _trial(self, work: Work, setting: JsonObject) -> Work:
+        """Return the work of one setting."""
         overrides = {**work.run.overrides, "algorithm_params": dict(setting)}
-        mine = replace(work, spec=read_spec(work.cluster.definition, overrides), is_quiet=True)
-        steps, _ = steps_for(mine, shape.rows, shape.width)
-        return self.memory.kept_to(mine, steps, shape)
+        return replace(work, spec=read_spec(work.cluster.definition, overrides), is_quiet=True)
+
+    def _promised(self, tried: Sequence[Work], given: ClusterInput) -> list[Work]:
+        """Return the works of all settings with one promise, what the dearest takes; raises `TooLarge`."""
+        shape = shape_of(given)
+        plans = [self.memory.planned(one.spec, steps_for(one, shape.rows, shape.width)[0], shape) for one in tried]
+        plan = swept(plans, shape.rows)
+        return [self.memory.kept_to(one, plan) for one in tried]
 
 
 def _dropped(tried: Sequence[Work]) -> list[str]:

@@ -17,7 +17,7 @@ from shoald.application.feature_weighing import weighed
 from shoald.application.former_runs import FormerRun, FormerRuns
 from shoald.application.group_refining import Refining, merged_by_faces, subdivided_by_density
 from shoald.application.map_drawing import MapDrawing
-from shoald.application.memory_promises import MemoryPromises
+from shoald.application.memory_promises import MemoryPromises, shape_of
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.sample_completion import completed_by_cosine
@@ -25,8 +25,10 @@ from shoald.application.stability_measuring import measured_stability
 from shoald.application.staged_stages import StagedStages, stage_key
 from shoald.domain.clustering.group_tree import GroupTree, tree_centroids, tree_representatives
 from shoald.domain.clustering.lineage import LineageEvent, continued, first_numbers
+from shoald.domain.clustering.memory import MemoryPlan
 from shoald.domain.clustering.parameters import PreprocessingStep, UmapParameters
 from shoald.domain.clustering.spaces import Grouping, Space, row_blocks
+from shoald.domain.failures import StorageFull
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import Collection
@@ -51,16 +53,22 @@ class VectorRuns:
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Take the collections' vectors through the stages, one after another."""
         given = self.inputs.read(collections, work.spec, work.stage("snapshot", "reading vectors"))
-        return self.grouped(work, given)
+        return self.grouped(self.memory.promised(work, self.planned(work, given)), given)
+
+    def planned(self, work: Work, given: ClusterInput, *, former: int = 0) -> MemoryPlan:
+        """Return what a run over an input takes; `former` are the documents of a run that is read beside it."""
+        before = self.run_before(work)
+        known = former or (0 if before is None else before.num_points)
+        shape = shape_of(given, former=known)
+        steps, _ = steps_for(work, shape.rows, shape.width)
+        return self.memory.planned(work.spec, steps, shape)
 
     def grouped(self, work: Work, given: ClusterInput) -> ClusterResult:
-        """Take an input through the stages."""
+        """Take an input through the stages, with a promise of what they take."""
         spec, kept = work.spec, StagedStages(self.staged, scope=_scope(work))
-        rows, width = len(given.sampled), sum(given.widths)
-        steps, chosen = steps_for(work, rows, width)
-        work = self.memory.promised(work, steps, rows=rows, documents=len(given.ids), width=width)
+        steps, chosen = steps_for(work, len(given.sampled), sum(given.widths))
         given, weighing = weighed(work, kept, given)
-        space = Space(given.vectors_of(given.sampled, normalize=spec.normalize))
+        space = input_space(work, kept, given)
         worked = preprocessed(work, kept, given, space, steps)
         found = grouped_rows(work, kept, given, worked, steps)
         refining = Refining(work=work, given=given, open_unit_of_work=self.open_unit_of_work, kept=kept)
@@ -169,6 +177,22 @@ def space_key(work: Work, given: ClusterInput, steps: Sequence[PreprocessingStep
     ]
 
 
+def input_space(work: Work, kept: StagedStages, given: ClusterInput) -> Space:
+    """Return the sampled rows; in a mapped file where the run's promise asks for that.
+
+    Raises `StorageFull` when there is no room for the file.
+    """
+    space = Space(given.vectors_of(given.sampled, normalize=work.spec.normalize))
+    if not work.is_mapped:
+        return space
+    key = stage_key("input", *space_key(work, given, ()))
+    kept.keep_space(key, space)
+    mapped = kept.space(key)
+    if mapped is None:
+        raise StorageFull("There is no room for the file that a run within this memory works on.")
+    return mapped
+
+
 def preprocessed(
     work: Work, kept: StagedStages, given: ClusterInput, space: Space, steps: Sequence[PreprocessingStep]
 ) -> Space:
@@ -181,6 +205,7 @@ def preprocessed(
     if known is None:
         known = stages.preprocess(space, steps, tools=work.tools, step=step)
         kept.keep_space(key, known)
+        known = (kept.space(key) if work.is_mapped else None) or known
     return known
 
 

@@ -31,6 +31,8 @@ from shoald.domain.clustering.parameters import (
 MEASURED_NUMBERS = 4_000_000
 """Numbers that are measured again in float64 at once, in three arrays of together 20 bytes each."""
 PRODUCTS = 8_000_000
+BESIDE = 4 << 20
+"""What goes into threads' buffers and small objects whatever the size."""
 SCANNED = 20_000_000
 PER_EDGE = 270
 """Bytes of an edge while it has names."""

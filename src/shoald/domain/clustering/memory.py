@@ -1,57 +1,91 @@
 """The shape of a run in, what each of its stages will take of memory out, in bytes beside what the process holds.
 
-The figures are those that were measured, stage by stage, at 2,000 to 8,000 rows of 64 and 256 dimensions; blocks of
-products make the constant parts, tables of all pairs the squares.
+What counts is private memory: pages of mapped files can be given back, and are not counted. The terms are the arrays
+that are alive together; the constants were measured (`benchmarks/clustering_memory.py` compares both).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shoald.domain.clustering.algorithm_memory import graph_bytes, peak_bytes
+from shoald.domain.clustering.algorithm_memory import BESIDE, graph_bytes, peak_bytes
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
+    HdbscanParameters,
     PreprocessingStep,
     TsneParameters,
     UmapParameters,
     WhiteningParameters,
 )
+from shoald.domain.clustering.spaces import BLOCK_ROWS
+from shoald.domain.clustering.stability import QUICK, THOROUGH, sample_rows
 
 FLOAT = 4
-A_DOCUMENT = 600
+A_ROW = 110
+"""Bytes of a document from the beginning to the end: its id, its place, its group, its figures."""
+A_DOCUMENT = 620
 """Bytes of one document while it is published: its words and numbers, once as they are and once as they are written."""
-WRITING = 3 << 20
+A_MEMBER = 400
+"""Bytes of a document of another run: its words as they were read, and as they are compared."""
+WRITING = 6 << 20
 """Buffers of what writes the artifacts."""
 AN_EDGE = 60
 """Bytes of one edge of a layout: the fuzzy graph, its transpose, and its turns."""
 MAP_NEIGHBOURS = 15
-WHITENED = 4.1
-"""Copies of the vectors while they are whitened."""
-MEASURED = 6
-"""Copies of the vectors while their quality is measured: unit rows, and sums in doubles."""
+PART_NEIGHBOURS = 15
+A_NUMBER = 28
+"""Bytes of a number in a block while vectors are compared: as it is, of unit length, in doubles, and less its mean."""
 TSNE_NEIGHBOURS = 90
 TSNE_FLAT = 3
 """Into more dimensions than this t-SNE compares all pairs."""
 TSNE_PAIR = 24
 """Bytes of a pair there."""
+LARGEST_GROUP = 0.5
+"""The share of the rows that the largest group is taken to have when it is divided."""
+STANDING = 256
+A_TREE = 24
+"""Bytes of an edge of a spanning tree that settings share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunShape:
-    """How many rows the algorithm sees, how many documents there are in all, and the columns of a row."""
+    """How many rows the algorithm sees, how many documents there are in all, and the columns of a row.
+
+    `is_joined` says that several features or collections are put into one array. `former` are the documents of a run
+    that this one is compared with.
+    """
 
     rows: int
     documents: int
     width: int
+    is_joined: bool = False
+    former: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAsked:
+    """What a run will do with its vectors; `map_dimensions` None is no map, `learned_rows` 0 no learning of weights."""
+
+    algorithm: AlgorithmParameters
+    steps: Sequence[PreprocessingStep] = ()
+    map_dimensions: int | None = None
+    map_method: str = "umap"
+    levels: int = 0
+    effort: str = "quick"
+    learned_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """What is held from the beginning to the end, and what each stage takes beside that, in bytes."""
+    """What is held from the beginning to the end, and what each stage takes beside that, in bytes.
+
+    `is_mapped` says that the vectors are worked on in a mapped file and are held in no memory of the run's own.
+    """
 
     held: int
     stages: Mapping[str, int]
+    is_mapped: bool = False
 
     @property
     def largest(self) -> str:
@@ -64,41 +98,131 @@ class MemoryPlan:
         return self.held + max(self.stages.values())
 
 
-def planned(
-    shape: RunShape,
-    algorithm: AlgorithmParameters,
-    steps: Sequence[PreprocessingStep],
-    map_dimensions: int | None,
-    *,
-    limit: int | None = None,
-) -> MemoryPlan:
-    """Return what a run takes. Where tables of all pairs would exceed the limit, methods that have a cheaper way take
-    that, and are counted by it.
+def planned(shape: RunShape, asked: RunAsked, *, limit: int | None = None) -> MemoryPlan:
+    """Return what a run takes.
+
+    Where it would exceed the limit, its vectors are mapped, and methods that have a cheaper way than a table of all
+    pairs take that; both are counted so.
     """
-    vectors = FLOAT * shape.rows * shape.width
-    width, held, stages = shape.width, vectors + 8 * shape.documents, {"snapshot": vectors // 8 + 24 * shape.documents}
-    for step in steps:
-        stages[f"preprocess {step.method}"] = _step_bytes(step, shape.rows, width)
-        width = step.n_components if isinstance(step, UmapParameters | TsneParameters) else width
-    held += FLOAT * shape.rows * width if steps else 0
-    room = None if limit is None else limit - held
-    stages[f"cluster {algorithm.method}"] = peak_bytes(algorithm, shape.rows, width, room)
-    stages["centroids and quality"] = MEASURED * vectors
+    whole = _plan(shape, asked, limit, is_mapped=False)
+    if limit is None or whole.peak <= limit:
+        return whole
+    return _plan(shape, asked, limit, is_mapped=True)
+
+
+def planned_assignment(shape: RunShape, groups: int, map_dimensions: int | None) -> MemoryPlan:
+    """Return what putting documents into `groups` standing groups takes; they go through in blocks."""
+    n, d = shape.documents, shape.width
+    block = min(n, BLOCK_ROWS)
+    stages = {
+        "snapshot": _reading(shape),
+        "cluster assign": block * (3 * FLOAT * d + FLOAT * groups) + 2 * FLOAT * groups * d,
+        "publish": WRITING + A_DOCUMENT * n,
+    }
     if map_dimensions is not None:
-        stages["map"] = _layout_bytes(shape.rows, shape.width, MAP_NEIGHBOURS, map_dimensions)
+        stages["map"] = block * (3 * FLOAT * d + 24 * STANDING) + 2 * FLOAT * STANDING * d
+    return MemoryPlan(held=_own(shape) + A_ROW * n + A_MEMBER * shape.former + BESIDE, stages=stages)
+
+
+def planned_attributes(documents: int) -> MemoryPlan:
+    """Return what grouping so many documents by their attributes takes."""
+    stages = {"cluster attributes": A_MEMBER * documents, "publish": WRITING + A_DOCUMENT * documents}
+    return MemoryPlan(held=A_ROW * documents + BESIDE, stages=stages)
+
+
+def _plan(shape: RunShape, asked: RunAsked, limit: int | None, *, is_mapped: bool) -> MemoryPlan:
+    n, d = shape.rows, shape.width
+    vectors = 0 if is_mapped else FLOAT * n * d
+    width, stages = d, {"snapshot": _reading(shape) + (FLOAT * n * d if is_mapped else 0)}
+    if asked.learned_rows:
+        stages["weigh"] = _weighing(asked, d)
+    for step in asked.steps:
+        stages[f"preprocess {step.method}"] = step_bytes(step, n, width)
+        width = step.n_components if isinstance(step, UmapParameters | TsneParameters) else width
+    held = vectors + _own(shape) + A_ROW * shape.documents + A_MEMBER * shape.former + BESIDE
+    held += FLOAT * n * width if asked.steps and not is_mapped else 0
+    room = None if limit is None else max(0, limit - held)
+    stages[f"cluster {asked.algorithm.method}"] = peak_bytes(asked.algorithm, n, width, room)
+    stages["quality"] = A_NUMBER * min(n, BLOCK_ROWS) * d + 40 * n
+    if asked.levels:
+        stages["subdivide"] = _dividing(int(n * LARGEST_GROUP), d)
+    if asked.effort != "none":
+        stages["stability"] = _regrouping(asked, n, d, width, room)
+    if asked.map_dimensions is not None:
+        stages["map"] = _map_bytes(asked, n, d, asked.map_dimensions)
     stages["publish"] = WRITING + A_DOCUMENT * shape.documents
-    return MemoryPlan(held=held, stages=stages)
+    return MemoryPlan(held=held, stages=stages, is_mapped=is_mapped)
 
 
-def _step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
+def _own(shape: RunShape) -> int:
+    """Return the bytes of the array that several features or collections are joined in."""
+    return FLOAT * shape.documents * shape.width if shape.is_joined else 0
+
+
+def _reading(shape: RunShape) -> int:
+    """Return what ordering the rows by content takes: blocks in which every number has 64 bits, and hashes."""
+    return 28 * min(shape.documents, BLOCK_ROWS) * shape.width + 60 * shape.documents
+
+
+def _weighing(asked: RunAsked, d: int) -> int:
+    n = asked.learned_rows
+    return 2 * FLOAT * n * d + peak_bytes(asked.algorithm, n, d, None) + A_NUMBER * n * d
+
+
+def _dividing(n: int, d: int) -> int:
+    return FLOAT * n * d + max(layout_bytes(n, d, PART_NEIGHBOURS, 10), peak_bytes(HdbscanParameters(), n, 10))
+
+
+def _regrouping(asked: RunAsked, n: int, d: int, width: int, room: int | None) -> int:
+    """Return what grouping a subsample anew takes: the thorough form begins with the steps before the algorithm."""
+    effort = THOROUGH if asked.effort == "thorough" else QUICK
+    size = sample_rows(n, int(getattr(asked.algorithm, "n_clusters", None) or 8), effort)
+    first = d if effort is THOROUGH else width
+    steps = [step_bytes(step, size, first) for step in asked.steps] if effort is THOROUGH else []
+    return FLOAT * size * (first + width) + max([peak_bytes(asked.algorithm, size, width, room), *steps])
+
+
+def _map_bytes(asked: RunAsked, n: int, d: int, dimensions: int) -> int:
+    if asked.map_method == "pca":
+        return principal_bytes(n, d, dimensions)
+    if asked.map_method == "tsne":
+        return step_bytes(TsneParameters(n_components=dimensions), n, d)
+    return layout_bytes(n, d, MAP_NEIGHBOURS, dimensions)
+
+
+def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
+    """Return what a step before the algorithm takes on (n, d) vectors, its result included."""
     if isinstance(step, WhiteningParameters):
-        return int(WHITENED * FLOAT * n * d) + 48 * d * d
+        return FLOAT * n * d + 20 * min(n, BLOCK_ROWS) * d + 48 * d * d
     if isinstance(step, UmapParameters):
-        return _layout_bytes(n, d, step.n_neighbors, step.n_components)
+        return layout_bytes(n, d, step.n_neighbors, step.n_components)
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
     return max(pairs, graph_bytes(n, d, TSNE_NEIGHBOURS) + 200 * n)
 
 
-def _layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:
+def principal_bytes(n: int, d: int, dimensions: int) -> int:
+    """Return what the principal positions take."""
+    return 20 * min(n, BLOCK_ROWS) * d + 48 * d * d + 24 * n * dimensions
+
+
+def layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:
     """Return what UMAP takes: the graph while it is built, or then the edges and places while they move."""
-    return max(graph_bytes(n, d, k), AN_EDGE * n * k + 24 * n * dimensions)
+    return max(graph_bytes(n, d, k), principal_bytes(n, d, dimensions), AN_EDGE * n * k + 24 * n * dimensions)
+
+
+def one_after_another(plans: Sequence[MemoryPlan], documents: int) -> MemoryPlan:
+    """Return what several runs take that are done one after another and whose results are published together."""
+    largest = max(plans, key=lambda one: one.peak)
+    kept = A_ROW * documents * (len(plans) - 1)
+    stages = {**largest.stages, "publish": WRITING + A_DOCUMENT * documents * len(plans)}
+    return replace(largest, held=largest.held + kept, stages=stages)
+
+
+def swept(plans: Sequence[MemoryPlan], rows: int) -> MemoryPlan:
+    """Return what trying settings takes: that of the dearest, and a spanning tree kept for each; nothing is published.
+
+    Where one of them has to work on mapped vectors, all do.
+    """
+    largest = max(plans, key=lambda one: one.peak)
+    stages = {name: size for name, size in largest.stages.items() if name != "publish"}
+    return MemoryPlan(held=largest.held + A_TREE * rows, stages=stages, is_mapped=any(one.is_mapped for one in plans))
