@@ -37,8 +37,8 @@ GEN_README = """\
 # Generated code
 
 Made from `proto/` by `make gen`; nothing here is written by hand, and `make check` fails when it differs.
-`python/` holds messages and stubs, `betterproto2/` and `typescript/` a client package each, `openapi/` the documents
-that the server answers with, `envoy/` what Envoy loads.
+`python/` holds messages and stubs, `betterproto2/` and `typescript/` a client package each, `clients/` what clients of
+any language share, `openapi/` the documents that the server answers with, `envoy/` what Envoy loads.
 """
 
 BETTERPROTO_PROJECT = """\
@@ -47,7 +47,7 @@ requires = ["hatchling>=1.27"]
 build-backend = "hatchling.build"
 
 [project]
-name = "shoal-client"
+name = "shoal-client-dataclasses"
 version = "{version}"
 description = "Typed dataclass client of Shoal, generated from its protobuf contract."
 requires-python = ">=3.11"
@@ -181,7 +181,26 @@ class Generation:
         self.envoy(contract)
         self.openapi(contract)
         self.typescript(contract)
+        self.clients(contract)
         (self.out / "README.md").write_text(GEN_README, encoding="utf-8")
+
+    def clients(self, contract: Contract) -> None:
+        """Make what client packages of any language share, and the typed index of the Python stubs."""
+        from tools.python_services import write_services
+        from tools.service_config import write_service_config
+
+        package, shared = self.out / "python" / "shoal", self.out / "clients"
+        write_services(contract, package)
+        write_service_config(contract, package / "service_config.json", shared / "service_config.json")
+        (shared / "shoal.binpb").write_bytes(without_sources(self.image))
+
+
+def without_sources(image: Path) -> bytes:
+    """Return a descriptor set without comments and places, which only people read."""
+    files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+    for file in files.file:
+        file.ClearField("source_code_info")
+    return files.SerializeToString(deterministic=True)
 
 
 def project_version() -> str:
@@ -255,10 +274,7 @@ def one_at_a_time() -> Iterator[Path]:
 
 def release(image: Path) -> None:
     """Freeze the contract as it is, for `buf breaking` to compare with."""
-    files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
-    for file in files.file:
-        file.ClearField("source_code_info")
-    RELEASED.write_bytes(files.SerializeToString(deterministic=True))
+    RELEASED.write_bytes(without_sources(image))
 
 
 def main() -> int:
