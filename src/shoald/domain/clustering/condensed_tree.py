@@ -20,19 +20,24 @@ NEAREST = 1e-10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which clusters of the condensed tree to take."""
+    """Which clusters of the condensed tree to take.
+
+    `later_only` leaves out the rows that leave at the density at which their cluster begins, as the authors' first
+    program did.
+    """
 
     method: str = "eom"
     epsilon: float = 0.0
     max_cluster_size: int | None = None
     allow_single_cluster: bool = False
+    later_only: bool = False
 
 
 def effective_hdbscan(parameters: HdbscanParameters, n: int) -> HdbscanParameters:
     """Fill in what depends on the data: `min_samples` null is `min_cluster_size`, and never more than n - 1.
 
     `match_reference_implementation` counts the row itself among the samples and asks for one more row a cluster, as
-    the authors' first program did.
+    the authors' first program did; what it does to labels is `Selection.later_only`.
     """
     samples, smallest = parameters.min_samples or parameters.min_cluster_size, parameters.min_cluster_size
     if parameters.match_reference_implementation:
@@ -47,6 +52,7 @@ def selection_of(parameters: HdbscanParameters) -> Selection:
         epsilon=parameters.cluster_selection_epsilon,
         max_cluster_size=parameters.max_cluster_size,
         allow_single_cluster=parameters.allow_single_cluster,
+        later_only=parameters.match_reference_implementation,
     )
 
 
@@ -138,6 +144,8 @@ def flatten(tree: CondensedTree, selection: Selection) -> Flat:
     belongs = owner[tree.home]
     if chosen[0]:
         belongs = np.where(_within_root(tree, selection), belongs, -1)
+    if selection.later_only:
+        belongs = np.where((belongs > 0) & (tree.leaves_at <= tree.birth[belongs]), -1, belongs)
     picked = np.flatnonzero(chosen)
     number = np.full(len(tree.parent) + 1, -1, dtype=np.int32)
     number[picked] = np.arange(len(picked))

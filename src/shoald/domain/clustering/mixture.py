@@ -36,21 +36,31 @@ class Mixture:
 
     def log_densities(self, rows: Array, backend: ArrayBackend) -> Array:
         """Return (rows, k) logarithms of weight times density of (rows, d) float64. O(rows k d²) for `full`."""
-        xp, d = backend.xp, self.means.shape[1]
-        squares = [self._squares(rows, k, backend) for k in range(len(self.means))]
-        constant = np.log(np.maximum(self.weights, 1e-300)) + self._log_determinants() - d * np.log(2 * np.pi) / 2
-        return backend.send(constant)[None, :] - xp.stack(squares, axis=1) / 2
-
-    def _squares(self, rows: Array, k: int, backend: ArrayBackend) -> Array:
-        gaps = rows - backend.send(self.means[k])[None, :]
+        d = self.means.shape[1]
         if self.kind in {"full", "tied"}:
-            factor = self.factors[k] if self.kind == "full" else self.factors
-            scaled = gaps @ backend.send(np.ascontiguousarray(factor))
-        elif self.kind == "diag":
-            scaled = gaps * backend.send(self.factors[k])[None, :]
+            squares = backend.xp.stack([self._turned(rows, k, backend) for k in range(len(self.means))], axis=1)
         else:
-            scaled = gaps * float(self.factors[k])
+            squares = self._by_axis(rows, backend)
+        constant = np.log(np.maximum(self.weights, 1e-300)) + self._log_determinants() - d * np.log(2 * np.pi) / 2
+        return backend.send(constant)[None, :] - squares / 2
+
+    def _turned(self, rows: Array, k: int, backend: ArrayBackend) -> Array:
+        gaps = rows - backend.send(self.means[k])[None, :]
+        factor = self.factors[k] if self.kind == "full" else self.factors
+        scaled = gaps @ backend.send(np.ascontiguousarray(factor))
         return backend.xp.sum(scaled * scaled, axis=1)
+
+    def _by_axis(self, rows: Array, backend: ArrayBackend) -> Array:
+        """Multiply out the squared gaps: two products for all components. Rows and means go less their middle first,
+        so that what cancels is small.
+        """
+        middle = self.weights @ self.means
+        rows, means = rows - backend.send(middle)[None, :], self.means - middle
+        precisions = np.broadcast_to(np.square(self.factors).reshape(len(means), -1), means.shape)
+        own = backend.send(np.einsum("ij,ij->i", means * means, precisions))
+        squares = (rows * rows) @ backend.send(np.ascontiguousarray(precisions.T))
+        squares = squares - 2 * (rows @ backend.send(np.ascontiguousarray((means * precisions).T))) + own[None, :]
+        return backend.xp.where(squares > 0, squares, backend.xp.zeros_like(squares))
 
     def _log_determinants(self) -> Doubles:
         d = self.means.shape[1]

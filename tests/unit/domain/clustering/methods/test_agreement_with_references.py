@@ -268,15 +268,18 @@ def test_hdbscan_finds_the_librarys_groups(name: str, metric: str) -> None:
     assert adjusted_rand_score(ours.labels, theirs) >= 0.99
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "canberra", "braycurtis"])
 @pytest.mark.parametrize("selection", ["eom", "leaf"])
-def test_ties_go_as_in_the_library_when_asked_for(metric: str, selection: str) -> None:
+@pytest.mark.parametrize("tied", [True, False])
+def test_labels_are_the_librarys_when_asked_for(metric: str, selection: str, tied: bool) -> None:  # noqa: FBT001
+    random = np.random.default_rng(3)
     # whole numbers: nearly every edge of the tree has the weight of another
-    vectors = np.random.default_rng(3).integers(1, 9, size=(400, 3)).astype(np.float32)
-    vectors = np.unique(vectors, axis=0)
+    vectors = np.unique(random.integers(1, 9, size=(400, 3)), axis=0) if tied else random.random((300, 4)) + 0.1
+    vectors = vectors.astype(np.float32)
     given = {"min_cluster_size": 4, "min_samples": 3, "metric": metric, "cluster_selection_method": selection}
     ours = found("hdbscan", vectors, **given, match_reference_implementation=True)
-    model = hdbscan.HDBSCAN(**given, algorithm="prims_kdtree", match_reference_implementation=True)
+    tree = "prims_kdtree" if metric in {"euclidean", "manhattan", "chebyshev"} else "prims_balltree"
+    model = hdbscan.HDBSCAN(**given, algorithm=tree, match_reference_implementation=True)
     assert same_partition(ours.labels, model.fit_predict(exact(vectors)))
     assert ours.notes["spanning_tree"] == "reference"
 
