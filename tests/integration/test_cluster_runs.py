@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from shoald.application import cluster_stages
 from shoald.application.artifacts import MemberRange
 from shoald.application.listing import ListQuery
-from shoald.domain.failures import ArtifactNotFound, ClusterNotFound
+from shoald.domain.failures import ArtifactNotFound, ClusterNotFound, MissingDependency
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 
@@ -64,6 +65,18 @@ def test_the_same_input_gives_the_same_bytes(world: ClusterWorld) -> None:
     assert runs[0].artifacts["members"]["rows"] == 40
     assert members_of(world, one) == members_of(world, two)
     assert runs[0].metrics == runs[1].metrics
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(
+    postgres_database: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with cluster_world(postgres_database, data_dir, array_backend="cupy") as world:
+        world.store(groups_of(20, 20))
+        job = world.run(world.start(world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2})))
+        assert (job.state, job.error_code) == (JobState.FAILED, MissingDependency.code)
+        assert "CuPy is not installed" in str(job.error_message)
+        assert not list(data_dir.glob("snapshots/**/*"))
 
 
 def test_a_killed_run_goes_on_where_it_was(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:

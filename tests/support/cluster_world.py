@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,15 +62,15 @@ class ClusterWorld:
 
 
 @contextlib.contextmanager
-def cluster_world(database_url: str, data: Path, *, cluster_memory_mib: int = 0) -> Iterator[ClusterWorld]:
-    """Build a world on a migrated database."""
+def cluster_world(database_url: str, data: Path, **changed: Any) -> Iterator[ClusterWorld]:
+    """Build a world on a migrated database, some settings changed."""
     adapters = Adapters(
         Settings(
             database_url=database_url,
             redis_url=NO_REDIS,
             data_dir=data,
             signing_secret=SecretStr("s" * 32),
-            cluster_memory_mib=cluster_memory_mib,
+            **changed,
         )
     )
     try:
