@@ -263,7 +263,9 @@ def _pipeline(case: MemoryCase, rows: _Rows, folder: Path) -> Any:
     parts = {
         "open_unit_of_work": opens,
         "objects": LocalObjectStore(folder / "objects"),
-        "cluster_inputs": ClusterInputs(open_unit_of_work=opens, snapshots=snapshots),
+        "cluster_inputs": ClusterInputs(
+            open_unit_of_work=opens, snapshots=snapshots, reduction=adapters.sparse_reduction
+        ),
     }
     vars(adapters).update(parts)
     return adapters.cluster_pipeline
@@ -319,7 +321,9 @@ def _main(case: MemoryCase, folder: Path) -> None:
     """Do a few rows first, so that libraries are loaded as they are in a worker that has run before; then the case."""
     from shoald.application.memory_promises import MemoryPromises
     from shoald.domain.failures import TooLarge
+    from shoald.worker.child import die_with_parent
 
+    die_with_parent(os.getppid())
     few = replace(case, rows=min(_WARM_ROWS, case.rows), limit_mib=0)
     _one(few, folder / "few", None)
     plans: list[Any] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
@@ -11,16 +12,21 @@ _KIB = 1024
 
 
 class ProcessMemory:
-    """`MemoryMeter` by the resident set: its high-water mark is forgotten at the start."""
+    """`MemoryMeter` by the resident set: its high-water mark is forgotten at the start.
+
+    The kernel keeps no such mark for private pages alone; mapped files are taken off as they stand at the end.
+    """
 
     def __init__(self) -> None:
-        self._before: int | None = None
+        self._before: dict[str, int] | None = None
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # the GNU C library has it
 
     def start(self) -> None:
         """Forget the high-water mark."""
+        self.give_back()
         try:
             _FORGET.write_text(_FORGET_PEAK)
-            self._before = _counted("VmRSS")
+            self._before = _counted()
         except OSError:
             self._before = None  # no Linux, or a container that does not let us
 
@@ -28,13 +34,17 @@ class ProcessMemory:
         """Return the high-water mark beside what was held at the start."""
         if self._before is None:
             return None
-        peak = _counted("VmHWM")
-        return None if peak is None else max(0, peak - self._before)
+        now = _counted()
+        files = max(self._before["RssFile"], now["RssFile"])
+        return max(0, now["VmHWM"] - files - self._before["RssAnon"])
+
+    def give_back(self) -> None:
+        """Trim the heap: freed arrays of less than 32 MiB stay in it."""
+        if self._trim is not None:
+            self._trim(0)
 
 
-def _counted(name: str) -> int | None:
-    for line in _STATUS.read_text().splitlines():
-        word, _, rest = line.partition(":")
-        if word == name:
-            return int(rest.split()[0]) * _KIB
-    return None
+def _counted() -> dict[str, int]:
+    """Return the figures in bytes; raises `OSError` where there are none."""
+    pairs = (line.split(":", 1) for line in _STATUS.read_text().splitlines())
+    return {name: int(rest.split()[0]) * _KIB for name, rest in pairs if name in {"VmHWM", "RssAnon", "RssFile"}}

@@ -35,14 +35,19 @@ _SURE = 0.1
 _A_MINUTE = 60
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What the stages of a run share.
 
     `repeats` is the run that this one does again, if it does one; `feature` the one that is grouped by itself.
-    `memory` is what was promised of the run's; `is_mapped` says that its vectors are worked on in a mapped file.
-    `is_quiet` keeps stages from telling how far they are; they still stop
-    when they must. `began` is when this attempt began, by the monotonic clock, in seconds.
+    `memory` is what was promised of the run's; `is_mapped` says that its vectors are worked on in a mapped file;
+    `settle` is called between stages, so that none has to bear what another left. `is_quiet` keeps stages from telling
+    how far they are; they still stop when they must. `began` is when this attempt began, by the monotonic clock, in
+    seconds.
     """
 
     context: JobContext
@@ -54,11 +59,13 @@ class Work:
     feature: str | None = None
     is_quiet: bool = False
     is_mapped: bool = False
+    settle: Callable[[], None] = _nothing
     memory: JsonObject = field(default_factory=dict[str, Any])
     began: float = field(default_factory=time.monotonic)
 
     def stage(self, name: str, message: str = "") -> Callable[[float], None]:
         """Begin a stage and return what takes its progress; both raise when the run must stop."""
+        self.settle()
         begin, end = BEGINS[name], _ENDS[name]
         self._report(name, begin, message)
 
