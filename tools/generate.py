@@ -191,7 +191,8 @@ class Generation:
 
         package, shared = self.out / "python" / "shoal", self.out / "clients"
         write_services(contract, package)
-        write_service_config(contract, package / "service_config.json", shared / "service_config.json")
+        packages = (package, shared, self.out / "betterproto2" / "shoal_client", self.out / "typescript")
+        write_service_config(contract, *(folder / "service_config.json" for folder in packages))
         (shared / "shoal.binpb").write_bytes(without_sources(self.image))
 
 
