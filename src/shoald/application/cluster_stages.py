@@ -46,7 +46,7 @@ from shoald.domain.clustering.parameters import (
 from shoald.domain.clustering.quality import quality_metrics
 from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Space, Step, no_step
 from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
-from shoald.domain.clustering.tools import ClusterTools, neighbours
+from shoald.domain.clustering.tools import ClusterTools, graph_note, neighbours
 from shoald.domain.clustering.whitening import whiten
 from shoald.domain.failures import InvalidVectors, Unsupported
 
@@ -56,6 +56,7 @@ __all__ = [
     "centroids",
     "cluster",
     "coordinates",
+    "graph_note",
     "input_space",
     "neighbours",
     "preprocess",
@@ -186,7 +187,7 @@ def _reduced(space: Space, parameters: UmapParameters, tools: ClusterTools, step
     if parameters.metric in OWN_METRICS:
         epochs = REDUCTION_EPOCHS
         reduced = _own_layout(space, parameters, epochs, tools, step)
-        done |= {"implementation": "shoal", "epochs": epochs}
+        done |= {"implementation": "shoal", "epochs": epochs, **graph_note(space, tools=tools)}
     else:
         reduced = tools.estimators.umap(space.vectors, parameters, step)
         done["implementation"] = tools.estimators.library_of(parameters)

@@ -55,7 +55,8 @@ class MapDrawing:
             self.kept.keep_floats(key, places)
         whole = self._with_rest(space, labels, places)
         kept_places, applied = self._kept(space, labels, whole, former)
-        return DrawnMap(coordinates=kept_places, effective={**about, **applied})
+        note = stages.graph_note(space, tools=self.work.tools)
+        return DrawnMap(coordinates=kept_places, effective={**about, **applied, **note})
 
     def _laid(self, space: Space, dimensions: int, step: Any) -> Floats:
         options, tools = self.work.spec.map, self.work.tools

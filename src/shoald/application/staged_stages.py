@@ -121,12 +121,16 @@ class StagedGraphs(MutableMapping[str, Neighbours]):
         if kept is None:
             raise KeyError(key)
         metric = bytes(np.asarray(kept["metric"])).decode()
-        self._here[key] = Neighbours(np.asarray(kept["ids"]), np.asarray(kept["distances"]), metric)
+        recall = float(np.asarray(kept["recall"])) if "recall" in kept else None
+        self._here[key] = Neighbours(np.asarray(kept["ids"]), np.asarray(kept["distances"]), metric, recall)
         return self._here[key]
 
     def __setitem__(self, key: str, graph: Neighbours) -> None:
         metric = np.frombuffer(graph.metric.encode(), dtype=np.uint8)
-        self._arrays.put(f"graph-{key}", {"ids": graph.ids, "distances": graph.distances, "metric": metric})
+        arrays: dict[str, npt.NDArray[Any]] = {"ids": graph.ids, "distances": graph.distances, "metric": metric}
+        if graph.recall is not None:
+            arrays["recall"] = np.array(graph.recall)
+        self._arrays.put(f"graph-{key}", arrays)
         # the one in memory goes with whoever made it, unless there was no room for a file
         self._here.pop(key, None)
         if key not in self:

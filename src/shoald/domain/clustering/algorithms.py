@@ -28,7 +28,7 @@ from shoald.domain.clustering.methods.optics import group_by_optics
 from shoald.domain.clustering.methods.spectral import group_by_spectrum
 from shoald.domain.clustering.parameters import AlgorithmParameters, AutoParameters
 from shoald.domain.clustering.spaces import Grouping, Space, Step, no_step
-from shoald.domain.clustering.tools import ClusterTools
+from shoald.domain.clustering.tools import ClusterTools, graph_note
 from shoald.domain.failures import NotEnoughPoints
 
 
@@ -58,6 +58,10 @@ ALGORITHM_OF: Mapping[str, Algorithm] = {
 }
 
 
+ON_NEIGHBOURS = frozenset({"hdbscan", "leiden", "spectral", "evoc"})
+"""Methods whose neighbours may be approximate; their notes then say how many were missed."""
+
+
 def group(space: Space, parameters: AlgorithmParameters, *, tools: ClusterTools, step: Step = no_step) -> Grouping:
     """Group the rows of a space by the method that the parameters belong to; `auto` chooses one first.
 
@@ -69,7 +73,9 @@ def group(space: Space, parameters: AlgorithmParameters, *, tools: ClusterTools,
     if isinstance(parameters, AutoParameters):
         return _chosen(space, parameters, tools, step)
     algorithm = ALGORITHM_OF[parameters.method]
-    return algorithm.run(space, cast("Any", parameters), tools=tools, step=step)
+    found = algorithm.run(space, cast("Any", parameters), tools=tools, step=step)
+    note = graph_note(space, tools=tools) if parameters.method in ON_NEIGHBOURS else {}
+    return replace(found, notes={**found.notes, **note}) if note else found
 
 
 def _chosen(space: Space, parameters: AutoParameters, tools: ClusterTools, step: Step) -> Grouping:

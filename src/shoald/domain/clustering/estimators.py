@@ -21,6 +21,9 @@ class Estimators(Protocol):
     name: str
     """`cpu` or `gpu`; a run records it."""
 
+    exact_operations: float
+    """Multiplications and additions up to which comparing all pairs pays; above it neighbours are found nearly."""
+
     def versions(self) -> dict[str, str]:
         """Say which library versions would be used, for the run's record."""
         ...

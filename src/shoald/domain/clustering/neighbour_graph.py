@@ -19,6 +19,8 @@ WIDER = 4
 """Rows whose candidates prove nothing get so many times as many."""
 MANTISSA = 2.0**-24
 
+NUMBERS_AT_ONCE = 400_000
+"""Coordinates of listed pairs that are in float64 at once: what a processor's own cache holds."""
 CAST_ROWS = 8192
 """Rows that are in float64 at once."""
 BLOCK_OPERATIONS = 2.5e10
@@ -50,25 +52,47 @@ def neighbour_graph(
     half the squared Euclidean distance of the unit rows. Exact up to float64 rounding: a row whose float32 candidates
     do not prove its neighbours gets more of them. O(n² d) time in matrix products, O(n k) memory.
     """
-    rows, measure = proposal_rows(vectors, metric), Measure(vectors, metric)
-    n, d = rows.shape
+    search = ExactSearch(vectors, metric, candidates)
+    n, d = vectors.shape
     k = min(k, n)
     ids = np.empty((n, k), dtype=np.int32)
     distances = np.empty((n, k), dtype=np.float64)
     block = int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d))))
     for at in range(0, n, block):
-        here = np.arange(at, min(at + block, n))
-        width = k + SPARE
-        while len(here):
-            proposed = candidates(rows[here], rows, min(n, width))
-            ids[here], distances[here], furthest = _nearest(measure, here, proposed, k)
-            here = here[~_proven(rows[here], distances[here, -1], furthest)] if width < n else here[:0]
-            width *= WIDER
-            step(at / n)
-        step(min(at + block, n) / n)
+        here = slice(at, min(at + block, n))
+        ids[here], distances[here] = search.nearest(np.arange(here.start, here.stop), k, lambda at=at: step(at / n))  # type: ignore[misc]
+        step(here.stop / n)
+    return listed(ids, distances, metric)
+
+
+def listed(ids: npt.NDArray[np.int32], distances: Doubles, metric: str, recall: float | None = None) -> Neighbours:
+    """Return the graph of Euclidean distances (of directions, for `cosine`) in its own metric."""
     if metric == "cosine":
-        distances = np.square(distances) / 2
-    return Neighbours(ids, distances, "cosine" if metric == "cosine" else "euclidean")
+        return Neighbours(ids, np.square(distances) / 2, "cosine", recall)
+    return Neighbours(ids, distances, "euclidean", recall)
+
+
+class ExactSearch:
+    """Finds the nearest rows of some rows among all of them."""
+
+    def __init__(self, vectors: Floats, metric: str, candidates: Candidates) -> None:
+        self._rows, self._measure = proposal_rows(vectors, metric), Measure(vectors, metric)
+        self._candidates = candidates
+
+    def nearest(self, here: Integers, k: int, tick: Callable[[], None] = lambda: None) -> tuple[Integers, Doubles]:
+        """Return (rows, k) ids and Euclidean distances, exact: rows whose candidates prove nothing get more of them."""
+        n = len(self._rows)
+        ids, distances = np.empty((len(here), k), dtype=np.int64), np.empty((len(here), k))
+        waiting, width = np.arange(len(here)), k + SPARE
+        while len(waiting):
+            rows = self._rows[here[waiting]]
+            proposed = self._candidates(rows, self._rows, min(n, width))
+            ids[waiting], distances[waiting], furthest = nearest_proposed(self._measure, here[waiting], proposed, k)
+            open_rows = ~_proven(rows, distances[waiting, -1], furthest)
+            waiting = waiting[open_rows] if width < n else waiting[:0]
+            width *= WIDER
+            tick()
+        return ids, distances
 
 
 def product_error(lengths: Doubles, d: int) -> Doubles:
@@ -138,12 +162,12 @@ class Measure:
         return rows
 
 
-def _nearest(measure: Measure, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles, Doubles]:
-    """Measure the proposed rows in float64; return the k nearest (the row first, ties by id) and the furthest one."""
+def nearest_proposed(measure: Measure, here: Integers, proposed: Integers, k: int) -> tuple[Integers, Doubles, Doubles]:
+    """Measure (rows, w) proposed ids in float64; return the k nearest (the row first, ties by id) and the furthest."""
     ids = np.empty((len(here), k), dtype=np.int64)
     distances = np.empty((len(here), k), dtype=np.float64)
     furthest = np.empty(len(here), dtype=np.float64)
-    stride = max(1, 4_000_000 // (proposed.shape[1] * measure.width))
+    stride = max(1, NUMBERS_AT_ONCE // (proposed.shape[1] * measure.width))
     for at in range(0, len(here), stride):
         part = slice(at, at + stride)
         measured = measure(here[part, None], proposed[part])

@@ -67,15 +67,17 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The exact nearest neighbours of every row, nearest first, the row itself in column 0.
+    """The nearest neighbours of every row, nearest first, the row itself in column 0.
 
     `ids` is (n, k) int32; `distances` is (n, k) float64, computed from the rows themselves and not from a float32
-    product, ascending, ties by smaller id. `metric` is `euclidean` or `cosine` (1 - cosine, 0 to 2).
+    product, ascending, ties by smaller id. `metric` is `euclidean` or `cosine` (1 - cosine, 0 to 2). `recall` is None
+    where the graph is exact, else the share of a sample's true neighbours that stand in the lists.
     """
 
     ids: npt.NDArray[np.int32]
     distances: Doubles
     metric: str
+    recall: float | None = None
 
     @property
     def k(self) -> int:
@@ -83,8 +85,8 @@ class Neighbours:
         return int(self.ids.shape[1])
 
     def nearest(self, k: int) -> Neighbours:
-        """Return the same graph with only the first k columns; it is exact too."""
-        return Neighbours(self.ids[:, :k], self.distances[:, :k], self.metric)
+        """Return the same graph with only the first k columns; it is exact where this one is."""
+        return Neighbours(self.ids[:, :k], self.distances[:, :k], self.metric, self.recall)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

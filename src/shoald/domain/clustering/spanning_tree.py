@@ -1,9 +1,10 @@
 """Vectors and their neighbour graph in, the exact minimum spanning tree of mutual reachability out, in O(n k) memory.
 
 Borůvka's rounds on the listed neighbours. The distance to the last listed neighbour is a lower bound for every edge
-that is not listed, so a component's cheapest edge is proven when no bound of its rows lies below it; only rows whose
-bound does are scanned against all others by a matrix product. The largest component is never scanned: it is found by
-the others.
+that is not listed, so a component's cheapest edge is proven when no bound of its rows lies below it. Once no component
+has a proven edge, either the few rows whose bound lies below are scanned against all others by a matrix product, or,
+where groups lie apart and those are most rows, all components are compared with one another at once. The largest
+component is never scanned: it is found by the others.
 """
 
 from __future__ import annotations
@@ -15,21 +16,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.array_backend import Array, ArrayBackend
 from shoald.domain.clustering.distances import Block, blocks
+from shoald.domain.clustering.mutual_reach import MutualReach
 from shoald.domain.clustering.neighbour_graph import Measure, product_error, proposal_rows
+from shoald.domain.clustering.piece_joining import MOST_PIECES, joining_edges, pairs_between
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
 
-SCAN_ENTRIES = 20_000_000
-PAIRS = 2_000_000
+SCAN_ENTRIES = 4_000_000
+JOINED_FOR = 0.75
+"""Comparing two rows of different components once costs at most this share of a scanned row's entry."""
+SCANS_EACH = 8
+"""Rows of a component that are scanned where the lists are approximate and prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanningTree:
-    """(n - 1, 3) float64 edges (smaller row, larger row, weight), by weight, then by the rows; and the rows scanned."""
+    """(n - 1, 3) float64 edges (smaller row, larger row, weight), by weight, then by the rows.
+
+    `scanned` rows were compared with all others; `joined` components were compared with one another, 0 for none.
+    """
 
     edges: Doubles
     scanned: int
+    joined: int
 
 
 def spanning_tree(
@@ -54,7 +64,7 @@ def spanning_tree(
     edges = search.run(step)
     if cosine:
         edges[:, 2] = edges[:, 2] ** 2 / 2
-    return SpanningTree(edges, search.scanned)
+    return SpanningTree(edges, search.scanned, search.joined)
 
 
 def spanning_tree_of_any_metric(block: Block, n: int, core: int, alpha: float, *, step: Step = no_step) -> Doubles:
@@ -101,25 +111,23 @@ class _Search:
         ids, distances = neighbours.ids, neighbours.distances
         n, k = ids.shape
         rows = proposal_rows(vectors, neighbours.metric)
-        self.measure = Measure(vectors, neighbours.metric)
-        self.rows, self.ids, self.alpha, self.backend = rows, ids, alpha, backend
-        self.core = distances[:, min(core, k - 1)]
-        self.reach = np.maximum(distances / alpha, np.maximum(self.core[:, None], self.core[ids]))
         squares = np.einsum("ij,ij->i", rows, rows)
-        longest = np.sqrt(squares.max(initial=0))
-        self.slack = float(2 * product_error(2 * longest, rows.shape[1]))
+        slack = float(2 * product_error(2 * np.sqrt(squares.max(initial=0)), rows.shape[1]))
+        self.core = distances[:, min(core, k - 1)]
+        self.cost = MutualReach(rows, Measure(vectors, neighbours.metric), self.core, alpha, slack)
+        self.ids, self.backend, self.is_exact = ids, backend, neighbours.recall is None
+        self.reach = np.maximum(distances / alpha, np.maximum(self.core[:, None], self.core[ids]))
         unlisted = distances[:, -1] / alpha if k < n else np.full(n, np.inf)
         self.bound = np.maximum(self.core, unlisted)
         self.found, self.found_at = np.full(n, np.inf), np.zeros(n, dtype=np.int64)
         self.component = np.arange(n)
         self.edges: list[npt.NDArray[Any]] = []
-        self.scanned = 0
-        doubled, reach = np.ascontiguousarray(-2 * rows.T), np.square(alpha * self.core).astype(np.float32)
-        self.device = tuple(backend.send(part) for part in (rows, doubled, squares, reach))
+        self.scanned = self.joined = 0
+        self._device: tuple[Array, ...] | None = None
 
     def run(self, step: Step) -> Doubles:
         """Join components round by round; returns the edges in order."""
-        n = len(self.rows)
+        n = len(self.ids)
         self._join_copies()
         while True:
             groups = int(self.component.max(initial=0)) + 1
@@ -127,8 +135,13 @@ class _Search:
             if groups <= 1:
                 break
             weight, other = self._listed()
-            self._prove(weight, other, step)
-            self._merge(weight, other, groups)
+            proven = self._proven(weight)
+            if not proven.any():
+                if self._join_all(weight, step):
+                    break
+                self._prove(weight, other, step)
+                proven[:] = True
+            self._merge(weight, other, proven)
         return ordered_edges(np.concatenate([*self.edges, np.empty((0, 3))]))
 
     def _join_copies(self) -> None:
@@ -136,7 +149,7 @@ class _Search:
         dense = np.flatnonzero(self.core == 0)
         if not len(dense):
             return
-        rows = np.ascontiguousarray(self.rows[dense])
+        rows = np.ascontiguousarray(self.cost.rows[dense])
         keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
         _, first, group = np.unique(keys, return_index=True, return_inverse=True)
         copies = np.flatnonzero(dense[first[group]] != dense)
@@ -147,22 +160,52 @@ class _Search:
 
     def _listed(self) -> tuple[Doubles, Integers]:
         """Return each row's cheapest known edge out of its component: listed (ties to the smaller row) or scanned."""
+        n = len(self.ids)
         outside = np.where(self.component[self.ids] != self.component[:, None], self.reach, np.inf)
         weight = outside.min(axis=1)
-        other = np.where(outside == weight[:, None], self.ids, len(self.rows)).min(axis=1)
+        other = np.where(outside == weight[:, None], self.ids, n).min(axis=1)
         scanned = (self.component[self.found_at] != self.component) & (self.found < weight)
-        other = np.minimum(other, len(self.rows) - 1).astype(np.int64)
+        other = np.minimum(other, n - 1).astype(np.int64)
         return np.where(scanned, self.found, weight), np.where(scanned, self.found_at, other)
 
-    def _prove(self, weight: Doubles, other: Integers, step: Step) -> None:
-        """Scan, nearest bound first, the rows that could hold a cheaper edge than their component's best."""
+    def _open(self, weight: Doubles) -> tuple[npt.NDArray[np.bool_], Doubles]:
+        """Return which rows could hold a cheaper edge than their component's best, and that best of each component."""
         sizes = np.bincount(self.component)
         best = np.full(len(sizes), np.inf)
         np.minimum.at(best, self.component, weight)
-        could = (self.component != sizes.argmax()) & (self.bound < best[self.component])
+        return (self.component != sizes.argmax()) & (self.bound < best[self.component]), best
+
+    def _proven(self, weight: Doubles) -> npt.NDArray[np.bool_]:
+        """Say of each component but the largest whether its best known edge is its cheapest."""
+        could, best = self._open(weight)
+        proven = np.isfinite(best)
+        proven[self.component[could]] = False
+        proven[np.bincount(self.component).argmax()] = False
+        return proven
+
+    def _join_all(self, weight: Doubles, step: Step) -> bool:
+        """Compare all components at once where that costs less than scanning rows; says whether it did."""
+        sizes = np.bincount(self.component)
+        scans = float(self._open(weight)[0].sum()) * len(self.ids)
+        if not self.is_exact or len(sizes) > MOST_PIECES or pairs_between(sizes) > JOINED_FOR * scans:
+            return False
+        done = 1 - (len(sizes) - 1) / len(self.ids)
+        self._device = None
+        edges = joining_edges(
+            self.cost, self.component, backend=self.backend, step=lambda part: step(done + (1 - done) * part)
+        )
+        self.edges.append(edges)
+        self.joined = len(sizes)
+        return True
+
+    def _prove(self, weight: Doubles, other: Integers, step: Step) -> None:
+        """Scan, nearest bound first, the rows that could hold a cheaper edge than their component's best."""
+        could, best = self._open(weight)
         waiting = np.flatnonzero(could)
         waiting = waiting[np.argsort(self.bound[waiting], kind="stable")]
-        block = max(16, min(512, SCAN_ENTRIES // len(self.rows)))
+        if not self.is_exact:
+            waiting = _some_of_each(waiting, self.component)
+        block = max(16, min(512, SCAN_ENTRIES // len(self.ids)))
         while len(waiting):
             rows, waiting = waiting[:block], waiting[block:]
             found, where = self._scan(rows)
@@ -174,7 +217,15 @@ class _Search:
             self.found[rows], self.found_at[rows] = found, where
             waiting = waiting[self.bound[waiting] < best[self.component[waiting]]]
             self.scanned += len(rows)
-            step(1 - (len(sizes) - 1) / len(self.rows))
+            step(1 - (len(best) - 1) / len(self.ids))
+
+    def _on_device(self) -> tuple[Array, ...]:
+        """Return the rows, their negative doubles as columns, their squares and those of their cores."""
+        if self._device is None:
+            rows = self.cost.rows
+            parts = (rows, np.ascontiguousarray(-2 * rows.T), np.einsum("ij,ij->i", rows, rows), self.cost.squares())
+            self._device = tuple(self.backend.send(part) for part in parts)
+        return self._device
 
     def _scan(self, rows: Integers) -> tuple[Doubles, Integers]:
         """Return the exact cheapest edge of each row into another component.
@@ -182,29 +233,27 @@ class _Search:
         Float32 squares choose; whatever lies within their error of the smallest is measured in float64.
         """
         xp, send = self.backend.xp, self.backend.send
-        vectors, doubled, squares, core = self.device
+        vectors, doubled, squares, core = self._on_device()
         at, component = send(rows), send(self.component)
         reach = xp.take(vectors, at, axis=0) @ doubled
         reach += squares[None, :]
         reach += squares[at][:, None]
         reach = xp.maximum(xp.maximum(reach, core[None, :]), core[at][:, None])
         reach = xp.where(component[at][:, None] == component[None, :], xp.inf, reach)
-        near = reach <= xp.min(reach, axis=1)[:, None] + self.slack
+        near = reach <= xp.min(reach, axis=1)[:, None] + self.cost.slack
         row, other = (self.backend.fetch(x) for x in xp.nonzero(near))
-        exact = np.empty(len(row))
-        for first in range(0, len(row), PAIRS // 64):
-            part = slice(first, first + PAIRS // 64)
-            exact[part] = self.measure(rows[row[part]], other[part]) / self.alpha
-        exact = np.maximum(exact, np.maximum(self.core[rows[row]], self.core[other]))
+        exact = self.cost.exact(rows[row], other)
         order = np.lexsort((other, exact, row))
         chosen = order[np.flatnonzero(np.r_[True, np.diff(row[order]) != 0])]
         return exact[chosen], other[chosen]
 
-    def _merge(self, weight: Doubles, other: Integers, groups: int) -> None:
-        """Join each component but the largest along its cheapest edge, by (weight, smaller row, larger row)."""
+    def _merge(self, weight: Doubles, other: Integers, proven: npt.NDArray[np.bool_]) -> None:
+        """Join each proven component but the largest along its cheapest edge, by (weight, smaller row, larger row)."""
+        groups = len(proven)
         every = np.arange(len(weight))
         low, high = np.minimum(every, other), np.maximum(every, other)
-        usable = np.flatnonzero(np.isfinite(weight) & (self.component != np.bincount(self.component).argmax()))
+        largest = np.bincount(self.component).argmax()
+        usable = np.flatnonzero(np.isfinite(weight) & proven[self.component] & (self.component != largest))
         order = usable[np.lexsort((high[usable], low[usable], weight[usable]))]
         _, first = np.unique(self.component[order], return_index=True)
         chosen = order[np.sort(first)]
@@ -220,6 +269,18 @@ class _Search:
         self.edges.append(np.column_stack((low[chosen], high[chosen], weight[chosen])))
         roots = np.array([_root(parent, group) for group in range(groups)])
         self.component = np.unique(roots, return_inverse=True)[1][self.component]
+
+
+def _some_of_each(rows: Integers, component: Integers) -> Integers:
+    """Return at most SCANS_EACH rows of each component, evenly from the first to the last, in the given order."""
+    order = np.argsort(component[rows], kind="stable")
+    of = component[rows][order]
+    begins = np.searchsorted(of, of)
+    sizes = np.searchsorted(of, of, side="right") - begins
+    rank, wanted = np.arange(len(rows)) - begins, np.minimum(sizes, SCANS_EACH)
+    # the ranks at which the share of wanted rows grows by one
+    taken = rank * wanted // sizes != (rank - 1) * wanted // sizes
+    return np.asarray(rows[np.sort(order[taken])])
 
 
 def _root(parent: list[int], node: int) -> int:

@@ -7,10 +7,13 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoald.domain.clustering.approximate_graph import SAMPLE, approximate_graph
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.estimators import Estimators
 from shoald.domain.clustering.neighbour_graph import neighbour_graph
 from shoald.domain.clustering.spaces import Neighbours, Space, Step, no_step
+
+LISTED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +32,33 @@ class ClusterTools:
     trees: MutableMapping[str, Any] | None = None
 
 
-def neighbours(space: Space, k: int, metric: str, *, tools: ClusterTools, step: Step = no_step) -> Neighbours:
-    """Return the exact graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself.
+def neighbours(
+    space: Space, k: int, metric: str, *, tools: ClusterTools, exact: bool = False, step: Step = no_step
+) -> Neighbours:
+    """Return the graph of a space from `tools.graphs`, or build it and put it there. `k` counts the row itself.
 
-    Asking for the largest k first saves building twice.
+    Graphs are built with a multiple of LISTED neighbours, so that stages that want a few more or fewer share one;
+    asking for the largest k first saves building twice. Exact up to as much work as the estimators say pays; above it
+    nearly so, with the recall on a sample, unless `exact` is asked for.
     """
     metric = "cosine" if metric == "cosine" else "euclidean"
-    k = min(k, len(space))
+    n, d = space.vectors.shape
+    k = min(k, n)
     key = f"{space.key}-{metric}"
     known = tools.graphs.get(key)
-    if known is None or known.k < k:
-        known = neighbour_graph(space.vectors, k, metric, candidates=tools.estimators.candidates, step=step)
+    if known is None or known.k < k or (exact and known.recall is not None):
+        build = neighbour_graph if exact or 2.0 * n * n * d <= tools.estimators.exact_operations else approximate_graph
+        wide = min(n, -(-k // LISTED) * LISTED)
+        known = build(space.vectors, wide, metric, candidates=tools.estimators.candidates, step=step)
         tools.graphs[key] = known
     return known.nearest(k)
+
+
+def graph_note(space: Space, *, tools: ClusterTools) -> dict[str, Any]:
+    """Return, for a run's record, the recall of the approximate graphs of a space; nothing where all are exact."""
+    graphs = ((metric, tools.graphs.get(f"{space.key}-{metric}")) for metric in ("cosine", "euclidean"))
+    recalls = {metric: graph.recall for metric, graph in graphs if graph is not None and graph.recall is not None}
+    return {"approximate_neighbours": {"recall": recalls, "sample": SAMPLE}} if recalls else {}
 
 
 def shares(step: Step, begin: float, end: float) -> Step:

@@ -79,7 +79,7 @@ def _single(space: Space, metric: str, tools: ClusterTools, step: Step) -> Merge
     """Single linkage cuts the minimum spanning tree of the plain distances."""
     if len(space) == 1:
         return Merges(np.empty((0, 2), dtype=np.int64), np.empty(0))
-    graph = neighbours(space, LISTED, metric, tools=tools, step=shares(step, 0.0, 0.6))
+    graph = neighbours(space, LISTED, metric, tools=tools, exact=True, step=shares(step, 0.0, 0.6))
     tree = spanning_tree(space.vectors, graph, 0, 1.0, backend=tools.arrays, step=shares(step, 0.6, 1.0))
     return Merges(tree.edges[:, :2].astype(np.int64), tree.edges[:, 2])
 

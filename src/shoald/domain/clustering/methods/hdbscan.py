@@ -47,7 +47,7 @@ def group_by_hdbscan(space: Space, given: HdbscanParameters, *, tools: ClusterTo
         probabilities=flat.probabilities,
         effective=asdict(parameters),
         notes=notes,
-        warnings=(*warnings, *_advice(labels, space)),
+        warnings=(*warnings, *_of_approximation(notes), *_advice(labels, space)),
     )
 
 
@@ -90,7 +90,18 @@ def _density_tree(
     tree = spanning_tree(
         space.vectors, graph, core, parameters.alpha, backend=tools.arrays, step=lambda done: step(0.6 + 0.4 * done)
     )
-    return tree.edges, {"spanning_tree": "products", "rows_scanned": tree.scanned}
+    notes = {"spanning_tree": "products", "rows_scanned": tree.scanned, "pieces_joined": tree.joined}
+    if graph.recall is not None:
+        notes |= {"spanning_tree": "approximate", "neighbours_recall": graph.recall}
+    return tree.edges, notes
+
+
+def _of_approximation(notes: dict[str, Any]) -> list[str]:
+    """Say that the tree is not exact where it is not."""
+    if notes.get("spanning_tree") != "approximate":
+        return []
+    recall = f"{notes['neighbours_recall']:.1%}"
+    return [f"the spanning tree is approximate: in a sample {recall} of the nearest neighbours were found"]
 
 
 def _advice(labels: Labels, space: Space) -> list[str]:

@@ -61,7 +61,7 @@ def reachability_plot(
     if metric is None:
         lists = listed(scan, n, k, shares(step, 0.0, 0.5))
     else:
-        graph = neighbours(space, k, metric, tools=tools, step=shares(step, 0.0, 0.5))
+        graph = neighbours(space, k, metric, tools=tools, exact=True, step=shares(step, 0.0, 0.5))
         lists = Lists(graph.ids, graph.distances)
     return reachability(lists, scan, parameters.min_samples, limit, step=shares(step, 0.5, 1.0))
 

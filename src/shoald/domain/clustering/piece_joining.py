@@ -1,0 +1,189 @@
+"""Pieces of a spanning tree in, the edges that join them out: every two pieces are compared once, by products.
+
+Where groups lie far apart no list of neighbours leaves a piece, and every row of it might hold its cheapest edge.
+Looking at all rows from each of them costs more than the neighbours did, and again whenever pieces have grown together.
+Here the least cost of every two pieces is found once, for all rounds: half of all pairs, and nothing to select.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.mutual_reach import MutualReach
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step, no_step
+
+MOST_PIECES = 2048
+"""The table of pieces by pieces has at most 32 MB."""
+TILE_ROWS = 256
+TILE_COLUMNS = 4096
+TILE_ENTRIES = TILE_ROWS * TILE_COLUMNS
+
+
+def pairs_between(sizes: Integers) -> float:
+    """Return how many pairs of rows lie in two different pieces."""
+    whole = float(sizes.sum())
+    return (whole * whole - float(np.square(sizes.astype(np.float64)).sum())) / 2
+
+
+def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBackend, step: Step = no_step) -> Doubles:
+    """Return the (pieces - 1, 3) edges (smaller row, larger row, cost) of the cheapest tree over the pieces.
+
+    `component` (n,) numbers the piece of each row from 0; at most MOST_PIECES. Exact: products in float32 give every
+    two pieces a bound, and what could be in the tree is measured in float64. Ties go to the smaller row, then the
+    smaller other row. O(pairs · d) time for the pairs of rows in different pieces, O(n d + pieces²) memory.
+    """
+    pieces = _Pieces.of(reach, component)
+    table = _bounds(pieces, backend, lambda done: step(0.8 * done))
+    least, known = reach.least(table), np.zeros(table.shape, dtype=np.bool_)
+    edges: dict[tuple[int, int], tuple[float, int, int]] = {}
+    while True:
+        left, right = _tree(least)
+        open_edges = np.flatnonzero(~known[left, right])
+        if not len(open_edges):
+            break
+        for at in open_edges.tolist():
+            one, other = int(left[at]), int(right[at])
+            edge = pieces.cheapest(one, other, float(table[one, other]), backend)
+            edges[one, other] = edge
+            least[one, other] = least[other, one] = edge[0]
+            known[one, other] = known[other, one] = True
+            step(0.8)
+    step(1.0)
+    return _chosen(edges, len(pieces.begins) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Rows in order of their pieces, the smallest piece first: piece p is `order[begins[p]:begins[p + 1]]`.
+
+    Products of `left` (n, d + 2) and `right` (d + 2, n) float32 are squared distances; `cores` (n,) are squared too.
+    """
+
+    reach: MutualReach
+    order: Integers
+    begins: Integers
+    left: Floats
+    right: Floats
+    cores: Floats
+
+    @classmethod
+    def of(cls, reach: MutualReach, component: Integers) -> _Pieces:
+        sizes = np.bincount(component)
+        by_size = np.argsort(sizes, kind="stable")
+        rank = np.empty_like(by_size)
+        rank[by_size] = np.arange(len(sizes))
+        order = np.argsort(rank[component], kind="stable")
+        n, d = reach.rows.shape
+        left, right = np.empty((n, d + 2), dtype=np.float32), np.empty((d + 2, n), dtype=np.float32)
+        left[:, :d] = reach.rows[order]
+        squares = np.einsum("ij,ij->i", left[:, :d], left[:, :d])
+        left[:, d], left[:, d + 1] = squares, 1
+        right[d], right[d + 1] = 1, squares
+        np.multiply(left[:, :d].T, np.float32(-2), out=right[:d])
+        begins = np.concatenate([[0], np.cumsum(sizes[by_size])])
+        return cls(reach, order, begins, left, right, reach.squares()[order])
+
+    def cheapest(self, one: int, other: int, square: float, backend: ArrayBackend) -> tuple[float, int, int]:
+        """Return the exact cheapest edge between two pieces, whose least proposed square is given."""
+        rows = slice(int(self.begins[one]), int(self.begins[one + 1]))
+        columns = slice(int(self.begins[other]), int(self.begins[other + 1]))
+        limit = np.float32(square + self.reach.slack)
+        right, cores = backend.send(self.right[:, columns]), backend.send(self.cores[columns])
+        height = max(1, TILE_ENTRIES // (columns.stop - columns.start))
+        best = (np.inf, -1, -1)
+        for at in range(rows.start, rows.stop, height):
+            part = slice(at, min(at + height, rows.stop))
+            block = _squares(backend, self.left[part], right, self.cores[part], cores)
+            near = [backend.fetch(found) for found in backend.xp.nonzero(block <= limit)]
+            best = min(best, self._measured(self.order[part][near[0]], self.order[columns][near[1]]))
+        return best
+
+    def _measured(self, left: Integers, right: Integers) -> tuple[float, int, int]:
+        if not len(left):
+            return np.inf, -1, -1
+        costs, low, high = self.reach.exact(left, right), np.minimum(left, right), np.maximum(left, right)
+        first = np.lexsort((high, low, costs))[0]
+        return float(costs[first]), int(low[first]), int(high[first])
+
+
+def _squares(backend: ArrayBackend, rows: Floats, right: Any, row_cores: Floats, cores: Any) -> Any:
+    """Return the (rows, columns) squares of the costs on the device."""
+    xp = backend.xp
+    block = backend.send(rows) @ right
+    return xp.maximum(xp.maximum(block, cores[None, :]), backend.send(row_cores)[:, None])
+
+
+def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
+    """Return the symmetric (pieces, pieces) least proposed squares, infinite on the diagonal."""
+    count, n = len(pieces.begins) - 1, len(pieces.order)
+    table = np.full((count, count), np.inf)
+    piece = np.repeat(np.arange(count), np.diff(pieces.begins))
+    right, cores = backend.send(pieces.right), backend.send(pieces.cores)
+    # the rows of the last, largest piece are met as columns
+    end = int(pieces.begins[-2])
+    for at in range(0, end, TILE_ROWS):
+        rows = slice(at, min(at + TILE_ROWS, end))
+        runs = _runs(piece[rows])
+        for columns in _column_tiles(int(pieces.begins[piece[at]]), n):
+            block = _squares(backend, pieces.left[rows], right[:, columns], pieces.cores[rows], cores[columns])
+            lows = [backend.fetch(backend.xp.min(block[part, :], axis=0)) for part in runs]
+            starts = np.array([part.start for part in _runs(piece[columns])])
+            found = np.minimum.reduceat(np.stack(lows), starts, axis=1)
+            corner = np.ix_(piece[rows][[part.start for part in runs]], piece[columns][starts])
+            table[corner] = np.minimum(table[corner], found)
+        step(at / end)
+    np.fill_diagonal(table, np.inf)
+    return np.asarray(np.minimum(table, table.T))
+
+
+def _column_tiles(begin: int, end: int) -> Iterator[slice]:
+    for at in range(begin, end, TILE_COLUMNS):
+        yield slice(at, min(at + TILE_COLUMNS, end))
+
+
+def _runs(piece: Integers) -> list[slice]:
+    """Return the runs of equal values."""
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(piece)) + 1, [len(piece)]])
+    return [slice(first, last) for first, last in itertools.pairwise(bounds.tolist())]
+
+
+def _tree(costs: Doubles) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the ends, smaller first, of the cheapest tree over a full table (Prim's algorithm). O(pieces²)."""
+    count = len(costs)
+    best, source = costs[0].copy(), np.zeros(count, dtype=np.intp)
+    inside = np.zeros(count, dtype=np.bool_)
+    inside[0] = True
+    ends = np.empty((count - 1, 2), dtype=np.intp)
+    for at in range(count - 1):
+        here = int(np.where(inside, np.inf, best).argmin())
+        ends[at] = source[here], here
+        inside[here] = True
+        nearer = costs[here] < best
+        best[nearer], source[nearer] = costs[here][nearer], here
+    ends.sort(axis=1)
+    return ends[:, 0], ends[:, 1]
+
+
+def _chosen(edges: dict[tuple[int, int], tuple[float, int, int]], count: int) -> Doubles:
+    """Return the cheapest tree of the measured edges, which hold one: by cost, smaller row, larger row."""
+    parent = list(range(count))
+    kept = []
+    for edge, ends in sorted((edge, ends) for ends, edge in edges.items()):
+        roots = [_root(parent, end) for end in ends]
+        if roots[0] != roots[1]:
+            parent[max(roots)] = min(roots)
+            kept.append((edge[1], edge[2], edge[0]))
+    return np.array(kept, dtype=np.float64).reshape(-1, 3)
+
+
+def _root(parent: list[int], node: int) -> int:
+    while parent[node] != node:
+        parent[node] = node = parent[parent[node]]
+    return node
