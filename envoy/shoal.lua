@@ -47,14 +47,120 @@ local function reshaped(family, status, body)
   return envelope(family, status, words[1], words[2], message)
 end
 
--- `strategy.sources[1].k` becomes `"strategy","sources",1,"k"`.
-local function location(path)
-  local parts = {}
-  for name, index in path:gmatch("([^%.%[%]]+)%[?(%d*)%]?") do
-    parts[#parts + 1] = text(name)
-    if index ~= "" then parts[#parts + 1] = index end
+-- Of a larger body no error says what stood where, and none is looked into for the tags of unions.
+local MOST_KEPT, MOST_LEVELS = 16384, 32
+
+local node_at
+
+-- The end of a string that begins at a quote.
+local function string_end(body, at)
+  at = at + 1
+  while true do
+    local found = body:find('["\\]', at)
+    if not found then return nil end
+    if body:sub(found, found) == '"' then return found end
+    at = found + 2
   end
-  return table.concat(parts, ",")
+end
+
+-- Goes through the members of an object or the elements of a list; `take` reads one and returns the place behind it.
+local function through(body, at, closing, take)
+  at = body:match("^%s*()", at + 1)
+  if body:sub(at, at) == closing then return at end
+  while at do
+    at = take(at)
+    if not at then return nil end
+    at = body:match("^%s*()", at)
+    local mark = body:sub(at, at)
+    if mark == closing then return at end
+    if mark ~= "," then return nil end
+    at = body:match("^%s*()", at + 1)
+  end
+end
+
+local function object_at(body, at, level)
+  local node = { members = {} }
+  local last = through(body, at, "}", function(start)
+    local quote = body:sub(start, start) == '"' and string_end(body, start)
+    local value_at = quote and body:match("^%s*:%s*()", quote + 1)
+    if not value_at then return nil end
+    local member, behind = node_at(body, value_at, level + 1)
+    node.members[body:sub(start + 1, quote - 1)] = member
+    return behind
+  end)
+  return node, last
+end
+
+local function list_at(body, at, level)
+  local node = { items = {} }
+  local last = through(body, at, "]", function(start)
+    local item, behind = node_at(body, start, level + 1)
+    node.items[#node.items + 1] = item
+    return behind
+  end)
+  return node, last
+end
+
+-- What a value is and where it ends: its text as `raw`, the `members` of an object, the `items` of a list; nil for what is no JSON.
+node_at = function(body, at, level)
+  if level > MOST_LEVELS then return nil end
+  local mark, node, last = body:sub(at, at), {}, nil
+  if mark == "{" then
+    node, last = object_at(body, at, level)
+  elseif mark == "[" then
+    node, last = list_at(body, at, level)
+  elseif mark == '"' then
+    last = string_end(body, at)
+  else
+    local behind = body:match("^[%w%.%+%-]+()", at)
+    last = behind and behind - 1
+  end
+  if not last then return nil end
+  node.raw = body:sub(at, last)
+  return node, last + 1
+end
+
+-- The request's body as nodes; nil when it was too large to be kept.
+local function root_of(body)
+  if not body then return nil end
+  return (node_at(body, body:match("^%s*()"), 1))
+end
+
+-- Fields that hold tagged unions: the documents put the tag behind the name of the field.
+local UNIONS = { strategy = true, base = true, sources = true }
+
+local function tag_of(name, node)
+  local tag = UNIONS[name] and node and node.members and node.members.type
+  return tag and tag.raw:match('^"([%w_]+)"$')
+end
+
+-- `strategy.sources[1].k` becomes `"strategy","ensemble","sources",1,"bm25","k"`, and what stands there.
+local function location(path, root)
+  local parts, node, tag = {}, root, nil
+  for name, index in path:gmatch("([^%.%[%]]+)%[?(%d*)%]?") do
+    if tag then parts[#parts + 1] = text(tag) end
+    parts[#parts + 1] = text(name)
+    node = node and node.members and node.members[name]
+    if index ~= "" then
+      parts[#parts + 1] = index
+      node = node and node.items and node.items[tonumber(index) + 1]
+    end
+    tag = tag_of(name, node)
+  end
+  return table.concat(parts, ","), node
+end
+
+-- The only list among the members of what stands at a path, by its name; nil when there are several.
+local function only_list(path, root)
+  local _, node = location(path, root)
+  local found
+  for name, member in pairs(node and node.members or {}) do
+    if member.items then
+      if found then return nil end
+      found = name
+    end
+  end
+  return found
 end
 
 -- Calls whose path has fields of its own bind the JSON body to a field `body`, which is none of the caller's.
@@ -74,7 +180,7 @@ local WANTED = {
   TYPE_STRING = { "string_type", "Input should be a valid string" },
 }
 
-local function wrong_value(place, path, value, wanted)
+local function wrong_value(place, path, value, wanted, root)
   local kind, message
   if wanted == "object" then
     kind, message = "model_attributes_type", "Input should be a valid dictionary"
@@ -87,7 +193,7 @@ local function wrong_value(place, path, value, wanted)
       kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
     end
   end
-  local loc = location(in_body(path))
+  local loc = location(in_body(path), root)
   if loc ~= "" then loc = "," .. loc end
   return '{"type":' .. text(kind) .. ',"loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(message)
     .. ',"input":' .. value .. "}", message
@@ -98,25 +204,28 @@ local MISFITS = {
   { "^The binding value .* of the field ([%w_%.]+) is conflicting with", "Value error, differs from the path" },
   { "^([%w_%.%[%]]*): invalid value oneof field .* Cannot set", "Value error, given twice" },
   { "^([%w_%.%[%]]*): invalid value Starting an object", "Value error, an object cannot stand here" },
-  { "^([%w_%.%[%]]*): Proto field is not repeating", "Value error, a list stands in a field that takes none" },
+  { "^([%w_%.%[%]]*): Proto field is not repeating", "Value error, a list stands in a field that takes none", only_list },
 }
 
-local function misfit(reason, place)
+local function misfit(reason, place, root)
   for _, known in ipairs(MISFITS) do
     local path = reason:match(known[1])
     if path then
       local field = reason:match("Cannot set '([%w_]+)'") or reason:match("scalar field for type ([%w_]+)")
+      path = in_body(path)
+      if not field and known[3] then field = known[3](path, root) end
       if field then path = path == "" and field or path .. "." .. field end
-      local loc = location(in_body(path))
+      local loc, node = location(in_body(path), root)
       if loc ~= "" then loc = "," .. loc end
-      return '{"type":"value_error","loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(known[2]) .. ',"input":null}', known[2]
+      local input = node and node.raw or "null"
+      return '{"type":"value_error","loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(known[2]) .. ',"input":' .. input .. "}", known[2]
     end
   end
 end
 
 -- What the transcoder refuses, as an entry of the documented list.
-local function parse_problem(reason, place)
-  local entry, message = misfit(reason, place)
+local function parse_problem(reason, place, root)
+  local entry, message = misfit(reason, place, root)
   if entry then return entry, message end
   local path, value, wanted = reason:match("^([%w_%.%[%]]*): invalid value (.*) for type ([%w_%./]+)")
   if path then
@@ -124,7 +233,7 @@ local function parse_problem(reason, place)
     if not (value:match('^".*"$') or value:match("^%-?%d[%d%.eE+-]*$") or value == "true" or value == "false" or value == "null") then
       value = text(value)
     end
-    return wrong_value(place, path, value, wanted)
+    return wrong_value(place, path, value, wanted, root)
   end
   if reason:match("Root element must be a message") then
     return wrong_value("body", "", "null", "object")
@@ -135,11 +244,11 @@ local function parse_problem(reason, place)
   return entry, "JSON decode error: " .. first
 end
 
-local function problems_body(family, reason, method)
+local function problems_body(family, reason, method, body)
   -- of the calls that delete, one of the RAG family has fields beside its path: in its body
   local in_query = method == "GET" or method == "HEAD" or (method == "DELETE" and family ~= "rag")
   local place = in_query and "query" or "body"
-  local entry, message = parse_problem(reason, place)
+  local entry, message = parse_problem(reason, place, root_of(body))
   if family == "rag" then return '{"detail":[' .. entry .. "]}" end
   local kind = entry:match('^{"type":("[^"]*")')
   local loc = entry:match('"loc":(%b[])')
@@ -157,20 +266,51 @@ local function forget_grpc_headers(headers)
   for _, name in ipairs(found) do headers:remove(name) end
 end
 
+-- Downloads, whose HEAD is answered by the call that their GET is: the server then sends no bytes.
+local DOWNLOADS = { "^/api/v1/document_versions/[^/]+/content$", "^/api/v1/segment_sets/[^/]+/items/[^/]+/picture$" }
+
+local function ask_for_headers_alone(headers, path)
+  if headers:get(":method") ~= "HEAD" then return end
+  for _, download in ipairs(DOWNLOADS) do
+    if path:gsub("%?.*", ""):match(download) then
+      headers:replace(":method", "GET")
+      headers:add("x-shoal-head", "1")
+      return
+    end
+  end
+end
+
+-- Keeps the beginning of a body, whole if it is small, for the error that may answer it; nothing waits for it.
+local function keep_body(handle, marks)
+  local kept = ""
+  for chunk in handle:bodyChunks() do
+    local length = chunk:length()
+    if #kept + length > MOST_KEPT then
+      marks:set("shoal", "body", "")
+      return
+    end
+    kept = kept .. tostring(chunk:getBytes(0, length))
+    marks:set("shoal", "body", kept)
+  end
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   -- the transcoder sets these later, for JSON calls; a gRPC client that sends them must not look like one
   headers:remove("x-envoy-original-path")
   headers:remove("x-envoy-original-method")
   headers:remove("x-shoal-json")
+  headers:remove("x-shoal-head")
   local kind = headers:get("content-type") or ""
   if kind:sub(1, 16) == "application/grpc" then return end
   forget_grpc_headers(headers)
   local path = headers:get(":path") or ""
+  ask_for_headers_alone(headers, path)
   local marks = handle:streamInfo():dynamicMetadata()
   marks:set("shoal", "family", path:sub(1, 4) == "/v1/" and "clusters" or "rag")
   marks:set("shoal", "method", headers:get(":method") or "")
   headers:add("x-shoal-json", "1") -- tells the local replies that this file will see them
+  if kind:sub(1, 16) == "application/json" then keep_body(handle, marks) end
 end
 
 local function answer(handle, headers, status, body)
@@ -195,7 +335,7 @@ function envoy_on_response(handle)
     headers:replace(":status", "422")
     headers:replace("content-type", "application/json")
     local reason = handle:body(true)
-    reason:setBytes(problems_body(marks.family, tostring(reason:getBytes(0, reason:length())), marks.method))
+    reason:setBytes(problems_body(marks.family, tostring(reason:getBytes(0, reason:length())), marks.method, marks.body))
   elseif http_status >= 400 then
     if http_status == 429 or http_status == 503 then headers:replace("retry-after", headers:get("retry-after") or "1") end
     local body = handle:body(true)

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+shoal/clusters/v1/collection_document.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1d\n\x0b\x44\x65nseVector\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\xdf\x02\n\x12\x43ollectionDocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x15\n\rcollection_id\x18\x02 \x01(\t\x12(\n\x07payload\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x43\n\x07vectors\x18\x04 \x03(\x0b\x32\x32.shoal.clusters.v1.CollectionDocument.VectorsEntry\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aN\n\x0cVectorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.shoal.clusters.v1.DenseVector:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+shoal/clusters/v1/collection_document.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1d\n\x0b\x44\x65nseVector\x12\x0e\n\x06values\x18\x01 \x03(\x02\"/\n\x0cSparseVector\x12\x0f\n\x07indices\x18\x01 \x03(\x05\x12\x0e\n\x06values\x18\x02 \x03(\x02\"0\n\x0bMultiVector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x11\n\tdimension\x18\x02 \x01(\x05\"\xad\x05\n\x12\x43ollectionDocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x15\n\rcollection_id\x18\x02 \x01(\t\x12(\n\x07payload\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x43\n\x07vectors\x18\x04 \x03(\x0b\x32\x32.shoal.clusters.v1.CollectionDocument.VectorsEntry\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12P\n\x0esparse_vectors\x18\x07 \x03(\x0b\x32\x38.shoal.clusters.v1.CollectionDocument.SparseVectorsEntry\x12N\n\rmulti_vectors\x18\x08 \x03(\x0b\x32\x37.shoal.clusters.v1.CollectionDocument.MultiVectorsEntry\x1aN\n\x0cVectorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.shoal.clusters.v1.DenseVector:\x02\x38\x01\x1aU\n\x12SparseVectorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.shoal.clusters.v1.SparseVector:\x02\x38\x01\x1aS\n\x11MultiVectorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.shoal.clusters.v1.MultiVector:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._loaded_options = None
   _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._serialized_options = b'8\001'
+  _globals['_COLLECTIONDOCUMENT_SPARSEVECTORSENTRY']._loaded_options = None
+  _globals['_COLLECTIONDOCUMENT_SPARSEVECTORSENTRY']._serialized_options = b'8\001'
+  _globals['_COLLECTIONDOCUMENT_MULTIVECTORSENTRY']._loaded_options = None
+  _globals['_COLLECTIONDOCUMENT_MULTIVECTORSENTRY']._serialized_options = b'8\001'
   _globals['_DENSEVECTOR']._serialized_start=129
   _globals['_DENSEVECTOR']._serialized_end=158
-  _globals['_COLLECTIONDOCUMENT']._serialized_start=161
-  _globals['_COLLECTIONDOCUMENT']._serialized_end=512
-  _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._serialized_start=434
-  _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._serialized_end=512
+  _globals['_SPARSEVECTOR']._serialized_start=160
+  _globals['_SPARSEVECTOR']._serialized_end=207
+  _globals['_MULTIVECTOR']._serialized_start=209
+  _globals['_MULTIVECTOR']._serialized_end=257
+  _globals['_COLLECTIONDOCUMENT']._serialized_start=260
+  _globals['_COLLECTIONDOCUMENT']._serialized_end=945
+  _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._serialized_start=695
+  _globals['_COLLECTIONDOCUMENT_VECTORSENTRY']._serialized_end=773
+  _globals['_COLLECTIONDOCUMENT_SPARSEVECTORSENTRY']._serialized_start=775
+  _globals['_COLLECTIONDOCUMENT_SPARSEVECTORSENTRY']._serialized_end=860
+  _globals['_COLLECTIONDOCUMENT_MULTIVECTORSENTRY']._serialized_start=862
+  _globals['_COLLECTIONDOCUMENT_MULTIVECTORSENTRY']._serialized_end=945
 # @@protoc_insertion_point(module_scope)

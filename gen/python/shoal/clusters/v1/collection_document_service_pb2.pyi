@@ -114,16 +114,62 @@ class UpsertDocument(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class SparseVectorsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _collection_document_pb2.SparseVector: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _collection_document_pb2.SparseVector | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class MultiVectorsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _collection_document_pb2.MultiVector: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _collection_document_pb2.MultiVector | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     VECTORS_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     DENSE_VECTORS_FIELD_NUMBER: _builtins.int
+    SPARSE_VECTORS_FIELD_NUMBER: _builtins.int
+    MULTI_VECTORS_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """Its id, unique in the collection, at most 512 characters."""
     @_builtins.property
     def vectors(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Value]:
-        """Its vectors by name, each a list of numbers; sparse vectors and lists of vectors are refused."""
+        """Its vectors by name: a list of numbers, an object of `indices` and `values` (a sparse vector), or a list of lists of
+        numbers (a multi-vector). All documents of a collection have one kind under a name.
+        """
 
     @_builtins.property
     def payload(self) -> _struct_pb2.Struct:
@@ -137,6 +183,14 @@ class UpsertDocument(_message.Message):
     def dense_vectors(self) -> _containers.MessageMap[_builtins.str, _collection_document_pb2.DenseVector]:
         """Its vectors by name, packed, for typed clients; added to `vectors`."""
 
+    @_builtins.property
+    def sparse_vectors(self) -> _containers.MessageMap[_builtins.str, _collection_document_pb2.SparseVector]:
+        """Its sparse vectors by name, packed; added to `vectors`."""
+
+    @_builtins.property
+    def multi_vectors(self) -> _containers.MessageMap[_builtins.str, _collection_document_pb2.MultiVector]:
+        """Its multi-vectors by name, packed; added to `vectors`."""
+
     def __init__(
         self,
         *,
@@ -145,10 +199,12 @@ class UpsertDocument(_message.Message):
         payload: _struct_pb2.Struct | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
         dense_vectors: _abc.Mapping[_builtins.str, _collection_document_pb2.DenseVector] | None = ...,
+        sparse_vectors: _abc.Mapping[_builtins.str, _collection_document_pb2.SparseVector] | None = ...,
+        multi_vectors: _abc.Mapping[_builtins.str, _collection_document_pb2.MultiVector] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "document_id", b"document_id", "metadata", b"metadata", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "dense_vectors", b"dense_vectors", "document_id", b"document_id", "metadata", b"metadata", "payload", b"payload", "vectors", b"vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "dense_vectors", b"dense_vectors", "document_id", b"document_id", "metadata", b"metadata", "multi_vectors", b"multi_vectors", "payload", b"payload", "sparse_vectors", b"sparse_vectors", "vectors", b"vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
     _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
@@ -312,8 +368,9 @@ class ImportDocumentsRequest(_message.Message):
     ARROW_FIELD_NUMBER: _builtins.int
     arrow: _builtins.bytes
     """Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
-    what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
+    or float64 for each vector (a struct of the lists `indices` and `values` for a sparse one, a list of such lists
+    for a multi-vector), and `payload` (JSON text) or any number of further columns, which become its keys; what a
+    document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
     """
     @_builtins.property
     def info(self) -> Global___ImportInfo:

@@ -80,8 +80,9 @@ class CollectionDocumentServiceServicer:
 
     def UpsertDocuments(self, request, context):
         """Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-        number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+        kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+        widths), `conflict` for a collection that an index keeps, and
         `idempotency_conflict`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

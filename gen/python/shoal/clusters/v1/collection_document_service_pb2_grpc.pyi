@@ -37,8 +37,9 @@ class CollectionDocumentServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CollectionDocumentServiceAsyncStub: ...
     UpsertDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.UpsertDocumentsRequest, _collection_document_service_pb2.UpsertDocumentsResponse]
     """Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-    stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-    number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+    stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+    kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+    widths), `conflict` for a collection that an index keeps, and
     `idempotency_conflict`.
     """
     ImportDocuments: _grpc.StreamUnaryMultiCallable[_collection_document_service_pb2.ImportDocumentsRequest, _collection_document_service_pb2.ImportDocumentsResponse]
@@ -67,8 +68,9 @@ class CollectionDocumentServiceAsyncStub(CollectionDocumentServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     UpsertDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.UpsertDocumentsRequest, _collection_document_service_pb2.UpsertDocumentsResponse]  # type: ignore[assignment]
     """Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-    stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-    number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+    stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+    kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+    widths), `conflict` for a collection that an index keeps, and
     `idempotency_conflict`.
     """
     ImportDocuments: _aio.StreamUnaryMultiCallable[_collection_document_service_pb2.ImportDocumentsRequest, _collection_document_service_pb2.ImportDocumentsResponse]  # type: ignore[assignment]
@@ -100,8 +102,9 @@ class CollectionDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_collection_document_service_pb2.UpsertDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.UpsertDocumentsResponse]]:
         """Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-        number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+        kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+        widths), `conflict` for a collection that an index keeps, and
         `idempotency_conflict`.
         """
 

@@ -29,14 +29,21 @@ class VectorConfig(_message.Message):
     DIMENSION_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
     FEATURE_URI_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the vector, as documents and feature URIs say it."""
     dimension: _builtins.int
-    """Number of its components, 1 to 65536."""
+    """Number of its components, 1 to 65536; of a multi-vector, of each of its rows. Indices of a sparse vector are below
+    it: there it is 1 to 2147483647, which those have whose dimension nobody gave.
+    """
     metric: _builtins.str
     """How two of them are compared: `cosine`, `euclidean` or `dot_product`; unset means `cosine`."""
     feature_uri: _builtins.str
     """The feature URI that means this vector; unset where only its bare name does."""
+    kind: _builtins.str
+    """What it is: `dense`, one row of numbers; `sparse`, terms with their weights, which a run reduces by truncated SVD;
+    `multi_vector`, several rows, which a run pools. Unset means `dense`.
+    """
     def __init__(
         self,
         *,
@@ -44,15 +51,18 @@ class VectorConfig(_message.Message):
         dimension: _builtins.int | None = ...,
         metric: _builtins.str | None = ...,
         feature_uri: _builtins.str | None = ...,
+        kind: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_dimension", b"_dimension", "_feature_uri", b"_feature_uri", "_metric", b"_metric", "_name", b"_name", "dimension", b"dimension", "feature_uri", b"feature_uri", "metric", b"metric", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dimension", b"_dimension", "_feature_uri", b"_feature_uri", "_kind", b"_kind", "_metric", b"_metric", "_name", b"_name", "dimension", b"dimension", "feature_uri", b"feature_uri", "kind", b"kind", "metric", b"metric", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimension", b"_dimension", "_feature_uri", b"_feature_uri", "_metric", b"_metric", "_name", b"_name", "dimension", b"dimension", "feature_uri", b"feature_uri", "metric", b"metric", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimension", b"_dimension", "_feature_uri", b"_feature_uri", "_kind", b"_kind", "_metric", b"_metric", "_name", b"_name", "dimension", b"dimension", "feature_uri", b"feature_uri", "kind", b"kind", "metric", b"metric", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimension: _TypeAlias = _typing.Literal["dimension"]  # noqa: Y015
     _WhichOneofArgType__dimension: _TypeAlias = _typing.Literal["_dimension", b"_dimension"]  # noqa: Y015
     _WhichOneofReturnType__feature_uri: _TypeAlias = _typing.Literal["feature_uri"]  # noqa: Y015
     _WhichOneofArgType__feature_uri: _TypeAlias = _typing.Literal["_feature_uri", b"_feature_uri"]  # noqa: Y015
+    _WhichOneofReturnType__kind: _TypeAlias = _typing.Literal["kind"]  # noqa: Y015
+    _WhichOneofArgType__kind: _TypeAlias = _typing.Literal["_kind", b"_kind"]  # noqa: Y015
     _WhichOneofReturnType__metric: _TypeAlias = _typing.Literal["metric"]  # noqa: Y015
     _WhichOneofArgType__metric: _TypeAlias = _typing.Literal["_metric", b"_metric"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
@@ -61,6 +71,8 @@ class VectorConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dimension) -> _WhichOneofReturnType__dimension | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__feature_uri) -> _WhichOneofReturnType__feature_uri | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kind) -> _WhichOneofReturnType__kind | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__metric) -> _WhichOneofReturnType__metric | None: ...
     @_typing.overload

@@ -47,7 +47,7 @@ class Document(_message.Message):
     """Says whether the document was soft-deleted."""
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
-        """`{"size": bytes}`."""
+        """`{"size": bytes}`, and `source_path` where an upload named one."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

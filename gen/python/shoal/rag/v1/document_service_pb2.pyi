@@ -61,12 +61,17 @@ class DocumentInfo(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     MIME_FIELD_NUMBER: _builtins.int
     PARSER_PARAMS_FIELD_NUMBER: _builtins.int
+    SOURCE_PATH_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Id of the project; required."""
     filename: _builtins.str
     """Name of the file, up to 500 characters; required. Only its last path component is kept, for display."""
     mime: _builtins.str
     """Media type; unset means `application/octet-stream`."""
+    source_path: _builtins.str
+    """Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+    passages, never opened. Unset means none. It is Shoal's own.
+    """
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
         """Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`."""
@@ -78,10 +83,11 @@ class DocumentInfo(_message.Message):
         filename: _builtins.str | None = ...,
         mime: _builtins.str | None = ...,
         parser_params: _struct_pb2.Struct | None = ...,
+        source_path: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "source_path", b"source_path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "source_path", b"source_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__filename: _TypeAlias = _typing.Literal["filename"]  # noqa: Y015
     _WhichOneofArgType__filename: _TypeAlias = _typing.Literal["_filename", b"_filename"]  # noqa: Y015
@@ -89,12 +95,16 @@ class DocumentInfo(_message.Message):
     _WhichOneofArgType__mime: _TypeAlias = _typing.Literal["_mime", b"_mime"]  # noqa: Y015
     _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
     _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    _WhichOneofReturnType__source_path: _TypeAlias = _typing.Literal["source_path"]  # noqa: Y015
+    _WhichOneofArgType__source_path: _TypeAlias = _typing.Literal["_source_path", b"_source_path"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__filename) -> _WhichOneofReturnType__filename | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mime) -> _WhichOneofReturnType__mime | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_path) -> _WhichOneofReturnType__source_path | None: ...
 
 Global___DocumentInfo: _TypeAlias = DocumentInfo  # noqa: Y015
 
@@ -168,12 +178,17 @@ class DocumentVersionInfo(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     MIME_FIELD_NUMBER: _builtins.int
     PARSER_PARAMS_FIELD_NUMBER: _builtins.int
+    SOURCE_PATH_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """Id of the document; required."""
     filename: _builtins.str
     """Name of the file, up to 500 characters; required. Only its last path component is kept, for display."""
     mime: _builtins.str
     """Media type; unset means `application/octet-stream`."""
+    source_path: _builtins.str
+    """Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+    passages, never opened. Unset leaves the one that the document has. It is Shoal's own.
+    """
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
         """Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`."""
@@ -185,10 +200,11 @@ class DocumentVersionInfo(_message.Message):
         filename: _builtins.str | None = ...,
         mime: _builtins.str | None = ...,
         parser_params: _struct_pb2.Struct | None = ...,
+        source_path: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "source_path", b"source_path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "source_path", b"source_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
     _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
@@ -196,12 +212,16 @@ class DocumentVersionInfo(_message.Message):
     _WhichOneofArgType__filename: _TypeAlias = _typing.Literal["_filename", b"_filename"]  # noqa: Y015
     _WhichOneofReturnType__mime: _TypeAlias = _typing.Literal["mime"]  # noqa: Y015
     _WhichOneofArgType__mime: _TypeAlias = _typing.Literal["_mime", b"_mime"]  # noqa: Y015
+    _WhichOneofReturnType__source_path: _TypeAlias = _typing.Literal["source_path"]  # noqa: Y015
+    _WhichOneofArgType__source_path: _TypeAlias = _typing.Literal["_source_path", b"_source_path"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__filename) -> _WhichOneofReturnType__filename | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mime) -> _WhichOneofReturnType__mime | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_path) -> _WhichOneofReturnType__source_path | None: ...
 
 Global___DocumentVersionInfo: _TypeAlias = DocumentVersionInfo  # noqa: Y015
 

@@ -89,8 +89,8 @@ class DocumentServiceServicer:
     """
 
     def UploadDocument(self, request_iterator, context):
-        """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+        """Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+        (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
         with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -124,7 +124,7 @@ class DocumentServiceServicer:
 
     def DownloadDocumentVersion(self, request, context):
         """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
         Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,8 +36,8 @@ class DocumentServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DocumentServiceAsyncStub: ...
     UploadDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]
-    """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+    """Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+    (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
     with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _grpc.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]
@@ -55,7 +55,7 @@ class DocumentServiceStub:
     """
     DownloadDocumentVersion: _grpc.UnaryStreamMultiCallable[_document_service_pb2.DownloadDocumentVersionRequest, _httpbody_pb2.HttpBody]
     """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-    304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+    304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
     Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
     """
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
@@ -75,8 +75,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.UploadDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
-    """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-    upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+    """Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+    (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
     with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
     """
     ImportDocument: _aio.StreamUnaryMultiCallable[_document_service_pb2.ImportDocumentRequest, _document_service_pb2.UploadDocumentResponse]  # type: ignore[assignment]
@@ -94,7 +94,7 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     """
     DownloadDocumentVersion: _aio.UnaryStreamMultiCallable[_document_service_pb2.DownloadDocumentVersionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-    304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+    304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
     Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
     """
     ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
@@ -117,8 +117,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_document_service_pb2.UploadDocumentRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_document_service_pb2.UploadDocumentResponse, _abc.Awaitable[_document_service_pb2.UploadDocumentResponse]]:
-        """Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+        """Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+        (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
         with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
@@ -160,7 +160,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
         Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
         """
 

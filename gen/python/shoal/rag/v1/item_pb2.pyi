@@ -62,7 +62,8 @@ class SegmentItem(_message.Message):
           section that goes on behind a table or code, whose `parent_id` is the section's first item.
         * `group_key` (table), `question`, `answer`, `type` (qa), `language` (code), `url` (pictures that lie elsewhere), `from`, `to`, `cc`, `date`,
           `subject`, `part`, `filename` (eml; `part` is `notes` in pptx).
-        * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored; `width`, `height` in pixels (pdf).
+        * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored, which `DownloadSegmentPicture` gives; `width`, `height` in
+          pixels (pdf).
         * `warning`: what could not be read here, such as a page that is a picture without text.
         """
 

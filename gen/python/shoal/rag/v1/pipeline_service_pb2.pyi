@@ -78,7 +78,7 @@ class PipelineInfo(_message.Message):
     chunk_strategy: _builtins.str
     """Chunk strategy, case ignored; unset means `recursive`. An unknown one fails with `unsupported_chunk_strategy`."""
     create_index: _builtins.bool
-    """Says whether to build an index; unset means false."""
+    """Says whether to build an index; unset means false. True without `index_id` builds nothing."""
     index_id: _builtins.str
     """Id of the index to build; nothing is built without it."""
     execution_mode: _builtins.str

@@ -63,7 +63,9 @@ class PipelineServiceServicer:
         """Takes one file as `multipart/form-data` through the steps. The parts are `file` (required), `loader_type` (required),
         `loader_params_json`, `chunk_strategy` (unset means `recursive`), `chunker_params_json`, `create_index` (unset means false),
         `index_id`, `index_params_json` and `execution_mode`; the `*_json` parts hold a JSON object in text. The version's `parser_params`
-        become the loader's type and params. An index is built only when `create_index` is true and `index_id` is given. `execution_mode`
+        become the loader's type and params. An index is built only when `create_index` is true and `index_id` is given; else `index_build_id` is
+        unset in the answer. What can be known to be wrong whatever is in the file (loader, chunker, their parameters, index and its configuration) is told
+        by a call that waits before anything is stored, and by the job of an `async` one. `execution_mode`
         `async` answers at once with the id of a `pipeline` job, any other word waits for the end and fails as the single calls do:
         `project_not_found`, `validation_error`, `request_too_large`, `storage_full`, `unsupported_loader`, `invalid_loader_params`,
         `unsupported_chunk_strategy`, `invalid_chunker_params`, `index_not_found`, `empty_chunk_set`, `provider_unsupported`,
@@ -84,7 +86,7 @@ class PipelineServiceServicer:
     def IngestFiles(self, request_iterator, context):
         """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
         is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
-        behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+        behind it; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
         `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -434,3 +434,36 @@ class ReadSegmentItemsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_position) -> _WhichOneofReturnType__start_position | None: ...
 
 Global___ReadSegmentItemsRequest: _TypeAlias = ReadSegmentItemsRequest  # noqa: Y015
+
+@_typing.final
+class DownloadSegmentPictureRequest(_message.Message):
+    """Names an item of a segment set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEGMENT_SET_ID_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    segment_set_id: _builtins.str
+    """Id of the segment set; required."""
+    item_id: _builtins.str
+    """Id of the item; required."""
+    def __init__(
+        self,
+        *,
+        segment_set_id: _builtins.str | None = ...,
+        item_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_item_id", b"_item_id", "_segment_set_id", b"_segment_set_id", "item_id", b"item_id", "segment_set_id", b"segment_set_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__item_id: _TypeAlias = _typing.Literal["item_id"]  # noqa: Y015
+    _WhichOneofArgType__item_id: _TypeAlias = _typing.Literal["_item_id", b"_item_id"]  # noqa: Y015
+    _WhichOneofReturnType__segment_set_id: _TypeAlias = _typing.Literal["segment_set_id"]  # noqa: Y015
+    _WhichOneofArgType__segment_set_id: _TypeAlias = _typing.Literal["_segment_set_id", b"_segment_set_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__item_id) -> _WhichOneofReturnType__item_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__segment_set_id) -> _WhichOneofReturnType__segment_set_id | None: ...
+
+Global___DownloadSegmentPictureRequest: _TypeAlias = DownloadSegmentPictureRequest  # noqa: Y015

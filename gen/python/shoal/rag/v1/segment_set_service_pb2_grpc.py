@@ -89,6 +89,11 @@ class SegmentSetServiceStub:
                 request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ReadSegmentItemsRequest.SerializeToString,
                 response_deserializer=shoal_dot_rag_dot_v1_dot_item__pb2.ItemColumns.FromString,
                 _registered_method=True)
+        self.DownloadSegmentPicture = channel.unary_stream(
+                '/shoal.rag.v1.SegmentSetService/DownloadSegmentPicture',
+                request_serializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.DownloadSegmentPictureRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class SegmentSetServiceServicer:
@@ -171,6 +176,16 @@ class SegmentSetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadSegmentPicture(self, request, context):
+        """Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+        This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+        content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SegmentSetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -223,6 +238,11 @@ def add_SegmentSetServiceServicer_to_server(servicer, server):
                     servicer.ReadSegmentItems,
                     request_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ReadSegmentItemsRequest.FromString,
                     response_serializer=shoal_dot_rag_dot_v1_dot_item__pb2.ItemColumns.SerializeToString,
+            ),
+            'DownloadSegmentPicture': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadSegmentPicture,
+                    request_deserializer=shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.DownloadSegmentPictureRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -497,6 +517,33 @@ class SegmentSetService:
             '/shoal.rag.v1.SegmentSetService/ReadSegmentItems',
             shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.ReadSegmentItemsRequest.SerializeToString,
             shoal_dot_rag_dot_v1_dot_item__pb2.ItemColumns.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadSegmentPicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.rag.v1.SegmentSetService/DownloadSegmentPicture',
+            shoal_dot_rag_dot_v1_dot_segment__set__service__pb2.DownloadSegmentPictureRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

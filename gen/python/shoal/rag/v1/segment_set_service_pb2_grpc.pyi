@@ -66,6 +66,12 @@ class SegmentSetServiceStub:
     """Gets one segment set without its items. Fails with `segment_set_not_found`."""
     ReadSegmentItems: _grpc.UnaryStreamMultiCallable[_segment_set_service_pb2.ReadSegmentItemsRequest, _item_pb2.ItemColumns]
     """Reads the items of a segment set by position, in columns of up to about 1 MiB. Fails with `segment_set_not_found`."""
+    DownloadSegmentPicture: _grpc.UnaryStreamMultiCallable[_segment_set_service_pb2.DownloadSegmentPictureRequest, _httpbody_pb2.HttpBody]
+    """Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+    This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+    content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+    `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+    """
 
 @_typing.type_check_only
 class SegmentSetServiceAsyncStub(SegmentSetServiceStub):
@@ -102,6 +108,12 @@ class SegmentSetServiceAsyncStub(SegmentSetServiceStub):
     """Gets one segment set without its items. Fails with `segment_set_not_found`."""
     ReadSegmentItems: _aio.UnaryStreamMultiCallable[_segment_set_service_pb2.ReadSegmentItemsRequest, _item_pb2.ItemColumns]  # type: ignore[assignment]
     """Reads the items of a segment set by position, in columns of up to about 1 MiB. Fails with `segment_set_not_found`."""
+    DownloadSegmentPicture: _aio.UnaryStreamMultiCallable[_segment_set_service_pb2.DownloadSegmentPictureRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+    This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+    content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+    `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+    """
 
 class SegmentSetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes segment sets from document versions, joins them, and reads them. Answers with all items have no bound: JSON clients read them as a
@@ -195,5 +207,17 @@ class SegmentSetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_item_pb2.ItemColumns], _abc.AsyncIterator[_item_pb2.ItemColumns]]:
         """Reads the items of a segment set by position, in columns of up to about 1 MiB. Fails with `segment_set_not_found`."""
+
+    @_abc_1.abstractmethod
+    def DownloadSegmentPicture(
+        self,
+        request: _segment_set_service_pb2.DownloadSegmentPictureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+        This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+        content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+        """
 
 def add_SegmentSetServiceServicer_to_server(servicer: SegmentSetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

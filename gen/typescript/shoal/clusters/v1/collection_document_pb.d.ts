@@ -34,6 +34,60 @@ export declare type DenseVector = Message<"shoal.clusters.v1.DenseVector"> & {
 export declare const DenseVectorSchema: GenMessage<DenseVector>;
 
 /**
+ * Terms with their weights.
+ *
+ * @generated from message shoal.clusters.v1.SparseVector
+ */
+export declare type SparseVector = Message<"shoal.clusters.v1.SparseVector"> & {
+  /**
+   * Which terms, 0 to 2147483646, none twice; ascending where it is read.
+   *
+   * @generated from field: repeated int32 indices = 1;
+   */
+  indices: number[];
+
+  /**
+   * Their weights, in the same order.
+   *
+   * @generated from field: repeated float values = 2;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.SparseVector.
+ * Use `create(SparseVectorSchema)` to create a new message.
+ */
+export declare const SparseVectorSchema: GenMessage<SparseVector>;
+
+/**
+ * Several vectors of one width.
+ *
+ * @generated from message shoal.clusters.v1.MultiVector
+ */
+export declare type MultiVector = Message<"shoal.clusters.v1.MultiVector"> & {
+  /**
+   * The numbers of all rows, one row after another.
+   *
+   * @generated from field: repeated float values = 1;
+   */
+  values: number[];
+
+  /**
+   * Numbers in a row; at least 1.
+   *
+   * @generated from field: int32 dimension = 2;
+   */
+  dimension: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.MultiVector.
+ * Use `create(MultiVectorSchema)` to create a new message.
+ */
+export declare const MultiVectorSchema: GenMessage<MultiVector>;
+
+/**
  * A document, typed. Its JSON (`DocumentResponse`) has the payload's keys and the vectors at the root, beside
  * `document_id` and `collection_id`.
  *
@@ -62,7 +116,7 @@ export declare type CollectionDocument = Message<"shoal.clusters.v1.CollectionDo
   payload?: JsonObject | undefined;
 
   /**
-   * Its vectors by name; empty unless they were asked for.
+   * Its dense vectors by name; empty unless they were asked for.
    *
    * @generated from field: map<string, shoal.clusters.v1.DenseVector> vectors = 4;
    */
@@ -81,6 +135,20 @@ export declare type CollectionDocument = Message<"shoal.clusters.v1.CollectionDo
    * @generated from field: google.protobuf.Timestamp updated_at = 6;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Its sparse vectors, likewise.
+   *
+   * @generated from field: map<string, shoal.clusters.v1.SparseVector> sparse_vectors = 7;
+   */
+  sparseVectors: { [key: string]: SparseVector };
+
+  /**
+   * Its multi-vectors, likewise.
+   *
+   * @generated from field: map<string, shoal.clusters.v1.MultiVector> multi_vectors = 8;
+   */
+  multiVectors: { [key: string]: MultiVector };
 };
 
 /**

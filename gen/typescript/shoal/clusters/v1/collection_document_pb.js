@@ -11,7 +11,7 @@ import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bu
  * Describes the file shoal/clusters/v1/collection_document.proto.
  */
 export const file_shoal_clusters_v1_collection_document = /*@__PURE__*/
-  fileDesc("CitzaG9hbC9jbHVzdGVycy92MS9jb2xsZWN0aW9uX2RvY3VtZW50LnByb3RvEhFzaG9hbC5jbHVzdGVycy52MSIdCgtEZW5zZVZlY3RvchIOCgZ2YWx1ZXMYASADKAIi3wIKEkNvbGxlY3Rpb25Eb2N1bWVudBITCgtkb2N1bWVudF9pZBgBIAEoCRIVCg1jb2xsZWN0aW9uX2lkGAIgASgJEigKB3BheWxvYWQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EkMKB3ZlY3RvcnMYBCADKAsyMi5zaG9hbC5jbHVzdGVycy52MS5Db2xsZWN0aW9uRG9jdW1lbnQuVmVjdG9yc0VudHJ5Ei4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGk4KDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSLQoFdmFsdWUYAiABKAsyHi5zaG9hbC5jbHVzdGVycy52MS5EZW5zZVZlY3RvcjoCOAFiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CitzaG9hbC9jbHVzdGVycy92MS9jb2xsZWN0aW9uX2RvY3VtZW50LnByb3RvEhFzaG9hbC5jbHVzdGVycy52MSIdCgtEZW5zZVZlY3RvchIOCgZ2YWx1ZXMYASADKAIiLwoMU3BhcnNlVmVjdG9yEg8KB2luZGljZXMYASADKAUSDgoGdmFsdWVzGAIgAygCIjAKC011bHRpVmVjdG9yEg4KBnZhbHVlcxgBIAMoAhIRCglkaW1lbnNpb24YAiABKAUirQUKEkNvbGxlY3Rpb25Eb2N1bWVudBITCgtkb2N1bWVudF9pZBgBIAEoCRIVCg1jb2xsZWN0aW9uX2lkGAIgASgJEigKB3BheWxvYWQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EkMKB3ZlY3RvcnMYBCADKAsyMi5zaG9hbC5jbHVzdGVycy52MS5Db2xsZWN0aW9uRG9jdW1lbnQuVmVjdG9yc0VudHJ5Ei4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wElAKDnNwYXJzZV92ZWN0b3JzGAcgAygLMjguc2hvYWwuY2x1c3RlcnMudjEuQ29sbGVjdGlvbkRvY3VtZW50LlNwYXJzZVZlY3RvcnNFbnRyeRJOCg1tdWx0aV92ZWN0b3JzGAggAygLMjcuc2hvYWwuY2x1c3RlcnMudjEuQ29sbGVjdGlvbkRvY3VtZW50Lk11bHRpVmVjdG9yc0VudHJ5Gk4KDFZlY3RvcnNFbnRyeRILCgNrZXkYASABKAkSLQoFdmFsdWUYAiABKAsyHi5zaG9hbC5jbHVzdGVycy52MS5EZW5zZVZlY3RvcjoCOAEaVQoSU3BhcnNlVmVjdG9yc0VudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnNob2FsLmNsdXN0ZXJzLnYxLlNwYXJzZVZlY3RvcjoCOAEaUwoRTXVsdGlWZWN0b3JzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4uc2hvYWwuY2x1c3RlcnMudjEuTXVsdGlWZWN0b3I6AjgBYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message shoal.clusters.v1.DenseVector.
@@ -21,9 +21,23 @@ export const DenseVectorSchema = /*@__PURE__*/
   messageDesc(file_shoal_clusters_v1_collection_document, 0);
 
 /**
+ * Describes the message shoal.clusters.v1.SparseVector.
+ * Use `create(SparseVectorSchema)` to create a new message.
+ */
+export const SparseVectorSchema = /*@__PURE__*/
+  messageDesc(file_shoal_clusters_v1_collection_document, 1);
+
+/**
+ * Describes the message shoal.clusters.v1.MultiVector.
+ * Use `create(MultiVectorSchema)` to create a new message.
+ */
+export const MultiVectorSchema = /*@__PURE__*/
+  messageDesc(file_shoal_clusters_v1_collection_document, 2);
+
+/**
  * Describes the message shoal.clusters.v1.CollectionDocument.
  * Use `create(CollectionDocumentSchema)` to create a new message.
  */
 export const CollectionDocumentSchema = /*@__PURE__*/
-  messageDesc(file_shoal_clusters_v1_collection_document, 1);
+  messageDesc(file_shoal_clusters_v1_collection_document, 3);
 

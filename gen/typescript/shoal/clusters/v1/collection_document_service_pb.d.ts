@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { ListValue, StructSchema, Value } from "@bufbuild/protobuf/wkt";
-import type { CollectionDocument, CollectionDocumentSchema, DenseVector } from "./collection_document_pb.js";
+import type { CollectionDocument, CollectionDocumentSchema, DenseVector, MultiVector, SparseVector } from "./collection_document_pb.js";
 import type { Pagination, Sort } from "./pagination_pb.js";
 
 /**
@@ -70,7 +70,8 @@ export declare type UpsertDocument = Message<"shoal.clusters.v1.UpsertDocument">
   documentId?: string | undefined;
 
   /**
-   * Its vectors by name, each a list of numbers; sparse vectors and lists of vectors are refused.
+   * Its vectors by name: a list of numbers, an object of `indices` and `values` (a sparse vector), or a list of lists of
+   * numbers (a multi-vector). All documents of a collection have one kind under a name.
    *
    * @generated from field: map<string, google.protobuf.Value> vectors = 2;
    */
@@ -96,6 +97,20 @@ export declare type UpsertDocument = Message<"shoal.clusters.v1.UpsertDocument">
    * @generated from field: map<string, shoal.clusters.v1.DenseVector> dense_vectors = 5;
    */
   denseVectors: { [key: string]: DenseVector };
+
+  /**
+   * Its sparse vectors by name, packed; added to `vectors`.
+   *
+   * @generated from field: map<string, shoal.clusters.v1.SparseVector> sparse_vectors = 6;
+   */
+  sparseVectors: { [key: string]: SparseVector };
+
+  /**
+   * Its multi-vectors by name, packed; added to `vectors`.
+   *
+   * @generated from field: map<string, shoal.clusters.v1.MultiVector> multi_vectors = 7;
+   */
+  multiVectors: { [key: string]: MultiVector };
 };
 
 /**
@@ -256,8 +271,9 @@ export declare type ImportDocumentsRequest = Message<"shoal.clusters.v1.ImportDo
   } | {
     /**
      * Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-     * or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
-     * what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
+     * or float64 for each vector (a struct of the lists `indices` and `values` for a sparse one, a list of such lists
+     * for a multi-vector), and `payload` (JSON text) or any number of further columns, which become its keys; what a
+     * document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
      *
      * @generated from field: bytes arrow = 2;
      */
@@ -788,8 +804,9 @@ export declare const GetTypedDocumentRequestSchema: GenMessage<GetTypedDocumentR
 export declare const CollectionDocumentService: GenService<{
   /**
    * Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-   * stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-   * number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+   * stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+   * kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+   * widths), `conflict` for a collection that an index keeps, and
    * `idempotency_conflict`.
    *
    * @generated from rpc shoal.clusters.v1.CollectionDocumentService.UpsertDocuments

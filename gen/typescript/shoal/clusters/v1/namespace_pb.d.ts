@@ -27,7 +27,8 @@ export declare type VectorConfig = Message<"shoal.clusters.v1.VectorConfig"> & {
   name?: string | undefined;
 
   /**
-   * Number of its components, 1 to 65536.
+   * Number of its components, 1 to 65536; of a multi-vector, of each of its rows. Indices of a sparse vector are below
+   * it: there it is 1 to 2147483647, which those have whose dimension nobody gave.
    *
    * @generated from field: optional int32 dimension = 2;
    */
@@ -46,6 +47,14 @@ export declare type VectorConfig = Message<"shoal.clusters.v1.VectorConfig"> & {
    * @generated from field: optional string feature_uri = 4;
    */
   featureUri?: string | undefined;
+
+  /**
+   * What it is: `dense`, one row of numbers; `sparse`, terms with their weights, which a run reduces by truncated SVD;
+   * `multi_vector`, several rows, which a run pools. Unset means `dense`.
+   *
+   * @generated from field: optional string kind = 5;
+   */
+  kind?: string | undefined;
 };
 
 /**

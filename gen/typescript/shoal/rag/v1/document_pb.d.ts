@@ -55,7 +55,7 @@ export declare type Document = Message<"shoal.rag.v1.Document"> & {
   storageUri: string;
 
   /**
-   * `{"size": bytes}`.
+   * `{"size": bytes}`, and `source_path` where an upload named one.
    *
    * @generated from field: google.protobuf.Struct metadata = 6;
    */

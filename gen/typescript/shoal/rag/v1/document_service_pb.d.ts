@@ -74,6 +74,14 @@ export declare type DocumentInfo = Message<"shoal.rag.v1.DocumentInfo"> & {
    * @generated from field: google.protobuf.Struct parser_params = 4;
    */
   parserParams?: JsonObject | undefined;
+
+  /**
+   * Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+   * passages, never opened. Unset means none. It is Shoal's own.
+   *
+   * @generated from field: optional string source_path = 5;
+   */
+  sourcePath?: string | undefined;
 };
 
 /**
@@ -178,6 +186,14 @@ export declare type DocumentVersionInfo = Message<"shoal.rag.v1.DocumentVersionI
    * @generated from field: google.protobuf.Struct parser_params = 4;
    */
   parserParams?: JsonObject | undefined;
+
+  /**
+   * Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+   * passages, never opened. Unset leaves the one that the document has. It is Shoal's own.
+   *
+   * @generated from field: optional string source_path = 5;
+   */
+  sourcePath?: string | undefined;
 };
 
 /**
@@ -513,8 +529,8 @@ export declare const StoredContentSchema: GenMessage<StoredContent>;
  */
 export declare const DocumentService: GenService<{
   /**
-   * Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-   * upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+   * Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+   * (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
    * with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
    *
    * @generated from rpc shoal.rag.v1.DocumentService.UploadDocument
@@ -560,7 +576,7 @@ export declare const DocumentService: GenService<{
   },
   /**
    * Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-   * 304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+   * 304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
    * Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
    *
    * @generated from rpc shoal.rag.v1.DocumentService.DownloadDocumentVersion

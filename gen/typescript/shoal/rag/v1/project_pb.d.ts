@@ -70,8 +70,9 @@ export declare const ProjectSchema: GenMessage<Project>;
 
 /**
  * Presets and free settings that a project carries. A preset is an entry of `extra.presets`, an object whose members are called as the fields
- * of a call; it fills those that the call leaves out, whatever the value of those that it gives. A name that `extra.presets` does not have,
- * and a member that no call has, fail with `validation_error` when the project is saved.
+ * of a call; it fills those that the call leaves out, whatever the value of those that it gives. What no call could use
+ * fails with `validation_error` when the project is saved, naming the place: a name that `extra.presets` does not have, a member that no call has,
+ * a strategy, chunker parameter, pattern or filter that the call would refuse. What a strategy needs may be left to the calls (a `pattern`, a `base`).
  *
  * @generated from message shoal.rag.v1.ProjectSettings
  */

@@ -373,6 +373,33 @@ export declare type ReadSegmentItemsRequest = Message<"shoal.rag.v1.ReadSegmentI
 export declare const ReadSegmentItemsRequestSchema: GenMessage<ReadSegmentItemsRequest>;
 
 /**
+ * Names an item of a segment set.
+ *
+ * @generated from message shoal.rag.v1.DownloadSegmentPictureRequest
+ */
+export declare type DownloadSegmentPictureRequest = Message<"shoal.rag.v1.DownloadSegmentPictureRequest"> & {
+  /**
+   * Id of the segment set; required.
+   *
+   * @generated from field: optional string segment_set_id = 1;
+   */
+  segmentSetId?: string | undefined;
+
+  /**
+   * Id of the item; required.
+   *
+   * @generated from field: optional string item_id = 2;
+   */
+  itemId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.rag.v1.DownloadSegmentPictureRequest.
+ * Use `create(DownloadSegmentPictureRequestSchema)` to create a new message.
+ */
+export declare const DownloadSegmentPictureRequestSchema: GenMessage<DownloadSegmentPictureRequest>;
+
+/**
  * Makes segment sets from document versions, joins them, and reads them. Answers with all items have no bound: JSON clients read them as a
  * streamed body, typed clients as the set and, from `ReadSegmentItems`, its items in columns.
  *
@@ -483,6 +510,19 @@ export declare const SegmentSetService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadSegmentItemsRequestSchema;
     output: typeof ItemColumnsSchema;
+  },
+  /**
+   * Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+   * This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+   * content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+   * `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+   *
+   * @generated from rpc shoal.rag.v1.SegmentSetService.DownloadSegmentPicture
+   */
+  downloadSegmentPicture: {
+    methodKind: "server_streaming";
+    input: typeof DownloadSegmentPictureRequestSchema;
+    output: typeof HttpBodySchema;
   },
 }>;
 

@@ -86,6 +86,7 @@ __all__ = (
     "ListTypedDocumentsRequest",
     "ListTypedDocumentsResponse",
     "Member",
+    "MultiVector",
     "Namespace",
     "NamespaceServiceStub",
     "Pagination",
@@ -98,6 +99,7 @@ __all__ = (
     "RepresentativeDocument",
     "Sort",
     "SourceEnrichment",
+    "SparseVector",
     "StandaloneNamespace",
     "StartSweepBody",
     "StartSweepRequest",
@@ -916,7 +918,7 @@ class CollectionDocument(betterproto2.Message):
         4, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
     )
     """
-    Its vectors by name; empty unless they were asked for.
+    Its dense vectors by name; empty unless they were asked for.
     """
 
     created_at: "datetime.datetime | None" = betterproto2.field(
@@ -931,6 +933,20 @@ class CollectionDocument(betterproto2.Message):
     )
     """
     When it was last stored.
+    """
+
+    sparse_vectors: "dict[str, SparseVector]" = betterproto2.field(
+        7, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
+    )
+    """
+    Its sparse vectors, likewise.
+    """
+
+    multi_vectors: "dict[str, MultiVector]" = betterproto2.field(
+        8, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
+    )
+    """
+    Its multi-vectors, likewise.
     """
 
 
@@ -2207,8 +2223,9 @@ class ImportDocumentsRequest(betterproto2.Message):
     arrow: "bytes | None" = betterproto2.field(2, betterproto2.TYPE_BYTES, optional=True, group="part")
     """
     Bytes of an Arrow IPC stream, cut anywhere. Columns: `document_id` (text), one fixed-size list or list of float32
-    or float64 for each vector, and `payload` (JSON text) or any number of further columns, which become its keys;
-    what a document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
+    or float64 for each vector (a struct of the lists `indices` and `values` for a sparse one, a list of such lists
+    for a multi-vector), and `payload` (JSON text) or any number of further columns, which become its keys; what a
+    document's own keys would hide is stored under `source_` and its name. A record batch has at most 256 MiB.
     """
 
 
@@ -3382,6 +3399,26 @@ default_message_pool.register_message("shoal.clusters.v1", "Member", Member)
 
 
 @dataclass(eq=False, repr=False)
+class MultiVector(betterproto2.Message):
+    """
+    Several vectors of one width.
+    """
+
+    values: "list[float]" = betterproto2.field(1, betterproto2.TYPE_FLOAT, repeated=True)
+    """
+    The numbers of all rows, one row after another.
+    """
+
+    dimension: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    Numbers in a row; at least 1.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "MultiVector", MultiVector)
+
+
+@dataclass(eq=False, repr=False)
 class Namespace(betterproto2.Message):
     """
     A namespace (`NamespaceModel`). The namespace `default` exists from the start.
@@ -3719,6 +3756,26 @@ class SourceEnrichment(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "SourceEnrichment", SourceEnrichment)
+
+
+@dataclass(eq=False, repr=False)
+class SparseVector(betterproto2.Message):
+    """
+    Terms with their weights.
+    """
+
+    indices: "list[int]" = betterproto2.field(1, betterproto2.TYPE_INT32, repeated=True)
+    """
+    Which terms, 0 to 2147483646, none twice; ascending where it is read.
+    """
+
+    values: "list[float]" = betterproto2.field(2, betterproto2.TYPE_FLOAT, repeated=True)
+    """
+    Their weights, in the same order.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "SparseVector", SparseVector)
 
 
 @dataclass(eq=False, repr=False)
@@ -4339,7 +4396,8 @@ class UpsertDocument(betterproto2.Message):
         2, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
     )
     """
-    Its vectors by name, each a list of numbers; sparse vectors and lists of vectors are refused.
+    Its vectors by name: a list of numbers, an object of `indices` and `values` (a sparse vector), or a list of lists of
+    numbers (a multi-vector). All documents of a collection have one kind under a name.
     """
 
     payload: "___google__protobuf__.Struct | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
@@ -4357,6 +4415,20 @@ class UpsertDocument(betterproto2.Message):
     )
     """
     Its vectors by name, packed, for typed clients; added to `vectors`.
+    """
+
+    sparse_vectors: "dict[str, SparseVector]" = betterproto2.field(
+        6, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
+    )
+    """
+    Its sparse vectors by name, packed; added to `vectors`.
+    """
+
+    multi_vectors: "dict[str, MultiVector]" = betterproto2.field(
+        7, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE)
+    )
+    """
+    Its multi-vectors by name, packed; added to `vectors`.
     """
 
 
@@ -4649,7 +4721,8 @@ class VectorConfig(betterproto2.Message):
 
     dimension: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
     """
-    Number of its components, 1 to 65536.
+    Number of its components, 1 to 65536; of a multi-vector, of each of its rows. Indices of a sparse vector are below
+    it: there it is 1 to 2147483647, which those have whose dimension nobody gave.
     """
 
     metric: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
@@ -4660,6 +4733,12 @@ class VectorConfig(betterproto2.Message):
     feature_uri: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
     """
     The feature URI that means this vector; unset where only its bare name does.
+    """
+
+    kind: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    What it is: `dense`, one row of numbers; `sparse`, terms with their weights, which a run reduces by truncated SVD;
+    `multi_vector`, several rows, which a run pools. Unset means `dense`.
     """
 
 
@@ -4942,8 +5021,9 @@ class CollectionDocumentServiceStub:
     def upsert_documents(self, message: "UpsertDocumentsRequest") -> "UpsertDocumentsResponse":
         """
         Stores up to 1000 documents with vectors that the caller brings; a document that is there is replaced. All are
-        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension, no
-        number, all zero under the cosine metric), `conflict` for a collection that an index keeps, and
+        stored or none. Fails with `namespace_not_found`, `collection_not_found`, `invalid_vectors` (wrong dimension or
+        kind, no number, all zero under the cosine metric; an index twice or out of range; no terms, rows of different
+        widths), `conflict` for a collection that an index keeps, and
         `idempotency_conflict`.
         """
 

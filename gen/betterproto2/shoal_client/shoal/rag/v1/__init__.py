@@ -38,6 +38,7 @@ __all__ = (
     "DocumentVersion",
     "DocumentVersionInfo",
     "DownloadDocumentVersionRequest",
+    "DownloadSegmentPictureRequest",
     "EvaluateRetrievalRequest",
     "EvaluateRetrievalResponse",
     "EvaluatedStrategy",
@@ -1028,7 +1029,7 @@ class Document(betterproto2.Message):
 
     metadata: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    `{"size": bytes}`.
+    `{"size": bytes}`, and `source_path` where an upload named one.
     """
 
     is_deleted: "bool" = betterproto2.field(7, betterproto2.TYPE_BOOL)
@@ -1080,6 +1081,12 @@ class DocumentInfo(betterproto2.Message):
     )
     """
     Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
+    """
+
+    source_path: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+    passages, never opened. Unset means none. It is Shoal's own.
     """
 
 
@@ -1193,6 +1200,12 @@ class DocumentVersionInfo(betterproto2.Message):
     Parser parameters, stored with the version: defaults of `loader_params` in each segmentation of it; unset means `{}`.
     """
 
+    source_path: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
+    passages, never opened. Unset leaves the one that the document has. It is Shoal's own.
+    """
+
 
 default_message_pool.register_message("shoal.rag.v1", "DocumentVersionInfo", DocumentVersionInfo)
 
@@ -1210,6 +1223,26 @@ class DownloadDocumentVersionRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.rag.v1", "DownloadDocumentVersionRequest", DownloadDocumentVersionRequest)
+
+
+@dataclass(eq=False, repr=False)
+class DownloadSegmentPictureRequest(betterproto2.Message):
+    """
+    Names an item of a segment set.
+    """
+
+    segment_set_id: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the segment set; required.
+    """
+
+    item_id: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Id of the item; required.
+    """
+
+
+default_message_pool.register_message("shoal.rag.v1", "DownloadSegmentPictureRequest", DownloadSegmentPictureRequest)
 
 
 @dataclass(eq=False, repr=False)
@@ -3011,7 +3044,7 @@ class PipelineInfo(betterproto2.Message):
 
     create_index: "bool | None" = betterproto2.field(8, betterproto2.TYPE_BOOL, optional=True)
     """
-    Says whether to build an index; unset means false.
+    Says whether to build an index; unset means false. True without `index_id` builds nothing.
     """
 
     index_id: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
@@ -3083,8 +3116,9 @@ default_message_pool.register_message("shoal.rag.v1", "Project", Project)
 class ProjectSettings(betterproto2.Message):
     """
     Presets and free settings that a project carries. A preset is an entry of `extra.presets`, an object whose members are called as the fields
-    of a call; it fills those that the call leaves out, whatever the value of those that it gives. A name that `extra.presets` does not have,
-    and a member that no call has, fail with `validation_error` when the project is saved.
+    of a call; it fills those that the call leaves out, whatever the value of those that it gives. What no call could use
+    fails with `validation_error` when the project is saved, naming the place: a name that `extra.presets` does not have, a member that no call has,
+    a strategy, chunker parameter, pattern or filter that the call would refuse. What a strategy needs may be left to the calls (a `pattern`, a `base`).
     """
 
     default_retrieval_preset: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
@@ -3678,7 +3712,8 @@ class SegmentItem(betterproto2.Message):
       section that goes on behind a table or code, whose `parent_id` is the section's first item.
     * `group_key` (table), `question`, `answer`, `type` (qa), `language` (code), `url` (pictures that lie elsewhere), `from`, `to`, `cc`, `date`,
       `subject`, `part`, `filename` (eml; `part` is `notes` in pptx).
-    * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored; `width`, `height` in pixels (pdf).
+    * `object_uri`, `mime`, `size`, `content_hash`: a picture's bytes as they were stored, which `DownloadSegmentPicture` gives; `width`, `height` in
+      pixels (pdf).
     * `warning`: what could not be read here, such as a page that is a picture without text.
     """
 
@@ -4302,8 +4337,8 @@ class DocumentServiceStub:
 
     def upload_document(self, messages: "Iterable[UploadDocumentRequest]") -> "UploadDocumentResponse":
         """
-        Uploads one file as `multipart/form-data` with the parts `file` (required) and `parser_params_json` (a JSON object in text). Each
-        upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
+        Uploads one file as `multipart/form-data` with the parts `file` (required), `parser_params_json` (a JSON object in text) and `source_path`
+        (ours: where the file came from, as the caller names it, kept in the document's metadata to know it by again). Each upload makes a new document with one active version (`UploadDocumentVersion` makes further ones); equal bytes are stored once. Fails
         with `project_not_found`, `validation_error` (no file, broken multipart, bad `parser_params_json`), `request_too_large`, `storage_full`.
         """
 
@@ -4355,7 +4390,7 @@ class DocumentServiceStub:
     ) -> "Iterator[___google__api__.HttpBody]":
         """
         Downloads the bytes of a version. This path is Shoal's own. The header `etag` is the content hash; with `if-none-match` an HTTP client gets
-        304 for bytes that it has, with `range` (one range) 206 and a part. The type is the one that the upload gave, else guessed from the name.
+        304 for bytes that it has, with `range` (one range) 206 and a part, with the method HEAD the headers alone. The type is the one that the upload gave, else guessed from the name.
         Fails with `document_version_not_found`, `document_not_found`, `artifact_not_found`, `range_not_satisfiable`.
         """
 
@@ -4637,7 +4672,9 @@ class PipelineServiceStub:
         Takes one file as `multipart/form-data` through the steps. The parts are `file` (required), `loader_type` (required),
         `loader_params_json`, `chunk_strategy` (unset means `recursive`), `chunker_params_json`, `create_index` (unset means false),
         `index_id`, `index_params_json` and `execution_mode`; the `*_json` parts hold a JSON object in text. The version's `parser_params`
-        become the loader's type and params. An index is built only when `create_index` is true and `index_id` is given. `execution_mode`
+        become the loader's type and params. An index is built only when `create_index` is true and `index_id` is given; else `index_build_id` is
+        unset in the answer. What can be known to be wrong whatever is in the file (loader, chunker, their parameters, index and its configuration) is told
+        by a call that waits before anything is stored, and by the job of an `async` one. `execution_mode`
         `async` answers at once with the id of a `pipeline` job, any other word waits for the end and fails as the single calls do:
         `project_not_found`, `validation_error`, `request_too_large`, `storage_full`, `unsupported_loader`, `invalid_loader_params`,
         `unsupported_chunk_strategy`, `invalid_chunker_params`, `index_not_found`, `empty_chunk_set`, `provider_unsupported`,
@@ -4666,7 +4703,7 @@ class PipelineServiceStub:
         """
         Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
         is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
-        behind it. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+        behind it; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
         `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
         """
 
@@ -4960,6 +4997,22 @@ class SegmentSetServiceStub:
             "/shoal.rag.v1.SegmentSetService/ReadSegmentItems",
             ReadSegmentItemsRequest.SerializeToString,
             ItemColumns.FromString,
+        )(message)
+
+    def download_segment_picture(
+        self, message: "DownloadSegmentPictureRequest"
+    ) -> "Iterator[___google__api__.HttpBody]":
+        """
+        Downloads the picture of an item of the type `image`, as its loader stored it: of any set that holds the item, also a derived or a joined one.
+        This path is Shoal's own. A chunk's picture is that of its `source_segment_item_id` in the segment set of its chunk set. The header `etag` is the
+        content hash; `if-none-match` and `range` work as in `DownloadDocumentVersion`. Fails with `segment_set_not_found`, `segment_item_not_found`,
+        `artifact_not_found` (the item has no picture), `range_not_satisfiable`.
+        """
+
+        yield from self._channel.unary_stream(
+            "/shoal.rag.v1.SegmentSetService/DownloadSegmentPicture",
+            DownloadSegmentPictureRequest.SerializeToString,
+            ___google__api__.HttpBody.FromString,
         )(message)
 
 
