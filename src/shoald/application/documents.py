@@ -32,11 +32,15 @@ _DEFAULT_FILENAME = "upload"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileInfo:
-    """What an upload says of its file; `filename` is reduced to its last path component."""
+    """What an upload says of its file; `filename` is reduced to its last path component.
+
+    `source_path` is the caller's own name for where the file came from, by which it knows it again.
+    """
 
     filename: str
     mime: str | None = None
     parser_params: JsonObject | None = None
+    source_path: str | None = None
 
 
 class Upload:
@@ -239,11 +243,16 @@ def _document(project_id: str, stored: StoredObject, uri: str, info: FileInfo, n
         filename=display_name(info.filename),
         mime=info.mime or DEFAULT_MIME,
         storage_uri=uri,
-        metadata={"size": stored.size},
+        metadata=_metadata(stored, info),
         is_deleted=False,
         created_at=now,
         updated_at=now,
     )
+
+
+def _metadata(stored: StoredObject, info: FileInfo) -> JsonObject:
+    size = {"size": stored.size}
+    return size if info.source_path is None else {**size, "source_path": info.source_path}
 
 
 def _renewed(document: Document, stored: StoredObject, uri: str, info: FileInfo, now: datetime) -> Document:
@@ -252,7 +261,7 @@ def _renewed(document: Document, stored: StoredObject, uri: str, info: FileInfo,
         filename=display_name(info.filename),
         mime=info.mime or DEFAULT_MIME,
         storage_uri=uri,
-        metadata={**document.metadata, "size": stored.size},
+        metadata={**document.metadata, **_metadata(stored, info)},
         updated_at=now,
     )
 

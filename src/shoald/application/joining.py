@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SETS_PER_SECOND = 1_000
 _ITEMS_PER_SECOND = 50_000
-_ORIGIN = ("document_id", "document_version_id", "filename")
+_ORIGIN = ("document_id", "document_version_id", "filename", "source_path")
 
 
 class Joining:
@@ -111,8 +111,7 @@ def _origin(source: SegmentSet, documents: dict[str, Document]) -> JsonObject:
     """Return what the items of a set get into their metadata; those of a joined set have it already."""
     if source.document_version_id is None:
         return {}
-    document = documents[source.document_version_id]
-    return dict(zip(_ORIGIN, (document.document_id, source.document_version_id, document.filename), strict=True))
+    return documents[source.document_version_id].origin(source.document_version_id)
 
 
 def _sources(uow: UnitOfWork, caller: Caller, project_id: str, set_ids: Sequence[str]) -> list[SegmentSet]:

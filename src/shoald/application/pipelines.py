@@ -17,6 +17,7 @@ from shoald.application.projects import visible_project
 from shoald.application.segmenting import known_loader
 from shoald.domain.chunking import chunker
 from shoald.domain.failures import Broken, IndexNotFound
+from shoald.domain.index_config import read_config
 from shoald.domain.job_states import Progressed
 from shoald.domain.json_types import JsonObject
 from shoald.domain.loader_params import with_defaults
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from shoald.application.documents import Documents, FileInfo
     from shoald.application.jobs import Jobs
     from shoald.application.ports.clock import Clock
+    from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.jobs import JobContext, JobHandler
     from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+    from shoald.application.ports.vector_index import VectorIndexes
     from shoald.application.sentence_embedding import SentenceEmbedding
     from shoald.application.waiting import Patience
 
@@ -65,16 +68,41 @@ class AcceptedPipeline:
     job_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineChecks:
+    """Says before anything is stored what the steps would meet, whatever is in the file."""
+
+    open_unit_of_work: OpenUnitOfWork
+    loader: DocumentLoader
+    embedding: SentenceEmbedding
+    vector_indexes: VectorIndexes
+
+    def check(self, caller: Caller, project_id: str, new: NewPipeline) -> None:
+        """Raise what is wrong with the loader, the chunker, their parameters, or the index and its configuration."""
+        self.loader.check(known_loader(new.loader_type), new.loader_params)
+        chunker(new.chunk_strategy, new.chunker_params, find_embedding=self.embedding.find)
+        if new.index_id is not None:
+            self._check_index(caller, project_id, new.index_id)
+
+    def _check_index(self, caller: Caller, project_id: str, index_id: str) -> None:
+        with self.open_unit_of_work(reading=True) as uow:
+            index = visible_index(uow, caller, index_id)
+        _check_project(index.project_id, project_id, index_id)
+        self.vector_indexes.get(index.provider)
+        config = read_config(index.config)
+        self.embedding.embedders.get(config.embedding_provider, config.embedding_model_name)
+
+
 class Pipelines:
     """Takes files through all steps."""
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, documents: Documents, jobs: Jobs, embedding: SentenceEmbedding
+        self, *, open_unit_of_work: OpenUnitOfWork, documents: Documents, jobs: Jobs, checks: PipelineChecks
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._documents = documents
         self._jobs = jobs
-        self._embedding = embedding
+        self._checks = checks
 
     def run(
         self,
@@ -92,7 +120,7 @@ class Pipelines:
         with self._documents.upload(caller, project_id) as upload:
             new = self._filled(caller, project_id, read(upload.write))
             if not new.is_async:
-                self._check(caller, project_id, new)
+                self._checks.check(caller, project_id, new)
             stored = upload.finish(new.file)
         job = self._accept(caller, stored, new)
         if new.is_async:
@@ -106,14 +134,6 @@ class Pipelines:
             project = visible_project(uow, caller, project_id)
         strategy, params = filled_cutting(project, new.chunk_strategy or None, new.chunker_params)
         return replace(new, chunk_strategy=strategy, chunker_params=params)
-
-    def _check(self, caller: Caller, project_id: str, new: NewPipeline) -> None:
-        known_loader(new.loader_type)
-        chunker(new.chunk_strategy, new.chunker_params, find_embedding=self._embedding.find)
-        if new.index_id is not None:
-            with self._open_unit_of_work() as uow:
-                index = visible_index(uow, caller, new.index_id)
-            _check_project(index.project_id, project_id, new.index_id)
 
     def _accept(self, caller: Caller, stored: tuple[Document, DocumentVersion], new: NewPipeline) -> Job:
         document, version = stored

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shoald.application.access import Caller
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.application.presets import check_presets
+from shoald.application.preset_checks import PresetChecks
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import ProjectNotFound
 from shoald.domain.identifiers import new_uuid
@@ -29,14 +29,15 @@ class ProjectChanges:
 class Projects:
     """Creates, reads and changes the projects of the caller's namespace."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, presets: PresetChecks) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
+        self._presets = presets
 
     def create(self, caller: Caller, *, name: str, description: str | None, settings: JsonObject | None) -> Project:
-        """Store a new project; raises `InvalidFields` for a preset that is not there."""
+        """Store a new project; raises `InvalidFields` for a preset that is not there or that no call could use."""
         settings = {**_NO_SETTINGS, **(settings or {})}
-        check_presets(settings)
+        self._presets.check(settings)
         now = self._clock.now()
         project = Project(
             project_id=new_uuid(),
@@ -68,7 +69,7 @@ class Projects:
     def update(self, caller: Caller, project_id: str, changes: ProjectChanges) -> Project:
         """Change what is given; a change to what is there already leaves `updated_at`.
 
-        Raises `ProjectNotFound`, and `InvalidFields` for a preset that is not there.
+        Raises `ProjectNotFound`, and `InvalidFields` for a preset that is not there or that no call could use.
         """
         with self._open_unit_of_work() as uow:
             project = uow.projects.get_for_change(project_id, namespace_id=caller.namespace_id)
@@ -76,7 +77,7 @@ class Projects:
                 raise not_found(project_id)
             changed = _changed(project, changes)
             if changes.settings is not None:
-                check_presets(changed.settings)
+                self._presets.check(changed.settings)
             if changed == project:
                 return project
             changed = replace(changed, updated_at=self._clock.now())

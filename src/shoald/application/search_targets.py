@@ -126,7 +126,7 @@ def _origin(uow: UnitOfWork, found: SearchTarget) -> JsonObject:
     if of is None:
         return {}
     version_id, document = of
-    return {"document_version_id": version_id, "document_id": document.document_id, "filename": document.filename}
+    return document.origin(version_id)
 
 
 def _segments_returned(uow: UnitOfWork, caller: Caller, found: SearchTarget, strategy: Strategy) -> SegmentSet | None:

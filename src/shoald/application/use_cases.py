@@ -21,6 +21,7 @@ from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
 from shoald.application.lineage import Lineage
 from shoald.application.namespaces import Namespaces
+from shoald.application.pictures import Pictures
 from shoald.application.pipelines import Pipelines
 from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
@@ -43,6 +44,7 @@ class UseCases:
     chunking: Chunking
     joining: Joining
     clone_patching: ClonePatching
+    pictures: Pictures
     lineage: Lineage
     indexes: Indexes
     index_building: IndexBuilding

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from shoald.domain.media_types import guessed_type
 
 _LOADERS = {
     ".json": "json",
@@ -33,16 +34,22 @@ _LOADERS = {
     ".pptx": "pptx",
     ".eml": "eml",
 }
-# what the system's own table does not know everywhere
-_CONTENT_TYPES = {".md": "text/markdown", ".markdown": "text/markdown", ".eml": "message/rfc822"}
 KNOWN_ENDINGS = ", ".join(sorted(_LOADERS))
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """One file; a file with another ending than the known is read as text."""
+    """One file, in a folder that was named or named itself; with another ending than the known it is read as text."""
 
     path: Path
+    folder: Path | None = None
+
+    @property
+    def source_path(self) -> str:
+        """What the server knows it by: the folder's name and the way from there, or its own name."""
+        if self.folder is None:
+            return self.path.name
+        return (Path(folder_name(self.folder)) / self.path.relative_to(self.folder)).as_posix()
 
     @property
     def loader_type(self) -> str:
@@ -52,8 +59,7 @@ class LocalFile:
     @property
     def content_type(self) -> str:
         """Its media type."""
-        suffix = self.path.suffix.lower()
-        return _CONTENT_TYPES.get(suffix) or mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+        return guessed_type(self.path.name) or "application/octet-stream"
 
     @cached_property
     def size(self) -> int:
@@ -67,16 +73,53 @@ class LocalFile:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def files_in(paths: Sequence[Path]) -> tuple[list[LocalFile], list[Path]]:
-    """Return the files, those of folders by known endings, and the folders' other files, which are left out."""
-    found = sorted(set(_all_files(paths)))
-    taken = [path for path in found if path in paths or path.suffix.lower() in _LOADERS]
-    return [LocalFile(path) for path in taken], sorted(set(found) - set(taken))
+class SamePath(Exception):  # noqa: N818 - it says what is the case
+    """Two files would be known to the server by one path."""
 
 
-def _all_files(paths: Sequence[Path]) -> Iterator[Path]:
+def files_in(paths: Sequence[Path]) -> tuple[list[LocalFile], list[LocalFile]]:
+    """Return the files, those of folders by known endings, and the folders' other files, which are left out.
+
+    Raises `SamePath`.
+    """
+    found = sorted(_all_files(paths), key=lambda file: file.path)
+    _check_different(found)
+    named = set(paths)
+    taken, left_out = list[LocalFile](), list[LocalFile]()
+    for file in found:
+        is_known = file.path in named or file.path.suffix.lower() in _LOADERS
+        (taken if is_known else left_out).append(file)
+    return taken, left_out
+
+
+def folder_name(folder: Path) -> str:
+    """Return what a folder is called, whichever way it was named."""
+    return folder.resolve().name
+
+
+def outermost(paths: Iterable[Path]) -> list[Path]:
+    """Return the folders among paths that lie in none of the others."""
+    places = {path.resolve(): path for path in paths if path.is_dir()}
+    return sorted(folder for place, folder in places.items() if places.keys().isdisjoint(place.parents))
+
+
+def _all_files(paths: Sequence[Path]) -> Iterator[LocalFile]:
+    """Yield each file once, as part of the outermost folder that it lies in."""
+    seen: set[Path] = set()
+    for folder in outermost(paths):
+        for path in folder.rglob("*"):
+            if path.is_file() and path not in seen:
+                seen.add(path)
+                yield LocalFile(path, folder)
     for path in paths:
-        if path.is_dir():
-            yield from (file for file in path.rglob("*") if file.is_file())
-        else:
-            yield path
+        if not path.is_dir() and path not in seen:
+            seen.add(path)
+            yield LocalFile(path)
+
+
+def _check_different(files: Iterable[LocalFile]) -> None:
+    known: dict[str, LocalFile] = {}
+    for file in files:
+        other = known.setdefault(file.source_path, file)
+        if other is not file:
+            raise SamePath(f"{other.path} and {file.path} would both be {file.source_path}; take them one by one")

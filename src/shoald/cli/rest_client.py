@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+
+_ROWS = 1000
+"""Rows of a list that are asked for at a time."""
 
 
 class RestError(Exception):
@@ -39,6 +42,17 @@ class RestClient:
         """Return the JSON of a GET."""
         return self._json("GET", path, params=params)
 
+    def rows(self, path: str) -> Iterator[Any]:
+        """Yield the rows of a list, read in parts, so that no list is too long."""
+        cursor: str | None = None
+        while True:
+            asked = {"limit": _ROWS} if cursor is None else {"limit": _ROWS, "cursor": cursor}
+            response = self._answer("GET", path, params=asked)
+            yield from response.json()
+            cursor = response.headers.get("x-next-cursor")
+            if cursor is None:
+                return
+
     def post(self, path: str, body: Any = None) -> Any:
         """Return the JSON of a POST."""
         return self._json("POST", path, json={} if body is None else body)
@@ -47,10 +61,13 @@ class RestClient:
         """Return the JSON of a DELETE."""
         return self._json("DELETE", path)
 
-    def upload(self, path: str, file: Path, *, content_type: str) -> Any:
-        """Send one file as the multipart field `file`, read as it is sent, and return the answer's JSON."""
+    def upload(self, path: str, file: Path, *, content_type: str, fields: Mapping[str, str] | None = None) -> Any:
+        """Send one file as the multipart field `file`, read as it is sent, and return the answer's JSON.
+
+        `fields` are further fields of the form.
+        """
         with file.open("rb") as content:
-            return self._json("POST", path, files={"file": (file.name, content, content_type)})
+            return self._json("POST", path, files={"file": (file.name, content, content_type)}, data=fields)
 
     def post_form(self, path: str, parts: Sequence[tuple[str, tuple[str | None, bytes | str, str | None]]]) -> Any:
         """POST a form of (name, (file name or None, content, media type)) and return the JSON that is answered."""
@@ -72,13 +89,16 @@ class RestClient:
             raise self._no_answer("POST", path, error) from error
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
+        return self._answer(method, path, **options).json()
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise self._no_answer(method, path, error) from error
         if response.is_error:
             raise _refusal(method, path, response)
-        return response.json()
+        return response
 
     def _no_answer(self, method: str, path: str, error: httpx.HTTPError) -> RestError:
         return RestError(f"{method} {self._http.base_url.join(path)}: {error or type(error).__name__}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from shoald.cli.known_files import Held, KnownFiles, known_files
 from shoald.cli.local_files import LocalFile
 from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
@@ -16,20 +17,20 @@ from shoald.cli.rest_client import RestClient, RestError
 _PARALLEL = 8
 _SMALL_BYTES = 256 * 1024
 _SENT_TOGETHER, _BYTES_TOGETHER = 64, 4 * 1024 * 1024
-_ASKED_TOGETHER = 1000
 _ATTEMPTS = 5
 _TOO_MANY, _SERVER_ERRORS, _UNAVAILABLE = 429, 500, 503
-
-Known = Mapping[tuple[str, str], Mapping[str, Any]]
-"""What the project holds, by hash and file name."""
 
 
 @dataclass(slots=True)
 class Taken:
-    """The segment sets of the files; `fresh` counts those that were sent or read now, `failures` has the bad ones."""
+    """The segment sets of the files; `fresh` counts those that were sent or read now, `changed` those of them whose
+    bytes became another version of their document, `failures` has the bad ones. `known` is what was there before.
+    """
 
     segment_set_ids: list[str] = field(default_factory=list)
+    known: KnownFiles = field(default_factory=KnownFiles)
     fresh: int = 0
+    changed: int = 0
     fresh_bytes: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -43,6 +44,7 @@ class Taken:
 class _One:
     segment_set_id: str
     is_fresh: bool
+    is_changed: bool = False
 
 
 Group = Sequence[LocalFile]
@@ -53,12 +55,14 @@ _Sent = TypeVar("_Sent")
 def take_files(client: RestClient, project_id: str, files: Sequence[LocalFile], report: Report) -> Taken:
     """Upload and segment what the project does not hold yet, small files many at a time.
 
-    A file that cannot be read, here or by the server, is noted and left out; a server that does not answer ends the
-    work with `RestError`.
+    A file whose path has a document with other bytes becomes its next version. A file that cannot be read, here or by
+    the server, is noted and left out; a server that does not answer ends the work with `RestError`.
     """
     taken = Taken()
     readable = list(_readable(files, taken))
-    sender = _Sender(client, project_id, _known(client, project_id, readable))
+    taken.known = known_files(client, project_id, readable)
+    readable = list(_once(readable, taken.known))
+    sender = _Sender(client, project_id, taken.known)
     began, done = time.monotonic(), 0
     for outcomes in _in_parallel(sender, list(_groups(readable, sender))):
         for file, outcome in outcomes:
@@ -70,27 +74,24 @@ def take_files(client: RestClient, project_id: str, files: Sequence[LocalFile], 
 
 
 def _readable(files: Sequence[LocalFile], taken: Taken) -> Iterator[LocalFile]:
-    """Yield each content once for each name it has; a file that cannot be opened is noted."""
-    seen: set[tuple[str, str]] = set()
+    """Yield the files whose bytes can be read; others are noted."""
     for file in files:
         try:
-            key = (file.sha256, file.path.name)
+            _ = file.sha256, file.size
         except OSError as error:
             taken.failures.append(f"{file.path}: {error.strerror}")
-            continue
-        if key not in seen:
-            seen.add(key)
+        else:
             yield file
 
 
-def _known(client: RestClient, project_id: str, files: Sequence[LocalFile]) -> Known:
-    hashes = sorted({file.sha256 for file in files})
-    known: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for start in range(0, len(hashes), _ASKED_TOGETHER):
-        asked = {"content_hashes": hashes[start : start + _ASKED_TOGETHER]}
-        for found in client.post(f"/api/v1/projects/{project_id}/documents/find", asked)["contents"]:
-            known.setdefault((found["content_hash"], found["filename"]), found)
-    return known
+def _once(files: Sequence[LocalFile], known: KnownFiles) -> Iterator[LocalFile]:
+    """Yield each content once for each name it has, and whatever has a document of its own, which may have changed."""
+    seen: set[tuple[str, str]] = set()
+    for file in files:
+        key = (file.sha256, file.path.name)
+        if key not in seen or file.source_path in known.by_path:
+            seen.add(key)
+            yield file
 
 
 def _groups(files: Sequence[LocalFile], sender: _Sender) -> Iterator[Group]:
@@ -98,7 +99,7 @@ def _groups(files: Sequence[LocalFile], sender: _Sender) -> Iterator[Group]:
     group: list[LocalFile] = []
     size = 0
     for file in files:
-        if file.size > _SMALL_BYTES or sender.held(file):
+        if file.size > _SMALL_BYTES or sender.known.held(file).document_id is not None:
             yield [file]
             continue
         if len(group) == _SENT_TOGETHER or size + file.size > _BYTES_TOGETHER:
@@ -138,11 +139,7 @@ class _Sender:
 
     client: RestClient
     project_id: str
-    known: Known
-
-    def held(self, file: LocalFile) -> Mapping[str, Any]:
-        """Return what the project holds of a file; nothing for a new one."""
-        return self.known.get((file.sha256, file.path.name), {})
+    known: KnownFiles
 
     def send(self, group: Group) -> list[Outcome]:
         """Return for each file its segment set, or what is wrong with it."""
@@ -165,6 +162,7 @@ class _Sender:
                 outcomes.append((file, str(error.strerror)))
                 continue
             parts.append(("loader_type", (None, file.loader_type, None)))
+            parts.append(("source_path", (None, file.source_path, None)))
             parts.append(("file", (file.path.name, content, file.content_type)))
             sent.append(file)
         answer = self.client.post_form(f"/api/v1/projects/{self.project_id}/pipeline/files", parts) if sent else {}
@@ -175,24 +173,31 @@ class _Sender:
         return outcomes
 
     def _alone(self, file: LocalFile) -> _One | str:
-        held = self.held(file)
-        if held.get("segment_set_version_id") and held["loader_type"] == file.loader_type:
-            return _One(str(held["segment_set_version_id"]), is_fresh=False)
+        held = self.known.held(file)
+        if held.segment_set_id and held.loader_type == file.loader_type:
+            return _One(held.segment_set_id, is_fresh=False)
+        is_changed = held.document_id is not None and held.version_id is None
         try:
-            return _One(_patiently(lambda: self._segmented(file, held), file), is_fresh=True)
+            version_id = held.version_id or _patiently(lambda: self._uploaded(file, held), file)
+            segment_set_id = _patiently(lambda: self._segmented(file, version_id), file)
         except OSError as error:
             return str(error.strerror)
         except RestError as error:
             if _is_the_files_fault(error):
                 return error.reason
             raise
+        return _One(segment_set_id, is_fresh=True, is_changed=is_changed)
 
-    def _segmented(self, file: LocalFile, held: Mapping[str, Any]) -> str:
-        version_id = held.get("document_version_id")
-        if version_id is None:
-            documents = f"/api/v1/projects/{self.project_id}/documents"
-            answer = self.client.upload(documents, file.path, content_type=file.content_type)
-            version_id = answer["document_version"]["version_id"]
+    def _uploaded(self, file: LocalFile, held: Held) -> str:
+        """Upload a file as a document of its own, or as the next version of the one that it has."""
+        place = f"/api/v1/projects/{self.project_id}/documents"
+        if held.document_id is not None:
+            place = f"/api/v1/documents/{held.document_id}/versions"
+        fields = {"source_path": file.source_path}
+        answer = self.client.upload(place, file.path, content_type=file.content_type, fields=fields)
+        return str(answer["document_version"]["version_id"])
+
+    def _segmented(self, file: LocalFile, version_id: str) -> str:
         segments = f"/api/v1/document_versions/{version_id}/segments"
         made = self.client.post_and_count(segments, {"loader_type": file.loader_type}, set_key="segment_set")
         return str(made["segment_set_version_id"])
@@ -224,3 +229,4 @@ def _note(taken: Taken, file: LocalFile, outcome: _One | str) -> None:
     if outcome.is_fresh:
         taken.fresh += 1
         taken.fresh_bytes += file.size
+        taken.changed += outcome.is_changed

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from shoald.domain.failures import RangeNotSatisfiable
+from shoald.domain.media_types import guessed_type
 
 OK, PARTIAL_CONTENT, NOT_MODIFIED = 200, 206, 304
 _UNKNOWN = "application/octet-stream"
@@ -73,13 +73,13 @@ def _names(header: str, etag: str) -> bool:
 def media_type(mime: str, filename: str) -> str:
     """Return the media type of a file: what its upload said, else a guess from its name.
 
-    >>> media_type("application/octet-stream", "a.csv"), media_type("text/plain", "a.csv"), media_type("", "a")
-    ('text/csv', 'text/plain', 'application/octet-stream')
+    >>> media_type("application/octet-stream", "a.md"), media_type("text/plain", "a.csv"), media_type("", "a")
+    ('text/markdown', 'text/plain', 'application/octet-stream')
     """
     given = mime.strip()
     if given and given != _UNKNOWN:
         return given
-    return mimetypes.guess_type(filename)[0] or _UNKNOWN
+    return guessed_type(filename) or _UNKNOWN
 
 
 def headers_of(answer: FileAnswer, *, etag: str, size: int, mime: str, filename: str) -> dict[str, str]:

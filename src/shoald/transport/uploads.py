@@ -16,8 +16,8 @@ from shoald.domain.failures import FieldProblem, InvalidFields, TooLarge
 from shoald.domain.json_types import flaw_of
 
 _MULTIPART = b"multipart/form-data"
-_FILE, _PARAMS, _LOADER = "file", "parser_params_json", "loader_type"
-DOCUMENT_FIELDS = (_PARAMS,)
+_FILE, _PARAMS, _LOADER, _SOURCE = "file", "parser_params_json", "loader_type", "source_path"
+DOCUMENT_FIELDS = (_PARAMS, _SOURCE)
 """What the form of a document upload has beside its file."""
 _FLAGS = {
     **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
@@ -25,6 +25,7 @@ _FLAGS = {
 }
 _MOST_FIELD_BYTES = 1024 * 1024
 _LONGEST_FILENAME = 500
+_LONGEST_SOURCE = 4096
 _LONGEST_MIME = 200
 _LONGEST_BOUNDARY = 200  # RFC 2046 allows 70
 
@@ -39,7 +40,16 @@ class Form:
 
     def document(self) -> FileInfo:
         """Return what a document upload says of its file."""
-        return FileInfo(filename=self.filename, mime=self.mime, parser_params=self.json_object(_PARAMS))
+        params = self.json_object(_PARAMS)
+        return FileInfo(filename=self.filename, mime=self.mime, parser_params=params, source_path=self.source_path())
+
+    def source_path(self) -> str | None:
+        """Return where the file came from, as its sender names it. Raises `InvalidFields`."""
+        path = self.text(_SOURCE)
+        if path is not None and len(path) > _LONGEST_SOURCE:
+            message = f"String should have at most {_LONGEST_SOURCE} characters"
+            raise InvalidFields.field("body", _SOURCE, kind="string_too_long", message=message)
+        return path
 
     def json_object(self, name: str) -> dict[str, Any] | None:
         """Return the object in a `*_json` field; absent, empty and `null` are none. Raises `InvalidFields`."""
@@ -156,19 +166,23 @@ class FormReader:
 
 @dataclass(slots=True, kw_only=True)
 class UploadedFile:
-    """One of the files of a form, under the loader that was named before it."""
+    """One of the files of a form, under the loader that was named before it, and its own `source_path`, if it has one."""
 
     filename: str
     mime: str
     loader_type: str
+    source_path: str | None
     content: bytearray
 
 
 class FilesReader(FormReader):
-    """Reads a form with many small files, each under the `loader_type` that stands before it."""
+    """Reads a form with many small files, each under the `loader_type` that stands before it.
+
+    A `source_path` is that of the next file alone.
+    """
 
     def __init__(self, content_type: str, *, most_files: int, most_bytes: int) -> None:
-        super().__init__(content_type, self._take, (_LOADER,))
+        super().__init__(content_type, self._take, (_LOADER, _SOURCE))
         self._most_files, self._left = most_files, most_bytes
         self._files: list[UploadedFile] = []
 
@@ -182,13 +196,21 @@ class FilesReader(FormReader):
         super()._end_headers()
         if self._part.name != _FILE:
             return
-        loader_type = Form(filename="", mime="", fields=self._fields).text(_LOADER)
+        before = Form(filename="", mime="", fields=self._fields)
+        loader_type, source_path = before.text(_LOADER), before.source_path()
+        self._fields.pop(_SOURCE, None)
         if loader_type is None:
             raise InvalidFields([FieldProblem(("body", _LOADER), "missing", "Field required before the file")])
         if len(self._files) == self._most_files:
             raise TooLarge(f"The form has more than {self._most_files} files.", detail={"max_files": self._most_files})
-        name, mime = self._part.filename, self._part.mime or DEFAULT_MIME
-        self._files.append(UploadedFile(filename=name, mime=mime, loader_type=loader_type, content=bytearray()))
+        file = UploadedFile(
+            filename=self._part.filename,
+            mime=self._part.mime or DEFAULT_MIME,
+            loader_type=loader_type,
+            source_path=source_path,
+            content=bytearray(),
+        )
+        self._files.append(file)
 
     def _end(self) -> None:
         super()._end()

@@ -36,7 +36,9 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.joining import Joining
     from shoald.application.lineage import Lineage
     from shoald.application.namespaces import Namespaces
-    from shoald.application.pipelines import Pipelines
+    from shoald.application.pictures import Pictures
+    from shoald.application.pipelines import PipelineChecks, Pipelines
+    from shoald.application.preset_checks import PresetChecks
     from shoald.application.projects import Projects
     from shoald.application.retrieval_runs import RetrievalRuns
     from shoald.application.retrieving import Retrieving
@@ -53,23 +55,31 @@ def build_application(adapters: Adapters) -> UseCases:
     documents = Documents(
         open_unit_of_work=opens, clock=clock, objects=adapters.objects, max_upload_bytes=settings.max_upload_bytes
     )
+    presets = PresetChecks(
+        find_embedding=adapters.sentence_embedding.find, check_patterns=adapters.searches.check_patterns
+    )
+    checks = PipelineChecks(
+        open_unit_of_work=opens,
+        loader=adapters.document_loader,
+        embedding=adapters.sentence_embedding,
+        vector_indexes=adapters.vector_indexes,
+    )
     executions = Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs)
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
-        projects=Projects(open_unit_of_work=opens, clock=clock),
+        projects=Projects(open_unit_of_work=opens, clock=clock, presets=presets),
         documents=documents,
         segmenting=Segmenting(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
         chunking=Chunking(open_unit_of_work=opens, jobs=jobs, embedding=adapters.sentence_embedding),
         joining=Joining(open_unit_of_work=opens, jobs=jobs),
         clone_patching=ClonePatching(open_unit_of_work=opens, objects=adapters.objects, jobs=jobs),
+        pictures=Pictures(open_unit_of_work=opens, objects=adapters.objects),
         lineage=lineage,
         indexes=Indexes(open_unit_of_work=opens, clock=clock),
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
         bulk_ingesting=BulkIngesting(documents=documents, open_unit_of_work=opens, jobs=jobs),
-        pipelines=Pipelines(
-            open_unit_of_work=opens, documents=documents, jobs=jobs, embedding=adapters.sentence_embedding
-        ),
+        pipelines=Pipelines(open_unit_of_work=opens, documents=documents, jobs=jobs, checks=checks),
         retrieving=retrieving,
         retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
         evaluating=Evaluating(

@@ -47,11 +47,11 @@ def write_files(folder: Path, count: int, seed: int = 1) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*.*"))
 
 
-def ingest(stack: Stack, folder: Path, project: str) -> tuple[str, str, float]:
+def ingest(stack: Stack, folder: Path, project: str, *more: str) -> tuple[str, str, float]:
     """Ingest a folder; return what was printed and how long it took."""
     began = time.monotonic()
     words = ("ingest", str(folder), "--project", project, "--url", stack.url, "--provider", "faiss")
-    done = shoal(*words, "--embedding-provider", "mock", timeout=1800)
+    done = shoal(*words, "--embedding-provider", "mock", *more, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout, done.stderr, time.monotonic() - began
 
@@ -97,6 +97,36 @@ def test_a_folder_of_files_becomes_one_index_and_bad_files_stop_nothing(shoal_up
     assert ids_in(more)["build"] != ids["build"]
     assert found_by(shoal_up, ids, "perihelion") == ["more.txt"]
     assert "n7.csv" in found_by(shoal_up, ids, "number1x7")
+
+
+def test_a_folder_that_changes_stays_one_index_of_what_is_in_it(shoal_up: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, text in {"a.txt": "an aphelion", "b.md": "a lighthouse", "c.txt": "a harbour"}.items():
+        (folder / name).write_text(text)
+    project = f"changing {time.time_ns()}"
+    ids = ids_in(ingest(shoal_up, folder, project)[0])
+
+    (folder / "a.txt").write_text("a perihelion")
+    (folder / "c.txt").unlink()
+    printed, told, _ = ingest(shoal_up, folder, project)
+    assert "files taken: 0 new, 1 changed, 1 known" in printed
+    assert "files that are gone: 1 (notes/c.txt)" in told
+    assert found_by(shoal_up, ids, "aphelion") == []
+    assert found_by(shoal_up, ids, "perihelion") == ["a.txt"]
+    assert found_by(shoal_up, ids, "harbour") == ["c.txt"]
+
+    printed, told, _ = ingest(shoal_up, folder, project, "--prune")
+    assert "files taken: 0 new, 2 known" in printed
+    assert "files that are gone, and deleted: 1 (notes/c.txt)" in told
+    assert found_by(shoal_up, ids, "harbour") == []
+    with RestClient(shoal_up.url) as client:
+        documents = client.get(f"/api/v1/projects/{ids['project']}/documents")
+        assert sorted(one["metadata"]["source_path"] for one in documents) == ["notes/a.txt", "notes/b.md"]
+        versions = [client.get(f"/api/v1/documents/{one['document_id']}/versions") for one in documents]
+        assert sorted(map(len, versions)) == [1, 2]
+        joined = client.get(f"/api/v1/projects/{ids['project']}/segment_sets")[0]
+        assert joined["total_items"] == 2
 
 
 def test_a_folder_without_one_good_file_ends_with_an_error(shoal_up: Stack, tmp_path: Path) -> None:

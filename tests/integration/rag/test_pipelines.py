@@ -15,8 +15,10 @@ from shoald.domain.failures import (
     Failure,
     IndexNotFound,
     InvalidChunkerParams,
+    InvalidIndexConfig,
     InvalidLoaderParams,
     ProjectNotFound,
+    ProviderUnsupported,
     Unavailable,
     UnsupportedChunkStrategy,
     UnsupportedLoader,
@@ -74,6 +76,9 @@ def test_nothing_is_built_when_no_index_is_named(path: RagPath) -> None:
     [
         (UnsupportedLoader, {"loader_type": "tarot"}),
         (UnsupportedChunkStrategy, {"chunk_strategy": "by_moonlight"}),
+        (InvalidLoaderParams, {"loader_params": {"jq_schema": ".["}}),
+        (InvalidLoaderParams, {"loader_type": "table", "loader_params": {"mode": "group"}}),
+        (InvalidLoaderParams, {"loader_type": "docx", "loader_params": {"regex_patterns": [[1, "("]]}}),
         (InvalidChunkerParams, {"chunker_params": {"chunk_size": 0}}),
         (InvalidChunkerParams, {"chunk_strategy": "semantic", "chunker_params": {"embedding_provider": "psychic"}}),
         (IndexNotFound, {"index_id": "00000000-0000-4000-8000-000000000000"}),
@@ -86,6 +91,33 @@ def test_what_cannot_be_done_is_refused_before_anything_is_stored(
     with pytest.raises(failure):
         run(path, **asked)
     assert counts(path) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked"),
+    [
+        (InvalidIndexConfig, {"config": {"embedding_provider": "psychic"}}),
+        (InvalidIndexConfig, {"config": {"embedding_provider": "mock", "exact": "yes"}}),
+        (ProviderUnsupported, {"provider": "shelf"}),
+    ],
+)
+def test_an_index_that_cannot_be_built_is_told_before_anything_is_stored(
+    path: RagPath, failure: type[Failure], asked: dict[str, Any]
+) -> None:
+    index = path.index(**asked)
+    with pytest.raises(failure):
+        run(path, index_id=index.index_id)
+    assert counts(path) == [0, 0, 0]
+
+
+def test_parameters_that_only_the_file_can_decide_are_left_to_it(path: RagPath) -> None:
+    made = run(
+        path, b"kind,n\na,1\nb,2\na,3\n", loader_type="table", loader_params={"mode": "group", "group_by": "kind"}
+    ).made
+    with path.adapters.open_unit_of_work() as uow:
+        found = uow.segment_sets.get(made["segment_set_version_id"], namespace_id=path.caller.namespace_id)
+    assert found is not None
+    assert found.total_items == 2
 
 
 def test_the_index_of_another_project_is_unknown(path: RagPath) -> None:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shoald.cli.local_files import LocalFile, files_in
+from shoald.cli.local_files import LocalFile, SamePath, files_in
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.taking_files import Taken, take_files
 
 
 class Server(RestClient):
-    """Notes what it is sent; `refusals` maps file names to the errors that their uploads meet, one after another."""
+    """Notes what it is sent; `refusals` maps file names to the errors that their uploads meet, one after another.
+
+    `paths` are those of its documents.
+    """
 
     def __init__(
         self, held: list[Mapping[str, Any]] | None = None, refusals: dict[str, list[RestError]] | None = None
     ) -> None:
         self.held = held or []
         self.refusals = refusals or {}
+        self.paths: dict[str, str] = {}
         self.uploads: list[str] = []
+        self.sent_to: list[str] = []
         self.together: list[list[str]] = []
         self.unreadable: set[str] = set()
         self.segmented: list[tuple[str, str]] = []
@@ -31,8 +36,15 @@ class Server(RestClient):
         assert path.endswith("/documents/find")
         return {"contents": [one for one in self.held if one["content_hash"] in body["content_hashes"]]}
 
-    def upload(self, path: str, file: Path, *, content_type: str) -> Any:
-        del path, content_type
+    def rows(self, path: str) -> Iterator[Any]:
+        assert path == "/api/v1/projects/p1/documents"
+        for source_path, document_id in self.paths.items():
+            yield {"document_id": document_id, "metadata": {"size": 1, "source_path": source_path}}
+        yield {"document_id": "d9", "metadata": {"size": 1}}
+
+    def upload(self, path: str, file: Path, *, content_type: str, fields: Mapping[str, str] | None = None) -> Any:
+        del content_type
+        self.sent_to.append(f"{path} {(fields or {})['source_path']}")
         if self.refusals.get(file.name):
             raise self.refusals[file.name].pop(0)
         self.uploads.append(file.name)
@@ -45,9 +57,9 @@ class Server(RestClient):
         for name in names:
             if self.refusals.get(name):
                 raise self.refusals[name].pop(0)
-        return {"files": [self._answer(name) for name in names]}
+        return {"files": [self._made_of(name) for name in names]}
 
-    def _answer(self, name: str) -> dict[str, Any]:
+    def _made_of(self, name: str) -> dict[str, Any]:
         if name in self.unreadable:
             return {"segment_set_version_id": None, "error_code": "invalid_loader_params", "error_message": "no"}
         return {"segment_set_version_id": f"s-v-{name}", "error_code": None, "error_message": None}
@@ -60,6 +72,7 @@ class Server(RestClient):
 
 
 def files(folder: Path, **contents: str) -> list[LocalFile]:
+    folder.mkdir(exist_ok=True)
     for name, content in contents.items():
         (folder / f"{name}.txt").write_text(content)
     return files_in([folder])[0]
@@ -70,7 +83,7 @@ def take(server: Server, found: list[LocalFile]) -> Taken:
 
 
 def held(file: LocalFile, **changes: Any) -> dict[str, Any]:
-    known = {"content_hash": file.sha256, "filename": file.path.name, "document_version_id": "v9"}
+    known = {"content_hash": file.sha256, "filename": file.path.name, "document_id": "d9", "document_version_id": "v9"}
     return {**known, "segment_set_version_id": "s9", "loader_type": "text", **changes}
 
 
@@ -103,6 +116,63 @@ def test_the_same_file_in_two_folders_is_taken_once(tmp_path: Path) -> None:
         files(tmp_path / folder, a="one")
     server = Server()
     assert take(server, files_in([tmp_path])[0]).fresh == 1
+
+
+def test_a_file_that_changed_becomes_a_version_of_its_document(tmp_path: Path) -> None:
+    found = files(tmp_path / "notes", a="new", b="two")
+    server = Server()
+    server.paths = {"notes/a.txt": "d1"}
+    taken = take(server, found)
+    assert server.sent_to == ["/api/v1/documents/d1/versions notes/a.txt", "/api/v1/projects/p1/documents notes/b.txt"]
+    assert (taken.fresh, taken.changed, sorted(taken.segment_set_ids)) == (2, 1, ["s-v-a.txt", "s-v-b.txt"])
+
+
+def test_a_file_that_has_not_changed_is_known_by_its_path(tmp_path: Path) -> None:
+    (file,) = files(tmp_path / "notes", a="one")
+    server = Server([held(file, document_id="d1"), held(file, document_id="d2")])
+    server.paths = {"notes/a.txt": "d1", "other/a.txt": "d2"}
+    taken = take(server, [file])
+    assert (server.sent_to, taken.reused) == ([], 1)
+
+
+def test_the_document_of_another_path_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    (file,) = files(tmp_path / "notes", a="one")
+    server = Server([held(file, document_id="d2")])
+    server.paths = {"old/a.txt": "d2"}
+    take(server, [file])
+    assert server.sent_to == ["/api/v1/projects/p1/documents notes/a.txt"]
+
+
+def test_a_copy_that_has_a_document_of_its_own_is_brought_up_to_date(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        files(tmp_path / folder, a="one")
+    server = Server()
+    server.paths = {f"{tmp_path.name}/y/a.txt": "d1"}
+    taken = take(server, files_in([tmp_path])[0])
+    assert (taken.fresh, taken.changed) == (2, 1)
+
+
+def test_what_vanished_from_a_folder_is_known(tmp_path: Path) -> None:
+    (file,) = files(tmp_path / "notes", a="one")
+    server = Server()
+    server.paths = {"notes/a.txt": "d1", "notes/gone.txt": "d2", "other/gone.txt": "d3", "gone.txt": "d4"}
+    assert take(server, [file]).known.vanished(["notes"], {"notes/a.txt"}) == {"notes/gone.txt": "d2"}
+
+
+def test_a_busy_server_is_not_given_a_second_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    server, calls = Server(), iter([RestError("busy", status=503)])
+    server.paths = {"notes/a.txt": "d1"}
+    segment = server.post_and_count
+
+    def busy_at_first(path: str, body: Any, *, set_key: str) -> dict[str, Any]:
+        if (refusal := next(calls, None)) is not None:
+            raise refusal
+        return segment(path, body, set_key=set_key)
+
+    monkeypatch.setattr(server, "post_and_count", busy_at_first)
+    assert take(server, files(tmp_path / "notes", a="new")).changed == 1
+    assert len(server.sent_to) == 1
 
 
 def test_bad_files_are_noted_and_stop_nothing(tmp_path: Path) -> None:
@@ -163,7 +233,29 @@ def test_a_named_file_is_taken_whatever_its_ending_and_those_of_folders_by_their
         (tmp_path / name).write_text(name)
     found, left_out = files_in([tmp_path, tmp_path / "b.bin"])
     assert [file.path.name for file in found] == ["a.txt", "b.bin"]
-    assert left_out == [tmp_path / "c.bin"]
+    assert [file.path for file in left_out] == [tmp_path / "c.bin"]
+
+
+def test_a_file_is_called_by_its_folder_and_the_way_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes" / "below").mkdir(parents=True)
+    files(tmp_path / "notes" / "below", a="one")
+    monkeypatch.chdir(tmp_path / "notes")
+    named: list[tuple[list[str], str]] = [
+        ([str(tmp_path / "notes")], "notes/below/a.txt"),
+        (["."], "notes/below/a.txt"),
+        (["below", "../notes"], "notes/below/a.txt"),
+        (["below/a.txt"], "a.txt"),
+    ]
+    for paths, called in named:
+        assert [file.source_path for file in files_in([Path(path) for path in paths])[0]] == [called]
+
+
+def test_two_files_of_one_path_are_refused(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        files(tmp_path / folder / "notes", a="one")
+    with pytest.raises(SamePath, match=r"notes/a\.txt"):
+        files_in([tmp_path / "x" / "notes", tmp_path / "y" / "notes"])
 
 
 @pytest.mark.parametrize(

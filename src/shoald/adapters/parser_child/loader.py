@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,18 @@ class ParserChildLoader:
             "clocked": parser.clocked,
         }
         return self._segments(path, loader_type, request, keep)
+
+    def check(self, loader_type: str, loader_params: JsonObject) -> None:
+        """See the port: parameters are read before the file, so that an empty one shows what is wrong with them."""
+        segments = self.load(os.devnull, filename="", loader_type=loader_type, loader_params=loader_params)
+        if not loader_params:
+            return
+        try:
+            for _ in segments:
+                pass
+        except InvalidLoaderParams as failure:
+            if "parameter" in failure.detail:
+                raise
 
     def close(self) -> None:
         """End what runs."""

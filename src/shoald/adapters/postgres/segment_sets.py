@@ -88,6 +88,18 @@ class PostgresSegmentSets(PostgresSetItems):
         )
         return [_record(row) for row in self._connection.execute(statement)]
 
+    def loaded_object(self, project_id: str, uri: str) -> JsonObject | None:
+        """Look by the index of pictures."""
+        statement = (
+            select(segment_items.c.metadata)
+            .join(segment_sets, segment_sets.c.segment_set_version_id == segment_items.c.segment_set_version_id)
+            .where(segment_items.c.metadata["object_uri"].astext == uri, segment_sets.c.project_id == project_id)
+            .where(segment_sets.c.document_version_id.is_not(None))
+            .where(segment_sets.c.parent_segment_set_version_id.is_(None))
+            .limit(1)
+        )
+        return self._connection.scalar(statement)
+
     def join_items(self, target_id: str, source: SegmentSet, *, first_position: int, metadata: JsonObject) -> None:
         """Copy rows within PostgreSQL."""
         self._connection.execute(

@@ -32,3 +32,7 @@ class DocumentLoader(Protocol):
         file, a limit passed), or `Unavailable` when the reading process was lost.
         """
         ...
+
+    def check(self, loader_type: str, loader_params: JsonObject) -> None:
+        """Raise what `load` would for a loader or for parameters that are wrong whatever the file; one child's time."""
+        ...

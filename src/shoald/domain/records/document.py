@@ -10,7 +10,10 @@ from shoald.domain.json_types import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One uploaded file; `filename` is for display only and is never part of a storage key."""
+    """One uploaded file; `filename` is for display only and is never part of a storage key.
+
+    `metadata` has the `size` in bytes and, where an upload named one, the `source_path` that the file came from.
+    """
 
     document_id: str
     project_id: str
@@ -21,6 +24,12 @@ class Document:
     is_deleted: bool
     created_at: datetime
     updated_at: datetime
+
+    def origin(self, version_id: str) -> JsonObject:
+        """Return what passages of one of its versions say of where they came from."""
+        ids = {"document_id": self.document_id, "document_version_id": version_id, "filename": self.filename}
+        path = self.metadata.get("source_path")
+        return ids if path is None else {**ids, "source_path": path}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         segment_set_service_pb2.DESCRIPTOR.services_by_name["SegmentSetService"],
         segment_set_service_pb2_grpc.add_SegmentSetServiceServicer_to_server,
         lambda use_cases: SegmentSetServicer(
-            use_cases.access, use_cases.segmenting, use_cases.joining, use_cases.clone_patching
+            use_cases.access,
+            use_cases.segmenting,
+            use_cases.joining,
+            use_cases.clone_patching,
+            use_cases.pictures,
         ),
     ),
     Registration(

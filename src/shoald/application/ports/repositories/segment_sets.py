@@ -22,7 +22,7 @@ class SetItemRepository(Protocol):
         ...
 
     def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
-        """Return up to `limit` items from position `start` on, by position."""
+        """Return the items at positions from `start` to before `start + limit`, by position."""
         ...
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
@@ -45,7 +45,7 @@ class SetItemRepository(Protocol):
         ...
 
     def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
-        """Return (item id, content) of up to `limit` items from position `start` on, by position."""
+        """Return (item id, content) of the items at positions from `start` to before `start + limit`, by position."""
         ...
 
     def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
@@ -83,6 +83,10 @@ class SegmentSetRepository(SetItemRepository, Protocol):
 
     def active_of_documents(self, project_id: str) -> Sequence[SegmentSet]:
         """Return the active set of the active version of each document that is not deleted, oldest document first."""
+        ...
+
+    def loaded_object(self, project_id: str, uri: str) -> JsonObject | None:
+        """Return what a loader, in a set of this project that was derived from none, said of the object at a URI."""
         ...
 
     def join_items(self, target_id: str, source: SegmentSet, *, first_position: int, metadata: JsonObject) -> None:

@@ -15,7 +15,12 @@ def small_files(uploaded: Iterable[UploadedFile]) -> list[SmallFile]:
     """Return the files of a form as what the use case takes."""
     return [
         SmallFile(
-            file=FileInfo(filename=one.filename, mime=one.mime, parser_params={"loader_type": one.loader_type}),
+            file=FileInfo(
+                filename=one.filename,
+                mime=one.mime,
+                parser_params={"loader_type": one.loader_type},
+                source_path=one.source_path,
+            ),
             loader_type=one.loader_type,
             content=bytes(one.content),
         )

@@ -14,11 +14,9 @@ from shoald.application.access import Access
 from shoald.application.documents import Documents, Upload
 from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.records.document import Document, DocumentVersion
-from shoald.transport import file_answers
+from shoald.transport import downloads
 from shoald.transport.callers import caller_of
-from shoald.transport.calls import metadata_of
 from shoald.transport.mapping.rag import documents as mapping
-from shoald.transport.mapping.rag.documents import file_parts
 from shoald.transport.mapping.rag.fields import announce_next, list_range
 from shoald.transport.uploads import DOCUMENT_FIELDS, FormReader
 
@@ -83,14 +81,14 @@ class DocumentServicer(document_service_pb2_grpc.DocumentServiceServicer):
         """Send the bytes of one, those of a range, or none when the caller has them."""
         content = self._documents.content(caller_of(self._access, context), request.version_id)
         version = content.version
-        named = {name: metadata_of(context, name.replace("_", "-")) for name in ("if_none_match", "range", "if_range")}
-        answer = file_answers.answer_to(file_answers.FileRequest(**named), etag=version.content_hash, size=version.size)
-        mime = file_answers.media_type(version.mime, version.filename)
-        headers = file_answers.headers_of(
-            answer, etag=version.content_hash, size=version.size, mime=mime, filename=version.filename
+        file = downloads.Download(
+            etag=version.content_hash,
+            size=version.size,
+            mime=version.mime,
+            filename=version.filename,
+            parts=content.parts,
         )
-        context.send_initial_metadata(tuple(headers.items()))
-        return file_parts(content.parts(answer.start, answer.end), mime)
+        return downloads.send(context, file)
 
     def ListDocuments(
         self, request: pb.ListDocumentsRequest, context: grpc.ServicerContext

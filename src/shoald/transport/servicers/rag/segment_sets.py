@@ -12,8 +12,11 @@ from shoal.rag.v1 import segment_set_service_pb2 as pb
 from shoald.application.access import Access
 from shoald.application.clone_patching import ClonePatching
 from shoald.application.joining import Joining
+from shoald.application.pictures import Pictures
 from shoald.application.segmenting import Segmenting
+from shoald.domain.media_types import ending_of
 from shoald.domain.records.segment_set import SegmentSet
+from shoald.transport import downloads
 from shoald.transport.callers import caller_of, patience_of
 from shoald.transport.mapping.rag import segment_sets as mapping
 from shoald.transport.mapping.rag.fields import announce_next, list_range
@@ -21,13 +24,21 @@ from shoald.transport.mapping.rag.items import clone_patch_of, columns, with_ite
 
 
 class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer):
-    """Hands requests to `Segmenting`, `Joining` and `ClonePatching`."""
+    """Hands requests to `Segmenting`, `Joining`, `ClonePatching` and `Pictures`."""
 
-    def __init__(self, access: Access, segmenting: Segmenting, joining: Joining, clone_patching: ClonePatching) -> None:
+    def __init__(
+        self,
+        access: Access,
+        segmenting: Segmenting,
+        joining: Joining,
+        clone_patching: ClonePatching,
+        pictures: Pictures,
+    ) -> None:
         self._access = access
         self._segmenting = segmenting
         self._joining = joining
         self._clone_patching = clone_patching
+        self._pictures = pictures
 
     def CreateSegments(self, request: pb.CreateSegmentsRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
         """Make one and write it as JSON."""
@@ -89,6 +100,21 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
         """Read the items of one."""
         segment_set = self._segmenting.get(caller_of(self._access, context), request.segment_set_id)
         return columns(self._segmenting.items(segment_set, start=request.start_position))
+
+    def DownloadSegmentPicture(
+        self, request: pb.DownloadSegmentPictureRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Send the bytes of the picture of one item."""
+        caller = caller_of(self._access, context)
+        picture = self._pictures.of_item(caller, request.segment_set_id, request.item_id)
+        file = downloads.Download(
+            etag=picture.content_hash,
+            size=picture.size,
+            mime=picture.mime,
+            filename=request.item_id + ending_of(picture.mime),
+            parts=picture.parts,
+        )
+        return downloads.send(context, file)
 
     def _create(
         self, request: pb.CreateSegmentsRequest | pb.CreateSegmentSetRequest, context: grpc.ServicerContext
