@@ -18,6 +18,8 @@ from shoald.domain.failures import DataCorrupt
 
 _ROWS_PER_GROUP = 65_536
 _MATRIX_DIMENSIONS = 2
+_WORDS = ("cluster_id", "collection_id", "cluster_label")
+"""Columns of few words, often repeated."""
 _FILLED = 0.97
 """The share of a message that a batch's columns may take; the rest is for the stream's own head and padding."""
 
@@ -29,12 +31,12 @@ class ParquetRunTables:
         """Write columns of one length as a file."""
         table = pa.table({name: _to_arrow(column) for name, column in columns.items()})
         table = table.replace_schema_metadata(dict(metadata))
-        words = [field.name for field in table.schema if field.name in {"cluster_id", "collection_id", "cluster_label"}]
+        words = [field.name for field in table.schema if field.name in _WORDS]
         with pq.ParquetWriter(
             _Sink(sink),
             table.schema,
-            compression="zstd",
-            use_dictionary=words,  # few words, often repeated; ids and floats are faster and smaller without
+            compression={field.name: "zstd" for field in table.schema if not pa.types.is_floating(field.type)},
+            use_dictionary=words,  # ids and floats are faster and smaller without
             write_page_checksum=True,
         ) as writer:
             writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
@@ -59,8 +61,8 @@ class ParquetRunTables:
 
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each."""
-        with _readable(), _opened(path) as file, ThreadPoolExecutor(1) as ahead:
-            batches = file.iter_batches(batch_size=_ROWS_PER_GROUP)
+        with _readable(), _opened(path, words=_WORDS) as file, ThreadPoolExecutor(1) as ahead:
+            batches = map(_plain, file.iter_batches(batch_size=_ROWS_PER_GROUP))
             coming = ahead.submit(next, batches, None)
             while (batch := coming.result()) is not None:
                 # the next batch is decoded while this one is encoded and sent
@@ -96,8 +98,19 @@ def _readable() -> Iterator[None]:
         raise DataCorrupt(f"An artifact cannot be read: {error}.") from error
 
 
-def _opened(path: str) -> pq.ParquetFile:
-    return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+def _opened(path: str, words: Sequence[str] = ()) -> pq.ParquetFile:
+    """Open a file; columns that are named as `words`, where there are such, come as dictionaries."""
+    metadata = pq.read_metadata(path, memory_map=True)
+    known = [word for word in words if word in metadata.schema.to_arrow_schema().names]
+    return pq.ParquetFile(
+        path, memory_map=True, metadata=metadata, page_checksum_verification=True, read_dictionary=known
+    )
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Write dictionaries out: cheaper than to let the file do so."""
+    columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _to_arrow(column: Column) -> pa.Array:

@@ -15,7 +15,7 @@ from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.callers import caller_of
 from shoald.transport.mapping.clusters import artifacts as mapping
 
-_ARROW_BYTES = 2 * 1024 * 1024
+_ARROW_BYTES = 1024 * 1024
 _FLAT, _SOLID, _CSV = "2d", "3d", "csv"
 
 
