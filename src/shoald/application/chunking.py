@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,8 @@ from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.chunking import Chunker, TableSpan, chunker
 from shoald.domain.chunking.parameters import refuse, size_and_overlap
 from shoald.domain.failures import ChunkSetNotFound, SegmentSetNotFound
-from shoald.domain.identifiers import new_uuid
-from shoald.domain.json_types import JsonObject
+from shoald.domain.identifiers import new_uuid, new_uuids
+from shoald.domain.json_types import JsonObject, JsonText, opened_text
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.segment_set import SegmentSet, SetItem
 from shoald.domain.vocabulary import ChunkStrategy, EmbeddingProvider, JobType, SegmentType
@@ -109,9 +111,8 @@ class Chunking:
         """
         return item_batches(
             self._open_unit_of_work,
-            lambda uow: uow.chunk_sets,
-            chunk_set.chunk_set_version_id,
-            size=batch_size(chunk_set),
+            lambda uow, first, limit: uow.chunk_sets.items(chunk_set.chunk_set_version_id, start=first, limit=limit),
+            chunk_set,
             start=start,
             find_hidden=lambda uow: hidden_positions(uow, chunk_set),
         )
@@ -145,7 +146,7 @@ class ChunkHandler:
             check_growth(segment_set.total_characters, job.payload["chunker_params"])
             chunk_set = _new_set(job, segment_set, self._clock)
             uow.chunk_sets.add(chunk_set)
-            totals = _write_chunks(uow, context, segment_set, chunk_set, cut)
+            totals = self._write_chunks(uow, context, segment_set, chunk_set, cut)
             context.check()
             uow.projects.get_for_change(chunk_set.project_id, namespace_id=job.namespace_id)
             whole = replace(chunk_set, total_items=totals.items, total_characters=totals.characters)
@@ -159,48 +160,67 @@ class ChunkHandler:
     def follow(self, uow: UnitOfWork, job: Job) -> None:
         """Nothing is shown before the set is whole."""
 
+    def _write_chunks(
+        self, uow: UnitOfWork, context: JobContext, segment_set: SegmentSet, chunk_set: ChunkSet, cut: Chunker
+    ) -> Totals:
+        """Write all chunks as one stream, for which the segments are read, batch by batch, as it goes on."""
+        totals = Totals()
+        hidden = hidden_positions(uow, segment_set)
+        with contextlib.closing(self._segments(uow, segment_set)) as batches:
+            shown = _shown(batches, hidden, lambda done: _report(context, done, segment_set, totals))
+            uow.chunk_sets.write_items(chunk_set.chunk_set_version_id, totals.counted(chunks_of(shown, cut)))
+        return totals
 
-def _write_chunks(
-    uow: UnitOfWork, context: JobContext, segment_set: SegmentSet, chunk_set: ChunkSet, cut: Chunker
-) -> Totals:
-    """Read a batch, write its chunks, and so on: COPY and SELECT take turns on the transaction's one connection."""
-    totals = Totals()
-    hidden = hidden_positions(uow, segment_set)
-    size = batch_size(segment_set)
-    for start in range(0, segment_set.total_items, size):
-        segments = uow.segment_sets.items(segment_set.segment_set_version_id, start=start, limit=size)
-        shown = [segment for segment in segments if segment.position not in hidden]
-        chunks = chunks_of(shown, cut, first_position=totals.items)
-        uow.chunk_sets.write_items(chunk_set.chunk_set_version_id, totals.counted(chunks))
-        done = (start + len(segments)) / segment_set.total_items
-        context.progress("chunk", done, f"{totals.items} chunks of {start + len(segments)} segments")
-    return totals
+    def _segments(self, uow: UnitOfWork, segment_set: SegmentSet) -> Generator[Sequence[SetItem]]:
+        """Yield all segments; from the second batch on by another connection, since a COPY holds the writer's."""
+        set_id, size = segment_set.segment_set_version_id, batch_size(segment_set)
+        yield uow.segment_sets.items(set_id, start=0, limit=size)
+        if segment_set.total_items <= size:
+            return  # a call that waits for so little must not need a second connection
+        with self._open_unit_of_work(reading=True) as reading:
+            for start in range(size, segment_set.total_items, size):
+                yield reading.segment_sets.items(set_id, start=start, limit=size)
 
 
-def chunks_of(segments: Sequence[SetItem], cut: Chunker, *, first_position: int) -> Iterator[SetItem]:
+def _shown(
+    batches: Iterable[Sequence[SetItem]], hidden: frozenset[int], report: Callable[[int], None]
+) -> Iterator[SetItem]:
+    """Yield the segments that are not hidden; `report` gets how many have been dealt with, after each batch."""
+    done = 0
+    for batch in batches:
+        yield from (segment for segment in batch if segment.position not in hidden) if hidden else batch
+        done += len(batch)
+        report(done)
+
+
+def _report(context: JobContext, done: int, segment_set: SegmentSet, totals: Totals) -> None:
+    context.progress("chunk", done / max(segment_set.total_items, 1), f"{totals.items} chunks of {done} segments")
+
+
+def chunks_of(segments: Iterable[SetItem], cut: Chunker, *, first_position: int = 0) -> Iterator[SetItem]:
     """Yield the chunks of some segments that are not blank.
 
     A chunk keeps its segment's place (parent, level, path), kind and metadata, over which the documented keys are laid.
     """
     position = first_position
+    fresh_ids = new_uuids()
     for segment in segments:
-        for chunk_index, span in enumerate(cut(segment.content)):
+        content = segment.content
+        # metadata stay the text that they are stored as: taking them apart would be most of the work
+        known = (
+            f'{opened_text(segment.metadata)}"source_segment_item_id": {json.dumps(segment.item_id)}, "chunk_index": '
+        )
+        for chunk_index, span in enumerate(cut(content)):
             start, end = span
-            content = segment.content[start:end]
-            if not content or content.isspace():
+            piece = content[start:end]
+            if not piece or piece.isspace():
                 continue
-            where = {
-                "source_segment_item_id": segment.item_id,
-                "chunk_index": chunk_index,
-                "start": start,
-                "end": end,
-            }
             is_table = type(span) is TableSpan
             yield SetItem(
-                item_id=new_uuid(),
+                item_id=next(fresh_ids),
                 position=position,
-                content=content,
-                metadata={**segment.metadata, **where},
+                content=piece,
+                metadata=JsonText(f'{known}{chunk_index}, "start": {start}, "end": {end}}}'),
                 parent_id=segment.parent_id,
                 level=segment.level,
                 path=segment.path,

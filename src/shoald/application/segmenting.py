@@ -13,7 +13,7 @@ from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.projects import visible_project
-from shoald.application.set_items import Totals, batch_size, item_batches
+from shoald.application.set_items import Totals, item_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
 from shoald.domain.identifiers import new_uuid
@@ -109,9 +109,10 @@ class Segmenting:
         """
         return item_batches(
             self._open_unit_of_work,
-            lambda uow: uow.segment_sets,
-            segment_set.segment_set_version_id,
-            size=batch_size(segment_set),
+            lambda uow, first, limit: uow.segment_sets.items(
+                segment_set.segment_set_version_id, start=first, limit=limit
+            ),
+            segment_set,
             start=start,
             find_hidden=lambda uow: hidden_positions(uow, segment_set),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from shoald.application.ports.repositories.segment_sets import SetItemRepository
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.segment_set import SegmentSet, SetItem
@@ -13,7 +12,7 @@ _BATCH_CHARACTERS = 1_000_000
 _MOST_ITEMS = 2_000
 _PROGRESS_ITEMS = 500
 
-FindItems = Callable[[UnitOfWork], SetItemRepository]
+ReadItems = Callable[[UnitOfWork, int, int], Sequence[SetItem]]
 FindHidden = Callable[[UnitOfWork], frozenset[int]]
 
 
@@ -25,30 +24,29 @@ def batch_size(stored: SegmentSet | ChunkSet) -> int:
 
 def item_batches(
     open_unit_of_work: OpenUnitOfWork,
-    find: FindItems,
-    set_id: str,
+    read: ReadItems,
+    stored: SegmentSet | ChunkSet,
     *,
-    size: int,
     start: int = 0,
     find_hidden: FindHidden | None = None,
 ) -> Iterator[Sequence[SetItem]]:
-    """Yield the items of a set by position; no transaction is open between two batches, since sets never change.
+    """Yield the items of a set by position, from `start` on, in batches of about a megabyte.
 
-    `find_hidden` says which positions are left out.
+    No connection is held between two batches, since sets never change. `read` gets the first position and how many;
+    `find_hidden` says which positions are left
+    out.
     """
     hidden: frozenset[int] = frozenset()
     if find_hidden is not None:
         with open_unit_of_work(reading=True) as uow:
             hidden = find_hidden(uow)
-    while True:
-        with open_unit_of_work() as uow:
-            items = find(uow).items(set_id, start=start, limit=size)
+    size = batch_size(stored)
+    for first in range(start, stored.total_items, size):
+        with open_unit_of_work(reading=True) as uow:
+            items = read(uow, first, size)
         shown = [item for item in items if item.position not in hidden] if hidden else items
         if shown:
             yield shown
-        if len(items) < size:
-            return
-        start = items[-1].position + 1
 
 
 class Totals:

@@ -37,6 +37,17 @@ class JsonText(Mapping[str, Any]):
         return len(self._members)
 
 
+def opened_text(value: JsonObject) -> str:
+    """Return the text of an object up to its end, ready for further members, of which the last of a name counts.
+
+    >>> opened_text(JsonText('{"page": 3}')), opened_text({})
+    ('{"page": 3, ', '{')
+    """
+    text = value.text if isinstance(value, JsonText) else json.dumps(value, ensure_ascii=False, default=dict)
+    inner = text.strip()[:-1]
+    return f"{inner}, " if inner.strip() != "{" else "{"
+
+
 MOST_LEVELS = 24
 """How deep a free object may be nested. Protobuf's readers stop at 100 messages, of which each level takes three;
 the answers that show a stored object need the rest."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
-from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
+from shoald.adapters.postgres.unit_of_work import PostgresUnitOfWork, PostgresUnitsOfWork
 from shoald.domain.records.segment_set import SetItem
 from support.builders import make_document, make_item, make_project, make_segment_set
 
@@ -21,8 +22,8 @@ def test_awkward_texts_come_back(postgres_database: str, times: int) -> None:
     document, version = make_document(project)
     segment_set = make_segment_set(version, project.project_id)
     items = [
-        make_item(position, text, metadata={text: [text, 1.5]}, parent_id=text or None, path=(text, "b"), type=text)
-        for position, text in enumerate(AWKWARD * times)
+        make_item(position, word, metadata={word: [word, 1.5]}, parent_id=word or None, path=(word, "b"), type=word)
+        for position, word in enumerate(AWKWARD * times)
     ]
     with PostgresUnitsOfWork(engine)() as uow:
         uow.projects.add(project)
@@ -38,3 +39,27 @@ def test_awkward_texts_come_back(postgres_database: str, times: int) -> None:
 def plain(item: SetItem) -> tuple[object, ...]:
     place = (item.position, item.parent_id, item.level, item.path)
     return item.item_id, item.content, dict(item.metadata), place, item.type, item.original_format
+
+
+def test_a_range_of_a_large_new_set_is_read_without_the_rest(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits())
+    project = make_project()
+    document, version = make_document(project)
+    segment_set = make_segment_set(version, project.project_id)
+    set_id = segment_set.segment_set_version_id
+    with PostgresUnitsOfWork(engine)() as uow:
+        uow.projects.add(project)
+        uow.documents.add(document, version)
+        uow.segment_sets.add(segment_set)
+        uow.segment_sets.write_items(set_id, (make_item(position, "text") for position in range(5_000)))
+        uow.commit()
+    with PostgresUnitsOfWork(engine)() as uow:
+        assert len(uow.segment_sets.items(set_id, start=100, limit=50)) == 50
+        assert len(uow.segment_sets.texts(set_id, start=4_980, limit=50)) == 20
+        assert _rows_looked_at(uow) < 500
+    engine.dispose()
+
+
+def _rows_looked_at(uow: PostgresUnitOfWork) -> int:
+    counted = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'segment_items'"
+    return int(uow._connection.execute(text(counted)).scalar_one())

@@ -6,6 +6,7 @@ import pytest
 
 from shoald.application.chunking import check_growth, chunks_of, estimated_seconds
 from shoald.domain.failures import InvalidChunkerParams
+from shoald.domain.json_types import JsonObject, JsonText
 from support.builders import make_document, make_item, make_project, make_segment_set
 
 
@@ -67,3 +68,18 @@ def test_an_overlap_that_would_make_gigabytes_is_refused(characters: int, params
 )
 def test_what_people_ask_for_is_not_refused(characters: int, params: dict[str, int]) -> None:
     check_growth(characters, params)
+
+
+def test_metadata_in_any_form_are_laid_under_the_documented_keys() -> None:
+    forms: tuple[JsonObject, ...] = (
+        {"chunk_index": 7, "é": ["\n"]},
+        JsonText('{"chunk_index": 7, "é": ["\\n"]}'),
+        JsonText(" {} "),
+        {},
+    )
+    segments = [make_item(n, "ab", metadata=metadata) for n, metadata in enumerate(forms)]
+    chunks = list(chunks_of(segments, halves))
+    assert [chunk.position for chunk in chunks] == list(range(8))
+    assert [chunk.metadata["chunk_index"] for chunk in chunks] == [0, 1] * 4
+    assert [chunk.metadata.get("é") for chunk in chunks[::2]] == [["\n"], ["\n"], None, None]
+    assert len({chunk.item_id for chunk in chunks}) == 8

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.domain.json_types import JsonText
 from shoald.domain.records.segment_set import SetItem
 
 COLUMNS = "position, item_id, content, metadata, parent_id, level, path, type, original_format"
@@ -29,13 +31,17 @@ def item_blocks(set_id: str, items: Iterable[SetItem]) -> Iterator[bytes]:
 
 
 def _line(set_id: str, item: SetItem) -> str:
-    content, metadata = _escaped(item.content), _escaped(to_json_text(item.metadata))
-    parent_id = _NULL if item.parent_id is None else _escaped(item.parent_id)
-    path = _array(item.path) if item.path else _EMPTY_PATH
-    return (
-        f"{set_id}\t{item.position}\t{item.item_id}\t{content}\t{metadata}\t{parent_id}\t{item.level}\t{path}"
-        f"\t{_escaped(item.type)}\t{_escaped(item.original_format)}\n"
-    )
+    metadata = item.metadata.text if isinstance(item.metadata, JsonText) else to_json_text(item.metadata)
+    place = _place(item.parent_id, item.level, item.path, item.type, item.original_format)
+    return f"{set_id}\t{item.position}\t{item.item_id}\t{_escaped(item.content)}\t{_escaped(metadata)}\t{place}\n"
+
+
+@lru_cache(maxsize=64)
+def _place(parent_id: str | None, level: int, path: tuple[str, ...], kind: str, original_format: str) -> str:
+    """Return the columns that the items of one section have in common."""
+    parent = _NULL if parent_id is None else _escaped(parent_id)
+    titles = _array(path) if path else _EMPTY_PATH
+    return f"{parent}\t{level}\t{titles}\t{_escaped(kind)}\t{_escaped(original_format)}"
 
 
 def _escaped(text: str) -> str:

@@ -32,6 +32,8 @@ class PostgresSetItems:
         self._connection = connection
         self._table = table
         self._set: Column[Any] = table.c[set_column]
+        # both ends are named: with LIMIT instead, PostgreSQL sorts the rest of a set of which it has no statistics yet
+        self._in_range = f"{set_column} = %s AND position >= %s AND position < %s"
 
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
         """Append rows by COPY; from the second block on they are sent by a thread, while the next are made."""
@@ -46,13 +48,10 @@ class PostgresSetItems:
 
     def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
         """Read a range of positions."""
-        query = (
-            f"SELECT {_AS_TEXT} FROM {self._table.name} WHERE {self._set.name} = %s AND position >= %s"  # noqa: S608 - ours
-            " ORDER BY position LIMIT %s"
-        )
+        query = f"SELECT {_AS_TEXT} FROM {self._table.name} WHERE {self._in_range} ORDER BY position"  # noqa: S608 - ours
         # a hundred thousand rows are read through here: the driver alone takes half the time
         with driver_connection(self._connection).cursor() as cursor:
-            return [_record(*row) for row in cursor.execute(query.encode(), (set_id, start, limit))]
+            return [_record(*row) for row in cursor.execute(query.encode(), (set_id, start, start + limit))]
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
         """Read single positions."""
@@ -98,9 +97,8 @@ class PostgresSetItems:
         columns = self._table.c
         statement = (
             select(columns.item_id, columns.content)
-            .where(self._set == set_id, columns.position >= start)
+            .where(self._set == set_id, columns.position >= start, columns.position < start + limit)
             .order_by(columns.position)
-            .limit(limit)
         )
         return self._connection.execute(statement).all()
 

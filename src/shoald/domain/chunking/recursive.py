@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 from shoald.domain.chunking.parameters import check_names, size_and_overlap, texts
 from shoald.domain.chunking.spans import Chunker, Span
@@ -50,152 +50,153 @@ def recursive_spans(text: str, settings: RecursiveSettings) -> Iterator[Span]:
     ['one two', 'two three', 'four']
     """
     for start, end in _split(text, 0, len(text), settings.separators, settings):
-        piece = text[start:end]
-        length = len(piece.strip())
+        piece = text[start:end].lstrip()
+        length = len(piece.rstrip())
         if length:
-            first = start + len(piece) - len(piece.lstrip()) if length < len(piece) else start
+            first = end - len(piece)
             yield first, first + length
 
 
-class _Cuts(Protocol):
-    """The places within a region where a piece begins, each at a separator."""
-
-    def first(self, low: int, high: int) -> int:
-        """Return the first place p with low <= p < high, or -1."""
-        ...
-
-    def last(self, low: int, high: int) -> int:
-        """Return the last place p with low <= p < high, or -1."""
-        ...
+_Search = Callable[[int, int], int]
+_Cuts = tuple[_Search, _Search]
+"""The places within a region where a piece begins, each at a separator: two functions, which return the first and the
+last place p with low <= p < high, or -1. They are closures: looking up their four names in an object is half the time.
+"""
 
 
-class _Everywhere:
-    """The empty separator: every character is a piece."""
-
-    def first(self, low: int, high: int) -> int:
-        return low if low < high else -1
-
-    def last(self, low: int, high: int) -> int:
-        return high - 1 if low < high else -1
+def _everywhere() -> _Cuts:
+    """Return the places of the empty separator: every character is a piece."""
+    return (lambda low, high: low if low < high else -1), (lambda low, high: high - 1 if low < high else -1)
 
 
-class _Searched:
-    """A separator whose occurrences cannot overlap: they are looked for when they are needed."""
+def _searched(text: str, separator: str, end: int) -> _Cuts:
+    """Return the places of a separator whose occurrences cannot overlap: they are looked for when they are needed."""
+    find, rfind = text.find, text.rfind
+    if len(separator) == 1:
+        return partial(find, separator), partial(rfind, separator)
+    reach = len(separator) - 1
 
-    def __init__(self, text: str, separator: str, end: int) -> None:
-        self._text, self._separator, self._end = text, separator, end
-        self._reach = len(separator) - 1
+    def first(low: int, high: int) -> int:
+        return find(separator, low, min(high + reach, end))
 
-    def first(self, low: int, high: int) -> int:
-        return self._text.find(self._separator, low, min(high + self._reach, self._end))
+    def last(low: int, high: int) -> int:
+        return rfind(separator, low, min(high + reach, end))
 
-    def last(self, low: int, high: int) -> int:
-        return self._text.rfind(self._separator, low, min(high + self._reach, self._end))
+    return first, last
 
 
-class _Repeated:
-    """A separator that is one character several times, as a blank line is: in a run of it every n-th place counts."""
+def _repeated(text: str, separator: str, start: int, end: int) -> _Cuts:
+    """Return the places of one character several times, as a blank line is: in a run of it every n-th place counts."""
+    find, rfind, length, character = text.find, text.rfind, len(separator), separator[0]
+    reach, run_start = length - 1, _run_starts(text, character, start)
 
-    def __init__(self, text: str, separator: str, start: int, end: int) -> None:
-        self._text, self._separator, self._start, self._end = text, separator, start, end
-        self._length, self._character = len(separator), separator[0]
-        # the run of the last place that was looked at: where it begins, and how far it is known
-        self._run = (start, start)
-
-    def first(self, low: int, high: int) -> int:
-        text = self._text
-        limit = min(high + self._length - 1, self._end)
-        place = text.find(self._separator, low, limit)
-        if place < 0 or place == self._start or text[place - 1] != self._character:
+    def first(low: int, high: int) -> int:
+        limit = high + reach if high + reach < end else end  # noqa: FURB136 - a call takes as long as the search
+        place = find(separator, low, limit)
+        if place <= start or text[place - 1] != character:
             return place if place < high else -1  # nearly always: a run begins here, or there is none
         while place >= 0:
-            counted = place + (self._run_start(place) - place) % self._length
+            counted = place + (run_start(place) - place) % length
             if counted >= high:
                 return -1
-            if counted == place or self._text.startswith(self._separator, counted, self._end):
+            if counted == place or text.startswith(separator, counted, end):
                 return counted
-            place = self._text.find(self._separator, place + 1, limit)
+            place = find(separator, place + 1, limit)
         return -1
 
-    def last(self, low: int, high: int) -> int:
-        text = self._text
-        place = text.rfind(self._separator, low, min(high + self._length - 1, self._end))
-        if place < 0 or place == self._start or text[place - 1] != self._character:
+    def last(low: int, high: int) -> int:
+        limit = high + reach if high + reach < end else end  # noqa: FURB136
+        place = rfind(separator, low, limit)
+        if place <= start or text[place - 1] != character:
             return place
-        counted = place - (place - self._run_start(place)) % self._length if place >= 0 else -1
+        counted = place - (place - run_start(place)) % length
         return counted if counted >= low else -1
 
-    def _run_start(self, place: int) -> int:
-        if place == self._start or self._text[place - 1] != self._character:
+    return first, last
+
+
+def _run_starts(text: str, character: str, start: int) -> Callable[[int], int]:
+    """Return what finds the begin of the run of a character that a place stands in, for places that often follow."""
+    # the run of the last place that was looked at: where it begins, and how far it is known
+    begin, known = start, start
+
+    def run_start(place: int) -> int:
+        nonlocal begin, known
+        if place == start or text[place - 1] != character:
             return place
-        run_start, known = self._run
-        if not run_start <= place <= known:
-            text, character, at = self._text, self._character, place
-            stop = known if place > known else self._start
+        if not begin <= place <= known:
+            at, stop = place, known if place > known else start
             while at > stop and text[at - 1] == character:
                 at -= 1
             is_same_run = place > known and at == known and text[known] == character
-            self._run = (run_start if is_same_run else at, place)
-        return self._run[0]
+            begin, known = begin if is_same_run else at, place
+        return begin
+
+    return run_start
 
 
-class _Listed:
-    """Any other separator that can overlap itself: which occurrences count is settled from the left."""
+def _listed(text: str, separator: str, start: int, end: int) -> _Cuts:
+    """Return the places of any other separator that can overlap itself: which count is settled from the left."""
+    found = re.compile(re.escape(separator)).finditer(text, start, end)
+    places = array("q", (match.start() for match in found))
 
-    def __init__(self, text: str, separator: str, start: int, end: int) -> None:
-        found = re.compile(re.escape(separator)).finditer(text, start, end)
-        self._places = array("q", (match.start() for match in found))
+    def first(low: int, high: int) -> int:
+        at = bisect_left(places, low)
+        return places[at] if at < len(places) and places[at] < high else -1
 
-    def first(self, low: int, high: int) -> int:
-        at = bisect_left(self._places, low)
-        return self._places[at] if at < len(self._places) and self._places[at] < high else -1
+    def last(low: int, high: int) -> int:
+        at = bisect_right(places, high - 1) - 1
+        return places[at] if at >= 0 and places[at] >= low else -1
 
-    def last(self, low: int, high: int) -> int:
-        at = bisect_right(self._places, high - 1) - 1
-        return self._places[at] if at >= 0 and self._places[at] >= low else -1
+    return first, last
 
 
 def _cuts(text: str, separator: str, start: int, end: int) -> _Cuts:
     if not separator:
-        return _Everywhere()
-    if len(separator) > 1 and len(set(separator)) == 1:
-        return _Repeated(text, separator, start, end)
+        return _everywhere()
+    if len(separator) == 1:
+        return _searched(text, separator, end)
+    if len(set(separator)) == 1:
+        return _repeated(text, separator, start, end)
     overlaps_itself = any(separator.startswith(separator[n:]) for n in range(1, len(separator)))
-    return _Listed(text, separator, start, end) if overlaps_itself else _Searched(text, separator, end)
+    return _listed(text, separator, start, end) if overlaps_itself else _searched(text, separator, end)
 
 
 def _split(text: str, start: int, end: int, separators: tuple[str, ...], settings: RecursiveSettings) -> Iterator[Span]:
     """Yield the untrimmed chunks of one region, cut at the first of the separators that occurs in it."""
-    at = next(n for n, separator in enumerate(separators) if not separator or text.find(separator, start, end) >= 0)
+    at = 0
+    while separators[at] and text.find(separators[at], start, end) < 0:
+        at += 1
     finer = separators[at + 1 :] if separators[at] else ()
-    for low, high, is_long in _pack(_cuts(text, separators[at], start, end), start, end, settings):
-        if is_long and finer:
-            yield from _split(text, low, high, finer, settings)
-        else:
-            yield low, high
-
-
-def _pack(cuts: _Cuts, start: int, end: int, settings: RecursiveSettings) -> Iterator[tuple[int, int, bool]]:
-    """Yield the joined pieces of a region, and, marked as long, each piece that fills a chunk by itself."""
+    first, last = _cuts(text, separators[at], start, end)
     size, overlap = settings.size, settings.overlap
-    first, last = cuts.first, cuts.last
     while start < end:
         # a chunk reaches to the last cut within its size; a single piece that leaves no room is long
         cut = end if end - start <= size else last(start + 1, start + size + 1)
         if cut < 0 or (cut - start == size and first(start + 1, cut) < 0):
-            cut = first(start + 1, end)
+            if cut < 0:
+                cut = first(start + size + 1, end)
             cut = end if cut < 0 else cut
-            yield start, cut, True
+            if finer:
+                yield from _split(text, start, cut, finer, settings)
+            else:
+                yield start, cut
             start = cut
             continue
-        yield start, cut, False
+        yield start, cut
         if cut == end:
             return
-        following = first(cut + 1, end)
-        following = end if following < 0 else following
-        if following - cut >= size:
-            start = cut
-            continue
-        # the overlap: as many whole pieces as fit into it, and beside the piece that comes next
-        start = first(max(cut - overlap, following - size), cut)
-        start = cut if start < 0 else start
+        # the overlap: as many whole pieces as fit into it
+        low = cut - overlap
+        again = first(low if low > start else start + 1, cut)
+        start = cut if again < 0 else _beside_next(first, again, cut, end, size)
+
+
+def _beside_next(first: _Search, again: int, cut: int, end: int, size: int) -> int:
+    """Return from where on the pieces before a cut fit into one chunk with the piece after it: `again` or later."""
+    following = first(cut + 1, end)
+    least = (end if following < 0 else following) - size
+    if again >= least:
+        return again
+    again = first(least, cut) if least < cut else -1
+    return cut if again < 0 else again
