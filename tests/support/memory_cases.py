@@ -71,18 +71,24 @@ class MemoryOutcome:
 
 def measured_case(case: MemoryCase, *, kill_above: int | None = None) -> MemoryOutcome:
     """Do a run in a fresh process; it is killed when its private memory exceeds `kill_above` bytes."""
+    return measured_cases([case], kill_above=kill_above)[0]
+
+
+def measured_cases(cases: Sequence[MemoryCase], *, kill_above: int | None = None) -> list[MemoryOutcome]:
+    """Do runs one after another in one fresh process, which is killed when it exceeds `kill_above` bytes."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
-        command = [sys.executable, "-m", "support.memory_cases", json.dumps(asdict(case)), folder]
+        asked = json.dumps([asdict(case) for case in cases])
         path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "support.memory_cases", asked, folder]
         process = subprocess.Popen(command, stdout=output, env={**os.environ, "PYTHONPATH": path})
         was_killed = _watched(process, kill_above)
         output.seek(0)
-        lines = output.read().decode().splitlines()
+        found = [MemoryOutcome(**json.loads(line)) for line in output.read().decode().splitlines()]
     if was_killed:
-        return MemoryOutcome(was_killed=True)
-    if process.returncode:
-        raise RuntimeError(f"the run's process ended with status {process.returncode}")
-    return MemoryOutcome(**json.loads(lines[-1]))
+        return [*found, *[MemoryOutcome(was_killed=True)] * (len(cases) - len(found))]
+    if process.returncode or len(found) != len(cases):
+        raise RuntimeError(f"the runs' process ended with status {process.returncode}")
+    return found
 
 
 def _watched(process: subprocess.Popen[bytes], kill_above: int | None) -> bool:
@@ -317,34 +323,33 @@ def _run(pipeline: Any, rows: _Rows, run_id: str, changes: Mapping[str, Any], me
     pipeline.run(_Context({"cluster_id": _CLUSTER, "run_id": run_id}, meter))
 
 
-def _main(case: MemoryCase, folder: Path) -> None:
-    """Do a few rows first, so that libraries are loaded as they are in a worker that has run before; then the case."""
-    from shoald.application.memory_promises import MemoryPromises
-    from shoald.domain.failures import TooLarge
+def _main(cases: Sequence[MemoryCase], folder: Path) -> None:
+    """Print the outcome of each case."""
     from shoald.worker.child import die_with_parent
 
     die_with_parent(os.getppid())
-    few = replace(case, rows=min(_WARM_ROWS, case.rows), limit_mib=0)
-    _one(few, folder / "few", None)
+    for at, case in enumerate(cases):
+        # a few rows first, so that libraries are loaded as they are in a worker that has run before
+        _one(replace(case, rows=min(_WARM_ROWS, case.rows), limit_mib=0), folder / f"few{at}", None)
+        print(json.dumps(asdict(_outcome(case, folder / f"all{at}"))), flush=True)
+
+
+def _outcome(case: MemoryCase, folder: Path) -> MemoryOutcome:
+    from shoald.domain.failures import TooLarge
+
     plans: list[Any] = []
-    real = MemoryPromises.planned
-
-    def planned(self: Any, *given: Any, **named: Any) -> Any:
-        plans.append(real(self, *given, **named))
-        return plans[-1]
-
-    MemoryPromises.planned = planned  # type: ignore[method-assign]
-    meter = StageMeter()
-    held = private_bytes()
-    refused, warnings, seconds = None, [], 0.0
-    try:
-        rows, seconds = _one(case, folder / "all", meter)
-        warnings = next((run.effective.get("warnings", []) for run in reversed(rows.runs.values())), [])
-    except TooLarge as problem:
-        refused = problem.message
+    meter, held = StageMeter(), private_bytes()
+    warnings: list[str] = []
+    refused, seconds = None, 0.0
+    with _plans_noted(plans):
+        try:
+            rows, seconds = _one(case, folder, meter)
+            warnings = next((run.effective.get("warnings", []) for run in reversed(rows.runs.values())), [])
+        except TooLarge as problem:
+            refused = problem.message
     measured = meter.ended()
-    plan = max(plans, key=lambda one: one.peak) if plans else None
-    outcome = MemoryOutcome(
+    plan = plans[-1] if plans else None
+    return MemoryOutcome(
         stated=None if plan is None else plan.peak,
         measured=measured,
         stated_stages={} if plan is None else {"held": plan.held, **plan.stages},
@@ -354,8 +359,25 @@ def _main(case: MemoryCase, folder: Path) -> None:
         held_before=held,
         seconds=seconds,
     )
-    print(json.dumps(asdict(outcome)))
+
+
+@contextlib.contextmanager
+def _plans_noted(plans: list[Any]) -> Iterator[None]:
+    """Note the plan of each promise: a run itself shows no more of it than its peak."""
+    from shoald.application.memory_promises import MemoryPromises
+
+    real = MemoryPromises.kept_to
+
+    def kept_to(self: Any, work: Any, plan: Any) -> Any:
+        plans.append(plan)
+        return real(self, work, plan)
+
+    MemoryPromises.kept_to = kept_to  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        MemoryPromises.kept_to = real  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
-    _main(MemoryCase(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+    _main([MemoryCase(**one) for one in json.loads(sys.argv[1])], Path(sys.argv[2]))

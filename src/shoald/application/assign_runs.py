@@ -44,7 +44,9 @@ class AssignRuns:
     def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
         """Keep the members that the last run had and that are still there; assign all other documents."""
         base = self._base(work)
-        given = self.inputs.read(collections, _whole(work, base), work.stage("snapshot", "reading vectors"))
+        reading = work.stage("snapshot", "reading vectors")
+        components = self.former_runs.components(base)
+        given = self.inputs.read(collections, _whole(work, base), reading, components=components)
         shape = shape_of(given, former=base.num_points)
         plan = planned_assignment(shape, len(base.centroids), work.spec.map_dimensions)
         work = self.memory.promised(work, plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ import numpy.typing as npt
 from shoald.application.cluster_definitions import ClusterSpec, ResolvedFeature, resolve_features
 from shoald.application.listing import condition_of
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
-from shoald.application.ports.vector_snapshots import VectorSnapshot, VectorSnapshots
+from shoald.application.ports.vector_snapshots import SparseSnapshot, VectorSnapshot, VectorSnapshots
+from shoald.application.sparse_reduction import Components, Reduced, SparseReduction, joined_rows
 from shoald.domain.clustering.row_order import gathered, joined_hashes, row_hashes
 from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.clustering.sparse_svd import SparseRows
 from shoald.domain.failures import InvalidVectors, NotEnoughPoints
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
+from shoald.domain.vocabulary import VectorKind
 
 _SAMPLE_SEED = 42
 _BLOCK_ROWS = 8192
@@ -33,7 +36,7 @@ class ClusterInput:
     where `is_joined`; rows stand in the order of what they hold, so that
     the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
     None means all. `widths` are the columns of each feature. `content` is the hash of all of it, from which everything
-    that the run makes can be told apart.
+    that the run makes can be told apart. `components` are those that the sparse features were reduced to.
     """
 
     collections: tuple[Collection, ...]
@@ -50,6 +53,7 @@ class ClusterInput:
     widths: tuple[int, ...] = ()
     is_joined: bool = False
     warnings: tuple[str, ...] = ()
+    components: Mapping[str, Components] = field(default_factory=dict[str, Components])
 
     @property
     def sampled(self) -> Integers:
@@ -81,8 +85,13 @@ class _Part:
     collection: Collection
     ids: npt.NDArray[np.bytes_]
     rows: tuple[npt.NDArray[np.int64], ...]
-    snapshots: tuple[VectorSnapshot, ...]
+    snapshots: tuple[VectorSnapshot | SparseSnapshot, ...]
     source_documents: int
+
+    @property
+    def dense(self) -> tuple[VectorSnapshot, ...]:
+        """Its snapshots, none of which is sparse any more."""
+        return tuple(one for one in self.snapshots if isinstance(one, VectorSnapshot))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,9 +111,12 @@ class Pins:
 class ClusterInputs:
     """Reads what runs cluster."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, snapshots: VectorSnapshots) -> None:
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, snapshots: VectorSnapshots, reduction: SparseReduction
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._snapshots = snapshots
+        self._reduction = reduction
 
     def read(
         self,
@@ -113,11 +125,13 @@ class ClusterInputs:
         step: Callable[[float], None],
         *,
         pins: Pins | None = None,
+        components: Mapping[str, Components] | None = None,
     ) -> ClusterInput:
         """Return the documents that meet the conditions and have every feature, in the order of what they hold.
 
-        `pins` ask for what another run read instead. Raises `NotEnoughPoints` when there are none, `InvalidFields` for
-        a feature that there is not, and `ArtifactNotFound` when what is pinned is kept no longer.
+        `pins` ask for what another run read instead, `components` for sparse features along those of another.
+        Raises `NotEnoughPoints` when there are none, `InvalidFields` for a feature that there is not, and
+        `ArtifactNotFound` when what is pinned is kept no longer.
         """
         features = resolve_features(spec.features, collections)
         filled = [one for one in collections if one.vector_configs]
@@ -125,11 +139,27 @@ class ClusterInputs:
             self._part(collection, features, spec, part_of(step, at, len(filled)), pins)
             for at, collection in enumerate(filled)
         ]
-        found = sum(len(part.ids) for part in parts)
-        if found == 0:
-            message = "There are no documents with vectors to cluster."
-            raise NotEnoughPoints(message, detail={"collection_ids": [one.collection_id for one in collections]})
-        return _combined(parts, features, spec)
+        _require_points(parts, collections)
+        _require_one_kind(parts)
+        reduced: dict[str, Reduced] = {}
+        for at, feature in enumerate(features):
+            if isinstance(parts[0].snapshots[at], SparseSnapshot):
+                known = None if components is None else components.get(feature.name)
+                reduced[feature.name] = one = self._reduced(parts, at, spec, known, is_fresh=pins is not None)
+                parts = _with_rows(parts, at, one, may_be_zero=not spec.normalize)
+        _require_points(parts, collections)
+        given = _combined(parts, features, spec)
+        return _with_kinds(given, reduced, collections) if filled else given
+
+    def _reduced(
+        self, parts: Sequence[_Part], at: int, spec: ClusterSpec, known: Components | None, *, is_fresh: bool
+    ) -> Reduced:
+        """Reduce one sparse feature of all collections."""
+        rows = [SparseRows.of(*part.snapshots[at].of_rows(part.rows[at])) for part in parts]  # type: ignore[union-attr]
+        together = joined_rows(rows)
+        if known is not None:
+            return self._reduction.projected(together, known)
+        return self._reduction.fitted(together, normalize=spec.normalize, is_fresh=is_fresh)
 
     def _part(
         self,
@@ -141,17 +171,8 @@ class ClusterInputs:
     ) -> _Part:
         snapshots = []
         for at, feature in enumerate(features):
-            name = feature.vector_names[collection.collection_id]
-            config = collection.vector(name)
-            assert config is not None
-            opened = self._snapshots.open(
-                collection.collection_id,
-                name,
-                dimension=config.dimension,
-                revision=collection.revision,
-                step=part_of(step, at, len(features)),
-                content=None if pins is None else pins.content[collection.collection_id][feature.name],
-            )
+            content = None if pins is None else pins.content[collection.collection_id][feature.name]
+            opened = self._opened(collection, feature, part_of(step, at, len(features)), content)
             snapshots.append(opened)
         ids = snapshots[0].ids
         for other in snapshots[1:]:
@@ -166,6 +187,23 @@ class ClusterInputs:
             ids = np.intersect1d(ids, allowed, assume_unique=True)
         rows = tuple(np.searchsorted(one.ids, ids) for one in snapshots)
         return _Part(collection, ids, rows, tuple(snapshots), source_documents)
+
+    def _opened(
+        self, collection: Collection, feature: ResolvedFeature, step: Callable[[float], None], content: str | None
+    ) -> VectorSnapshot | SparseSnapshot:
+        """Return the vectors of one feature: as they are, pooled, or sparse."""
+        config = collection.vector(feature.vector_names[collection.collection_id])
+        assert config is not None
+        collection_id, revision = collection.collection_id, collection.revision
+        if config.kind == VectorKind.SPARSE:
+            return self._snapshots.open_sparse(
+                collection_id, config.name, revision=revision, step=step, content=content
+            )
+        is_multi = config.kind == VectorKind.MULTI_VECTOR
+        opener = self._snapshots.open_pooled if is_multi else self._snapshots.open
+        return opener(
+            collection_id, config.name, dimension=config.dimension, revision=revision, step=step, content=content
+        )
 
     def _allowed(self, collection: Collection, spec: ClusterSpec) -> npt.NDArray[np.bytes_]:
         with self._open_unit_of_work() as uow:
@@ -217,21 +255,86 @@ def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spe
         content=_content(record, ids[order], places[order]),
         record=record,
         sample=sample,
-        widths=tuple(snapshot.vectors.shape[1] for snapshot in parts[0].snapshots),
+        widths=tuple(snapshot.vectors.shape[1] for snapshot in parts[0].dense),
         is_joined=len(parts) > 1 or len(features) > 1,
     )
 
 
+def _require_points(parts: Sequence[_Part], collections: Sequence[Collection]) -> None:
+    if not any(len(part.ids) for part in parts):
+        message = "There are no documents with vectors to cluster."
+        raise NotEnoughPoints(message, detail={"collection_ids": [one.collection_id for one in collections]})
+
+
+def _require_one_kind(parts: Sequence[_Part]) -> None:
+    for same in zip(*(part.snapshots for part in parts), strict=True):
+        if len({type(snapshot) for snapshot in same}) > 1:
+            raise InvalidVectors(f"The vectors {same[0].vector_name!r} are sparse in some of the collections only.")
+
+
+def _with_rows(parts: Sequence[_Part], at: int, reduced: Reduced, *, may_be_zero: bool) -> list[_Part]:
+    """Put the reduced rows in the place of a sparse feature; a document without a direction is left out."""
+    found, start = [], 0
+    for part in parts:
+        sparse, end = part.snapshots[at], start + len(part.ids)
+        kept = np.flatnonzero(reduced.has_direction[start:end] | may_be_zero)
+        snapshot = VectorSnapshot(
+            collection_id=sparse.collection_id,
+            vector_name=sparse.vector_name,
+            revision=sparse.revision,
+            sha256=sparse.sha256,
+            ids=part.ids,
+            vectors=reduced.vectors[start:end],
+            was_read=sparse.was_read,
+        )
+        rows = tuple(kept if place == at else one[kept] for place, one in enumerate(part.rows))
+        snapshots = (*part.snapshots[:at], snapshot, *part.snapshots[at + 1 :])
+        found.append(replace(part, ids=part.ids[kept], rows=rows, snapshots=snapshots))
+        start = end
+    return found
+
+
+def _with_kinds(given: ClusterInput, reduced: Mapping[str, Reduced], collections: Sequence[Collection]) -> ClusterInput:
+    """Say in the record and the warnings what became of features that are not dense."""
+    notes = {name: one.note() for name, one in reduced.items()}
+    for feature in given.features:
+        named = ((one, feature.vector_names.get(one.collection_id)) for one in collections)
+        kinds = {config.kind for one, name in named if name and (config := one.vector(name)) is not None}
+        if VectorKind.MULTI_VECTOR in kinds:
+            notes[feature.name] = {"kind": VectorKind.MULTI_VECTOR.value, "method": "mean_of_unit_vectors"}
+    if not notes:
+        return given
+    return replace(
+        given,
+        record={**given.record, "reductions": notes},
+        components={name: one.components for name, one in reduced.items()},
+        is_joined=given.is_joined or bool(reduced),
+        warnings=(*given.warnings, *(sentence for name, note in notes.items() for sentence in _said(name, note))),
+    )
+
+
+def _said(name: str, note: JsonObject) -> list[str]:
+    if note["kind"] == VectorKind.MULTI_VECTOR:
+        return [f"the multi-vectors {name!r} were pooled: the mean of each document's vectors, each of unit length"]
+    share = note["variance_kept"]
+    kept = "" if share is None else f", which keep {share:.1%} of the variance"
+    how = f"{note['components']} components by truncated SVD{kept}"
+    said = [f"the sparse vectors {name!r} ({note['terms']} terms) were reduced to {how}"]
+    if note["left_out"]:
+        said.append(f"{note['left_out']} documents were left out: none of their terms lies along the components")
+    return said
+
+
 def _require_equal_widths(parts: Sequence[_Part]) -> None:
-    widths = {tuple(snapshot.vectors.shape[1] for snapshot in part.snapshots) for part in parts}
+    widths = {tuple(snapshot.vectors.shape[1] for snapshot in part.dense) for part in parts}
     if len(widths) > 1:
         raise InvalidVectors("The collections have vectors of different dimensions.")
 
 
 def _hashes(part: _Part) -> npt.NDArray[np.uint64]:
-    pairs = zip(part.snapshots, part.rows, strict=True)
+    pairs = zip(part.dense, part.rows, strict=True)
     found = joined_hashes([row_hashes(snapshot.vectors, rows) for snapshot, rows in pairs])
-    for snapshot in part.snapshots:
+    for snapshot in part.dense:
         give_back(snapshot.vectors)
     return found
 
@@ -244,8 +347,8 @@ def _located(
     Where one vector of one collection is clustered that is the mapped file itself: no copy is needed.
     """
     if len(parts) == 1 and len(parts[0].snapshots) == 1:
-        return parts[0].snapshots[0].vectors, parts[0].rows[0][order]
-    widths = [snapshot.vectors.shape[1] for snapshot in parts[0].snapshots]
+        return parts[0].dense[0].vectors, parts[0].rows[0][order]
+    widths = [snapshot.vectors.shape[1] for snapshot in parts[0].dense]
     vectors = np.empty((len(order), sum(widths)), dtype=np.float32)
     start = 0
     for part in parts:
@@ -265,7 +368,7 @@ def _fill(out: Floats, part: _Part, weights: Sequence[float], *, normalize: bool
     outweighs by its scale.
     """
     at = 0
-    for snapshot, rows, weight in zip(part.snapshots, part.rows, weights, strict=True):
+    for snapshot, rows, weight in zip(part.dense, part.rows, weights, strict=True):
         width = snapshot.vectors.shape[1]
         for start in range(0, len(rows), _BLOCK_ROWS):
             block = snapshot.vectors[rows[start : start + _BLOCK_ROWS]]

@@ -26,8 +26,9 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
+from shoald.application.run_artifacts import CENTROIDS, COMPONENTS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
 from shoald.application.run_records import RunResult, about, completed, with_measured
+from shoald.application.sparse_reduction import component_columns
 from shoald.application.staged_stages import StagedGraphs
 from shoald.application.sweep_runs import SweepRuns
 from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
@@ -131,7 +132,7 @@ class ClusterPipeline:
         graphs: MutableMapping[str, Neighbours] = {} if REPLAY_OF in run.overrides else StagedGraphs(self._staged)
         tools = ClusterTools(arrays=backend, estimators=self._estimators(backend), graphs=graphs)
         spec = read_spec(cluster.definition, run.overrides)
-        return Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools)
+        return Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools, settle=self._meter.give_back)
 
     def warm(self) -> None:
         """Take a few made-up points through the stages, so that the first run does not wait for libraries to load."""
@@ -154,6 +155,8 @@ class ClusterPipeline:
             CENTROIDS: self._written(work, CENTROIDS, result.centroid_columns(rows, about(work, result))),
             DOCUMENTS: self._written(work, DOCUMENTS, result.document_columns(members, rows)),
         }
+        if result.given.components:
+            artifacts[COMPONENTS] = self._written(work, COMPONENTS, component_columns(result.given.components))
         with self._open_unit_of_work() as uow:
             present = uow.cluster_runs.get(work.run.run_id)
             if present is None:

@@ -279,6 +279,8 @@ def _request_hash(upsert: Upsert) -> bytes:
 
 
 def _plain(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return {key: _plain(one) for key, one in given.items()}
     return given.tolist() if isinstance(given, np.ndarray) else given
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from shoald.application.access import Caller
 from shoald.application.document_vectors import without_own_keys
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
-from shoald.application.namespaces import check_vector_names
+from shoald.application.namespaces import check_vector_configs
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, InvalidFields
@@ -67,7 +67,7 @@ class Collections:
         if looks_like_an_id(new.collection_name):
             message = "a name must not look like an id"
             raise InvalidFields.field("body", "collection_name", message=message, value=new.collection_name)
-        check_vector_names(new.vector_configs)
+        check_vector_configs(new.vector_configs)
         with self._open_unit_of_work() as uow:
             collection = add_collection(uow, caller, new, self._clock.now())
             uow.commit()

@@ -1,17 +1,36 @@
-"""Vectors as callers bring them go in; checked float32 arrays and the configuration that they follow come out."""
+"""Vectors as callers bring them go in; checked arrays and the configuration that they follow come out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shoald.application.ragged_vectors import (
+    BadVectorError,
+    chosen,
+    dimension_of,
+    flaws,
+    is_numbers,
+    kind_of,
+    matrix_of,
+    multi_column,
+    sparse_column,
+    terms_of,
+)
 from shoald.domain.failures import InvalidFields, InvalidVectors
 from shoald.domain.json_types import JsonObject, flaw_of
-from shoald.domain.records.collection import DocumentBatch, VectorColumn, VectorConfig
+from shoald.domain.records.collection import (
+    AnyVectorColumn,
+    DocumentBatch,
+    SparseColumn,
+    VectorColumn,
+    VectorConfig,
+)
+from shoald.domain.vocabulary import VectorKind
 
 _NAMED_AT_MOST = 5
 DEFAULT_METRIC = "cosine"
@@ -24,7 +43,9 @@ _LONGEST_ID = 512
 
 @dataclass(frozen=True, slots=True)
 class IncomingDocument:
-    """One document of a call: its vectors are lists of numbers or arrays, by name."""
+    """One document of a call, its vectors by name: lists of numbers, objects of indices and values, or lists of lists;
+    arrays stand for lists.
+    """
 
     document_id: str
     payload: JsonObject
@@ -32,7 +53,7 @@ class IncomingDocument:
 
 
 def batch_of(documents: Sequence[IncomingDocument]) -> DocumentBatch:
-    """Put documents together for storing; raises `InvalidVectors` for what is no list of numbers of one length."""
+    """Put documents together for storing; raises `InvalidVectors` for what is no vector, or unlike the others."""
     names = dict.fromkeys(name for one in documents for name in one.vectors)
     return DocumentBatch(
         ids=[one.document_id for one in documents],
@@ -41,39 +62,58 @@ def batch_of(documents: Sequence[IncomingDocument]) -> DocumentBatch:
     )
 
 
-def _column(name: str, documents: Sequence[IncomingDocument]) -> VectorColumn:
+def _column(name: str, documents: Sequence[IncomingDocument]) -> AnyVectorColumn:
     rows = [at for at, one in enumerate(documents) if name in one.vectors]
-    arrays = [_array(name, documents[at]) for at in rows]
-    width = len(arrays[0])
-    for at, array in zip(rows, arrays, strict=True):
-        if len(array) != width:
-            raise _wrong_dimension(name, documents[at].document_id, width, len(array))
-    is_full = len(rows) == len(documents)
-    return VectorColumn(name=name, values=np.stack(arrays), rows=None if is_full else np.asarray(rows, dtype=np.int64))
+    given = [documents[at] for at in rows]
+    kind = _one_kind(name, given)
+    at = None if len(rows) == len(documents) else np.asarray(rows, dtype=np.int64)
+    if kind is VectorKind.SPARSE:
+        return sparse_column(name, [_read(terms_of, name, one) for one in given], at)
+    arrays = [_read(matrix_of if kind is VectorKind.MULTI_VECTOR else _row, name, one) for one in given]
+    width = arrays[0].shape[-1]
+    for document, array in zip(given, arrays, strict=True):
+        if array.shape[-1] != width:
+            raise _wrong_dimension(name, document.document_id, width, array.shape[-1])
+    if kind is VectorKind.MULTI_VECTOR:
+        return multi_column(name, arrays, at)
+    return VectorColumn(name=name, values=np.stack(arrays), rows=at)
 
 
-def _array(name: str, document: IncomingDocument) -> npt.NDArray[np.float32]:
-    given = document.vectors[name]
-    problem = None
-    if isinstance(given, Mapping):
-        problem = "is sparse; only dense vectors are taken"
-    elif isinstance(given, list) and any(isinstance(one, list) for one in given):
-        problem = "is a list of vectors; one is taken"
-    elif not isinstance(given, np.ndarray) and not _is_numbers(given):
-        problem = "must be a list of numbers"
-    if problem is not None:
-        message = f"The vector {name!r} of document {document.document_id!r} {problem}."
-        raise InvalidVectors(message, detail={"document_id": document.document_id, "vector": name})
+def _one_kind(name: str, documents: Sequence[IncomingDocument]) -> VectorKind:
+    """Return the kind of all vectors of one name; raises `InvalidVectors` where there are several."""
+    first, *others = documents
+    kind = kind_of(first.vectors[name])
+    for one in others:
+        other = kind_of(one.vectors[name])
+        if other is not kind:
+            message = (
+                f"is {_said(other)}, that of document {first.document_id!r} {_said(kind)}; all must be of one kind"
+            )
+            raise _bad(name, one, message)
+    return kind
+
+
+def _said(kind: VectorKind | str) -> str:
+    return "a multi-vector" if kind == VectorKind.MULTI_VECTOR else str(kind)
+
+
+def _read(reading: Callable[[Any], Any], name: str, document: IncomingDocument) -> Any:
+    try:
+        return reading(document.vectors[name])
+    except BadVectorError as problem:
+        raise _bad(name, document, str(problem)) from problem
+
+
+def _bad(name: str, document: IncomingDocument, problem: str) -> InvalidVectors:
+    message = f"The vector {name!r} of document {document.document_id!r} {problem}."
+    return InvalidVectors(message, detail={"document_id": document.document_id, "vector": name})
+
+
+def _row(given: Any) -> npt.NDArray[np.float32]:
+    if not isinstance(given, np.ndarray) and not is_numbers(given):
+        raise BadVectorError("must be a list of numbers")
     with np.errstate(over="ignore"):
         return np.asarray(given, dtype=np.float32)
-
-
-def _is_numbers(given: Any) -> bool:
-    return (
-        isinstance(given, list)
-        and len(given) > 0
-        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
-    )
 
 
 def _wrong_dimension(name: str, document_id: str, expected: int, got: int) -> InvalidVectors:
@@ -95,7 +135,7 @@ def configs_for(known: Sequence[VectorConfig], batch: DocumentBatch) -> tuple[Ve
             message = f"A vector cannot be named {column.name[:_LONGEST_NAME]!r}."
             raise InvalidVectors(message, detail={"vector": column.name[:_LONGEST_NAME]})
     return tuple(
-        VectorConfig(name=column.name, dimension=column.values.shape[1], metric=DEFAULT_METRIC)
+        VectorConfig(name=column.name, dimension=dimension_of(column), metric=DEFAULT_METRIC, kind=column.kind.value)
         for column in batch.vectors
     )
 
@@ -116,9 +156,11 @@ def check_payloads(batch: DocumentBatch) -> None:
 
 
 def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None:
-    """Raise `InvalidVectors` for a vector that the collection has not, of the wrong dimension, or that is no direction.
+    """Raise `InvalidVectors` for a vector that the collection has not, of another kind or the wrong dimension, or that
+    is no direction.
 
-    Every number must be finite in 32 bits; under the cosine metric not all may be zero.
+    Every number must be finite in 32 bits; under the cosine metric not all may be zero. The terms of a sparse vector
+    are told apart by their indices, which lie below its dimension; the rows of a multi-vector have one width.
     """
     by_name = {config.name: config for config in configs}
     for column in batch.vectors:
@@ -127,17 +169,24 @@ def check_vectors(batch: DocumentBatch, configs: Iterable[VectorConfig]) -> None
             known = ", ".join(sorted(by_name)) or "none"
             message = f"The collection has no vector {column.name!r}; it has {known}."
             raise InvalidVectors(message, detail={"vector": column.name, "known": sorted(by_name)})
-        if column.values.shape[1] != config.dimension:
-            first = batch.ids[0 if column.rows is None else int(column.rows[0])]
-            raise _wrong_dimension(column.name, first, config.dimension, column.values.shape[1])
-        _refuse_rows(
-            batch, column, np.asarray(~np.isfinite(column.values).all(axis=1)), "hold numbers that are not finite"
+        _check_shape(batch, column, config)
+        for bad, what in flaws(column, config.dimension, needs_direction=config.metric == DEFAULT_METRIC):
+            _refuse_rows(batch, column, bad, what)
+
+
+def _check_shape(batch: DocumentBatch, column: AnyVectorColumn, config: VectorConfig) -> None:
+    first = batch.ids[0 if column.rows is None else int(column.rows[0])]
+    if column.kind != config.kind:
+        message = (
+            f"The vector {column.name!r} of document {first!r} is {_said(column.kind)}; "
+            f"in the collection it is {_said(config.kind)}."
         )
-        if config.metric == DEFAULT_METRIC:
-            _refuse_rows(batch, column, np.asarray(~column.values.any(axis=1)), "are all zero, which has no direction")
+        raise InvalidVectors(message, detail={"document_id": first, "vector": column.name})
+    if not isinstance(column, SparseColumn) and column.values.shape[1] != config.dimension:
+        raise _wrong_dimension(column.name, first, config.dimension, column.values.shape[1])
 
 
-def _refuse_rows(batch: DocumentBatch, column: VectorColumn, bad: npt.NDArray[np.bool_], what: str) -> None:
+def _refuse_rows(batch: DocumentBatch, column: AnyVectorColumn, bad: npt.NDArray[np.bool_], what: str) -> None:
     rows = np.flatnonzero(bad)
     if len(rows) == 0:
         return
@@ -173,8 +222,9 @@ def last_of_each(batch: DocumentBatch) -> DocumentBatch:
     columns = []
     for column in batch.vectors:
         rows = np.arange(len(batch.ids)) if column.rows is None else column.rows
-        chosen = np.flatnonzero(place[rows] >= 0)
-        columns.append(VectorColumn(name=column.name, values=column.values[chosen], rows=place[rows[chosen]]))
+        last_ones = np.flatnonzero(place[rows] >= 0)
+        if len(last_ones):
+            columns.append(chosen(column, last_ones, place[rows[last_ones]]))
     return DocumentBatch(
         ids=[batch.ids[int(at)] for at in kept], payloads=[batch.payloads[int(at)] for at in kept], vectors=columns
     )

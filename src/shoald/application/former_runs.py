@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
-from shoald.application.run_artifacts import CENTROIDS, MEMBERS
+from shoald.application.run_artifacts import CENTROIDS, COMPONENTS, MEMBERS
+from shoald.application.sparse_reduction import Components, components_in
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
 from shoald.domain.clustering.lineage import FormerGroups, first_numbers
 from shoald.domain.clustering.spaces import Floats, Integers
@@ -114,6 +115,18 @@ class FormerRuns:
                 pairs = zip(batch["cluster_id"], batch["centroid_vector"], strict=True)
                 found.update({group: np.asarray(vector) for group, vector in pairs if vector is not None})
         return found
+
+    def components(self, run: ClusterRun) -> dict[str, Components]:
+        """Read what the sparse features of a run were reduced to, by feature; none where it had no such."""
+        if COMPONENTS not in run.artifacts:
+            return {}
+        stored = run.artifacts[COMPONENTS]
+        found: dict[str, list[Any]] = {}
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            for batch in self._tables.read(path):
+                for name, values in batch.items():
+                    found.setdefault(name, []).extend(values)
+        return components_in(found)
 
     def over(
         self,

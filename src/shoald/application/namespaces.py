@@ -12,8 +12,10 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import Conflict, InvalidFields, NamespaceNotFound
 from shoald.domain.identifiers import looks_like_an_id, new_namespace_id
 from shoald.domain.records.collection import Namespace, VectorConfig
+from shoald.domain.vocabulary import VectorKind
 
 MANAGED, STANDALONE = "managed", "standalone"
+_MOST_COMPONENTS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,21 @@ class CountedNamespace:
     document_count: int
 
 
-def check_vector_names(configs: Sequence[VectorConfig]) -> None:
-    """Raise `InvalidFields` when two vectors have one name."""
+def check_vector_configs(configs: Sequence[VectorConfig]) -> None:
+    """Raise `InvalidFields` when two vectors have one name, or one that is not sparse more components than there may
+    be.
+    """
+    for at, config in enumerate(configs):
+        if config.kind != VectorKind.SPARSE and config.dimension > _MOST_COMPONENTS:
+            raise InvalidFields.field(
+                "body",
+                "vector_configs",
+                at,
+                "dimension",
+                message=f"Input should be less than or equal to {_MOST_COMPONENTS}",
+                kind="less_than_equal",
+                value=config.dimension,
+            )
     names = [config.name for config in configs]
     for at, name in enumerate(names):
         if name in names[:at]:
@@ -58,7 +73,7 @@ class Namespaces:
         if looks_like_an_id(new.namespace_name):
             message = "a name must not look like an id"
             raise InvalidFields.field("body", "namespace_name", message=message, value=new.namespace_name)
-        check_vector_names(new.vector_configs)
+        check_vector_configs(new.vector_configs)
         namespace = self._record(new)
         with self._open_unit_of_work() as uow:
             uow.namespaces.add(namespace)
@@ -69,7 +84,7 @@ class Namespaces:
         """Make a namespace under the caller's id, or return the one that is there; raises `Conflict` if it has other
         vectors.
         """
-        check_vector_names(new.vector_configs)
+        check_vector_configs(new.vector_configs)
         wanted = new.namespace_id or new.namespace_name
         with self._open_unit_of_work() as uow:
             found = uow.namespaces.find(wanted)

@@ -8,6 +8,8 @@ MEMBERS = "members"
 CENTROIDS = "centroids"
 DOCUMENTS = "cluster_documents"
 NAMES = (MEMBERS, CENTROIDS, DOCUMENTS)
+COMPONENTS = "components"
+"""What sparse features were reduced to; only runs over such have it, and no call names it."""
 
 
 def artifact_key(run_id: str, attempt: int, name: str) -> str:

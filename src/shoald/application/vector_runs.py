@@ -15,7 +15,7 @@ from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work, asked
 from shoald.application.feature_weighing import weighed
 from shoald.application.former_runs import FormerRun, FormerRuns
-from shoald.application.group_refining import Refining, merged_by_faces, subdivided_by_density
+from shoald.application.group_refining import Refining, Said, merged_by_faces, subdivided_by_density
 from shoald.application.map_drawing import MapDrawing
 from shoald.application.memory_promises import MemoryPromises, shape_of
 from shoald.application.ports.staged_arrays import StagedArrays
@@ -77,28 +77,25 @@ class VectorRuns:
         work.stage("centroids", f"{found.count} groups of {len(given.ids)} documents")
         centres = tree_centroids(space.vectors, tree, spec.centroid_kind, backend=work.tools.arrays)
         before = self.run_before(work)
-        metrics = stages.quality(
-            space,
-            found.labels,
-            stages.centroids(space, found.labels, tools=work.tools, kind=spec.centroid_kind),
-            tools=work.tools,
-            previous=None if before is None else before.metrics,
-        )
+        metrics = _quality(work, space, found, before)
         stability, measuring = measured_stability(work, kept, worked, space, found, steps)
         whole = completed_by_cosine(work, given, tree, centres, found.probabilities)
         former = self._former(work, given, before)
-        tree, events, identity = _identified(whole.tree, whole.centres.vectors, former)
+        tree, events, identity = _identified(given, whole.tree, whole.centres.vectors, former)
         drawn = MapDrawing(work=work, given=given, kept=kept).drawn(space, whole.tree.labels, former)
         nearest = tree_representatives(whole.tree, whole.centres.similarities, SHOWN_TO_NAMING)
         names = self.naming.name(given, nearest, spec.labeling, work.stage("label", f"naming {len(tree)} groups"))
-        warnings = (
-            *weighing.warnings,
-            *chosen,
-            *worked.warnings,
-            *found.warnings,
-            *merging.warnings,
-            *division.warnings,
-            *drawn.warnings,
+        said = _together(
+            _of_input(given),
+            weighing,
+            Said(warnings=(*chosen, *worked.warnings)),
+            Said(notes=found.notes, warnings=found.warnings),
+            merging,
+            division,
+            Said(metrics=metrics),
+            measuring,
+            Said(warnings=drawn.warnings),
+            Said(notes=whole.notes, warnings=whole.warnings),
         )
         return ClusterResult(
             given=given,
@@ -106,26 +103,18 @@ class VectorRuns:
             probabilities=whole.probabilities,
             centres=whole.centres,
             variances=_variances(space, whole.tree.labels[given.sampled], tree, centres.vectors),
-            metrics={**metrics, **measuring.metrics},
+            metrics=dict(said.metrics),
             coordinates=drawn.coordinates,
             names=names,
             nearest=nearest,
             effective={
-                **effective_of(work, worked, found),
-                "feature_weights": given.record.get("feature_weights", dict(spec.weights)),
-                "notes": {
-                    **weighing.notes,
-                    **found.notes,
-                    **merging.notes,
-                    **division.notes,
-                    **measuring.notes,
-                    **whole.notes,
-                },
+                **effective_of(work, given, worked, found),
+                "notes": said.notes,
                 "map": drawn.effective,
                 "memory": work.memory,
                 "identity": identity,
             },
-            warnings=(*warnings, *whole.warnings),
+            warnings=said.warnings,
             stability=_over_tree(stability, tree),
             lineage=events,
         )
@@ -225,18 +214,24 @@ def grouped_rows(
 
 
 def _identified(
-    tree: GroupTree, centroids: Any, former: FormerRun | None
+    given: ClusterInput, tree: GroupTree, centroids: Any, former: FormerRun | None
 ) -> tuple[GroupTree, tuple[LineageEvent, ...], JsonObject]:
     """Give groups the ids of those that they continue."""
     if former is None:
         return tree, (), {"matched_to": None, "next_numbers": first_numbers(tree)}
     groups = former.groups()
-    if groups.centroids.shape[1] != centroids.shape[1]:
-        width = centroids.shape[1]
+    width = centroids.shape[1]
+    if groups.centroids.shape[1] != width or not _is_same_space(given, former.run):
         groups = replace(groups, centroids=np.zeros((len(groups.tree), width), dtype=np.float32))
     found = continued(tree, centroids, groups)
     identity = {"matched_to": former.run.run_id, "next_numbers": dict(found.next_numbers)}
     return tree.named(found.ids), found.events, identity
+
+
+def _is_same_space(given: ClusterInput, before: ClusterRun) -> bool:
+    """Say whether centroids of both can be compared: sparse vectors are reduced to components of their own."""
+    known = (before.effective.get("input") or {}).get("reductions")
+    return not given.components or known == given.record["reductions"]
 
 
 def _variances(space: Space, labels: Any, tree: GroupTree, centroids: Any) -> Any:
@@ -262,7 +257,29 @@ def _over_tree(scores: Any, tree: GroupTree) -> Any:
     return np.concatenate([scores, np.full(len(tree) - len(scores), np.nan, dtype=np.float32)])
 
 
-def effective_of(work: Work, worked: Space, found: Grouping) -> dict[str, Any]:
+def _quality(work: Work, space: Space, found: Grouping, before: ClusterRun | None) -> dict[str, Any]:
+    """Return the figures of the groups; whether to cluster again is judged by the run before."""
+    centres = stages.centroids(space, found.labels, tools=work.tools, kind=work.spec.centroid_kind)
+    previous = None if before is None else before.metrics
+    return stages.quality(space, found.labels, centres, tools=work.tools, previous=previous)
+
+
+def _of_input(given: ClusterInput) -> Said:
+    """Say what became of features that are not dense; the input's own warnings are the run's already."""
+    reductions = given.record.get("reductions")
+    return Said() if reductions is None else Said(notes={"reductions": reductions})
+
+
+def _together(*said: Said) -> Said:
+    """Return what all stages say of themselves."""
+    return Said(
+        notes={key: note for one in said for key, note in one.notes.items()},
+        metrics={key: figure for one in said for key, figure in one.metrics.items()},
+        warnings=tuple(warning for one in said for warning in one.warnings),
+    )
+
+
+def effective_of(work: Work, given: ClusterInput, worked: Space, found: Grouping) -> dict[str, Any]:
     """Say how the groups were made."""
     spec = work.spec
     return {
@@ -271,7 +288,7 @@ def effective_of(work: Work, worked: Space, found: Grouping) -> dict[str, Any]:
         "preprocessing_steps": list(worked.steps),
         "normalize_features": spec.normalize,
         "multi_feature_strategy": spec.strategy,
-        "feature_weights": dict(spec.weights),
+        "feature_weights": given.record.get("feature_weights", dict(spec.weights)),
         "effective_feature_method": spec.centroid_kind,
         "sample_size": spec.sample_size,
     }

@@ -204,6 +204,14 @@ class VectorMetric(StrEnum):
     DOT_PRODUCT = "dot_product"
 
 
+class VectorKind(StrEnum):
+    """What a vector of a collection is: one row of numbers, terms with their weights, or several rows."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    MULTI_VECTOR = "multi_vector"
+
+
 class ClusterType(StrEnum):
     """What a cluster definition groups by."""
 

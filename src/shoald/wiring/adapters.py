@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from shoald.application.ports.job_queue import JobEnds
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.run_tables import RunTables
+    from shoald.application.ports.staged_arrays import StagedArrays
     from shoald.application.ports.text_search import TextSearch
     from shoald.application.ports.tracing import Tracing
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.searching import Searches
     from shoald.application.sentence_embedding import SentenceEmbedding
+    from shoald.application.sparse_reduction import SparseReduction
     from shoald.wiring.warming import Loading
 
 _WORKER_IDLE_SECONDS = 600.0
@@ -284,7 +286,24 @@ class Adapters:
         from shoald.application.cluster_inputs import ClusterInputs
 
         files = SnapshotFiles(self.settings.data_dir / "snapshots", VectorReader(self.settings.database_url))
-        return ClusterInputs(open_unit_of_work=self.open_unit_of_work, snapshots=files)
+        opens, reduction = self.open_unit_of_work, self.sparse_reduction
+        return ClusterInputs(open_unit_of_work=opens, snapshots=files, reduction=reduction)
+
+    @cached_property
+    def sparse_reduction(self) -> SparseReduction:
+        """What makes sparse vectors dense."""
+        from shoald.adapters.arrays import ArrayLibraries
+        from shoald.application.sparse_reduction import SparseReduction
+
+        arrays, limit = ArrayLibraries().get("numpy"), self.settings.cluster_memory_mib
+        return SparseReduction(staged=self.staged_arrays, backend=arrays, limit_mib=limit)
+
+    @cached_property
+    def staged_arrays(self) -> StagedArrays:
+        """What finished stages made."""
+        from shoald.adapters.staged_arrays.folder import StagedArrayFolder
+
+        return StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
 
     @cached_property
     def cluster_pipeline(self) -> ClusterPipeline:
@@ -292,7 +311,6 @@ class Adapters:
         from shoald.adapters.arrays import ArrayLibraries
         from shoald.adapters.estimators import estimators_for
         from shoald.adapters.process_memory import ProcessMemory
-        from shoald.adapters.staged_arrays.folder import StagedArrayFolder
         from shoald.application.assign_runs import AssignRuns
         from shoald.application.attribute_runs import AttributeRuns
         from shoald.application.cluster_naming import ClusterNaming
@@ -307,7 +325,7 @@ class Adapters:
         opens, inputs = self.open_unit_of_work, self.cluster_inputs
         former = FormerRuns(objects=self.objects, tables=self.run_tables)
         naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
-        staged = StagedArrayFolder(self.settings.data_dir / "cache" / "stages")
+        staged = self.staged_arrays
         memory = MemoryPromises(open_unit_of_work=opens, limit_mib=self.settings.cluster_memory_mib)
         vectors = VectorRuns(
             open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former, memory=memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shoald.application.ragged_vectors import (
+    MOST_TERMS,
+    BadVectorError,
+    in_order,
+    kind_of,
+    matrix_of,
+    multi_column,
+    sparse_column,
+    terms_of,
+)
 from shoald.domain.failures import InvalidFields
-from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.ragged_arrays import bounds_of
+from shoald.domain.records.collection import (
+    AnyVectorColumn,
+    DocumentBatch,
+    MultiVectorColumn,
+    SparseColumn,
+    VectorColumn,
+)
+from shoald.domain.vocabulary import VectorKind
 
 _ROWS = 4096
 _ID_COLUMNS = ("document_id", "id", "point_id")
 _PAYLOAD = "payload"
+_TERMS = {"indices", "values"}
 _MATRIX_DIMENSIONS = 2
 _LARGEST_BATCH = 256 << 20
 """Bytes of one record batch, which is held whole."""
@@ -163,7 +182,7 @@ def _npy(path: str) -> Iterator[DocumentBatch]:
 
 def _jsonl(path: str) -> Iterator[DocumentBatch]:
     """Yield documents that stand one in a line; vectors are those under `vectors`, or without that all lists of
-    numbers.
+    numbers and all objects of `indices` and `values`.
     """
     lines: list[dict[str, Any]] = []
     with Path(path).open("rb") as file:
@@ -200,7 +219,7 @@ def _no_number(word: str) -> None:
 
 
 def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
-    ids, payloads, vectors = [], [], dict[str, list[tuple[int, list[float]]]]()
+    ids, payloads, vectors = [], [], dict[str, list[tuple[int, Any]]]()
     for at, line in enumerate(lines):
         number = line.pop("_line")
         name = next((key for key in _ID_COLUMNS if key in line), None)
@@ -209,7 +228,7 @@ def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
         ids.append(str(line.pop(name)))
         inner = line.pop("vectors", None)
         if not isinstance(inner, dict | None):
-            raise _wrong(f"line {number}: vectors must be an object of lists of numbers")
+            raise _wrong(f"line {number}: vectors must be an object of vectors by name")
         found = {key: value for key, value in line.items() if _is_vector(value)} if inner is None else inner
         for key, value in found.items():
             vectors.setdefault(key, []).append((at, value))
@@ -222,6 +241,11 @@ def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
 
 
 def _is_vector(value: Any) -> bool:
+    """Say whether a key that is not named as a vector holds one: a list of numbers, or terms. Lists of lists may be
+    anything, and are vectors only where they stand under `vectors`.
+    """
+    if isinstance(value, dict):
+        return value.keys() == _TERMS
     return (
         isinstance(value, list)
         and len(value) > 1
@@ -229,15 +253,33 @@ def _is_vector(value: Any) -> bool:
     )
 
 
-def _column(name: str, rows: list[tuple[int, list[float]]], ids: list[str]) -> VectorColumn:
+def _column(name: str, rows: list[tuple[int, Any]], ids: list[str]) -> AnyVectorColumn:
+    at = None if len(rows) == len(ids) else np.asarray([row for row, _ in rows], dtype=np.int64)
+    kinds = {kind_of(value) for _, value in rows}
+    if len(kinds) > 1:
+        words = ", ".join(sorted(kinds))
+        raise _wrong(f"the vectors {name!r} are of several kinds ({words}); all must be of one", name)
+    if VectorKind.SPARSE in kinds:
+        return sparse_column(name, [_read(terms_of, name, ids[row], value) for row, value in rows], at)
+    if VectorKind.MULTI_VECTOR in kinds:
+        matrices = [_read(matrix_of, name, ids[row], value) for row, value in rows]
+        if len({one.shape[1] for one in matrices}) > 1:
+            raise _wrong(f"the multi-vectors {name!r} have rows of different lengths", name)
+        return multi_column(name, matrices, at)
     try:
         values = np.asarray([value for _, value in rows], dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise _wrong(
             f"the vectors {name!r} are no lists of numbers of one length{_odd_one(rows, ids)}", name
         ) from error
-    at = None if len(rows) == len(ids) else np.asarray([row for row, _ in rows], dtype=np.int64)
     return VectorColumn(name=name, values=values, rows=at)
+
+
+def _read(reading: Callable[[Any], Any], name: str, document_id: str, value: Any) -> Any:
+    try:
+        return reading(value)
+    except BadVectorError as problem:
+        raise _wrong(f"the vector {name!r} of document {document_id!r} {problem}", name) from problem
 
 
 def _odd_one(rows: list[tuple[int, Any]], ids: list[str]) -> str:
@@ -275,26 +317,79 @@ def _documents(batch: pa.RecordBatch) -> DocumentBatch:
     )
 
 
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_row(kind: pa.DataType) -> bool:
+    return _is_list(kind) and bool(pa.types.is_floating(kind.value_type))
+
+
+def _is_terms(kind: pa.DataType) -> bool:
+    """Say whether this is a struct of the lists `indices` and `values`, and of nothing else."""
+    if not pa.types.is_struct(kind) or {field.name for field in kind} != _TERMS:
+        return False
+    indices = kind.field("indices").type
+    return _is_list(indices) and bool(pa.types.is_integer(indices.value_type)) and _is_row(kind.field("values").type)
+
+
 def _holds_vectors(kind: pa.DataType) -> bool:
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    return bool(is_list and pa.types.is_floating(kind.value_type))
+    return _is_row(kind) or _is_terms(kind) or (_is_list(kind) and _is_row(kind.value_type))
 
 
-def _vectors(name: str, column: pa.Array) -> VectorColumn | None:
-    """Return a column of lists as one array, by view where it can be; rows without a vector are left out."""
+def _vectors(name: str, column: pa.Array) -> AnyVectorColumn | None:
+    """Return a column of vectors as arrays, by view where it can be; rows without a vector are left out."""
     rows = None
     if column.null_count:
         rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).astype(np.int64)
         column = column.drop_null()
     if len(column) == 0:
         return None
+    if _is_terms(column.type):
+        return _sparse(name, column, rows)
+    if not _is_row(column.type):
+        return _multi(name, column, rows)
+    return VectorColumn(name=name, values=_table(name, column), rows=rows)
+
+
+def _table(name: str, column: pa.Array) -> npt.NDArray[np.float32]:
+    """Return a column of lists of one length as (n, d)."""
     flat = column.flatten()
     if len(flat) % len(column) or not _are_equally_long(column, len(flat) // len(column)):
         raise _wrong(f"the vectors {name!r} have different lengths", name)
+    return np.ascontiguousarray(_numbers(name, flat, np.float32).reshape(len(column), -1))
+
+
+def _numbers(name: str, flat: pa.Array, dtype: Any) -> npt.NDArray[Any]:
     if flat.null_count:
         raise _wrong(f"the vectors {name!r} hold nulls", name)
-    values: npt.NDArray[np.float32] = flat.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return VectorColumn(name=name, values=np.ascontiguousarray(values.reshape(len(column), -1)), rows=rows)
+    return np.asarray(flat.to_numpy(zero_copy_only=False).astype(dtype, copy=False))
+
+
+def _lengths(column: pa.Array) -> npt.NDArray[np.int64]:
+    return np.asarray(pc.list_value_length(column).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _sparse(name: str, column: pa.Array, rows: npt.NDArray[np.int64] | None) -> SparseColumn:
+    indices, values = pc.struct_field(column, "indices"), pc.struct_field(column, "values")
+    if indices.null_count or values.null_count:
+        raise _wrong(f"the vectors {name!r} hold nulls", name)
+    lengths = _lengths(indices)
+    if not np.array_equal(lengths, _lengths(values)):
+        raise _wrong(f"the sparse vectors {name!r} have not as many values as indices", name)
+    numbers = _numbers(name, indices.flatten(), np.int64)
+    if len(numbers) and (numbers.min() < 0 or numbers.max() >= MOST_TERMS):
+        raise _wrong(f"the sparse vectors {name!r} have an index outside 0 to {MOST_TERMS - 1}", name)
+    return in_order(name, numbers, _numbers(name, values.flatten(), np.float32), bounds_of(lengths), rows)
+
+
+def _multi(name: str, column: pa.Array, rows: npt.NDArray[np.int64] | None) -> MultiVectorColumn:
+    inner = column.flatten()
+    if inner.null_count:
+        raise _wrong(f"the vectors {name!r} hold nulls", name)
+    if len(inner) == 0:
+        raise _wrong(f"the multi-vectors {name!r} have no rows", name)
+    return MultiVectorColumn(name=name, values=_table(name, inner), bounds=bounds_of(_lengths(column)), rows=rows)
 
 
 def _are_equally_long(column: pa.Array, width: int) -> bool:

@@ -15,16 +15,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
+from shoald.adapters.postgres.namespaces import read_vector_configs
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
 from shoald.application.listing import Selection, SortKey
 from shoald.domain.failures import Unavailable
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import CollectionDocument, DocumentBatch, ItemBatch
+from shoald.domain.records.collection import CollectionDocument, DocumentBatch, ItemBatch, VectorColumn
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from shoald.application.ports.repositories.collections import NamedVectors
     from shoald.domain.filters import Condition
 
 _COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "created_at", "updated_at")}
@@ -189,14 +191,19 @@ class CollectionDocumentRows:
             cursor.execute(_INSERT_ITEMS.format(table=table, own=own).encode(), values)
 
     def _copy_vectors(self, collection_id: str, batch: DocumentBatch | ItemBatch) -> None:
-        from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
+        from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids, ragged_pieces
 
         ids = encoded_ids(batch.ids)
         command = "COPY document_vectors (collection_id, vector_name, document_id, vector) FROM STDIN (FORMAT binary)"
         for column in batch.vectors:
             of_rows = ids if column.rows is None else ids[column.rows]
+            leading = (collection_id, column.name)
+            if isinstance(column, VectorColumn):
+                pieces = copy_pieces(leading, of_rows, column.values)
+            else:
+                pieces = ragged_pieces(leading, of_rows, column)
             with self._driver.cursor() as cursor, cursor.copy(command) as copy:
-                for piece in copy_pieces((collection_id, column.name), of_rows, column.values):
+                for piece in pieces:
                     copy.write(piece)
 
     @property
@@ -260,7 +267,7 @@ class CollectionDocumentRows:
 
     def vectors(
         self, collection_id: str, document_ids: Sequence[str], names: Sequence[str] | None = None
-    ) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+    ) -> dict[str, NamedVectors]:
         """Return the vectors of a few documents, by document id and name."""
         statement = select(document_vectors).where(
             document_vectors.c.collection_id == collection_id,
@@ -270,9 +277,12 @@ class CollectionDocumentRows:
             statement = statement.where(document_vectors.c.vector_name.in_(names))
         from shoald.adapters.postgres.vector_copying import vector_of
 
-        found: dict[str, dict[str, npt.NDArray[np.float32]]] = {one: {} for one in document_ids}
+        stored = select(collections.c.vector_configs).where(collections.c.collection_id == collection_id)
+        configs = {one.name: one for one in read_vector_configs(self._connection.scalar(stored) or ())}
+        found: dict[str, NamedVectors] = {one: {} for one in document_ids}
         for row in self._connection.execute(statement):
-            found[row.document_id][row.vector_name] = vector_of(row.vector)
+            config = configs[row.vector_name]
+            found[row.document_id][row.vector_name] = vector_of(row.vector, config.kind, config.dimension)
         return found
 
     def answered_under(self, namespace_id: str, key: str) -> tuple[bytes, JsonObject] | None:

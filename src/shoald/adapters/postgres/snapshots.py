@@ -1,7 +1,8 @@
 """Vectors of a collection go in once, files that every later run maps into memory come out, named by their content.
 
-`<folder>/<sha256>.npy` and `<sha256>.ids.npy` hold the arrays; `<folder>/revisions/<collection>-<vector>` says which
-revision has which content. All of it can be thrown away and made again.
+`<folder>/<sha256>.npy` and `<sha256>.ids.npy` hold the arrays (sparse ones: `.terms.npy` and `.bounds.npy`);
+`<folder>/revisions/<collection>-<vector>` says which revision has which content. All of it can be thrown away and made
+again.
 """
 
 from __future__ import annotations
@@ -13,18 +14,35 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from shoald.adapters.postgres.snapshot_forms import IDS, DenseForm, Draft, Form, SparseForm
 from shoald.adapters.postgres.vector_reading import VectorReader
-from shoald.application.ports.vector_snapshots import VectorSnapshot
+from shoald.application.ports.vector_snapshots import SparseSnapshot, VectorSnapshot
 from shoald.domain.failures import ArtifactNotFound, StorageFull
+from shoald.domain.vocabulary import VectorKind
 
-_BLOCK_ROWS = 16_384
-_HASH_BLOCK = 16 << 20
+Step = Callable[[float], None]
+
+
+def _no_step(_: float) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which vectors are opened, in which form, as of which revision, or with which content."""
+
+    collection_id: str
+    vector_name: str
+    form: Form
+    revision: int
+    step: Step
+    content: str | None
 
 
 class SnapshotFiles:
@@ -43,100 +61,108 @@ class SnapshotFiles:
         *,
         dimension: int,
         revision: int,
-        step: Callable[[float], None] = lambda _: None,
+        step: Step = _no_step,
         content: str | None = None,
     ) -> VectorSnapshot:
         """Return the vectors as of this revision or a newer one, from files when they are there."""
-        if content is not None and self._holds(content):
-            known = {"sha256": content, "revision": revision}
-            return self._mapped(collection_id, vector_name, known, was_read=False)
-        newest = self._newest(collection_id, vector_name, dimension=dimension, revision=revision, step=step)
-        if content is not None and newest.sha256 != content:
-            message = "Documents were written since the run, and the vectors that it read are kept no longer."
-            raise ArtifactNotFound(message, detail={"collection_id": collection_id, "content_sha256": content})
-        return newest
+        form = DenseForm(dimension=dimension)
+        return self._dense(_Wanted(collection_id, vector_name, form, revision, step, content))
 
-    def _holds(self, content: str) -> bool:
-        return all((self._folder / f"{content}{end}").exists() for end in (".npy", ".ids.npy"))
-
-    def _newest(
+    def open_pooled(
         self,
         collection_id: str,
         vector_name: str,
         *,
         dimension: int,
         revision: int,
-        step: Callable[[float], None],
+        step: Step = _no_step,
+        content: str | None = None,
     ) -> VectorSnapshot:
-        note = self._note(collection_id, vector_name)
+        """Return multi-vectors likewise."""
+        form = DenseForm(dimension=dimension, kind=VectorKind.MULTI_VECTOR)
+        return self._dense(_Wanted(collection_id, vector_name, form, revision, step, content))
+
+    def _dense(self, wanted: _Wanted) -> VectorSnapshot:
+        about, arrays = self._opened(wanted)
+        return VectorSnapshot(**about, ids=arrays[IDS], vectors=arrays[".npy"])
+
+    def open_sparse(
+        self,
+        collection_id: str,
+        vector_name: str,
+        *,
+        revision: int,
+        step: Step = _no_step,
+        content: str | None = None,
+    ) -> SparseSnapshot:
+        """Return sparse vectors likewise."""
+        wanted = _Wanted(collection_id, vector_name, SparseForm(), revision, step, content)
+        about, arrays = self._opened(wanted)
+        return SparseSnapshot(**about, ids=arrays[IDS], bounds=arrays[".bounds.npy"], terms=arrays[".terms.npy"])
+
+    def _opened(self, wanted: _Wanted) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a snapshot is, and its arrays, mapped, by the ends of their names."""
+        content = wanted.content
+        if content is not None and self._holds(content, wanted.form):
+            return self._mapped(wanted, {"sha256": content, "revision": wanted.revision}, was_read=False)
+        about, arrays = self._newest(wanted)
+        if content is not None and about["sha256"] != content:
+            message = "Documents were written since the run, and the vectors that it read are kept no longer."
+            raise ArtifactNotFound(message, detail={"collection_id": wanted.collection_id, "content_sha256": content})
+        return about, arrays
+
+    def _holds(self, content: str, form: Form) -> bool:
+        return all((self._folder / f"{content}{end}").exists() for end in form.ends)
+
+    def _newest(self, wanted: _Wanted) -> tuple[dict[str, Any], dict[str, Any]]:
+        note = self._note(wanted)
         known = _read_note(note)
-        was_read = known is None or known["revision"] < revision
+        was_read = known is None or known["revision"] < wanted.revision
         if known is None or was_read:
-            known = self._take(collection_id, vector_name, dimension, step)
+            known = self._take(wanted)
             _write_note(note, known)
         try:
-            return self._mapped(collection_id, vector_name, known, was_read=was_read)
+            return self._mapped(wanted, known, was_read=was_read)
         except FileNotFoundError:
-            known = self._take(collection_id, vector_name, dimension, step)
+            known = self._take(wanted)
             _write_note(note, known)
-            return self._mapped(collection_id, vector_name, known, was_read=True)
+            return self._mapped(wanted, known, was_read=True)
 
-    def _note(self, collection_id: str, vector_name: str) -> Path:
-        word = hashlib.sha256(vector_name.encode()).hexdigest()[:16]
-        return self._revisions / f"{collection_id}-{word}.json"
+    def _note(self, wanted: _Wanted) -> Path:
+        word = hashlib.sha256(wanted.vector_name.encode()).hexdigest()[:16]
+        return self._revisions / f"{wanted.collection_id}-{word}.json"
 
-    def _mapped(self, collection_id: str, vector_name: str, known: dict[str, Any], *, was_read: bool) -> VectorSnapshot:
-        sha256 = known["sha256"]
-        ids_path, vectors_path = self._folder / f"{sha256}.ids.npy", self._folder / f"{sha256}.npy"
-        for path in (ids_path, vectors_path):
+    def _mapped(
+        self, wanted: _Wanted, known: dict[str, Any], *, was_read: bool
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        paths = {end: self._folder / f"{known['sha256']}{end}" for end in wanted.form.ends}
+        for path in paths.values():
             os.utime(path)  # the clean-up goes by the last use
-        return VectorSnapshot(
-            collection_id=collection_id,
-            vector_name=vector_name,
-            revision=known["revision"],
-            sha256=sha256,
-            ids=np.load(ids_path, mmap_mode="r", allow_pickle=False),
-            vectors=np.load(vectors_path, mmap_mode="r", allow_pickle=False),
-            was_read=was_read,
-        )
+        about = {
+            "collection_id": wanted.collection_id,
+            "vector_name": wanted.vector_name,
+            "revision": known["revision"],
+            "sha256": known["sha256"],
+            "was_read": was_read,
+        }
+        return about, {end: np.load(path, mmap_mode="r", allow_pickle=False) for end, path in paths.items()}
 
-    def _take(
-        self, collection_id: str, vector_name: str, dimension: int, step: Callable[[float], None]
-    ) -> dict[str, Any]:
+    def _take(self, wanted: _Wanted) -> dict[str, Any]:
         """Read everything, bring it into the order of the ids, and publish it under the hash of its content."""
         self._revisions.mkdir(parents=True, exist_ok=True)
         self._clean_up()
-        with self._drafts() as (as_read, in_order):
-            made: list[npt.NDArray[np.float32]] = []
-
-            def allocate(rows: int) -> npt.NDArray[np.float32]:
-                made.append(_new_array(as_read, (rows, dimension)))
-                return made[0]
-
-            ids, revision = self._reader.read(collection_id, vector_name, allocate, step)
-            order = np.argsort(ids, kind="stable")
-            ids = np.ascontiguousarray(ids[order])
-            # what was read may be published as it is when it is whole and in order
-            is_ordered = bool(np.array_equal(order, np.arange(len(made[0]))))
-            vectors = made[0] if is_ordered else _permuted(made[0], order, in_order)
-            sha256 = _content_hash(ids, vectors)
-            self._publish(sha256, ids, as_read if is_ordered else in_order)
-        return {"revision": revision, "sha256": sha256, "rows": len(ids), "dimension": dimension}
-
-    def _publish(self, sha256: str, ids: npt.NDArray[np.bytes_], vectors: Path) -> None:
-        draft = vectors.with_suffix(".ids.npy")
-        with draft.open("wb") as file:
-            np.save(file, ids, allow_pickle=False)
-        draft.rename(self._folder / f"{sha256}.ids.npy")
-        vectors.rename(self._folder / f"{sha256}.npy")
+        with self._drafts() as draft:
+            taken = wanted.form.take(self._reader, wanted.collection_id, wanted.vector_name, draft, wanted.step)
+            for end, path in taken.files.items():
+                path.rename(self._folder / f"{taken.sha256}{end}")
+        return {"revision": taken.revision, "sha256": taken.sha256, **taken.about}
 
     @contextlib.contextmanager
-    def _drafts(self) -> Iterator[tuple[Path, Path]]:
-        """Lend two names for files in the making; nothing of them stays when the block fails."""
+    def _drafts(self) -> Iterator[Draft]:
+        """Lend names for files in the making; nothing of them stays when the block fails."""
         word = f".draft-{secrets.token_hex(8)}"
-        paths = (self._folder / f"{word}.a.npy", self._folder / f"{word}.b.npy")
         try:
-            yield paths
+            yield lambda end: self._folder / f"{word}.{end}"
         except OSError as error:
             raise StorageFull(f"There is no room for a snapshot of vectors: {error.strerror}.") from error
         finally:
@@ -150,32 +176,6 @@ class SnapshotFiles:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
-
-
-def _new_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Make a file that is an array; its room is taken at once, so that a full disk is an error and no signal."""
-    array = np.lib.format.open_memmap(path, mode="w+", dtype="<f4", shape=shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, path.stat().st_size))
-    return array
-
-
-def _permuted(vectors: npt.NDArray[np.float32], order: npt.NDArray[np.int64], path: Path) -> npt.NDArray[np.float32]:
-    out = _new_array(path, (len(order), vectors.shape[1]))
-    for start in range(0, len(order), _BLOCK_ROWS):
-        out[start : start + _BLOCK_ROWS] = vectors[order[start : start + _BLOCK_ROWS]]
-    return out
-
-
-def _content_hash(ids: npt.NDArray[np.bytes_], vectors: npt.NDArray[np.float32]) -> str:
-    """Hash ids and vectors; the width that ids happen to be stored in does not count."""
-    digest = hashlib.sha256(repr(vectors.shape).encode())
-    for start in range(0, len(ids), _BLOCK_ROWS):
-        digest.update(b"\0".join(ids[start : start + _BLOCK_ROWS].tolist()) + b"\0")
-    rows = max(1, _HASH_BLOCK // max(1, vectors.shape[1] * 4))
-    for start in range(0, len(vectors), rows):
-        digest.update(np.ascontiguousarray(vectors[start : start + rows]).data)
-    return digest.hexdigest()
 
 
 def _read_note(path: Path) -> dict[str, Any] | None:

@@ -1,10 +1,11 @@
-"""All vectors of a collection go in from PostgreSQL, one array comes out: Arrow buffers, no Python step for a row."""
+"""All vectors of a collection go in from PostgreSQL, arrays come out: Arrow buffers, no Python step for a row."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,25 @@ _MOST = "SELECT revision, document_count FROM collections WHERE collection_id = 
 # one table, no join, no order: whoever reads brings the rows into order
 _READ = "SELECT document_id, vector FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}"
 
+_BYTES = """
+SELECT coalesce(sum(octet_length(vector)), 0)::bigint AS bytes, count(*) AS rows FROM document_vectors
+WHERE collection_id = {collection} AND vector_name = {name}
+"""
+_TERM_BYTES = 8
+"""A term of a sparse vector: its index and its value."""
+
 AllocateRows = Callable[[int], npt.NDArray[np.float32]]
+AllocateTerms = Callable[[int], npt.NDArray[np.int32]]
+Decode = Callable[[Any, int], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadTerms:
+    """Sparse vectors as they were read: ids in no order, the number of terms of each, and the revision."""
+
+    ids: npt.NDArray[np.bytes_]
+    lengths: npt.NDArray[np.int64]
+    revision: int
 
 
 class VectorReader:
@@ -32,13 +51,46 @@ class VectorReader:
         self._knowing = threading.Lock()
 
     def read(
-        self, collection_id: str, vector_name: str, allocate: AllocateRows, step: Callable[[float], None]
+        self,
+        collection_id: str,
+        vector_name: str,
+        allocate: AllocateRows,
+        step: Callable[[float], None],
+        *,
+        is_multi: bool = False,
     ) -> tuple[npt.NDArray[np.bytes_], int]:
         """Fill the first rows of `allocate(most)`, a (most, d) float32 array; return their ids, and the revision.
 
-        Ids are UTF-8 bytes in no order; there are fewer than `most` where documents lack the vector. All of it is read
-        in one transaction, which sees one moment.
+        Multi-vectors are pooled as they are read. Ids are UTF-8 bytes in no order; there are fewer than `most` where
+        documents lack the vector. All of it is read in one transaction, which sees one moment.
         """
+        decode = _pooled if is_multi else _floats
+        with self._moment() as connection:
+            with _answer(connection, _statement(_MOST, collection_id, vector_name)) as found:
+                collection = next(iter(found.read_all().to_pylist()), {"revision": 0, "document_count": 0})
+            with _answer(connection, _statement(_READ, collection_id, vector_name)) as vectors:
+                out = allocate(collection["document_count"])
+                return _fill(vectors, out, step, decode), collection["revision"]
+
+    def read_terms(
+        self, collection_id: str, vector_name: str, allocate: AllocateTerms, step: Callable[[float], None]
+    ) -> ReadTerms:
+        """Fill `allocate(terms)`, a (terms, 2) int32 array, with the index of each term and the bits of its value.
+
+        Vectors lie one after another in the order of the ids returned; all is read in one transaction.
+        """
+        with self._moment() as connection:
+            with _answer(connection, _statement(_MOST, collection_id, vector_name)) as found:
+                revision = next((one["revision"] for one in found.read_all().to_pylist()), 0)
+            with _answer(connection, _statement(_BYTES, collection_id, vector_name)) as found:
+                (size,) = found.read_all().to_pylist()
+            with _answer(connection, _statement(_READ, collection_id, vector_name)) as vectors:
+                ids, lengths = _fill_terms(vectors, allocate(int(size["bytes"]) // _TERM_BYTES), step)
+                return ReadTerms(ids, lengths, revision)
+
+    @contextmanager
+    def _moment(self) -> Iterator[Any]:
+        """A connection in a transaction that sees one moment."""
         import adbc_driver_manager as adbc
 
         try:
@@ -46,10 +98,7 @@ class VectorReader:
                 connection.set_autocommit(False)
                 with _answer(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"):
                     pass
-                with _answer(connection, _statement(_MOST, collection_id, vector_name)) as found:
-                    collection = next(iter(found.read_all().to_pylist()), {"revision": 0, "document_count": 0})
-                with _answer(connection, _statement(_READ, collection_id, vector_name)) as vectors:
-                    return _fill(vectors, allocate(collection["document_count"]), step), collection["revision"]
+                yield connection
         except (adbc.OperationalError, adbc.InterfaceError) as error:
             raise Unavailable(_OUTAGE) from error
 
@@ -77,18 +126,41 @@ def _answer(connection: Any, statement: str) -> Iterator[Any]:
             yield batches
 
 
-def _fill(batches: Any, out: npt.NDArray[np.float32], step: Callable[[float], None]) -> npt.NDArray[np.bytes_]:
+def _fill(
+    batches: Any, out: npt.NDArray[np.float32], step: Callable[[float], None], decode: Decode
+) -> npt.NDArray[np.bytes_]:
     found: list[npt.NDArray[np.bytes_]] = [np.empty(0, dtype="S1")]
     done = 0
     for batch in _unbroken(batches):
         rows = len(batch)
         if rows == 0:
             continue
-        out[done : done + rows] = _floats(batch.column("vector"), out.shape[1])
+        out[done : done + rows] = decode(batch.column("vector"), out.shape[1])
         found.append(_texts(batch.column("document_id")))
         done += rows
         step(done / len(out))
     return np.concatenate(found)
+
+
+def _fill_terms(
+    batches: Any, out: npt.NDArray[np.int32], step: Callable[[float], None]
+) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64]]:
+    found: list[npt.NDArray[np.bytes_]] = [np.empty(0, dtype="S1")]
+    lengths: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    done = 0
+    for batch in _unbroken(batches):
+        if len(batch) == 0:
+            continue
+        body, offsets = _bytes(batch.column("vector"))
+        if len(body) % _TERM_BYTES or np.any(np.diff(offsets) % _TERM_BYTES):
+            raise DataCorrupt("A stored sparse vector is cut off.")
+        terms = body.view("<i4").reshape(-1, 2)
+        out[done : done + len(terms)] = terms
+        found.append(_texts(batch.column("document_id")))
+        lengths.append(np.diff(offsets).astype(np.int64) // _TERM_BYTES)
+        done += len(terms)
+        step(done / len(out))
+    return np.concatenate(found), np.concatenate(lengths)
 
 
 def _unbroken(batches: Any) -> Iterator[Any]:
@@ -110,11 +182,28 @@ def _offsets(column: Any) -> npt.NDArray[np.int32]:
 
 def _floats(column: Any, dimension: int) -> npt.NDArray[np.float32]:
     """Return a column of byte strings as (rows, dimension), a view of its buffer."""
-    offsets = _offsets(column)
+    body, offsets = _bytes(column)
     if np.any(np.diff(offsets) != 4 * dimension):
         raise DataCorrupt("A stored vector has another dimension than its collection.")
-    body = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     return body.view("<f4").reshape(-1, dimension)
+
+
+def _pooled(column: Any, dimension: int) -> npt.NDArray[np.float32]:
+    """Return a column of multi-vectors as (rows, dimension)."""
+    from shoald.domain.clustering.pooling import pooled
+
+    body, offsets = _bytes(column)
+    lengths = np.diff(offsets)
+    if np.any(lengths == 0) or np.any(lengths % (4 * dimension)):
+        raise DataCorrupt("A stored multi-vector has another dimension than its collection.")
+    bounds = (offsets - offsets[0]).astype(np.int64) // (4 * dimension)
+    return pooled(body.view("<f4").reshape(-1, dimension), bounds)
+
+
+def _bytes(column: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """Return a column of byte strings as the bytes of all, and where in their buffer each begins."""
+    offsets = _offsets(column)
+    return np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]], offsets
 
 
 def _texts(column: Any) -> npt.NDArray[np.bytes_]:

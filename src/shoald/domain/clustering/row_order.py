@@ -27,7 +27,7 @@ def row_hashes(vectors: Floats, rows: Integers) -> Hashes:
     for at in range(0, len(rows), BLOCK_ROWS):
         block = np.ascontiguousarray(vectors[rows[at : at + BLOCK_ROWS]] + np.float32(0))  # -0 is 0
         words = block.view(np.uint32).astype(np.uint64)
-        found[at : at + BLOCK_ROWS] = _mixed((words * factors).sum(axis=1, dtype=np.uint64))
+        found[at : at + BLOCK_ROWS] = mixed((words * factors).sum(axis=1, dtype=np.uint64))
     return found
 
 
@@ -35,11 +35,11 @@ def joined_hashes(parts: Sequence[Hashes]) -> Hashes:
     """Return one hash for each row of several features."""
     total = np.zeros_like(parts[0])
     for part in parts:
-        total = _mixed(total * np.uint64(31) + part)
+        total = mixed(total * np.uint64(31) + part)
     return total
 
 
-def _mixed(words: Hashes) -> Hashes:
+def mixed(words: Hashes) -> Hashes:
     """Spread every bit over the word (the finalizer of MurmurHash3)."""
     words = words ^ (words >> np.uint64(33))
     words = words * np.uint64(0xFF51AFD7ED558CCD)

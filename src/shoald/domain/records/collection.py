@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shoald.domain.json_types import JsonObject
+from shoald.domain.vocabulary import VectorKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorConfig:
-    """One named vector of a namespace or collection: its dimension and the metric it is compared by."""
+    """One named vector of a namespace or collection: its dimension and the metric it is compared by.
+
+    The dimension of a sparse vector is the number of terms there may be: indices are below it. That of a multi-vector
+    is the width of each of its rows.
+    """
 
     name: str
     dimension: int
     metric: str
     feature_uri: str | None = None
+    kind: str = VectorKind.DENSE.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +86,54 @@ class VectorColumn:
     `values` is (m, d) float32, C-contiguous; `rows` None means that there is one for every document, in order.
     """
 
+    kind: ClassVar[VectorKind] = VectorKind.DENSE
+
     name: str
     values: npt.NDArray[np.float32]
     rows: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SparseColumn:
+    """One named sparse vector of some documents of a batch, one after another.
+
+    Vector `i` has the terms `indices[bounds[i]:bounds[i + 1]]` (int32, ascending) with these `values` (float32);
+    `bounds` is (m + 1,) int64 from 0, `rows` as in `VectorColumn`.
+    """
+
+    kind: ClassVar[VectorKind] = VectorKind.SPARSE
+
+    name: str
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MultiVectorColumn:
+    """One named multi-vector of some documents of a batch: that of document `i` is `values[bounds[i]:bounds[i + 1]]`.
+
+    `values` is (t, d) float32, C-contiguous; `bounds` is (m + 1,) int64 from 0, `rows` as in `VectorColumn`.
+    """
+
+    kind: ClassVar[VectorKind] = VectorKind.MULTI_VECTOR
+
+    name: str
+    values: npt.NDArray[np.float32]
+    bounds: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64] | None = None
+
+
+AnyVectorColumn = VectorColumn | SparseColumn | MultiVectorColumn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SparseVector:
+    """The terms of one document: `indices` (m,) int32 ascending, and their `values` (m,) float32."""
+
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,4 +159,4 @@ class DocumentBatch:
 
     ids: Sequence[str]
     payloads: Sequence[JsonObject]
-    vectors: Sequence[VectorColumn]
+    vectors: Sequence[AnyVectorColumn]

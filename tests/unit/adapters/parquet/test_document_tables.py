@@ -12,8 +12,12 @@ import pytest
 from shoald.adapters.parquet import document_tables
 from shoald.adapters.parquet.document_tables import ArrowDocumentTables
 from shoald.domain.failures import InvalidFields
+from shoald.domain.records.collection import MultiVectorColumn, SparseColumn
 
 TABLES = ArrowDocumentTables()
+TERMS = pa.schema(
+    {"id": pa.string(), "s": pa.struct({"indices": pa.list_(pa.int64()), "values": pa.list_(pa.float32())})}
+)
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 
@@ -56,6 +60,32 @@ def test_lists_of_doubles_nulls_and_whole_payloads() -> None:
     assert column.values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
 
 
+def test_sparse_and_multi_vectors_come_as_structs_and_lists_of_lists() -> None:
+    terms = pa.struct({"indices": pa.list_(pa.int64()), "values": pa.list_(pa.float64())})
+    given = pa.table(
+        {
+            "id": ["a", "b", "c"],
+            "s": pa.array([{"indices": [9, 4], "values": [1, 2]}, None, {"indices": [5], "values": [3]}], type=terms),
+            "m": pa.array([[[1, 2]], [[3, 4], [5, 6]], None], type=pa.list_(pa.list_(pa.float32(), 2))),
+            "about": [{"indices": [1], "other": 2}] * 3,
+        }
+    ).slice(0, 3)
+    (batch,) = TABLES.from_stream([stream(given, rows=9)])
+    sparse, multi = batch.vectors
+    assert isinstance(sparse, SparseColumn)
+    assert isinstance(multi, MultiVectorColumn)
+    assert (sparse.indices.tolist(), sparse.values.tolist(), sparse.bounds.tolist()) == (
+        [4, 9, 5],
+        [2, 1, 3],
+        [0, 2, 3],
+    )
+    assert (multi.values.tolist(), multi.bounds.tolist()) == ([[1, 2], [3, 4], [5, 6]], [0, 1, 3])
+    assert [None if one.rows is None else one.rows.tolist() for one in batch.vectors] == [[0, 2], [0, 1]]
+    assert batch.payloads[0] == {"about": {"indices": [1], "other": 2}}
+    (half,) = TABLES.from_stream([stream(given.slice(1, 2), rows=9)])
+    assert half.vectors[0].values.tolist() == [3]
+
+
 def test_slices_of_a_batch_keep_their_own_vectors() -> None:
     (batch,) = TABLES.from_stream([stream(table().slice(1, 2))])
     assert batch.vectors[0].values.tolist() == VECTORS[1:3].tolist()
@@ -70,6 +100,11 @@ def test_slices_of_a_batch_keep_their_own_vectors() -> None:
         (stream(pa.table({"id": ["a", None]})), "every document needs an id"),
         (stream(pa.table({"id": ["a", "b"], "v": [[1.0], [1.0, 2.0]]})), "different lengths"),
         (stream(pa.table({"id": ["a"], "v": [[1.0, None]]})), "hold nulls"),
+        (stream(pa.table({"id": ["a"], "s": [{"indices": [1, 2], "values": [1.0]}]})), "not as many values"),
+        (stream(pa.table({"id": ["a"], "s": [{"indices": [2**31], "values": [1.0]}]})), "an index outside"),
+        (stream(pa.table({"id": ["a"], "s": [{"indices": [1], "values": [None, 1.0][:1]}]}).cast(TERMS)), "hold nulls"),
+        (stream(pa.table({"id": ["a"], "m": [[[1.0], [1.0, 2.0]]]})), "different lengths"),
+        (stream(pa.table({"id": ["a"], "m": [[[1.0], None]]})), "hold nulls"),
         (stream(pa.table({"id": ["a"], "payload": ["{"]})), "no JSON"),
         (stream(pa.table({"id": ["a"], "payload": ["3"]})), "must be a JSON object"),
         (stream(table())[:-200], "cannot be read|no Arrow"),
@@ -134,6 +169,37 @@ def test_beside_named_vectors_lists_of_numbers_are_payload(tmp_path: Path) -> No
     (tmp_path / "a.jsonl").write_text('{"id":"a","vectors":{"v":[1,2]},"years":[2020,2021]}')
     (batch,) = TABLES.from_file(str(tmp_path / "a.jsonl"))
     assert ([column.name for column in batch.vectors], batch.payloads) == (["v"], [{"years": [2020, 2021]}])
+
+
+def test_lines_hold_vectors_of_every_kind(tmp_path: Path) -> None:
+    lines = [
+        {"id": "a", "s": {"indices": [3, 1], "values": [1, 2]}, "boxes": [[1, 2], [3, 4]]},
+        {"id": "b", "vectors": {"s": {"indices": [0], "values": [5]}, "m": [[1, 2], [3, 4]]}},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (batch,) = TABLES.from_file(str(tmp_path / "a.jsonl"))
+    sparse, multi = batch.vectors
+    assert isinstance(sparse, SparseColumn)
+    assert isinstance(multi, MultiVectorColumn)
+    assert (sparse.indices.tolist(), sparse.values.tolist(), sparse.rows) == ([1, 3, 0], [2, 1, 5], None)
+    assert (multi.values.tolist(), multi.bounds.tolist()) == ([[1, 2], [3, 4]], [0, 2])
+    assert batch.payloads == [{"boxes": [[1, 2], [3, 4]]}, {}]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        ([{"indices": [1, 2], "values": [1]}], "document '0' has 2 indices and 1 values"),
+        ([[[1], [1, 2]]], "rows of 1 to 2 numbers"),
+        ([[[1, 2]], [[1, 2, 3]]], "rows of different lengths"),
+        ([[1, 2], {"indices": [1], "values": [1]}], "several kinds"),
+    ],
+)
+def test_lines_with_bad_vectors_say_why(tmp_path: Path, vectors: list[Any], message: str) -> None:
+    lines = [json.dumps({"id": str(at), "vectors": {"v": one}}) for at, one in enumerate(vectors)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    with pytest.raises(InvalidFields, match=message):
+        list(TABLES.from_file(str(tmp_path / "a.jsonl")))
 
 
 def test_a_file_that_is_damaged_further_on_says_so(tmp_path: Path) -> None:

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 from shoald.application.listing import Selection
 from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch, ItemBatch, VectorConfig
+from shoald.domain.records.collection import (
+    Collection,
+    CollectionDocument,
+    DocumentBatch,
+    ItemBatch,
+    SparseVector,
+    VectorConfig,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    NamedVectors = dict[str, npt.NDArray[np.float32]]
+    NamedVectors = dict[str, npt.NDArray[np.float32] | SparseVector]
 
 
 class CollectionRepository(Protocol):
@@ -111,7 +118,10 @@ class CollectionRepository(Protocol):
     def vectors(
         self, collection_id: str, document_ids: Sequence[str], names: Sequence[str] | None = None
     ) -> dict[str, NamedVectors]:
-        """Return the vectors of a few documents, by document id and name; `names` None means all."""
+        """Return the vectors of a few documents, by document id and name; `names` None means all.
+
+        A dense vector is (d,), a multi-vector (t, d) float32.
+        """
         ...
 
     # Keys of repeated upserts.

@@ -12,8 +12,9 @@ from shoal.clusters.v1 import collection_document_pb2, collection_document_servi
 from shoald.application.collection_documents import Import, Imported, ReadDocument, Upsert, Upserted, WantedVectors
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import Page
-from shoald.domain.failures import InvalidFields, Unsupported
+from shoald.domain.failures import InvalidFields, InvalidVectors, Unsupported
 from shoald.domain.json_types import JsonObject
+from shoald.domain.records.collection import SparseVector
 from shoald.transport.json_values import plain, plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.lists import pagination
 from shoald.transport.mapping.clusters.times import to_timestamp
@@ -31,10 +32,7 @@ def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
 
 def _own_keys(read: ReadDocument) -> JsonObject:
     document = read.document
-    # the shortest text that reads back as the same 32-bit number
-    own: dict[str, Any] = {
-        name: [float(f"{value:.9g}") for value in vector.tolist()] for name, vector in read.vectors.items()
-    }
+    own: dict[str, Any] = {name: _as_json(vector) for name, vector in read.vectors.items()}
     if read.vector_names is not None:
         own["_vectors"] = list(read.vector_names)
     return {
@@ -48,6 +46,20 @@ def _own_keys(read: ReadDocument) -> JsonObject:
     }
 
 
+def _as_json(vector: Any) -> Any:
+    """Return a vector as upserts take it."""
+    if isinstance(vector, SparseVector):
+        return {"indices": vector.indices.tolist(), "values": _shortest(vector.values.tolist())}
+    if vector.ndim > 1:
+        return [_shortest(row) for row in vector.tolist()]
+    return _shortest(vector.tolist())
+
+
+def _shortest(values: list[float]) -> list[float]:
+    """Return the numbers with the shortest texts that read back as the same 32-bit ones."""
+    return [float(f"{value:.9g}") for value in values]
+
+
 def to_message(read: ReadDocument) -> collection_document_pb2.CollectionDocument:
     """Return a document, typed."""
     document = read.document
@@ -59,8 +71,19 @@ def to_message(read: ReadDocument) -> collection_document_pb2.CollectionDocument
         updated_at=to_timestamp(document.updated_at),
     )
     for name, vector in read.vectors.items():
-        message.vectors[name].values.extend(vector.tolist())
+        _add_vector(message, name, vector)
     return message
+
+
+def _add_vector(message: collection_document_pb2.CollectionDocument, name: str, vector: Any) -> None:
+    if isinstance(vector, SparseVector):
+        message.sparse_vectors[name].indices.extend(vector.indices.tolist())
+        message.sparse_vectors[name].values.extend(vector.values.tolist())
+    elif vector.ndim > 1:
+        message.multi_vectors[name].dimension = vector.shape[1]
+        message.multi_vectors[name].values.extend(vector.reshape(-1).tolist())
+    else:
+        message.vectors[name].values.extend(vector.tolist())
 
 
 def upsert_of(request: collection_document_service_pb2.UpsertDocumentsRequest) -> Upsert:
@@ -81,7 +104,23 @@ def _incoming(document: collection_document_service_pb2.UpsertDocument) -> Incom
         payload["metadata"] = plain_object(document.metadata)
     vectors = {name: plain(value) for name, value in document.vectors.items()}
     packed = {name: np.asarray(one.values, dtype=np.float32) for name, one in document.dense_vectors.items()}
-    return IncomingDocument(document.document_id, payload, {**vectors, **packed})
+    sparse = {name: _sparse(one) for name, one in document.sparse_vectors.items()}
+    rows = {name: _rows(name, document.document_id, one) for name, one in document.multi_vectors.items()}
+    return IncomingDocument(document.document_id, payload, {**vectors, **packed, **sparse, **rows})
+
+
+def _sparse(message: collection_document_pb2.SparseVector) -> JsonObject:
+    return {"indices": np.asarray(message.indices, dtype=np.int64), "values": np.asarray(message.values, np.float32)}
+
+
+def _rows(name: str, document_id: str, message: collection_document_pb2.MultiVector) -> Any:
+    """Return a packed multi-vector as (t, d); raises `InvalidVectors` when its numbers are no whole rows."""
+    width, count = message.dimension, len(message.values)
+    if width < 1 or count % width:
+        problem = f"has {count} numbers in rows of {width}"
+        detail = {"document_id": document_id, "vector": name}
+        raise InvalidVectors(f"The vector {name!r} of document {document_id!r} {problem}.", detail=detail)
+    return np.asarray(message.values, dtype=np.float32).reshape(-1, width)
 
 
 def upserted_message(answer: Upserted) -> collection_document_service_pb2.UpsertDocumentsResponse:

@@ -8,7 +8,7 @@ from shoal.clusters.v1 import namespace_pb2, namespace_service_pb2
 
 from shoald.application.namespaces import MANAGED, STANDALONE, CountedNamespace, NewNamespace
 from shoald.domain.records.collection import VectorConfig
-from shoald.domain.vocabulary import VectorMetric
+from shoald.domain.vocabulary import VectorKind, VectorMetric
 from shoald.transport.mapping.clusters.times import to_timestamp
 
 _READY = "ready"
@@ -72,6 +72,7 @@ def vector_configs_of(messages: Iterable[namespace_pb2.VectorConfig]) -> tuple[V
             dimension=message.dimension,
             metric=message.metric or VectorMetric.COSINE.value,
             feature_uri=message.feature_uri if message.HasField("feature_uri") else None,
+            kind=message.kind or VectorKind.DENSE.value,
         )
         for message in messages
     )
@@ -80,5 +81,9 @@ def vector_configs_of(messages: Iterable[namespace_pb2.VectorConfig]) -> tuple[V
 def vector_config_message(config: VectorConfig) -> namespace_pb2.VectorConfig:
     """Return a vector configuration as it is shown."""
     return namespace_pb2.VectorConfig(
-        name=config.name, dimension=config.dimension, metric=config.metric, feature_uri=config.feature_uri
+        name=config.name,
+        dimension=config.dimension,
+        metric=config.metric,
+        feature_uri=config.feature_uri,
+        kind=config.kind,
     )

@@ -1,0 +1,162 @@
+"""Sparse vectors of the documents of a run go in; dense ones, and the components that they lie along, come out.
+
+What was decomposed is kept by its content, as stages are: runs over the same vectors share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.ports.run_tables import Columns
+from shoald.application.ports.staged_arrays import StagedArrays
+from shoald.application.staged_stages import content_of, stage_key
+from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.spaces import Floats, Step, no_step
+from shoald.domain.clustering.sparse_svd import SparseRows, svd_bytes, truncated_svd
+from shoald.domain.failures import TooLarge
+from shoald.domain.json_types import JsonObject
+from shoald.domain.ragged_arrays import bounds_of, entries_of
+
+COMPONENTS = 100
+_SEED = 42
+_LEAST_SHARE = 1e-9
+"""A document of whose squared length less than this is kept lies along none of the components."""
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Components:
+    """What sparse vectors were reduced to: `loadings[i]` (t, c) float32 are those of the term `terms[i]`, ascending."""
+
+    terms: npt.NDArray[np.int32]
+    loadings: Floats
+    variance_kept: float | None
+    is_normalized: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reduced:
+    """(n, c) float32 rows, and which of them lie along the components at all, (n,) bool."""
+
+    vectors: Floats
+    has_direction: npt.NDArray[np.bool_]
+    components: Components
+
+    def note(self) -> JsonObject:
+        """Say what was done, for the run's record."""
+        along = self.components
+        return {
+            "kind": "sparse",
+            "method": "truncated_svd",
+            "terms": len(along.terms),
+            "components": int(along.loadings.shape[1]),
+            "variance_kept": along.variance_kept,
+            "normalized": along.is_normalized,
+            "left_out": int((~self.has_direction).sum()),
+            "content": content_of(along.loadings),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseReduction:
+    """Reduces sparse vectors by truncated SVD; `limit_mib` 0 is no limit of memory."""
+
+    staged: StagedArrays
+    backend: ArrayBackend
+    limit_mib: int = 0
+
+    def fitted(self, rows: SparseRows, *, normalize: bool, is_fresh: bool = False, step: Step = no_step) -> Reduced:
+        """Decompose the rows, each of unit length where features are normalized; `is_fresh` takes nothing kept.
+
+        The order of the rows does not matter. Raises `TooLarge` with the number.
+        """
+        order = np.argsort(rows.hashes(), kind="stable")
+        entries, bounds = entries_of(rows.bounds, order)
+        ordered = SparseRows(indices=rows.indices[entries], values=rows.values[entries], bounds=bounds)
+        key = stage_key("svd", content_of(rows.hashes()[order]), normalize, COMPONENTS, _SEED)
+        known = None if is_fresh else self.staged.get(key)
+        if known is None:
+            known = self._decomposed(ordered.of_unit_length() if normalize else ordered, step)
+            self.staged.put(key, known)
+        scores = np.empty(known["scores"].shape, dtype=np.float32)
+        scores[order] = known["scores"]
+        components = Components(
+            terms=np.asarray(known["terms"]),
+            loadings=np.asarray(known["loadings"]),
+            variance_kept=float(known["variance_kept"][0]),
+            is_normalized=normalize,
+        )
+        return _reduced(rows, scores, components)
+
+    def _decomposed(self, rows: SparseRows, step: Step) -> Mapping[str, npt.NDArray[Any]]:
+        terms = np.unique(rows.indices)
+        self._require_room(svd_bytes(len(rows), len(rows.indices), len(terms), COMPONENTS))
+        components = min(COMPONENTS, len(rows), len(terms))
+        found = truncated_svd(rows.over(terms), components, seed=_SEED, backend=self.backend, step=step)
+        variance = np.array([found.variance_kept])
+        return {"terms": terms, "loadings": found.loadings, "scores": found.scores, "variance_kept": variance}
+
+    def _require_room(self, needs: int) -> None:
+        limit = self.limit_mib * MIB
+        if limit and needs > limit:
+            message = (
+                f"Reducing the sparse vectors would take {-(-needs // MIB)} MiB; "
+                f"cluster_memory_mib allows {self.limit_mib}."
+            )
+            detail = {"estimated_peak_bytes": needs, "limit_bytes": limit, "stage": "reduce"}
+            raise TooLarge(message, detail=detail, hint="cluster fewer documents, or raise SHOAL_CLUSTER_MEMORY_MIB")
+
+    def projected(self, rows: SparseRows, components: Components) -> Reduced:
+        """Reduce rows to the components of another run; terms that these lack count nothing."""
+        mine = rows.of_unit_length() if components.is_normalized else rows
+        scores = np.ascontiguousarray(mine.over(components.terms) @ components.loadings, dtype=np.float32)
+        return _reduced(rows, scores, components)
+
+
+def _reduced(rows: SparseRows, scores: Floats, components: Components) -> Reduced:
+    kept = np.einsum("ij,ij->i", scores, scores, dtype=np.float64)
+    of_all = 1.0 if components.is_normalized else rows.squares
+    return Reduced(vectors=scores, has_direction=kept > _LEAST_SHARE * of_all, components=components)
+
+
+def joined_rows(parts: Sequence[SparseRows]) -> SparseRows:
+    """Put the rows of several collections one after another."""
+    return SparseRows(
+        indices=np.concatenate([one.indices for one in parts]),
+        values=np.concatenate([one.values for one in parts]),
+        bounds=bounds_of(np.concatenate([np.diff(one.bounds) for one in parts])),
+    )
+
+
+def component_columns(features: Mapping[str, Components]) -> Columns:
+    """Return the components of all features as a table, a row for each term of each."""
+    found = list(features.items())
+    of_one_width = len({one.loadings.shape[1] for one in features.values()}) == 1
+    return {
+        "feature": [name for name, one in found for _ in range(len(one.terms))],
+        "term": np.concatenate([one.terms for _, one in found]),
+        "is_normalized": [one.is_normalized for _, one in found for _ in range(len(one.terms))],
+        "loadings": np.concatenate([one.loadings for _, one in found])
+        if of_one_width
+        else [row for _, one in found for row in one.loadings],
+    }
+
+
+def components_in(rows: Mapping[str, list[Any]]) -> dict[str, Components]:
+    """Return the components of each feature as they stand in such a table."""
+    features = np.array(rows["feature"], dtype=object)
+    found = {}
+    for name in dict.fromkeys(rows["feature"]):
+        mine = np.flatnonzero(features == name)
+        found[name] = Components(
+            terms=np.array([rows["term"][row] for row in mine], dtype=np.int32),
+            loadings=np.stack([rows["loadings"][row] for row in mine]).astype(np.float32),
+            variance_kept=None,
+            is_normalized=bool(rows["is_normalized"][mine[0]]),
+        )
+    return found
