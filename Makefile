@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 DATA ?= .shoal
-.PHONY: help setup lock demo down gen gen-check lint format types imports licences check test test-nightly test-gpu bench bench-gpu clean
+.PHONY: help setup lock demo down gen gen-check clients lint format types imports licences check test test-nightly test-gpu bench bench-gpu clean
 
 help: ## List these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ gen: setup ## Generate gen/ from proto/
 gen-check: setup ## Fail when gen/ differs from what proto/ gives
 	@$(PY) tools/generate.py --check
 	@$(PY) tools/readme.py --check
+
+clients: setup ## Run the scenario of examples/clients in every language that this machine has
+	@$(PY) tools/clients.py
 
 lint: setup ## Format check, ruff, buf
 	@.venv/bin/ruff format --check --quiet .

@@ -19,23 +19,30 @@ from shoal_client.shoal.rag import v1 as rag
 WORKING = {"PENDING", "QUEUED", "IN_PROGRESS", "PROCESSING"}
 
 
-class Calls(grpc.UnaryUnaryClientInterceptor):
-    """Gives calls of one answer a deadline, since these stubs take none."""
+class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor):
+    """Adds the key to every call, and to calls of one answer a deadline, since these stubs take neither."""
+
+    def __init__(self, key: str | None) -> None:
+        self.metadata = [("authorization", f"Bearer {key}")] if key else []
 
     def intercept_unary_unary(self, continuation, client_call_details, request):
-        return continuation(client_call_details._replace(timeout=600), request)
+        return continuation(client_call_details._replace(timeout=600, metadata=self.metadata), request)
+
+    def intercept_unary_stream(self, continuation, client_call_details, request):
+        return continuation(client_call_details._replace(metadata=self.metadata), request)
+
+    intercept_stream_unary = intercept_unary_stream
 
 
 def channel_to(url: str, key: str | None) -> grpc.Channel:
     config = files("shoal_client").joinpath("service_config.json").read_text()
     options = [("grpc.service_config", config), ("grpc.keepalive_time_ms", 30_000)]
     scheme, _, address = url.partition("://")
-    if scheme == "http":
-        return grpc.intercept_channel(grpc.insecure_channel(address, options), Calls())
-    credentials = grpc.ssl_channel_credentials()
-    if key:
-        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(key))
-    return grpc.intercept_channel(grpc.secure_channel(address, credentials, options), Calls())
+    if scheme == "https":
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
+    else:
+        channel = grpc.insecure_channel(address, options)
+    return grpc.intercept_channel(channel, Calls(key))
 
 
 def parts_of(project_id: str, file: Path) -> Iterator[rag.ImportDocumentRequest]:
@@ -108,9 +115,7 @@ def vectors_to_groups(channel: grpc.Channel) -> str:
         namespace_id="default", collection_id=collection.collection_id, documents=[document(i) for i in range(60)]
     )
     print("8 upserted:", clusters.CollectionDocumentServiceStub(channel).upsert_documents(upsert).inserted)
-    how = clusters.VectorClustering(
-        clustering_method="kmeans", algorithm_params=Struct.from_dict({"n_clusters": 3})
-    )
+    how = clusters.VectorClustering(clustering_method="kmeans", algorithm_params=Struct.from_dict({"n_clusters": 3}))
     cluster = stub.create_cluster(
         clusters.CreateClusterRequest(cluster_name=name, collection_ids=[collection.collection_id], vector_config=how)
     )

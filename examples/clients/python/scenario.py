@@ -29,9 +29,7 @@ def file_to_index(shoal: Connection, file: str) -> str:
     uploaded = shoal.upload(project.project_id, file)
     print("3 uploaded:", uploaded.document_version.content_hash)
     segment_set = shoal.rag.segment_set.CreateSegmentSet(
-        segments.CreateSegmentSetRequest(
-            version_id=uploaded.document_version.version_id, loader_type="markdown"
-        )
+        segments.CreateSegmentSetRequest(version_id=uploaded.document_version.version_id, loader_type="markdown")
     )
     of_segments = segments.ReadSegmentItemsRequest(segment_set_id=segment_set.segment_set_version_id)
     print("4 segments:", sum(len(part.item_id) for part in shoal.rag.segment_set.ReadSegmentItems(of_segments)))
@@ -75,9 +73,7 @@ def vectors_to_groups(shoal: Connection) -> str:
         "collection_ids": [collection.collection_id],
         "vector_config": {"clustering_method": "kmeans", "algorithm_params": {"n_clusters": 3}},
     }
-    cluster = shoal.clusters.cluster.CreateCluster(
-        json_format.ParseDict(definition, clusters.CreateClusterRequest())
-    )
+    cluster = shoal.clusters.cluster.CreateCluster(json_format.ParseDict(definition, clusters.CreateClusterRequest()))
     task = shoal.clusters.cluster.ExecuteCluster(clusters.ExecuteClusterRequest(cluster_id=cluster.cluster_id))
     shoal.wait_for_task(task.task_id)
     groups = shoal.clusters.cluster.GetClusterGroups(

@@ -1,0 +1,37 @@
+"""The scenario of twelve steps, in every language, against a running Shoal: all print the same lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.stack import Stack
+
+sys.path.append(str(Path(__file__).resolve().parents[3]))  # the tools are scripts, in no package that is installed
+from tools.clients import CLIENTS, EXAMPLES, Client, expected, steps_passed
+
+pytestmark = pytest.mark.acceptance
+
+
+def marked(client: Client) -> object:
+    absent = pytest.mark.skipif(bool(client.missing), reason=f"needs {', '.join(client.missing)}: {client.install}")
+    return pytest.param(client, id=client.name, marks=[absent] if client.is_quick else [absent, pytest.mark.nightly])
+
+
+@pytest.mark.parametrize("client", [marked(client) for client in CLIENTS])
+def test_the_twelve_steps(shoal_up: Stack, client: Client) -> None:
+    assert client.run(shoal_up.url) == expected()
+
+
+def test_steps_are_counted_by_what_they_print() -> None:
+    assert steps_passed(expected()) == 12
+    assert steps_passed([*expected()[1:], "9 groups: 60"]) == 10
+
+
+def test_every_folder_has_a_runner_and_says_how_to_use_it() -> None:
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()} - {"scenario", "others"}
+    assert folders == {client.name for client in CLIENTS}
+    for name in folders:
+        assert (EXAMPLES / name / "README.md").read_text().startswith("# ")

@@ -1,0 +1,203 @@
+"""Runs the scenario of examples/clients in every language that this machine can, and says what the others need.
+
+`python tools/clients.py [NAME …]` starts a Shoal of its own; `--url` takes one that runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES, GEN, BUILD = ROOT / "examples" / "clients", ROOT / "gen", ROOT / "build" / "clients"
+NOTES, EXPECTED = EXAMPLES / "scenario" / "notes.md", EXAMPLES / "scenario" / "expected.txt"
+_SECONDS = 240
+
+
+class ClientError(Exception):
+    """A client could not be built, or did not run to its end; the message says what it printed."""
+
+
+def run(*command: str | Path, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Run one step and return what it printed; say what it printed when it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise ClientError(f"{' '.join(words[:3])} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def _nothing(_folder: Path) -> None:
+    """Build nothing: the sources run as they are."""
+
+
+def _npm(folder: Path) -> None:
+    """Install what the lock file names, unless that is there."""
+    lock, installed = folder / "package-lock.json", folder / "node_modules" / ".installed.json"
+    if not (installed.exists() and filecmp.cmp(lock, installed, shallow=False)):
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+        shutil.copyfile(lock, installed)
+
+
+def _typescript(folder: Path) -> None:
+    """Install, put the generated package of today in its place, and compile."""
+    ours = BUILD / "gen" / "typescript"
+    shutil.rmtree(ours, ignore_errors=True)
+    shutil.copytree(GEN / "typescript", ours, ignore=shutil.ignore_patterns("node_modules"))
+    _npm(folder)
+    shutil.copytree(ours, folder / "node_modules" / "shoal-client", dirs_exist_ok=True)
+    run("node", "node_modules/typescript/bin/tsc", cwd=folder)
+
+
+@dataclass(frozen=True)
+class Client:
+    """One language's form of the scenario: a folder of examples/clients, and what it takes to run it."""
+
+    name: str
+    sources: tuple[str, ...]
+    """The files that a user writes, for counting their lines."""
+    command: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+    """What must be on PATH."""
+    files: tuple[str, ...] = ()
+    """What else must be on the machine."""
+    install: str = ""
+    """How to get both."""
+    build: Callable[[Path], None] = _nothing
+    environment: Mapping[str, str] = field(default_factory=dict)
+    is_quick: bool = False
+    """Whether it runs in `make test` too, not in its nightly form only."""
+
+    @property
+    def missing(self) -> list[str]:
+        """What this machine lacks."""
+        programs = [program for program in self.programs if not shutil.which(program)]
+        return programs + [file for file in self.files if not Path(file).exists()]
+
+    @property
+    def lines(self) -> int:
+        """Lines of code that a user writes, without blank ones and comments of their own."""
+        texts = [(EXAMPLES / self.name / source).read_text(encoding="utf-8") for source in self.sources]
+        lines = [line.strip() for text in texts for line in text.splitlines()]
+        return sum(1 for line in lines if line and not line.startswith(("#", "//", "*", "/*")))
+
+    def run(self, url: str) -> list[str]:
+        """Build it from today's sources and return the lines that it prints against the Shoal at `url`."""
+        folder = BUILD / "examples" / "clients" / self.name
+        with _alone(self.name):
+            shutil.copytree(
+                EXAMPLES / self.name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "build")
+            )
+            self.build(folder)
+            return run(*self.command, url, NOTES, cwd=folder, environment=self.environment).splitlines()
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+_NODE = "node 22 or newer with npm: https://nodejs.org, or apt-get install nodejs npm where that is new enough"
+CLIENTS = (
+    Client("python", ("scenario.py",), (sys.executable, "scenario.py"), is_quick=True),
+    Client(
+        "python-dataclasses",
+        ("scenario.py",),
+        (sys.executable, "scenario.py"),
+        environment={"PYTHONPATH": str(GEN / "betterproto2")},
+        is_quick=True,
+    ),
+    Client(
+        "javascript",
+        ("scenario.js", "shoal.js"),
+        ("node", "scenario.js"),
+        programs=("node", "npm"),
+        install=_NODE,
+        build=_npm,
+        environment={"SHOAL_CONTRACT": str(GEN / "clients")},
+        is_quick=True,
+    ),
+    Client(
+        "typescript",
+        ("scenario.ts", "retries.ts"),
+        ("node", "build/scenario.js"),
+        programs=("node", "npm"),
+        install=_NODE,
+        build=_typescript,
+        is_quick=True,
+    ),
+)
+
+
+def expected() -> list[str]:
+    """Return the lines that every client prints."""
+    return EXPECTED.read_text(encoding="utf-8").splitlines()
+
+
+def steps_passed(printed: list[str]) -> int:
+    """Return how many of the twelve steps printed just what they should."""
+    steps = {line.split()[0] for line in expected()}
+    return sum([line for line in printed if line.split()[:1] == [step]] == _of(step) for step in steps)
+
+
+def _of(step: str) -> list[str]:
+    return [line for line in expected() if line.split()[0] == step]
+
+
+@contextlib.contextmanager
+def _own_shoal() -> Iterator[str]:
+    sys.path[:0] = [str(ROOT / "tests")]
+    from support.stack import running_stack
+
+    with tempfile.TemporaryDirectory(prefix="shoal-clients-") as folder, running_stack(Path(folder, "data")) as stack:
+        yield stack.url
+
+
+def _report(client: Client, url: str) -> bool:
+    if client.missing:
+        print(f"{client.name:<20} needs {', '.join(client.missing)}: {client.install}")
+        return True
+    try:
+        printed = client.run(url)
+    except (ClientError, subprocess.TimeoutExpired) as failed:
+        print(f"{client.name:<20} {failed}")
+        return False
+    print(f"{client.name:<20} {steps_passed(printed)} of 12 steps, {client.lines} lines of code")
+    return printed == expected()
+
+
+def main() -> int:
+    """Run the clients that are named, or all; return 1 when one that could run did not print the expected lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *(client.name for client in CLIENTS)])
+    parser.add_argument("--url", help="a Shoal that runs; unset: one is started and stopped")
+    arguments = parser.parse_args()
+    chosen = [client for client in CLIENTS if not arguments.names or client.name in arguments.names]
+    with contextlib.nullcontext(arguments.url) if arguments.url else _own_shoal() as url:
+        passed = [_report(client, url) for client in chosen]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
