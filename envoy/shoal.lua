@@ -180,12 +180,19 @@ local WANTED = {
   TYPE_STRING = { "string_type", "Input should be a valid string" },
 }
 
+-- A message is wanted by its name: one of free JSON, one of the contract's own, or one that is written as text.
+local function wanted_message(name)
+  if name:match("google%.protobuf%.Struct$") then return { "dict_type", "Input should be a valid dictionary" } end
+  if name:match("shoal%.") then return { "model_attributes_type", "Input should be a valid dictionary" } end
+  return { "value_error", "Value error, this value does not fit" }
+end
+
 local function wrong_value(place, path, value, wanted, root)
   local kind, message
   if wanted == "object" then
     kind, message = "model_attributes_type", "Input should be a valid dictionary"
   else
-    local known = WANTED[wanted] or { "value_error", "Value error, this value does not fit" }
+    local known = WANTED[wanted] or wanted_message(wanted)
     kind, message = known[1], known[2]
     if kind == "int_parsing" and value:match("^%-?%d+%.%d+$") then
       kind, message = "int_from_float", "Input should be a valid integer, got a number with a fractional part"
@@ -193,7 +200,8 @@ local function wrong_value(place, path, value, wanted, root)
       kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
     end
   end
-  local loc = location(in_body(path), root)
+  local loc, node = location(in_body(path), root)
+  if node then value = node.raw end -- Envoy tells a text without its escapes
   if loc ~= "" then loc = "," .. loc end
   return '{"type":' .. text(kind) .. ',"loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(message)
     .. ',"input":' .. value .. "}", message
@@ -281,16 +289,14 @@ local function ask_for_headers_alone(headers, path)
 end
 
 -- Keeps the beginning of a body, whole if it is small, for the error that may answer it; nothing waits for it.
-local function keep_body(handle, marks)
+local function keep_body(handle)
   local kept = ""
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
-    if #kept + length > MOST_KEPT then
-      marks:set("shoal", "body", "")
-      return
-    end
-    kept = kept .. tostring(chunk:getBytes(0, length))
-    marks:set("shoal", "body", kept)
+    local fits = #kept + length <= MOST_KEPT
+    kept = fits and kept .. tostring(chunk:getBytes(0, length)) or ""
+    handle:streamInfo():dynamicMetadata():set("shoal", "body", kept) -- what was got before the last chunk is dead
+    if not fits then return end
   end
 end
 
@@ -310,7 +316,7 @@ function envoy_on_request(handle)
   marks:set("shoal", "family", path:sub(1, 4) == "/v1/" and "clusters" or "rag")
   marks:set("shoal", "method", headers:get(":method") or "")
   headers:add("x-shoal-json", "1") -- tells the local replies that this file will see them
-  if kind:sub(1, 16) == "application/json" then keep_body(handle, marks) end
+  if kind:sub(1, 16) == "application/json" then keep_body(handle) end
 end
 
 local function answer(handle, headers, status, body)
