@@ -15,7 +15,7 @@ from shoald.application.presets import filled_cutting
 from shoald.application.projects import visible_project
 from shoald.application.segmenting import visible_segment_set
 from shoald.application.sentence_embedding import SentenceEmbedding, provider_of
-from shoald.application.set_items import Totals, batch_size, item_batches
+from shoald.application.set_items import Totals, batch_size, item_batches, json_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.chunking import Chunker, TableSpan, chunker
 from shoald.domain.chunking.parameters import refuse, size_and_overlap
@@ -109,13 +109,11 @@ class Chunking:
 
         Passages of deleted documents are left out of what was cut from a joined set.
         """
-        return item_batches(
-            self._open_unit_of_work,
-            lambda uow, first, limit: uow.chunk_sets.items(chunk_set.chunk_set_version_id, start=first, limit=limit),
-            chunk_set,
-            start=start,
-            find_hidden=lambda uow: hidden_positions(uow, chunk_set),
-        )
+        return item_batches(self._open_unit_of_work, chunk_set, start=start)
+
+    def items_as_json(self, chunk_set: ChunkSet) -> Iterator[str]:
+        """Yield what `items` does as JSON objects joined by commas."""
+        return json_batches(self._open_unit_of_work, chunk_set)
 
 
 class ChunkHandler:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
 from shoald.application.documents import visible_version
-from shoald.application.hidden_passages import hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.projects import visible_project
-from shoald.application.set_items import Totals, item_batches
+from shoald.application.set_items import Totals, item_batches, json_batches
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import DocumentVersionNotFound, SegmentSetNotFound, UnsupportedLoader
 from shoald.domain.identifiers import new_uuid
@@ -107,15 +106,11 @@ class Segmenting:
 
         Passages of deleted documents are left out of a joined set.
         """
-        return item_batches(
-            self._open_unit_of_work,
-            lambda uow, first, limit: uow.segment_sets.items(
-                segment_set.segment_set_version_id, start=first, limit=limit
-            ),
-            segment_set,
-            start=start,
-            find_hidden=lambda uow: hidden_positions(uow, segment_set),
-        )
+        return item_batches(self._open_unit_of_work, segment_set, start=start)
+
+    def items_as_json(self, segment_set: SegmentSet) -> Iterator[str]:
+        """Yield what `items` does as JSON objects joined by commas."""
+        return json_batches(self._open_unit_of_work, segment_set)
 
 
 class SegmentsHandler:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from shoal.rag.v1 import item_pb2
 from sqlalchemy import text
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitOfWork, PostgresUnitsOfWork
 from shoald.domain.records.segment_set import SetItem
+from shoald.transport.json_values import documented, to_struct
 from support.builders import make_document, make_item, make_project, make_segment_set
 
 pytestmark = pytest.mark.integration
@@ -33,7 +37,25 @@ def test_awkward_texts_come_back(postgres_database: str, times: int) -> None:
         uow.segment_sets.write_items(segment_set.segment_set_version_id, [])
         found = uow.segment_sets.items(segment_set.segment_set_version_id, start=0, limit=len(items) + 1)
         assert [plain(item) for item in found] == [plain(item) for item in items]
+        written = uow.segment_sets.items_as_json(segment_set.segment_set_version_id, start=1, limit=99, hidden={3, 999})
+        assert json.loads(f"[{written}]") == [as_documented(item) for item in [*items[1:3], *items[4:100]]]
     engine.dispose()
+
+
+def as_documented(item: SetItem) -> object:
+    """Return an item as Envoy would show its message."""
+    message = item_pb2.SegmentItem(
+        item_id=item.item_id,
+        position=item.position,
+        content=item.content,
+        metadata=to_struct(item.metadata),
+        parent_id=item.parent_id,
+        level=item.level,
+        path=item.path,
+        type=item.type,
+        original_format=item.original_format,
+    )
+    return documented(message)
 
 
 def plain(item: SetItem) -> tuple[object, ...]:

@@ -352,7 +352,9 @@ def _many_items(path: RagPath, count: int) -> None:
         segment_set = path.segment(version)
         chunk_set = path.chunk(segment_set)
         message = segment_sets.to_message(segment_set)
-        size = sum(len(part.data) for part in with_items("s", message, path.use_cases.segmenting.items(segment_set)))
+        size = sum(
+            len(part.data) for part in with_items("s", message, path.use_cases.segmenting.items_as_json(segment_set))
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

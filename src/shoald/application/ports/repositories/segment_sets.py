@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shoald.domain.filters import Condition
@@ -23,6 +23,14 @@ class SetItemRepository(Protocol):
 
     def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
         """Return the items at positions from `start` to before `start + limit`, by position."""
+        ...
+
+    def items_as_json(self, set_id: str, *, start: int, limit: int, hidden: Collection[int]) -> str:
+        """Return the items at positions from `start` to before `start + limit` that are not `hidden`, by position.
+
+        They are JSON objects with the names of `SetItem`'s fields in its order, joined by commas; the store writes them
+        in a third of the time that taking them apart and writing them again would be.
+        """
         ...
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:

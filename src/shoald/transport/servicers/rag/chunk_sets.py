@@ -87,4 +87,4 @@ class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
         return self._clone_patching.chunk_set(caller, request.chunk_set_id, change, patience_of(context))
 
     def _json(self, chunk_set: ChunkSet) -> Iterator[HttpBody]:
-        return with_items("chunk_set", mapping.to_message(chunk_set), self._chunking.items(chunk_set))
+        return with_items("chunk_set", mapping.to_message(chunk_set), self._chunking.items_as_json(chunk_set))

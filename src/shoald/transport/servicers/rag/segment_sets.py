@@ -136,4 +136,4 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
         return self._clone_patching.segment_set(caller, request.segment_set_id, change, patience_of(context))
 
     def _json(self, segment_set: SegmentSet) -> Iterator[HttpBody]:
-        return with_items("segment_set", mapping.to_message(segment_set), self._segmenting.items(segment_set))
+        return with_items("segment_set", mapping.to_message(segment_set), self._segmenting.items_as_json(segment_set))
