@@ -16,10 +16,10 @@ from shoald.adapters.postgres.vector_copying import copy_pieces, encoded_ids
 from shoald.adapters.postgres.vector_reading import VectorReader
 from shoald.application.collection_documents import Import, Upsert
 from shoald.application.collections import BuiltIndex, publish_index_collection
-from shoald.application.document_vectors import IncomingDocument
+from shoald.application.document_vectors import IncomingDocument, batch_of
 from shoald.application.listing import ListQuery, SortKey
 from shoald.domain.failures import Conflict, InvalidFields, InvalidVectors, Unavailable
-from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.records.collection import DocumentBatch, SparseVector, VectorColumn
 from support.cluster_world import ClusterWorld, cluster_world
 
 pytestmark = pytest.mark.integration
@@ -34,7 +34,7 @@ def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
 def stored_vectors(world: ClusterWorld, collection_id: str, ids: list[str]) -> dict[str, list[float]]:
     with world.adapters.open_unit_of_work() as uow:
         found = uow.collections.vectors(collection_id, ids)
-    return {one: named["v"].tolist() if "v" in named else [] for one, named in found.items()}
+    return {one: np.asarray(named["v"]).tolist() if "v" in named else [] for one, named in found.items()}
 
 
 def one_document(document_id: str, dimension: int) -> DocumentBatch:
@@ -58,6 +58,45 @@ def test_copy_pieces_are_bounded_and_whole() -> None:
     assert max(map(len, pieces)) <= 1 << 20
     row = 2 + (4 + 5) + (4 + 1) + (4 + 36) + (4 + 4 * 384)
     assert sum(map(len, pieces)) == 19 + 3000 * row + 2
+
+
+def test_vectors_of_every_kind_keep_to_their_ids(world: ClusterWorld) -> None:
+    random = np.random.default_rng(0)
+    ids = ["a", "bb", "é", "日本語", "x" * 512, *(f"d{at}" for at in range(2000))]
+    terms = {one: np.sort(random.choice(9000, random.integers(1, 200), replace=False)).tolist() for one in ids}
+    rows = {one: random.normal(size=(random.integers(1, 30), 3)).astype(np.float32) for one in ids}
+    documents = [
+        IncomingDocument(
+            one, {}, {"s": {"indices": terms[one][::-1], "values": terms[one][::-1]}, "m": rows[one].tolist()}
+        )
+        for one in ids
+        if one != "bb"
+    ]
+    documents.insert(1, IncomingDocument("bb", {}, {}))
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="kinds"), [batch_of(documents)])
+    with world.adapters.open_unit_of_work() as uow:
+        collection = uow.collections.find("ns_default", "kinds")
+        assert collection is not None
+        found = uow.collections.vectors(collection.collection_id, ids)
+    assert found.pop("bb") == {}
+    for one, named in found.items():
+        sparse = named["s"]
+        assert isinstance(sparse, SparseVector)
+        assert sparse.indices.tolist() == terms[one] == sparse.values.tolist()
+        assert np.array_equal(np.asarray(named["m"]), rows[one])
+    snapshots = world.adapters.cluster_inputs._snapshots
+    read = snapshots.open_sparse(collection.collection_id, "s", revision=1)
+    assert [one.decode() for one in read.ids] == sorted(found, key=str.encode)
+    chosen = np.array([len(read.ids) - 1, 3])
+    indices, values, bounds = read.of_rows(chosen)
+    assert [part.tolist() for part in np.split(indices, bounds[1:-1])] == [
+        terms[read.ids[at].decode()] for at in chosen
+    ]
+    assert np.array_equal(indices, values)
+    pooled = snapshots.open_pooled(collection.collection_id, "m", dimension=3, revision=1)
+    assert pooled.vectors.shape == (len(ids) - 1, 3)
+    again = snapshots.open_sparse(collection.collection_id, "s", revision=1)
+    assert (again.was_read, again.sha256) == (False, read.sha256)
 
 
 def test_a_document_that_comes_again_is_replaced_with_all_its_vectors(world: ClusterWorld) -> None:

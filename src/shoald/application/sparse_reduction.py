@@ -22,7 +22,8 @@ from shoald.domain.failures import TooLarge
 from shoald.domain.json_types import JsonObject
 from shoald.domain.ragged_arrays import bounds_of, entries_of
 
-COMPONENTS = 100
+COMPONENTS = 128
+"""More than the dimensions in which density is looked for directly: such methods begin with a layout."""
 _SEED = 42
 _LEAST_SHARE = 1e-9
 """A document of whose squared length less than this is kept lies along none of the components."""
