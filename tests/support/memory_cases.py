@@ -23,8 +23,8 @@ from typing import Any, cast
 import numpy as np
 
 MIB = 1 << 20
-DIED = -9
 _WARM_ROWS = 300
+_WRITTEN_ROWS = 16_384
 _POLL_SECONDS = 0.01
 _CLUSTER = "clu_1"
 _COLLECTION = "col_1"
@@ -67,6 +67,23 @@ class MemoryOutcome:
     def ratio(self) -> float:
         """What was stated, as a share of what was measured."""
         return (self.stated or 0) / max(1, self.measured)
+
+
+def file_of_groups(folder: Path, rows: int, groups: int, width: int) -> Path:
+    """Return a file of (rows, width) float32 unit rows around so many random directions."""
+    file = folder / f"groups-{rows}-{groups}-{width}.npy"
+    if file.exists():
+        return file
+    random = np.random.default_rng(0)
+    scale = np.float32(1 / np.sqrt(width))
+    centres = random.normal(size=(groups, width)).astype(np.float32) * scale
+    out = np.lib.format.open_memmap(file, mode="w+", dtype="<f4", shape=(rows, width))
+    for at in range(0, rows, _WRITTEN_ROWS):
+        count = min(_WRITTEN_ROWS, rows - at)
+        found = centres[random.integers(0, groups, count)]
+        found += 0.5 * scale * random.normal(size=found.shape).astype(np.float32)
+        out[at : at + count] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return file
 
 
 def measured_case(case: MemoryCase, *, kill_above: int | None = None) -> MemoryOutcome:

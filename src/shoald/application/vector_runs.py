@@ -239,7 +239,8 @@ def _variances(space: Space, labels: Any, tree: GroupTree, centroids: Any) -> An
     found = np.full(len(tree), np.nan)
     for group, rows in enumerate(replace(tree, labels=labels).members()):
         if len(rows):
-            squares = [_squares(space.vectors[part], centroids[group]) for part in row_blocks(rows)]
+            parts = row_blocks(rows, space.vectors.shape[1])
+            squares = [_squares(space.vectors[part], centroids[group]) for part in parts]
             found[group] = max(0.0, float(np.concatenate(squares).mean()))
     return found
 

@@ -46,7 +46,8 @@ def nearest_centres(
     n, k = len(vectors), len(centres)
     doubled, lengths = backend.send(2 * centres.T), backend.send(np.einsum("ij,ij->i", centres, centres))
     ids, squares = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
-    block = max(256, BLOCK_ENTRIES // k)
+    # what is wider, products or rows, is copied once
+    block = max(256, BLOCK_ENTRIES // max(k, vectors.shape[1]))
     for at in range(0, n, block):
         rows = backend.send(vectors[at : at + block])
         products = rows @ doubled

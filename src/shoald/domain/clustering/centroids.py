@@ -9,10 +9,9 @@ import numpy as np
 
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import unit_rows
-from shoald.domain.clustering.spaces import Floats, Integers, Labels
+from shoald.domain.clustering.spaces import Floats, Integers, Labels, block_rows, row_blocks
 
 KINDS = ("mean", "median", "medoid")
-BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +65,9 @@ def own_cosines(vectors: Floats, labels: Labels, centres: Floats) -> Floats:
     """Return the (n,) float32 cosine of each row to the centroid of its label, 0 for noise. O(n d)."""
     cosines = np.zeros(len(vectors), dtype=np.float32)
     unit = unit_rows(centres)
-    for at in range(0, len(vectors), BLOCK_ROWS):
-        inside = at + np.flatnonzero(labels[at : at + BLOCK_ROWS] >= 0)
-        products = np.einsum("ij,ij->i", unit_rows(vectors[inside]), unit[labels[inside]])
-        cosines[inside] = np.clip(products, -1, 1)
+    for part in row_blocks(np.flatnonzero(labels >= 0), vectors.shape[1]):
+        products = np.einsum("ij,ij->i", unit_rows(vectors[part]), unit[labels[part]])
+        cosines[part] = np.clip(products, -1, 1)
     return cosines
 
 
@@ -83,8 +81,9 @@ def nearest_members(labels: Labels, similarities: Floats, k: int, count: int) ->
 def _means(vectors: Floats, labels: Labels, k: int, backend: ArrayBackend) -> Floats:
     """Add in float64, block by block, noise into a group of its own that is dropped."""
     total = np.zeros((k + 1, vectors.shape[1]))
-    for at in range(0, len(vectors), BLOCK_ROWS):
-        part = slice(at, at + BLOCK_ROWS)
+    size = block_rows(vectors.shape[1])
+    for at in range(0, len(vectors), size):
+        part = slice(at, at + size)
         where = np.where(labels[part] < 0, k, labels[part])
         rows = backend.send(vectors[part].astype(np.float64))
         total += backend.fetch(backend.sum_by_label(rows, backend.send(where), k + 1))

@@ -18,7 +18,7 @@ from shoald.domain.clustering.parameters import (
     UmapParameters,
     WhiteningParameters,
 )
-from shoald.domain.clustering.spaces import BLOCK_ROWS
+from shoald.domain.clustering.spaces import block_rows
 from shoald.domain.clustering.stability import QUICK, THOROUGH, sample_rows
 
 FLOAT = 4
@@ -113,7 +113,7 @@ def planned(shape: RunShape, asked: RunAsked, *, limit: int | None = None) -> Me
 def planned_assignment(shape: RunShape, groups: int, map_dimensions: int | None) -> MemoryPlan:
     """Return what putting documents into `groups` standing groups takes; they go through in blocks."""
     n, d = shape.documents, shape.width
-    block = min(n, BLOCK_ROWS)
+    block = min(n, block_rows(d))
     stages = {
         "snapshot": _reading(shape),
         "cluster assign": block * (3 * FLOAT * d + FLOAT * groups) + 2 * FLOAT * groups * d,
@@ -143,7 +143,7 @@ def _plan(shape: RunShape, asked: RunAsked, limit: int | None, *, is_mapped: boo
     held += FLOAT * n * width if asked.steps and not is_mapped else 0
     room = None if limit is None else max(0, limit - held)
     stages[f"cluster {asked.algorithm.method}"] = peak_bytes(asked.algorithm, n, width, room)
-    stages["quality"] = A_NUMBER * min(n, BLOCK_ROWS) * d + 40 * n
+    stages["quality"] = A_NUMBER * min(n, block_rows(d)) * d + 40 * n
     if asked.levels:
         stages["subdivide"] = _dividing(int(n * LARGEST_GROUP), d)
     if asked.effort != "none":
@@ -161,7 +161,7 @@ def _own(shape: RunShape) -> int:
 
 def _reading(shape: RunShape) -> int:
     """Return what ordering the rows by content takes: blocks in which every number has 64 bits, and hashes."""
-    return 28 * min(shape.documents, BLOCK_ROWS) * shape.width + 60 * shape.documents
+    return 28 * min(shape.documents, block_rows(shape.width)) * shape.width + 60 * shape.documents
 
 
 def _weighing(asked: RunAsked, d: int) -> int:
@@ -193,7 +193,7 @@ def _map_bytes(asked: RunAsked, n: int, d: int, dimensions: int) -> int:
 def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     """Return what a step before the algorithm takes on (n, d) vectors, its result included."""
     if isinstance(step, WhiteningParameters):
-        return FLOAT * n * d + 20 * min(n, BLOCK_ROWS) * d + 48 * d * d
+        return FLOAT * n * d + 20 * min(n, block_rows(d)) * d + 48 * d * d
     if isinstance(step, UmapParameters):
         return layout_bytes(n, d, step.n_neighbors, step.n_components)
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
@@ -202,7 +202,7 @@ def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
 
 def principal_bytes(n: int, d: int, dimensions: int) -> int:
     """Return what the principal positions take."""
-    return 20 * min(n, BLOCK_ROWS) * d + 48 * d * d + 24 * n * dimensions
+    return 20 * min(n, block_rows(d)) * d + 48 * d * d + 24 * n * dimensions
 
 
 def layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:

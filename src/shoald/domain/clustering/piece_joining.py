@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.mutual_reach import MutualReach
-from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step, no_step, row_slices
 
 MOST_PIECES = 2048
 """The table of pieces by pieces has at most 32 MB."""
@@ -63,13 +63,14 @@ def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBack
 class _Pieces:
     """Rows in order of their pieces, the smallest piece first: piece p is `order[begins[p]:begins[p + 1]]`.
 
-    Products of `left` (n, d + 2) and `right` (d + 2, n) float32 are squared distances; `cores` (n,) are squared too.
+    Products of `left` (rows, d + 2) and `right` (d + 2, n) float32 are squared distances; `squares` (n,) are the rows'
+    own, `cores` (n,) are squared too.
     """
 
     reach: MutualReach
     order: Integers
     begins: Integers
-    left: Floats
+    squares: Floats
     right: Floats
     cores: Floats
 
@@ -81,14 +82,20 @@ class _Pieces:
         rank[by_size] = np.arange(len(sizes))
         order = np.argsort(rank[component], kind="stable")
         n, d = reach.rows.shape
-        left, right = np.empty((n, d + 2), dtype=np.float32), np.empty((d + 2, n), dtype=np.float32)
-        left[:, :d] = reach.rows[order]
-        squares = np.einsum("ij,ij->i", left[:, :d], left[:, :d])
-        left[:, d], left[:, d + 1] = squares, 1
+        squares, right = np.empty(n, dtype=np.float32), np.empty((d + 2, n), dtype=np.float32)
+        for part in row_slices(n, d):
+            rows = reach.rows[order[part]]
+            squares[part] = np.einsum("ij,ij->i", rows, rows)
+            np.multiply(rows.T, np.float32(-2), out=right[:d, part])
         right[d], right[d + 1] = 1, squares
-        np.multiply(left[:, :d].T, np.float32(-2), out=right[:d])
         begins = np.concatenate([[0], np.cumsum(sizes[by_size])])
-        return cls(reach, order, begins, left, right, reach.squares()[order])
+        return cls(reach, order, begins, squares, right, reach.squares()[order])
+
+    def left(self, part: slice) -> Floats:
+        """Return the left side of some rows: made anew each time, since a tile of it is little beside the product."""
+        rows = self.reach.rows[self.order[part]]
+        squares = self.squares[part, None]
+        return np.concatenate([rows, squares, np.ones_like(squares)], axis=1)
 
     def cheapest(self, one: int, other: int, square: float, backend: ArrayBackend) -> tuple[float, int, int]:
         """Return the exact cheapest edge between two pieces, whose least proposed square is given."""
@@ -100,7 +107,7 @@ class _Pieces:
         best = (np.inf, -1, -1)
         for at in range(rows.start, rows.stop, height):
             part = slice(at, min(at + height, rows.stop))
-            block = _squares(backend, self.left[part], right, self.cores[part], cores)
+            block = _squares(backend, self.left(part), right, self.cores[part], cores)
             near = [backend.fetch(found) for found in backend.xp.nonzero(block <= limit)]
             best = min(best, self._measured(self.order[part][near[0]], self.order[columns][near[1]]))
         return best
@@ -130,9 +137,9 @@ def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
     end = int(pieces.begins[-2])
     for at in range(0, end, TILE_ROWS):
         rows = slice(at, min(at + TILE_ROWS, end))
-        runs = _runs(piece[rows])
+        runs, left = _runs(piece[rows]), pieces.left(rows)
         for columns in _column_tiles(int(pieces.begins[piece[at]]), n):
-            block = _squares(backend, pieces.left[rows], right[:, columns], pieces.cores[rows], cores[columns])
+            block = _squares(backend, left, right[:, columns], pieces.cores[rows], cores[columns])
             lows = [backend.fetch(backend.xp.min(block[part, :], axis=0)) for part in runs]
             starts = np.array([part.start for part in _runs(piece[columns])])
             found = np.minimum.reduceat(np.stack(lows), starts, axis=1)

@@ -147,7 +147,7 @@ class _UnitRows:
     inside: Integers
 
     def __iter__(self) -> Iterator[tuple[Floats, Integers]]:
-        for part in row_blocks(self.inside):
+        for part in row_blocks(self.inside, self.vectors.shape[1]):
             yield unit_rows(self.vectors[part]), self.labels[part].astype(np.int64)
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.input_vectors import checked_vectors
-from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.clustering.spaces import Floats, Integers, block_rows
 from shoald.domain.failures import InvalidVectors
 
-BLOCK_ROWS = 8192
 _SEED = 20_261_121
 Hashes = npt.NDArray[np.uint64]
 
@@ -24,10 +23,11 @@ def row_hashes(vectors: Floats, rows: Integers) -> Hashes:
     """Return (len(rows),) 64-bit hashes of (n, d) float32 rows: equal rows have equal ones. O(rows d), in blocks."""
     factors = np.random.default_rng(_SEED).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) * 2 + 1
     found = np.empty(len(rows), dtype=np.uint64)
-    for at in range(0, len(rows), BLOCK_ROWS):
-        block = np.ascontiguousarray(vectors[rows[at : at + BLOCK_ROWS]] + np.float32(0))  # -0 is 0
+    size = block_rows(vectors.shape[1])
+    for at in range(0, len(rows), size):
+        block = np.ascontiguousarray(vectors[rows[at : at + size]] + np.float32(0))  # -0 is 0
         words = block.view(np.uint32).astype(np.uint64)
-        found[at : at + BLOCK_ROWS] = mixed((words * factors).sum(axis=1, dtype=np.uint64))
+        found[at : at + size] = mixed((words * factors).sum(axis=1, dtype=np.uint64))
     return found
 
 
@@ -54,9 +54,10 @@ def gathered(vectors: Floats, rows: Integers, *, normalize: bool) -> Floats:
     Takes 4 d bytes a row beside the input. Raises `InvalidVectors` with the numbers of the bad ones among `rows`.
     """
     found = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
-    for at in range(0, len(rows), BLOCK_ROWS):
+    size = block_rows(vectors.shape[1])
+    for at in range(0, len(rows), size):
         try:
-            found[at : at + BLOCK_ROWS] = checked_vectors(vectors[rows[at : at + BLOCK_ROWS]], normalize=normalize)
+            found[at : at + size] = checked_vectors(vectors[rows[at : at + size]], normalize=normalize)
         except InvalidVectors as problem:
             raise _further_down(problem, at) from problem
     return found

@@ -22,15 +22,28 @@ Step = Callable[[float], None]
 """Progress of one stage: called often with the share done (0 to 1); what it raises ends the stage (that is cancel)."""
 
 
-BLOCK_ROWS = 8192
+BLOCK_NUMBERS = 1 << 20
+"""So many numbers of vectors are worked on at once where copies of them are made."""
 
 
 def no_step(_fraction: float) -> None:
     """Ignore progress."""
 
 
-def row_blocks(rows: Integers, size: int = BLOCK_ROWS) -> Iterator[Integers]:
+def block_rows(width: int) -> int:
+    """Return how many rows of so many columns are worked on at once."""
+    return max(256, BLOCK_NUMBERS // max(1, width))
+
+
+def row_slices(n: int, width: int) -> Iterator[slice]:
+    """Cut n rows into blocks."""
+    size = block_rows(width)
+    return (slice(at, min(at + size, n)) for at in range(0, n, size))
+
+
+def row_blocks(rows: Integers, width: int) -> Iterator[Integers]:
     """Cut ids of rows into blocks, so that what is made of them is never a copy of all vectors."""
+    size = block_rows(width)
     return (rows[at : at + size] for at in range(0, len(rows), size))
 
 

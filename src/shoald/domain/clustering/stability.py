@@ -126,14 +126,14 @@ def _middle(vectors: Floats, rows: Integers, half: int) -> Doubles:
 def _mean(vectors: Floats, rows: Integers) -> Doubles:
     """Return the mean of some rows, a block at a time: a group may be nearly everything."""
     total = np.zeros(vectors.shape[1])
-    for part in row_blocks(rows):
+    for part in row_blocks(rows, vectors.shape[1]):
         total += vectors[part].sum(axis=0, dtype=np.float64)
     return np.asarray(total / len(rows))
 
 
 def _along(vectors: Floats, rows: Integers, origin: Doubles, way: Doubles) -> Doubles:
     """Return how far each of some rows lies along a way."""
-    return np.concatenate([(vectors[part] - origin) @ way for part in row_blocks(rows)])
+    return np.concatenate([(vectors[part] - origin) @ way for part in row_blocks(rows, vectors.shape[1])])
 
 
 def scores(comeback: Floats | Doubles, clearance: Doubles | None) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.spaces import Floats
+from shoald.domain.clustering.spaces import Floats, block_rows
 from shoald.domain.clustering.whitening import moments
 
 WIDTH = 10.0
@@ -27,7 +27,8 @@ def principal_positions(vectors: Floats, dimensions: int, *, backend: ArrayBacke
     axes = axes[:, ::-1][:, :dimensions]
     leading = np.abs(axes).argmax(axis=0)
     axes = axes * np.where(axes[leading, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    found = (vectors - mean) @ axes
+    size = block_rows(vectors.shape[1])
+    found = np.concatenate([(vectors[at : at + size] - mean) @ axes for at in range(0, len(vectors), size)])
     widest = float(np.abs(found).max(initial=0))
     positions = np.zeros((len(vectors), dimensions), dtype=np.float32)
     if widest > STILL:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.spaces import Doubles, Floats, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Step, block_rows, no_step
 
-BLOCK_ROWS = 8192
 RANK = 1e-9
 """Directions with less than this share of the largest variance are noise of float32, and are left out."""
 
@@ -26,10 +25,11 @@ def whiten(vectors: Floats, regularization: float, *, backend: ArrayBackend, ste
     scale[alive] = 1 / np.sqrt(variance[alive] + regularization)
     turn = backend.send(np.ascontiguousarray((axes * scale) @ axes.T, dtype=np.float32))
     white = np.empty_like(vectors)
-    for at in range(0, len(vectors), BLOCK_ROWS):
-        block = (vectors[at : at + BLOCK_ROWS] - mean).astype(np.float32)
-        white[at : at + BLOCK_ROWS] = backend.fetch(backend.send(block) @ turn)
-        step(0.6 + 0.4 * min(1.0, (at + BLOCK_ROWS) / len(vectors)))
+    size = block_rows(vectors.shape[1])
+    for at in range(0, len(vectors), size):
+        block = (vectors[at : at + size] - mean).astype(np.float32)
+        white[at : at + size] = backend.fetch(backend.send(block) @ turn)
+        step(0.6 + 0.4 * min(1.0, (at + size) / len(vectors)))
     return white
 
 
@@ -38,8 +38,9 @@ def moments(vectors: Floats, *, backend: ArrayBackend, step: Step = no_step) -> 
     n, d = vectors.shape
     mean = vectors.mean(axis=0, dtype=np.float64)
     total = backend.xp.zeros((d, d), dtype=backend.xp.float64)
-    for at in range(0, n, BLOCK_ROWS):
-        block = backend.send(vectors[at : at + BLOCK_ROWS] - mean)
+    size = block_rows(d)
+    for at in range(0, n, size):
+        block = backend.send(vectors[at : at + size] - mean)
         total = total + block.T @ block
-        step(min(1.0, (at + BLOCK_ROWS) / n))
+        step(min(1.0, (at + size) / n))
     return mean, backend.fetch(total) / max(n - 1, 1)

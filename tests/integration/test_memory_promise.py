@@ -1,0 +1,152 @@
+"""What runs take of memory is what they state before they start, by whole runs in processes of their own.
+
+`benchmarks/clustering_memory.py` prints the figures of the same cases.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.memory_cases import MIB, MemoryCase, MemoryOutcome, file_of_groups, measured_case, measured_cases
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts this way")
+
+GROUPS = 40
+WIDTH = 384
+SIZES = (1000, 2000, 5000, 10_000, 20_000)
+LARGE = (2000, 20_000, 50_000, 100_000, 200_000)
+LIMIT = 2048
+AT_REST = 400
+"""MiB that a worker holds before a run, and has for all that is no run's."""
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "kmeans": {"n_clusters": GROUPS},
+    "dbscan": {"eps": 0.75, "min_samples": 10},
+    "hdbscan": {"min_cluster_size": 20, "min_samples": 5},
+    "agglomerative": {"n_clusters": GROUPS},
+    "spectral": {"n_clusters": GROUPS},
+    "gaussian_mixture": {"n_components": GROUPS, "covariance_type": "diag"},
+    "mean_shift": {"bandwidth": 0.8},
+    "optics": {},
+    "leiden": {},
+    "evoc": {},
+    "auto": {},
+}
+STEPS: dict[str, list[dict[str, Any]]] = {
+    "umap": [{"method": "umap", "n_components": 10}],
+    "tsne": [{"method": "tsne", "n_components": 2}],
+    "whitening": [{"method": "whitening"}],
+    "whitening and umap": [{"method": "whitening"}, {"method": "umap", "n_components": 5}],
+}
+BESIDE: dict[str, dict[str, Any]] = {
+    "no map": {"vis_n_components": 2, "stability": "none"},
+    "solid map": {"vis_n_components": 3},
+    "principal map": {"dimension_reduction": {"method": "pca", "components": 2}},
+    "tsne map": {"dimension_reduction": {"method": "tsne", "components": 2}},
+    "hierarchy": {"hierarchical": True, "max_hierarchy_depth": 1},
+    "thorough": {"stability": "thorough"},
+}
+
+
+def case(folder: Path, method: str, rows: int, width: int = 64, **more: Any) -> MemoryCase:
+    """Return a run of an algorithm over planted groups, as unit rows in a file that is mapped."""
+    asked: Mapping[str, Any] = {
+        "clustering_method": method,
+        "algorithm_params": GIVEN[method],
+        "preprocessing_steps": [{"method": "none"}],
+        **more.pop("asked", {}),
+    }
+    file = file_of_groups(folder, rows, GROUPS, width)
+    return MemoryCase(files={"v": str(file)}, rows=rows, asked=asked, **more)
+
+
+def assert_kept(outcome: MemoryOutcome) -> None:
+    """A peak is stated within a quarter of what is measured."""
+    assert outcome.stated is not None
+    assert outcome.measured == pytest.approx(outcome.stated, rel=0.25), outcome
+
+
+def test_runs_take_what_they_state(tmp_path: Path) -> None:
+    cases = [case(tmp_path, method, rows) for method in ("kmeans", "leiden") for rows in (1000, 4000)]
+    cases.append(case(tmp_path, "kmeans", 4000, after={}, changes={"mode": "assign"}))
+    cases.append(case(tmp_path, "kmeans", 4000, settings=[{"n_clusters": 5}, {"n_clusters": 50}]))
+    for outcome in measured_cases(cases):
+        assert_kept(outcome)
+
+
+def test_a_run_above_the_setting_is_mapped_and_one_far_above_it_refused(tmp_path: Path) -> None:
+    free = case(tmp_path, "kmeans", 6000, 256, asked={"stability": "none"}, changes={"defer_visualization": True})
+    stated = measured_case(free).stated
+    assert stated is not None
+    tight = {**vars(free), "limit_mib": stated // MIB - 2}
+    mapped, refused = measured_cases([MemoryCase(**tight), MemoryCase(**{**tight, "limit_mib": 8})])
+    assert mapped.refused is None
+    assert mapped.measured <= tight["limit_mib"] * MIB
+    assert_kept(mapped)
+    assert "cluster_memory_mib allows 8" in str(refused.refused)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("method", sorted(GIVEN))
+def test_every_algorithm_takes_what_it_states(tmp_path: Path, method: str, rows: int) -> None:
+    assert_kept(measured_case(case(tmp_path, method, rows, WIDTH)))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rows", [2000, 10_000])
+@pytest.mark.parametrize("steps", sorted(STEPS))
+def test_steps_before_the_algorithm_take_what_is_stated(tmp_path: Path, steps: str, rows: int) -> None:
+    asked = {"preprocessing_steps": STEPS[steps]}
+    assert_kept(measured_case(case(tmp_path, "hdbscan", rows, WIDTH, asked=asked)))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rows", [2000, 10_000])
+@pytest.mark.parametrize("beside", sorted(BESIDE))
+def test_what_is_asked_for_beside_the_algorithm_takes_what_is_stated(tmp_path: Path, beside: str, rows: int) -> None:
+    assert_kept(measured_case(case(tmp_path, "kmeans", rows, WIDTH, asked=BESIDE[beside])))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rows", [5000, 20_000])
+def test_other_kinds_of_runs_take_what_they_state(tmp_path: Path, rows: int) -> None:
+    files = {name: str(file_of_groups(tmp_path, rows, GROUPS, width)) for name, width in (("a", 64), ("b", 128))}
+    given: dict[str, Any] = {"clustering_method": "kmeans", "algorithm_params": GIVEN["kmeans"]}
+    apart = {**given, "feature_uris": ["a", "b"], "multi_feature_strategy": "independent"}
+    by_kind = {"cluster_type": "attribute", "attribute_config": {"attributes": ["kind"]}}
+    kinds = [
+        case(tmp_path, "kmeans", rows, after={}, changes={"mode": "assign"}),
+        case(tmp_path, "kmeans", rows, after={}, changes={"replay_of": "run_0"}),
+        case(tmp_path, "hdbscan", rows, settings=[{"min_cluster_size": size} for size in (5, 10, 20)]),
+        MemoryCase(files=files, rows=rows, asked=apart),
+        MemoryCase(files=files, rows=rows, asked={**apart, "multi_feature_strategy": "concatenate"}),
+        MemoryCase(files=files, rows=rows, asked={}, body=by_kind),
+    ]
+    for kind in kinds:
+        assert_kept(measured_case(kind))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rows", LARGE)
+@pytest.mark.parametrize("method", sorted(GIVEN))
+def test_no_run_is_killed_at_two_gibibytes(tmp_path: Path, method: str, rows: int) -> None:
+    # all rows are asked for, so that some must refuse; those that compare all pairs may be given 100,000 at most
+    asked = {"sample_size": rows, "stability": "none"}
+    changes = {"defer_visualization": True} if rows > SIZES[-1] else {}
+    run = case(tmp_path, method, rows, WIDTH, asked=asked, changes=changes, limit_mib=LIMIT - AT_REST)
+    outcome = measured_case(run, kill_above=LIMIT * MIB)
+    assert not outcome.was_killed
+    assert outcome.refused is not None or outcome.measured <= run.limit_mib * MIB
+
+
+def test_planted_files_hold_unit_rows(tmp_path: Path) -> None:
+    rows = np.load(file_of_groups(tmp_path, 500, 5, 16))
+    assert rows.shape == (500, 16)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
