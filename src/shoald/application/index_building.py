@@ -147,7 +147,7 @@ class IndexBuildHandler:
         """Build what the payload names; a failure leaves the build before it serving."""
         job = context.job
         with self._open_unit_of_work() as uow:
-            index, build, chunk_set = _parts_of(uow, job)
+            build, index, chunk_set = _parts_of(uow, job)
         vector_index = self._vector_indexes.get(index.provider)
         config = read_config(index.config)
         embedder = self._embedders.get(config.embedding_provider, config.embedding_model_name)
@@ -290,17 +290,11 @@ def visible_build(uow: UnitOfWork, caller: Caller, build_id: str) -> IndexBuild:
     return build
 
 
-def _parts_of(uow: UnitOfWork, job: Job) -> tuple[Index, IndexBuild, ChunkSet]:
-    build = uow.index_builds.get(job.payload["build_id"], namespace_id=job.namespace_id)
-    if build is None:
+def _parts_of(uow: UnitOfWork, job: Job) -> tuple[IndexBuild, Index, ChunkSet]:
+    found = uow.index_builds.with_parts(job.payload["build_id"], namespace_id=job.namespace_id)
+    if found is None:
         raise IndexBuildNotFound(detail={"build_id": job.payload["build_id"]})
-    index = uow.indexes.get(build.index_id, namespace_id=job.namespace_id)
-    if index is None:
-        raise IndexNotFound(detail={"index_id": build.index_id})
-    chunk_set = uow.chunk_sets.get(build.chunk_set_version_id, namespace_id=job.namespace_id)
-    if chunk_set is None:
-        raise ChunkSetNotFound(detail={"chunk_set_version_id": build.chunk_set_version_id})
-    return index, build, chunk_set
+    return found
 
 
 def new_build(index: Index, new: NewBuild, clock: Clock) -> IndexBuild:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from shoald.application.index_building import visible_build
-from shoald.application.indexing import visible_index
 from shoald.application.keyword_indexing import AnySet, set_id
 from shoald.domain.failures import (
     ChunkSetNotFound,
@@ -167,10 +165,10 @@ def _segment_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id:
 
 
 def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: str, strategy: Strategy) -> SearchTarget:
-    build = visible_build(uow, caller, build_id)
-    if build.project_id != project_id:
+    found = uow.index_builds.with_parts(build_id, namespace_id=caller.namespace_id)
+    if found is None or found[0].project_id != project_id:
         raise IndexBuildNotFound(detail={"build_id": build_id})
-    index = visible_index(uow, caller, build.index_id)
+    build, index, chunk_set = found
     if index.provider not in set(IndexProvider):
         raise ProviderUnsupported(f"Unsupported index provider: {index.provider}", detail={"provider": index.provider})
     is_dual = any(isinstance(leg, DualStorageSearch) for leg in legs(strategy))
@@ -184,9 +182,6 @@ def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: st
             f"The index build is {build.status}, so it cannot be searched.",
             detail={"build_id": build_id, "status": build.status},
         )
-    chunk_set = uow.chunk_sets.get(build.chunk_set_version_id, namespace_id=caller.namespace_id)
-    if chunk_set is None:
-        raise ChunkSetNotFound(detail={"chunk_set_version_id": build.chunk_set_version_id})
     indexed = _segment_set_of(uow, caller, chunk_set) if "segment_set_version_id" in build.manifest else chunk_set
     return SearchTarget(target_id=build_id, items=indexed, build=build, index=index)
 

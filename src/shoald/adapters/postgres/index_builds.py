@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, literal, select, upda
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.lineage import visible
-from shoald.adapters.postgres.tables.rag import index_builds, projects
+from shoald.adapters.postgres.tables.rag import chunk_sets, index_builds, indexes, projects
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.index import IndexBuild
+from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.vocabulary import RunStatus
 
 # made once: building a statement costs more than sending it
@@ -21,6 +23,17 @@ _ONE = (
     .join(projects, projects.c.project_id == index_builds.c.project_id)
     .where(index_builds.c.build_id == bindparam("build_id"), visible(index_builds))
     .where(projects.c.namespace_id == bindparam("namespace_id"))
+)
+_NAMES = {record: [field.name for field in fields(record)] for record in (IndexBuild, Index, ChunkSet)}
+# a build is visible only while its index and its chunk set are
+_WITH_PARTS = (
+    _ONE.with_only_columns(
+        *(index_builds.c[name] for name in _NAMES[IndexBuild]),
+        *(indexes.c[name] for name in _NAMES[Index]),
+        *(chunk_sets.c[name] for name in _NAMES[ChunkSet]),
+    )
+    .join(indexes, indexes.c.index_id == index_builds.c.index_id)
+    .join(chunk_sets, chunk_sets.c.chunk_set_version_id == index_builds.c.chunk_set_version_id)
 )
 
 
@@ -38,6 +51,17 @@ class PostgresIndexBuilds:
         """Read a row that is not deleted, nor what it was made of."""
         row = self._connection.execute(_ONE, {"build_id": build_id, "namespace_id": namespace_id}).one_or_none()
         return _record(row) if row else None
+
+    def with_parts(self, build_id: str, *, namespace_id: str) -> tuple[IndexBuild, Index, ChunkSet] | None:
+        """Read the three rows at once: every search in a build needs them."""
+        keys = {"build_id": build_id, "namespace_id": namespace_id}
+        row = self._connection.execute(_WITH_PARTS, keys).one_or_none()
+        if row is None:
+            return None
+        values = iter(row)
+        # each takes as many values as it has names
+        build, index, chunk_set = ({name: next(values) for name in names} for names in _NAMES.values())
+        return IndexBuild(**build), Index(**index), ChunkSet(**chunk_set)
 
     def list(self, index_id: str, *, offset: int, limit: int) -> Sequence[IndexBuild]:
         """Read rows, newest first."""

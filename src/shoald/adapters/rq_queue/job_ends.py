@@ -31,7 +31,7 @@ class RedisJobEnds:
     @contextmanager
     def awaited(self, job_id: str) -> Iterator[Callable[[float], bool]]:
         """Listen on a connection of this wait's own."""
-        with self._connection.pubsub(ignore_subscribe_messages=True) as channel:
+        with PubSub(self._connection.connection_pool, ignore_subscribe_messages=True) as channel:
             with contextlib.suppress(redis.RedisError, OSError):
                 channel.subscribe(_CHANNEL + job_id)
                 channel.get_message(timeout=_ANSWER_SECONDS)  # the word that it listens

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.index import IndexBuild
+from shoald.domain.records.chunk_set import ChunkSet
+from shoald.domain.records.index import Index, IndexBuild
 
 
 class IndexBuildRepository(Protocol):
@@ -19,6 +20,10 @@ class IndexBuildRepository(Protocol):
 
     def get(self, build_id: str, *, namespace_id: str) -> IndexBuild | None:
         """Return a build whose index is not deleted either."""
+        ...
+
+    def with_parts(self, build_id: str, *, namespace_id: str) -> tuple[IndexBuild, Index, ChunkSet] | None:
+        """Return a build as `get` does, its index, and the chunk set that it is made of."""
         ...
 
     def list(self, index_id: str, *, offset: int, limit: int) -> Sequence[IndexBuild]:
