@@ -80,7 +80,9 @@ def layout(
             rate = 1 - epoch / parameters.epochs
             for block in blocks:
                 others = backend.xp.take(position, backend.send(random.integers(0, n, parameters.sample)), axis=0)
-                force = forces.pull(position, block.turns[epoch % TURNS]) + forces.push(position, block, others)
+                force = forces.push(position, block, others)
+                for edges in block.turns[epoch % TURNS]:
+                    force += forces.pull(position, edges)
                 position[block.rows, :] += rate * block.step * force
             step((epoch + 1) / parameters.epochs)
     placed = np.empty_like(start, dtype=np.float32)
@@ -100,13 +102,14 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of vertices that moves together: `turns[t]` holds the edges to visit in epochs t, t + TURNS and so on.
+    """A run of vertices that moves together: `turns[t]` holds the edges to visit in epochs t, t + TURNS and so on,
+    in parts that turns share.
 
     `push` (rows, 1) is how strongly each vertex is pushed, `step` (rows, 1) how far it goes for a unit of force.
     """
 
     rows: slice
-    turns: tuple[Edges, ...]
+    turns: tuple[tuple[Edges, ...], ...]
     push: Array
     step: Array
 
@@ -131,22 +134,24 @@ def _blocks(graph: Any, epochs: int, backend: ArrayBackend) -> list[Block]:
 
 def _turns(
     sources: Integers, targets: Integers, strength: Floats, first: int, last: int, backend: ArrayBackend
-) -> tuple[Edges, ...]:
-    """Deal a block's edges to turns.
+) -> tuple[tuple[Edges, ...], ...]:
+    """Deal a block's edges to turns; each is stored once, however often it is visited.
 
     An edge of strength above 1/4 is in all of them, above 1/16 in every 4th with 4 times the pull, else in one with
     16 times the pull.
     """
     every = np.where(strength > 1 / 4, 1, np.where(strength > 1 / TURNS, 4, TURNS))
     phase = np.arange(len(strength)) % every
-    turns = []
-    for turn in range(TURNS):
-        chosen = phase == turn % every
-        bounds = np.searchsorted(sources[chosen], np.arange(first, last + 1))
-        pull = (strength * every)[chosen].astype(np.float32)
-        parts = [backend.send(values) for values in (sources[chosen], targets[chosen], pull, bounds)]
-        turns.append(Edges(parts[0], parts[1], parts[2], backend.adder(parts[3])))
-    return tuple(turns)
+    parts: dict[tuple[int, int], tuple[Edges, ...]] = {}
+    for often in (1, 4, TURNS):
+        for turn in range(often):
+            chosen = np.flatnonzero((every == often) & (phase == turn))
+            bounds = np.searchsorted(sources[chosen], np.arange(first, last + 1))
+            pull = (strength[chosen] * often).astype(np.float32)
+            sent = [backend.send(values) for values in (sources[chosen], targets[chosen], pull, bounds)]
+            made = Edges(sent[0], sent[1], sent[2], backend.adder(sent[3]))
+            parts[often, turn] = (made,) if len(chosen) else ()
+    return tuple(parts[1, 0] + parts[4, turn % 4] + parts[TURNS, turn] for turn in range(TURNS))
 
 
 @dataclass(frozen=True, slots=True)
