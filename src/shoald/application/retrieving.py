@@ -77,17 +77,31 @@ class Retrieving:
         return self._stored(project_id, found.request, self._page(found.request, found))
 
     def pages(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> Iterator[RetrievalPage]:
-        """Yield pages until the last; the search is done once, before the first, which alone is stored."""
-        found = self._search(caller, project_id, asked, patience)
-        request = found.request
-        while True:
-            page = self._stored(project_id, request, self._page(request, found))
-            yield page
-            if page.next_offset is None:
-                return
-            request = replace(request, offset=page.next_offset, persist=False)
+        """Yield pages until the last; the search is done once, and the texts of no more than one page are held.
+
+        A page is yielded as soon as it and that there is another are known (see `Searches.growing`); its `total` is
+        what is known then. The first page alone is stored, and that with all hits known. A caller that goes away ends
+        it.
+        """
+        request, search = self._asked(caller, project_id, asked, patience)
+        grown = ((self._searches.hits(search), True),) if request.persist else self._searches.growing(search)
+        for hits, is_whole in grown:
+            found = _Found(request, search, hits)
+            while is_whole or len(hits) > request.offset + request.page_size:
+                patience.check("The stream of pages")
+                page = self._stored(project_id, request, self._page(request, found))
+                yield page
+                if page.next_offset is None:
+                    return
+                request = replace(request, offset=page.next_offset, persist=False)
 
     def _search(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> _Found:
+        request, search = self._asked(caller, project_id, asked, patience)
+        return _Found(request, search, self._searches.hits(search))
+
+    def _asked(
+        self, caller: Caller, project_id: str, asked: Asked, patience: Patience
+    ) -> tuple[RetrievalRequest, Search]:
         with self._open_unit_of_work(reading=True) as uow:
             project = visible_project(uow, caller, project_id)
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
@@ -100,7 +114,7 @@ class Retrieving:
             filter=request.filter,
             patience=patience,
         )
-        return _Found(request, search, self._searches.hits(search))
+        return request, search
 
     def _page(self, request: RetrievalRequest, found: _Found) -> RetrievalPage:
         end = request.offset + request.page_size

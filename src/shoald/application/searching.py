@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,26 @@ class Searches:
         self._cache.put(search.key, hits.to_bytes())
         return hits
 
+    def growing(self, search: Search) -> Iterator[tuple[Hits, bool]]:
+        """Yield hits from the best on, more each time, and whether these are all.
+
+        What `regex` finds stands by position, so that its best are known before all texts are searched; every other
+        strategy knows none before it knows all. Raises what `hits` raises; one that is closed searches no further.
+        """
+        known = self._cache.get(search.key)
+        if known is not None or not isinstance(search.strategy, RegexSearch):
+            yield self.hits(search), True
+            return
+        allowed = self._allowed.of(search.target, search.filter)
+        found = [np.zeros(0, np.int64)]
+        for positions in self._matching(search, search.strategy, allowed, (*PLACE, search.strategy.type)):
+            search.patience.check("The search")
+            if len(positions):
+                found = [np.concatenate([*found, positions])]
+                yield _matched(found[0]), False
+        self._cache.put(search.key, _matched(found[0]).to_bytes())
+        yield _matched(found[0]), True
+
     def check_patterns(self, strategy: Strategy, *where: str | int) -> None:
         """Raise `InvalidFields` for a pattern of a strategy that cannot be used wherever it searches."""
         for place, leg in placed_legs(strategy, *where):
@@ -154,14 +174,19 @@ class Searches:
             raise InvalidFields.field("body", "query", message=message, value=search.query[:100]) from error
 
     def _by_pattern(self, search: Search, strategy: RegexSearch, allowed: Positions | None, where: Where) -> Hits:
+        found = self._matching(search, strategy, allowed, where)
+        return _matched(np.concatenate([np.zeros(0, np.int64), *found]))
+
+    def _matching(
+        self, search: Search, strategy: RegexSearch, allowed: Positions | None, where: Where
+    ) -> Iterator[Positions]:
         pattern = self._pattern(search.query, strategy, where)
         if strategy.pattern is None and not search.query:
-            return _NOTHING
+            return
         try:
-            positions = self._index(search).texts.matching(pattern, allowed=allowed)
+            yield from self._index(search).texts.matching_in_turn(pattern, allowed=allowed)
         except UnusablePattern as error:
             raise _unusable(strategy, where, error) from error
-        return Hits(positions, np.ones(len(positions)))
 
     def _pattern(self, query: str, strategy: RegexSearch, where: Where) -> TextPattern:
         try:
@@ -204,7 +229,8 @@ class Searches:
             return uow.chunk_sets.source_positions(chunk_set_id)
 
 
-_NOTHING = Hits(np.zeros(0, np.int64), np.zeros(0))
+def _matched(positions: Positions) -> Hits:
+    return Hits(positions, np.ones(len(positions)))
 
 
 def _spans(patterns: Sequence[TextPattern], text: str) -> list[tuple[int, int]]:

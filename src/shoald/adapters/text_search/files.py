@@ -73,6 +73,10 @@ class ArrowTextFile:
 
     def matching(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Positions:
         """Search batch by batch."""
+        return np.concatenate([np.zeros(0, np.int64), *self.matching_in_turn(pattern, allowed=allowed)])
+
+    def matching_in_turn(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Iterator[Positions]:
+        """Search a batch whenever one is asked for."""
         if not isinstance(pattern, Pattern):
             raise TypeError(type(pattern))
         parts = self._parts(["text", "is_ascii"], allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,6 +46,15 @@ class _Pace:
         self.linear_until = time.monotonic() + LINEAR_SECONDS
         self.backtracking_until = time.monotonic() + BACKTRACKING_SECONDS
         self.size = _FIRST_SLICE
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Leave out of what it may take the time in which nobody waits for it."""
+        began = time.monotonic()
+        yield
+        pause = time.monotonic() - began
+        self.linear_until += pause
+        self.backtracking_until += pause
 
     def went(self, seconds: float) -> None:
         """Give it more at once when that took a moment only, less when it was long."""
@@ -94,11 +104,13 @@ class Pattern:
         except TimeoutError:
             return []
 
-    def matching(self, batches: Batches) -> Positions:
-        """Return which of the texts match, ascending as they come."""
+    def matching(self, batches: Batches) -> Iterator[Positions]:
+        """Yield for each batch which of the texts match, ascending as they come."""
         pace = _Pace()
-        found = [self._matching_in(batch, pace) for batch in batches]
-        return np.concatenate([np.zeros(0, np.int64), *found])
+        for batch in batches:
+            found = self._matching_in(batch, pace)
+            with pace.standing():
+                yield found
 
     def _matching_in(self, batch: Batch, pace: _Pace) -> Positions:
         """Search the texts of ASCII alone and the others each in their way."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -40,6 +40,13 @@ class TextFile(Protocol):
         """Return the ascending positions of texts that a pattern matches somewhere, of `allowed` ones when given.
 
         Linear in the texts where the pattern's engine is; raises `UnusablePattern` for one that takes too long.
+        """
+        ...
+
+    def matching_in_turn(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Iterator[Positions]:
+        """Yield what `matching` returns in parts, ascending, as they are found; a part may be empty.
+
+        Time in which the caller is not waiting for the next part does not count. Raises `UnusablePattern`.
         """
         ...
 

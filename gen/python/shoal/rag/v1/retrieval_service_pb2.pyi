@@ -137,7 +137,7 @@ class RetrieveResponse(_message.Message):
     target_id: _builtins.str
     """Id of the target that was searched, also when the request left it out."""
     total: _builtins.int
-    """Hits over all pages; at most the strategy's `k`."""
+    """Hits over all pages; at most the strategy's `k`. In a stream, those that were known when the page was sent."""
     run_id: _builtins.str
     """Id of the stored run; set when `persist` was."""
     @_builtins.property

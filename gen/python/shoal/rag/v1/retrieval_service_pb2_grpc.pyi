@@ -42,8 +42,11 @@ class RetrievalServiceStub:
     model reads less where its base gives less), `validation_error`.
     """
     RetrieveStream: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrieveStreamRequest, _retrieval_service_pb2.RetrieveResponse]
-    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
-    long as its caller does, for a keyword index a minute.
+    """Searches once, as `Retrieve` does, and streams its pages until the last, each with the cursor behind it. A page is sent as soon as its hits and
+    that others follow are known: by `regex`, whose hits stand by position, while the texts behind them are still searched; by the other strategies,
+    whose order is known at the end alone, when all hits are found. Texts are read page by page, as the caller takes them, and a caller that goes
+    away ends search and reading. `total` counts the hits that are known when the page is sent: all of them on the last page, and on every page of a call
+    with `persist`. It fails with the same codes, also behind pages that were sent, but waits as long as its caller does, for a keyword index a minute.
     """
 
 @_typing.type_check_only
@@ -60,8 +63,11 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     model reads less where its base gives less), `validation_error`.
     """
     RetrieveStream: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.RetrieveStreamRequest, _retrieval_service_pb2.RetrieveResponse]  # type: ignore[assignment]
-    """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
-    long as its caller does, for a keyword index a minute.
+    """Searches once, as `Retrieve` does, and streams its pages until the last, each with the cursor behind it. A page is sent as soon as its hits and
+    that others follow are known: by `regex`, whose hits stand by position, while the texts behind them are still searched; by the other strategies,
+    whose order is known at the end alone, when all hits are found. Texts are read page by page, as the caller takes them, and a caller that goes
+    away ends search and reading. `total` counts the hits that are known when the page is sent: all of them on the last page, and on every page of a call
+    with `persist`. It fails with the same codes, also behind pages that were sent, but waits as long as its caller does, for a keyword index a minute.
     """
 
 class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -87,8 +93,11 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_service_pb2.RetrieveStreamRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_retrieval_service_pb2.RetrieveResponse], _abc.AsyncIterator[_retrieval_service_pb2.RetrieveResponse]]:
-        """Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
-        long as its caller does, for a keyword index a minute.
+        """Searches once, as `Retrieve` does, and streams its pages until the last, each with the cursor behind it. A page is sent as soon as its hits and
+        that others follow are known: by `regex`, whose hits stand by position, while the texts behind them are still searched; by the other strategies,
+        whose order is known at the end alone, when all hits are found. Texts are read page by page, as the caller takes them, and a caller that goes
+        away ends search and reading. `total` counts the hits that are known when the page is sent: all of them on the last page, and on every page of a call
+        with `persist`. It fails with the same codes, also behind pages that were sent, but waits as long as its caller does, for a keyword index a minute.
         """
 
 def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

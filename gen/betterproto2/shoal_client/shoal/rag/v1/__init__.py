@@ -3607,7 +3607,7 @@ class RetrieveResponse(betterproto2.Message):
 
     total: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    Hits over all pages; at most the strategy's `k`.
+    Hits over all pages; at most the strategy's `k`. In a stream, those that were known when the page was sent.
     """
 
     run_id: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
@@ -4858,8 +4858,11 @@ class RetrievalServiceStub:
 
     def retrieve_stream(self, message: "RetrieveStreamRequest") -> "Iterator[RetrieveResponse]":
         """
-        Searches as `Retrieve` does and streams its pages until the last, each with the cursor behind it. It fails with the same codes, but waits as
-        long as its caller does, for a keyword index a minute.
+        Searches once, as `Retrieve` does, and streams its pages until the last, each with the cursor behind it. A page is sent as soon as its hits and
+        that others follow are known: by `regex`, whose hits stand by position, while the texts behind them are still searched; by the other strategies,
+        whose order is known at the end alone, when all hits are found. Texts are read page by page, as the caller takes them, and a caller that goes
+        away ends search and reading. `total` counts the hits that are known when the page is sent: all of them on the last page, and on every page of a call
+        with `persist`. It fails with the same codes, also behind pages that were sent, but waits as long as its caller does, for a keyword index a minute.
         """
 
         yield from self._channel.unary_stream(
