@@ -19,6 +19,9 @@ _WIDTH = 120
 _PAGE = 200
 # resampling fewer questions than these says little of other questions
 _FEWEST = 10
+_WITHOUT_BUILD = (
+    "left out: vector, and bm25 and vector together; the project has no index build (`shoal ingest` makes one)"
+)
 
 
 def evaluate(
@@ -52,6 +55,8 @@ def evaluate(
         with RestClient(url or running_url(data), namespace=namespace) as client:
             project_id = _project(client, project)
             build_id = build or _newest_build(client, project_id)
+            if not wanted and build_id is None:
+                typer.echo(_WITHOUT_BUILD, err=True)
             strategies = _aimed(wanted or usual_strategies(has_build=build_id is not None), build_id)
             evaluation = _evaluated(client, project_id, {"questions": questions, "strategies": strategies, "k": depths})
             missed = list(islice(_missed(client, evaluation["evaluation_id"]), misses))

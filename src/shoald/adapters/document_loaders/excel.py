@@ -1,7 +1,8 @@
 """Workbooks to one Markdown table per sheet, with numbers and dates as people see them; merged cells are filled.
 
-XLSX, XLS, XLSB and ODS; the formats of numbers are those of XLSX, in the others numbers stand as they are. Sheets with
-nothing in them give nothing; a long one is parted, each part with the header.
+XLSX, XLS, XLSB and ODS; the formats of numbers and errors such as `#N/A` are those of XLSX, in the others numbers stand
+as they are and errors are empty. Sheets with nothing in them give nothing; a long one is parted, each part with the
+header.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from shoald.adapters.document_loaders.items import Item
 from shoald.adapters.document_loaders.number_formats import shown
 from shoald.adapters.document_loaders.params import check_names
 from shoald.adapters.document_loaders.reading import UnusableFile
-from shoald.adapters.document_loaders.sheet_formats import Formats, SheetFormats
+from shoald.adapters.document_loaders.sheet_formats import PLAIN, CellForm, Formats, SheetFormats
 from shoald.adapters.document_loaders.tables import markdown_table
 
 TYPE_CHECKING = False
@@ -85,12 +86,16 @@ def _rows(sheet: Sheet, formats: Iterator[tuple[int, Formats]]) -> Iterator[Row]
         while row_of_formats < number:
             row_of_formats, codes = next(formats, (MAX_ROWS, Formats()))
         of_row = codes if row_of_formats == number else {}
-        cells = [shown(value, of_row.get(left + at)) if value != "" else "" for at, value in enumerate(values)]
+        cells = [_shown(value, of_row.get(left + at, PLAIN)) for at, value in enumerate(values)]
         for column, origin in merged.get(number, ()):
             if 0 <= column - left < len(cells):
                 cells[column - left] = held.setdefault(origin, cells[column - left])
         if any(cell and not cell.isspace() for cell in cells):
             yield number + 1, cells
+
+
+def _shown(value: object, form: CellForm) -> str:
+    return form.error if value == "" else shown(value, form.code or None)
 
 
 def _merged(sheet: Sheet) -> dict[int, list[tuple[int, tuple[int, int]]]]:

@@ -1,13 +1,13 @@
-"""Which number format each cell of an XLSX sheet has.
+"""Which number format each cell of an XLSX sheet has, and which error it shows.
 
-The sheet's XML is read as text, since only two words of a cell count. Sheets without formats worth knowing are not read
-at all.
+The sheet's XML is read as text, since only a few words of a cell count.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from shoald.adapters.document_loaders.archives import Package, attribute, child, children
 from shoald.adapters.document_loaders.number_formats import BUILT_IN
@@ -15,15 +15,29 @@ from shoald.adapters.document_loaders.number_formats import BUILT_IN
 BLOCK_BYTES = 256 * 1024
 LONGEST_TAG = 4096
 _CELL = re.compile(rb"<(?:\w+:)?c\s([^<>]*)>")
+_ERROR_CELL = re.compile(rb"""<(?:\w+:)?c\s([^<>]*\bt=["']e["'][^<>]*)>""")
+_IS_ERROR = re.compile(rb"""\bt=["']e["']""")
+_ERROR = re.compile(rb"(?:<(?:\w+:)?f[^<>]*(?:/>|>[^<>]*</(?:\w+:)?f>))?<(?:\w+:)?v>\s*(#[^<>]{1,30})</")
+_CELL_END = re.compile(rb"</(?:\w+:)?c>")
+LONGEST_FORMULA = 64 * 1024
 _REFERENCE = re.compile(rb"""\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
 _STYLE = re.compile(rb"""\bs=["']([0-9]{1,6})["']""")
 
-Formats = dict[int, str]
-"""Number formats by column, from 0."""
+
+class CellForm(NamedTuple):
+    """How a cell is shown: by a number format, empty for none, or as an error such as `#N/A`, empty for none."""
+
+    code: str = ""
+    error: str = ""
+
+
+PLAIN = CellForm()
+Formats = dict[int, CellForm]
+"""Forms of cells by column, from 0; those that have nothing special are left out."""
 
 
 class SheetFormats:
-    """The formats of a workbook's sheets."""
+    """The formats and errors of a workbook's sheets."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
@@ -36,34 +50,48 @@ class SheetFormats:
         self._codes = self._read_codes()
 
     def by_row(self, name: str) -> Iterator[tuple[int, Formats]]:
-        """Yield (row from 0, formats of its cells) in the order of the file, for the rows that have any."""
+        """Yield (row from 0, forms of its cells) in the order of the file, for the rows that have any."""
         part = self._sheets.get(name)
-        opened = self._package.open(part) if part and self._codes else None
+        opened = self._package.open(part) if part else None
         if opened is None:
             return
         row, formats = -1, Formats()
-        for column, number, code in self._cells(opened):
+        for column, number, form in self._cells(opened):
             if number != row:
                 if formats:
                     yield row, formats
                 row, formats = number, {}
-            formats[column] = code
+            formats[column] = form
         if formats:
             yield row, formats
 
-    def _cells(self, opened: object) -> Iterator[tuple[int, int, str]]:
+    def _cells(self, opened: object) -> Iterator[tuple[int, int, CellForm]]:
+        cell = _CELL if self._codes else _ERROR_CELL
         rest = b""
         while block := opened.read(BLOCK_BYTES):  # type: ignore[attr-defined] # a part of a ZIP archive
             text = rest + block
-            end = 0
-            for match in _CELL.finditer(text):
-                end = match.end()
-                style = _STYLE.search(match.group(1))
-                code = self._codes.get(int(style.group(1))) if style else None
-                place = _REFERENCE.search(match.group(1)) if code else None
-                if place and code:
-                    yield _column(place.group(1)), int(place.group(2)) - 1, code
-            rest = text[max(end, len(text) - LONGEST_TAG) :]
+            kept = max(0, len(text) - LONGEST_TAG)
+            for match in cell.finditer(text):
+                form = self._form(match, text)
+                if form is None:  # its error stands in the next block
+                    kept = match.start()
+                    break
+                kept = max(kept, match.end())
+                place = _REFERENCE.search(match.group(1)) if any(form) else None
+                if place:
+                    yield _column(place.group(1)), int(place.group(2)) - 1, form
+            rest = text[kept:]
+
+    def _form(self, cell: re.Match[bytes], text: bytes) -> CellForm | None:
+        """Return how a cell is shown, None where that is told behind the end of the text."""
+        if _IS_ERROR.search(cell.group(1)):
+            error = _ERROR.match(text, cell.end())
+            if error is not None:
+                return CellForm(error=error.group(1).decode("utf-8", "replace").strip())
+            is_whole = cell.group(1).endswith(b"/") or _CELL_END.search(text, cell.end()) is not None
+            return CellForm() if is_whole or len(text) - cell.end() > LONGEST_FORMULA else None
+        style = _STYLE.search(cell.group(1)) if self._codes else None
+        return CellForm(code=self._codes.get(int(style.group(1)), "") if style else "")
 
     def _read_codes(self) -> dict[int, str]:
         """Return the codes by the number of a cell's style; those that show nothing special are left out."""

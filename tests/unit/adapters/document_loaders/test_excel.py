@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import zipfile
 
 import openpyxl
 import pytest
 
-from shoald.adapters.document_loaders import excel
+from shoald.adapters.document_loaders import excel, sheet_formats
 from shoald.adapters.document_loaders.items import Item
 from shoald.adapters.document_loaders.number_formats import shown
 from shoald.adapters.document_loaders.reading import UnusableFile
@@ -64,6 +65,31 @@ def test_a_value_that_is_merged_downwards_is_in_every_row() -> None:
     book.active.merge_cells("A2:A3")
     (item,) = segments(saved(book))
     assert item.content.split("\n")[2:] == ["| a | 1 |", "| a | 2 |", "| b | 3 |"]
+
+
+def errors_in_cells() -> bytes:
+    """Return a workbook with errors: entered, computed, of a cell without a value, and one that is text."""
+    book = openpyxl.Workbook()
+    for row in (["n", "m"], ["#N/A", "#DIV/0!"], ["#REF!", 2.5], ["text", "#NAME?"]):
+        book.active.append(row)
+    book.active["B4"].data_type = "s"
+    whole = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(book))) as made, zipfile.ZipFile(whole, "w") as changed:
+        for name in made.namelist():
+            content = made.read(name)
+            computed = content.replace(b"<v>#REF!</v>", b"<f>Sheet!A1+1</f><v>#REF!</v>")
+            changed.writestr(
+                name, computed.replace(b"</row></sheetData>", b'</row><row r="5"><c r="A5" t="e"/></row></sheetData>')
+            )
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("block", [7, 40, 1 << 18])
+def test_errors_are_shown_as_people_see_them(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(sheet_formats, "BLOCK_BYTES", block)
+    monkeypatch.setattr(sheet_formats, "LONGEST_TAG", 64)
+    (item,) = segments(errors_in_cells())
+    assert item.content.split("\n")[2:] == ["| #N/A | #DIV/0! |", "| #REF! | 2.5 |", "| text | #NAME? |"]
 
 
 def test_other_spreadsheets_are_read() -> None:
