@@ -5,10 +5,12 @@ They are channels of gRPC: any stub can be made over them, also of services that
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import grpc
+from google.protobuf.message import Message
 from grpc import aio
 from shoal.client.errors import error_of
 from shoal.client.methods import may_wait
@@ -67,6 +69,58 @@ class _Stream(_Raising):
             raise error_of(failed) from None
 
 
+class _Requests:
+    """The messages of a stream that is sent; keeps what their making raised, which gRPC itself would swallow."""
+
+    def __init__(self, messages: Iterable[Any]) -> None:
+        self._messages = iter(messages)
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._messages)
+        except StopIteration:
+            raise
+        except Exception as failed:
+            self.failure = failed
+            raise
+
+
+class _AsyncRequests:
+    """The same for messages that come from an asynchronous iterator."""
+
+    def __init__(self, messages: AsyncIterable[Any]) -> None:
+        self._messages = aiter(messages)
+        self.failure: Exception | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await anext(self._messages)
+        except StopAsyncIteration:
+            raise
+        except Exception as failed:
+            self.failure = failed
+            raise
+
+
+def _watched(request: Any) -> Any:
+    """Return a message as it is, and a stream of messages as one that keeps its failure."""
+    if isinstance(request, Message):
+        return request
+    return _AsyncRequests(request) if isinstance(request, AsyncIterable) else _Requests(request)
+
+
+def _cause(failed: Any, request: Any) -> Exception:
+    """Return what a failed call is raised as: what making its messages raised, else what the server or gRPC said."""
+    return getattr(request, "failure", None) or error_of(failed)
+
+
 class _OneAnswer(_Calls):
     """Calls that wait for one answer, whatever they send."""
 
@@ -79,10 +133,11 @@ class _OneAnswer(_Calls):
         self, request: Any, timeout: float | None = None, metadata: Metadata | None = None, **more: Any
     ) -> tuple[Any, grpc.Call]:
         """Return the answer and the call, which has the headers."""
+        sent = _watched(request)
         try:
-            return self._inner.with_call(request, **self._arguments(timeout, metadata, more))  # type: ignore[no-any-return]
+            return self._inner.with_call(sent, **self._arguments(timeout, metadata, more))  # type: ignore[no-any-return]
         except grpc.RpcError as failed:
-            raise error_of(failed) from None
+            raise _cause(failed, sent) from None
 
     def future(
         self, request: Any, timeout: float | None = None, metadata: Metadata | None = None, **more: Any
@@ -155,11 +210,20 @@ class Channel(grpc.Channel):
 class _AsyncAnswer(_Raising):
     """An asyncio call of one answer."""
 
+    def __init__(self, call: Any, request: Any) -> None:
+        super().__init__(call)
+        self._request = request
+
     def __await__(self) -> Generator[Any, None, Any]:
         try:
             return (yield from self._call.__await__())
         except aio.AioRpcError as failed:
-            raise error_of(failed) from None
+            raise _cause(failed, self._request) from None
+        except asyncio.CancelledError:
+            # so does gRPC end a call whose messages could not be made
+            if failure := getattr(self._request, "failure", None):
+                raise failure from None
+            raise
 
 
 class _AsyncStream(_Raising):
@@ -183,7 +247,8 @@ class _AsyncOneAnswer(_Calls):
     def __call__(
         self, request: Any, timeout: float | None = None, metadata: Metadata | None = None, **more: Any
     ) -> _AsyncAnswer:
-        return _AsyncAnswer(self._inner(request, **self._arguments(timeout, metadata, more)))
+        sent = _watched(request)
+        return _AsyncAnswer(self._inner(sent, **self._arguments(timeout, metadata, more)), sent)
 
 
 class _AsyncManyAnswers(_Calls):
