@@ -113,7 +113,7 @@ def _watched(request: Any) -> Any:
     """Return a message as it is, and a stream of messages as one that keeps its failure."""
     if isinstance(request, Message):
         return request
-    return _AsyncRequests(request) if isinstance(request, AsyncIterable) else _Requests(request)
+    return _AsyncRequests(request) if hasattr(request, "__aiter__") else _Requests(request)
 
 
 def _cause(failed: Any, request: Any) -> Exception:
@@ -215,8 +215,9 @@ class _AsyncAnswer(_Raising):
         self._request = request
 
     def __await__(self) -> Generator[Any, None, Any]:
+        waiting: Generator[Any, None, Any] = self._call.__await__()
         try:
-            return (yield from self._call.__await__())
+            return (yield from waiting)
         except aio.AioRpcError as failed:
             raise _cause(failed, self._request) from None
         except asyncio.CancelledError:

@@ -22,7 +22,6 @@ _BATCH = 16 * 1024 * 1024
 def _arrow() -> Any:
     try:
         import pyarrow as pa
-        import pyarrow.ipc
     except ImportError as missing:
         raise ImportError("columns need pyarrow: pip install 'shoal-client[columns]'") from missing
     return pa
@@ -47,9 +46,7 @@ def _numpy(table: Any) -> dict[str, npt.NDArray[Any]]:
 def _polars(table: Any) -> pl.DataFrame:
     import polars as pl
 
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(table)
 
 
 class Columns:
