@@ -1,4 +1,4 @@
-"""Tables of PDF pages, found by the lines that are drawn around cells."""
+"""Tables of PDF pages, found by the lines that are drawn around cells, or above and below rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import pdfplumber
 
+from shoald.adapters.document_loaders.pdf_ruled_tables import ruled_tables
 from shoald.adapters.document_loaders.pdf_text import Box
 from shoald.adapters.document_loaders.tables import markdown_table
 
@@ -28,6 +29,11 @@ class PageTables:
     boxes: list[Box] = field(default_factory=list)
     text: str = ""
     warning: dict[str, str] = field(default_factory=dict)
+
+    def add(self, rows: list[list[str]], boxes: list[Box]) -> None:
+        """Take a table with its header first, and the box that it stands in, if that is known."""
+        self.tables.append((markdown_table(rows[0], rows[1:]), len(rows) - 1))
+        self.boxes += boxes
 
 
 class Tables:
@@ -73,8 +79,11 @@ def _read(page: Any) -> PageTables:
         for table in page.find_tables():
             rows = [[cell or "" for cell in row] for row in table.extract()]
             if _is_table(rows):
-                found.tables.append((markdown_table(rows[0], rows[1:]), len(rows) - 1))
-                found.boxes += _box(page, table.bbox)
+                found.add(rows, _box(page, table.bbox))
+        # a page has one kind or the other: the lines of a grid are rules, too
+        if not found.tables:
+            for bbox, rows in ruled_tables(page):
+                found.add(rows, _box(page, bbox))
     outside = page
     for _, bottom, _, top in found.boxes:
         height = float(page.height)

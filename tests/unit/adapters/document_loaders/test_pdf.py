@@ -108,6 +108,64 @@ def test_rules_around_a_page_are_not_taken_for_a_table() -> None:
     assert has_grid(PdfDocument(report())[0])
 
 
+PROSE = "the keeper of the lighthouse wrote down every ship that he saw pass by the long reef on that winter night"
+
+
+def ruled(lines: list[tuple[float, list[tuple[float, str]]]], rules: list[float], *, right: float = 500) -> bytes:
+    """Return a page of texts, each line at a height with its texts by their left ends, and rules across at heights."""
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    page.setFont("Helvetica", 10)
+    for height in rules:
+        page.line(50, height, right, height)
+    for height, texts in lines:
+        for left, text in texts:
+            page.drawString(left, height, text)
+    page.save()
+    return out.getvalue()
+
+
+FRUIT: list[tuple[float, list[tuple[float, str]]]] = [
+    (685, [(55, "Fruit"), (200, "Price per kg"), (400, "In stock")]),
+    (665, [(55, "Pear"), (200, "1.10"), (400, "007")]),
+    (650, [(55, "Apple, red"), (200, "from 2.00"), (400, "12")]),
+    (637, [(200, "to 3.00")]),
+    (620, [(55, "Plum"), (400, "3")]),
+]
+FRUIT_SHOWN = (
+    "| Fruit | Price per kg | In stock |\n| --- | --- | --- |\n| Pear | 1.10 | 007 |\n"
+    "| Apple, red | from 2.00 to 3.00 | 12 |\n| Plum |  | 3 |"
+)
+
+
+def test_a_table_with_rules_across_only_is_found() -> None:
+    lines = [(730.0, [(50.0, "Before it.")]), *FRUIT, (590.0, [(50.0, "Behind it.")])]
+    text, table = segments(ruled(lines, [700, 680, 612]))
+    assert text.content.split() == ["Before", "it.", "Behind", "it."]
+    assert (table.type, table.content) == ("table", FRUIT_SHOWN)
+
+
+def test_two_such_tables_with_prose_between_are_two() -> None:
+    below = [(height - 200, texts) for height, texts in FRUIT]
+    page = ruled([*FRUIT, (560, [(50, PROSE[:88])]), *below], [700, 680, 612, 500, 480, 412])
+    text, *tables = segments(page)
+    assert text.content == PROSE[:88].strip()
+    assert [table.content for table in tables] == [FRUIT_SHOWN, FRUIT_SHOWN]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [(height, [(50, PROSE[:90])]) for height in range(690, 620, -12)],
+        [(height, [(50, PROSE[:40]), (290, PROSE[40:80])]) for height in range(690, 620, -12)],
+        [(690, [(50, "Chapter one")]), (650, [(50, "It was a dark night.")]), (630, [(50, "Nothing stirred.")])],
+        [(690, [(50, "Name:"), (300, "Date:")])],
+    ],
+)
+def test_prose_between_rules_is_no_table(lines: list[tuple[float, list[tuple[float, str]]]]) -> None:
+    assert [item.type for item in segments(ruled(lines, [700, 680, 610]))] == ["text"]
+
+
 def test_tables_are_given_up_before_they_take_all_time(pages: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_tables, "MOST_SECONDS", -1.0)
     first, *_ = segments(pages, backend="pdfplumber")
