@@ -382,6 +382,44 @@ def test_features_are_grouped_each_by_itself(world: ClusterWorld) -> None:
     assert {row["cluster_id"] for row in again.centroids} == set(sizes)
 
 
+def test_features_grouped_apart_are_repeated_and_take_new_documents(world: ClusterWorld) -> None:
+    store_two_features(world)
+    config = {"clustering_method": "kmeans", "algorithm_params": {"n_clusters": 3, "random_state": None}}
+    cluster = world.define(
+        **config, feature_uris=["colour", "shape"], multi_feature_strategy="independent", stability="none"
+    )
+    run = ran(world, cluster)
+    seeds = {name: one["algorithm_params"]["random_state"] for name, one in run.effective["features"].items()}
+    again = repeated(world, cluster, run.run_id)
+    assert again.effective["replay"]["same_labels"] is True
+    assert again.effective["replay"]["documents"] == 120
+    drawn = {name: one["algorithm_params"]["random_state"] for name, one in again.effective["features"].items()}
+    assert drawn == seeds
+    before = groups_by_feature(world, run)
+    columns = [
+        VectorColumn(name="colour", values=np.array([[3, 0, 0, 0]], np.float32)),
+        VectorColumn(name="shape", values=np.array([[0, 0, 0, 3, 0, 0]], np.float32)),
+    ]
+    batch = DocumentBatch(ids=["new"], payloads=[{}], vectors=columns)
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    assigned = [ran(world, cluster, {"mode": "assign"}) for _ in range(2)][-1]
+    after = groups_by_feature(world, assigned)
+    assert after.pop(("colour", "new")) == before["colour", "d00"]
+    assert after.pop(("shape", "new")) in {before["shape", f"d{at}"] for at in range(30, 60)}
+    assert after == before
+    assert {event["fate"] for event in assigned.lineage} == {"kept"}
+    assert ran(world, cluster).num_points == 61
+
+
+def groups_by_feature(world: ClusterWorld, run: ClusterRun) -> dict[tuple[str, str], str]:
+    """Return the group of each document by each feature."""
+    found = {}
+    for batch in world.use_cases.artifacts.members(run, MemberRange()):
+        for feature, one, group in zip(batch["feature"], batch["point_id"], batch["cluster_id"], strict=True):
+            found[feature, one] = group
+    return found
+
+
 @pytest.mark.parametrize(
     "how", [{"method": "bayesian", "max_iterations": 6}, {"method": "grid_search", "max_iterations": 5}]
 )

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from shoald.application import cluster_stages
+from shoald.application.collection_documents import Import
 from shoald.application.job_attempts import Attempt
 from shoald.application.sweeping import SweepRequest
 from shoald.domain.clustering import tools
 from shoald.domain.clustering.methods import hdbscan
 from shoald.domain.clustering.neighbour_graph import neighbour_graph
 from shoald.domain.failures import ArtifactNotFound, InvalidFields, TaskNotFound, Unsupported
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
@@ -89,6 +91,31 @@ def test_publishing_a_setting_computes_nothing_again(world: ClusterWorld, monkey
     assert run.effective["algorithm_params"]["min_cluster_size"] == 10
     assert run.num_clusters == job.result["points"][1]["num_clusters"]
     assert run.metrics["mean_stability"] == pytest.approx(job.result["points"][1]["mean_stability"])
+
+
+def test_features_grouped_apart_are_swept_together(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    three, two = groups_of(20, 20, 20, seed=1), groups_of(30, 30, seed=2)
+    vectors = [VectorColumn(name="a", values=three), VectorColumn(name="b", values=two)]
+    batch = DocumentBatch(ids=[f"d{at:02d}" for at in range(60)], payloads=[{}] * 60, vectors=vectors)
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    cluster = world.define(
+        clustering_method="dbscan", feature_uris=["a", "b"], multi_feature_strategy="independent", stability="quick"
+    )
+    job = sweep_of(world, cluster, eps=[0.01, 0.5])
+    assert job.state is JobState.COMPLETED, job.error_message
+    noise, found = job.result["points"]
+    assert (noise["num_clusters"], found["num_clusters"], job.result["suggested"]) == (0, 5, 1)
+    assert (noise["degenerate"], noise["score"]) == ("all_noise", None)
+    assert found["largest_share"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert job.result["documents"] == 60
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(cluster_stages, "cluster", never)
+    published = world.run(world.use_cases.sweeps.publish(world.caller, cluster, job.job_id, None))
+    assert published.state is JobState.COMPLETED, published.error_message
+    assert published.result["num_clusters"] == 5
 
 
 def test_sweeps_refuse_what_they_cannot_try(world: ClusterWorld) -> None:

@@ -14,13 +14,15 @@ from shoald.application.cluster_naming import SHOWN_TO_NAMING, Names
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.former_runs import FormerRun, FormerRuns
+from shoald.application.independent_runs import by_feature, is_independent, run_of_feature
 from shoald.application.memory_promises import MemoryPromises, shape_of
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.application.several_results import SeveralResults
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representatives
 from shoald.domain.clustering.lineage import Fate, LineageEvent
 from shoald.domain.clustering.map_keeping import placed_among, some_of
-from shoald.domain.clustering.memory import planned_assignment
+from shoald.domain.clustering.memory import MemoryPlan, one_after_another, planned_assignment
 from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
 from shoald.domain.clustering.spaces import Floats, Integers
 from shoald.domain.failures import ArtifactNotFound, InvalidVectors
@@ -41,16 +43,31 @@ class AssignRuns:
     former_runs: FormerRuns
     memory: MemoryPromises
 
-    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
-        """Keep the members that the last run had and that are still there; assign all other documents."""
+    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult | SeveralResults:
+        """Keep the members that the last run had and that are still there; assign all other documents.
+
+        Where features are grouped each by itself, documents are assigned to the groups of each.
+        """
         base = self._base(work)
-        reading = work.stage("snapshot", "reading vectors")
-        components = self.former_runs.components(base)
-        given = self.inputs.read(collections, _whole(work, base), reading, components=components)
-        shape = shape_of(given, former=base.num_points)
-        plan = planned_assignment(shape, len(base.centroids), work.spec.map_dimensions)
-        work = self.memory.promised(work, plan)
-        former = self.former_runs.over(base, given.ids, [one.collection_id for one in given.collections], given.places)
+        if not is_independent(work.spec):
+            given = self._read(work, base, collections)
+            return self._one(self.memory.promised(work, _planned(work, given, base)), given, base)
+        works, bases = by_feature(work), {one: run_of_feature(base, one) for one in work.spec.features}
+        inputs = {one: self._read(mine, bases[one], collections) for one, mine in works.items()}
+        plans = [_planned(works[one], inputs[one], base) for one in works]
+        work = self.memory.promised(work, one_after_another(plans, max(len(one.ids) for one in inputs.values())))
+        parts = {one: self._one(replace(works[one], memory=work.memory), inputs[one], bases[one]) for one in works}
+        return SeveralResults(parts=parts)
+
+    def _read(self, work: Work, base: ClusterRun, collections: Sequence[Collection]) -> ClusterInput:
+        """Read all documents; sparse features along the components that the groups were made with."""
+        step = work.stage("snapshot", "reading vectors" if work.feature is None else f"reading {work.feature}")
+        return self.inputs.read(collections, _whole(work, base), step, components=self.former_runs.components(base))
+
+    def _one(self, work: Work, given: ClusterInput, base: ClusterRun) -> ClusterResult:
+        """Assign the documents of an input to the groups of one run, or of one of its features."""
+        ids = [one.collection_id for one in given.collections]
+        former = self.former_runs.over(base, given.ids, ids, given.places, feature=work.feature)
         if len(former.centroids) and former.centroids.shape[1] != given.vectors.shape[1]:
             raise InvalidVectors(
                 f"the vectors have {given.vectors.shape[1]} dimensions, the centroids {former.centroids.shape[1]}"
@@ -109,6 +126,11 @@ class AssignRuns:
             labels[rows], cosines[rows] = np.append(leaves, ROOT)[found], near
             step(min(1.0, (at + BLOCK_ROWS) / len(new)))
         return labels, cosines
+
+
+def _planned(work: Work, given: ClusterInput, base: ClusterRun) -> MemoryPlan:
+    shape = shape_of(given, former=base.num_points)
+    return planned_assignment(shape, len(base.centroids), work.spec.map_dimensions)
 
 
 def _whole(work: Work, base: ClusterRun) -> Any:

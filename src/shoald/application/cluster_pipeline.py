@@ -17,6 +17,7 @@ from shoald.application import cluster_stages as stages
 from shoald.application.cluster_definitions import read_spec
 from shoald.application.cluster_stages import ClusterTools
 from shoald.application.cluster_work import Work
+from shoald.application.independent_runs import is_independent
 from shoald.application.ports.arrays import Arrays
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.estimators import Estimators
@@ -37,7 +38,7 @@ from shoald.domain.failures import ClusterNotFound, CollectionNotFound, Executio
 from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, MultiFeatureStrategy
+from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus
 
 _WARM_SEED = 42
 _WARM_POINTS = 64
@@ -70,8 +71,7 @@ class Ways:
             return self.replay
         if work.run.mode == ExecutionMode.ASSIGN:
             return self.assign
-        several = work.spec.strategy == MultiFeatureStrategy.INDEPENDENT and len(work.spec.features) > 1
-        return self.independent if several else self.vectors
+        return self.independent if is_independent(work.spec) else self.vectors
 
 
 class ClusterPipeline:

@@ -59,6 +59,7 @@ class Work:
     feature: str | None = None
     is_quiet: bool = False
     is_mapped: bool = False
+    part: tuple[int, int] = (0, 1)
     settle: Callable[[], None] = _nothing
     memory: JsonObject = field(default_factory=dict[str, Any])
     began: float = field(default_factory=time.monotonic)
@@ -74,10 +75,15 @@ class Work:
 
         return step
 
+    def done(self, fraction: float) -> float:
+        """Return how much of the whole run is done when so much of this part is."""
+        return (self.part[0] + fraction) / self.part[1]
+
     def _report(self, stage: str, fraction: float, message: str) -> None:
         if self.is_quiet:
             self.context.check()
             return
+        fraction = self.done(fraction)
         left = time_left(time.monotonic() - self.began, fraction)
         self.context.progress(stage, fraction, ", ".join(word for word in (message, left) if word))
 

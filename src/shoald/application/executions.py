@@ -18,7 +18,7 @@ from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun, RunListStats
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType, MultiFeatureStrategy
+from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType
 
 FULL = ExecutionMode.FULL.value
 ASSIGN = ExecutionMode.ASSIGN.value
@@ -79,7 +79,7 @@ class Executions:
                 message = f"The execution is {run.status}; it can be repeated once it has completed."
                 raise ArtifactNotFound(message, detail={"run_id": run_id, "status": run.status})
             if not _is_repeatable(run):
-                what = "executions of the mode full over vectors that were grouped together"
+                what = "executions of the mode full over vectors"
                 raise Unsupported(f"Only {what} are repeated.", detail={"run_id": run_id, "mode": run.mode})
             changes = {**run.overrides, REPLAY_OF: run.overrides.get(REPLAY_OF, run_id)}
             request = _request(caller, definition, changes, FULL, idempotency_key)
@@ -195,24 +195,15 @@ def _request(
 
 def _is_repeatable(run: ClusterRun) -> bool:
     effective = run.effective
-    by_vectors = "request" in effective and bool(effective["input"]["features"])
-    return run.mode == FULL and by_vectors and "features" not in effective
+    return run.mode == FULL and "request" in effective and bool(effective["input"]["features"])
 
 
 def _require_assignable(uow: UnitOfWork, cluster: Cluster) -> None:
     if cluster.definition["vector_config"] is None:
         raise Unsupported("Documents are not assigned to groups by attributes.", detail={"mode": ASSIGN})
-    if _is_independent(cluster):
-        raise Unsupported("Documents are not assigned to groups of several features.", detail={"mode": ASSIGN})
     if uow.cluster_runs.latest_completed(cluster.cluster_id) is None:
         message = "There is no completed execution whose groups documents could be assigned to."
         raise ArtifactNotFound(message, detail={"cluster_id": cluster.cluster_id})
-
-
-def _is_independent(cluster: Cluster) -> bool:
-    vector = cluster.definition["vector_config"] or {}
-    is_asked = vector.get("multi_feature_strategy") == MultiFeatureStrategy.INDEPENDENT
-    return is_asked and len(vector["feature_uris"]) > 1
 
 
 def find_run(uow: UnitOfWork, caller: Caller, cluster: str, run_id: str) -> ClusterRun:

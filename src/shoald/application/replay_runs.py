@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shoald.application.cluster_definitions import ClusterSpec, read_spec
-from shoald.application.cluster_inputs import ClusterInputs, Pins
+from shoald.application.cluster_inputs import ClusterInput, ClusterInputs, Pins
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
-from shoald.application.former_runs import FormerRuns
+from shoald.application.former_runs import FormerRuns, RunMembers
+from shoald.application.independent_runs import IndependentRuns, by_feature, is_independent
 from shoald.application.memory_promises import MemoryPromises
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.application.several_results import SeveralResults
 from shoald.application.vector_runs import VectorRuns
 from shoald.domain.clustering.agreement import agreement
 from shoald.domain.failures import ExecutionNotFound
@@ -31,21 +34,46 @@ class ReplayRuns:
     inputs: ClusterInputs
     former_runs: FormerRuns
     vectors: VectorRuns
+    independent: IndependentRuns
     memory: MemoryPromises
 
-    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult:
+    def result(self, work: Work, collections: Sequence[Collection]) -> ClusterResult | SeveralResults:
         """Do a run again on the vectors that it read, and compare."""
         first = self.original(work.run.overrides[REPLAY_OF])
-        again = replace(work, spec=repeated_spec(first), repeats=first)
         members = self.former_runs.members(first)
-        pins = Pins.of(first.effective["input"], members.ids, members.collection_ids)
-        step = again.stage("snapshot", "looking for the vectors that the run read")
-        found = [one for one in collections if one.collection_id in pins.ids]
-        given = self.inputs.read(found, again.spec, step, pins=pins)
+        spec = asked_spec(first)
+        again = replace(work, spec=spec, repeats=first)
+        if is_independent(spec):
+            return self._several(again, first, members, collections)
+        again = replace(again, spec=with_seed(spec, first.effective))
+        given = self._read(again, first, members, collections)
         again = self.memory.promised(again, self.vectors.planned(again, given, former=2 * first.num_points))
         result = self.vectors.grouped(again, given)
-        comparison = self._compared(first, result)
-        return replace(result, effective={**result.effective, "replay": comparison})
+        return replace(result, effective={**result.effective, "replay": self._compared(first, {None: result})})
+
+    def _several(
+        self, again: Work, first: ClusterRun, members: RunMembers, collections: Sequence[Collection]
+    ) -> SeveralResults:
+        """Do each feature again, with the seed that it drew."""
+        works = {
+            one: replace(work, spec=with_seed(work.spec, first.effective["features"][one]))
+            for one, work in by_feature(again).items()
+        }
+        given = {one: self._read(work, first, members, collections) for one, work in works.items()}
+        result = self.independent.grouped(works, given, former=2 * first.num_points)
+        return replace(
+            result, more={"replay": self._compared(first, {name: one for name, one in result.parts.items()})}
+        )
+
+    def _read(
+        self, work: Work, first: ClusterRun, members: RunMembers, collections: Sequence[Collection]
+    ) -> ClusterInput:
+        """Read what the run read, of one feature where each is grouped by itself."""
+        mine = slice(None) if work.feature is None else np.flatnonzero(members.features == work.feature)
+        pins = Pins.of(first.effective["input"], members.ids[mine], members.collection_ids[mine])
+        found = [one for one in collections if one.collection_id in pins.ids]
+        step = work.stage("snapshot", "looking for the vectors that the run read")
+        return self.inputs.read(found, work.spec, step, pins=pins)
 
     def original(self, run_id: str) -> ClusterRun:
         """Return the run that is repeated; raises `ExecutionNotFound` when it has been deleted."""
@@ -55,38 +83,51 @@ class ReplayRuns:
             raise ExecutionNotFound(f"There is no execution {run_id!r} any more.", detail={"run_id": run_id})
         return first
 
-    def _compared(self, first: ClusterRun, result: ClusterResult) -> JsonObject:
-        given = result.given
-        ids = [one.collection_id for one in given.collections]
-        former = self.former_runs.over(first, given.ids, ids, given.places)
-        shared = former.at >= 0
-        before = former.members.groups[former.at[shared]]
-        after = np.array([*result.tree.ids, NOISE_MEMBER], dtype=object)[result.tree.labels[shared]]
+    def _compared(self, first: ClusterRun, results: Mapping[str | None, ClusterResult]) -> JsonObject:
+        """Compare the groups of all features at once, each document with itself."""
+        found = [self._labels(first, result, feature) for feature, result in results.items()]
+        ids, before, after = (np.concatenate(parts) for parts in zip(*found, strict=True))
         same = agreement(before, after)
         return {
             "of": first.run_id,
             "same_labels": same.differing == 0,
-            "documents": int(shared.sum()),
+            "documents": len(ids),
             "differing": same.differing,
             "adjusted_rand_index": same.adjusted_rand_index,
             "examples": [
-                {"document_id": given.ids[row].decode(), "was": str(was), "is": str(now)}
-                for row, was, now in _examples(np.flatnonzero(shared), before, after)
+                {"document_id": ids[row].decode(), "was": str(before[row]), "is": str(after[row])}
+                for row in np.flatnonzero(before != after)[:10].tolist()
             ],
         }
 
+    def _labels(
+        self, first: ClusterRun, result: ClusterResult, feature: str | None
+    ) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return the documents that both runs have, and the groups that they had and have."""
+        given = result.given
+        ids = [one.collection_id for one in given.collections]
+        former = self.former_runs.over(first, given.ids, ids, given.places, feature=feature)
+        shared = former.at >= 0
+        before = former.members.groups[former.at[shared]]
+        after = np.array([*result.tree.ids, NOISE_MEMBER], dtype=object)[result.tree.labels[shared]]
+        return given.ids[shared], _under(feature, before), _under(feature, after)
 
-def _examples(rows: Any, before: Any, after: Any) -> list[tuple[int, str, str]]:
-    different = np.flatnonzero(before != after)[:10]
-    return [(int(rows[at]), before[at], after[at]) for at in different.tolist()]
+
+def _under(feature: str | None, groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return groups under the name of their feature, by which those of two features are told apart."""
+    return groups if feature is None else np.array([f"{feature}:{one}" for one in groups.tolist()], dtype=object)
 
 
-def repeated_spec(first: ClusterRun) -> ClusterSpec:
-    """Return what a run did, with the seed that it drew if it drew one."""
+def asked_spec(first: ClusterRun) -> ClusterSpec:
+    """Return what was asked of a run."""
     request: Any = first.effective["request"]
     changes = {key: value for key, value in request["overrides"].items() if key != REPLAY_OF}
-    spec = read_spec(request["definition"], changes)
-    drawn = first.effective["algorithm_params"].get("random_state")
+    return read_spec(request["definition"], changes)
+
+
+def with_seed(spec: ClusterSpec, effective: JsonObject) -> ClusterSpec:
+    """Return what was asked for with the seed that was drawn, if one was."""
+    drawn = effective["algorithm_params"].get("random_state")
     if getattr(spec.algorithm, "random_state", 0) is None and drawn is not None:
         spec = replace(spec, algorithm=replace(spec.algorithm, random_state=drawn))
     return spec

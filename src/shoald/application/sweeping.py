@@ -147,8 +147,8 @@ def _require_sweepable(definition: JsonObject) -> None:
         raise Unsupported("Groups by attributes have no settings to sweep over.", detail={"field": "cluster_type"})
     strategy = vector["multi_feature_strategy"]
     learns = strategy == MultiFeatureStrategy.WEIGHTED and not vector["feature_weights"]
-    if len(vector["feature_uris"]) > 1 and (learns or strategy == MultiFeatureStrategy.INDEPENDENT):
-        message = "Features that are weighed by learning, or grouped each by itself, are not swept over."
+    if len(vector["feature_uris"]) > 1 and learns:
+        message = "Features that are weighed by learning are not swept over."
         raise Unsupported(message, detail={"field": "multi_feature_strategy"})
 
 

@@ -330,14 +330,20 @@ class Adapters:
         vectors = VectorRuns(
             open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former, memory=memory
         )
+        independent = IndependentRuns(inputs=inputs, vectors=vectors, memory=memory)
         ways = Ways(
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming, memory=memory),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, memory=memory),
             sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
-            independent=IndependentRuns(inputs=inputs, vectors=vectors, memory=memory),
+            independent=independent,
             replay=ReplayRuns(
-                open_unit_of_work=opens, inputs=inputs, former_runs=former, vectors=vectors, memory=memory
+                open_unit_of_work=opens,
+                inputs=inputs,
+                former_runs=former,
+                vectors=vectors,
+                independent=independent,
+                memory=memory,
             ),
         )
         return ClusterPipeline(

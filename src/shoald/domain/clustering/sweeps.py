@@ -62,6 +62,35 @@ def score_of(point: Mapping[str, Any]) -> float | None:
     return float((1 - point["noise_ratio"]) * (point["mean_stability"] + silhouette / 2))
 
 
+def together(points: Sequence[SweepPoint]) -> SweepPoint:
+    """Return what one setting gives on several features, each grouped by itself.
+
+    Groups are counted together; shares, quality and score are the features' mean. It is degenerate where one of them
+    is.
+    """
+    first = points[0]
+    if len(points) == 1:
+        return first
+    return SweepPoint(
+        parameters=first.parameters,
+        num_clusters=sum(one.num_clusters for one in points),
+        noise_ratio=sum(one.noise_ratio for one in points) / len(points),
+        largest_share=sum(one.largest_share for one in points) / len(points),
+        silhouette_score=_mean([one.silhouette_score for one in points]),
+        mean_cosine_to_centroid=_mean([one.mean_cosine_to_centroid for one in points]),
+        mean_stability=_mean([one.mean_stability for one in points]),
+        unstable_clusters=sum(one.unstable_clusters for one in points),
+        degenerate=next((one.degenerate for one in points if one.degenerate), None),
+        score=_mean([one.score for one in points]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean, None where one of the values is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
 def suggested(points: Sequence[SweepPoint]) -> int | None:
     """Return the place of the best setting, the first among equals; None when all are degenerate."""
     known = [(point.score, -at) for at, point in enumerate(points) if point.score is not None]
