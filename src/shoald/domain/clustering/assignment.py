@@ -6,7 +6,7 @@ import numpy as np
 
 from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import unit_rows
-from shoald.domain.clustering.spaces import Floats, Integers, Labels, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels, Step, no_step
 
 BLOCK_ENTRIES = 8_000_000
 
@@ -60,3 +60,10 @@ def nearest_centres(
         largest = xp.take_along_axis(products, nearest[:, None], axis=1)[:, 0]
         squares[at : at + block] = backend.fetch(xp.sum(rows * rows, axis=1) - largest)
     return ids, np.maximum(squares, 0)
+
+
+def squared_gaps(rows: Floats | Doubles) -> Doubles:
+    """Return (k, k) float64 squared distances of (k, d) rows to one another, by one product. O(k² d), O(k d) memory."""
+    wide = rows.astype(np.float64)
+    lengths = np.einsum("ij,ij->i", wide, wide)
+    return np.asarray(np.maximum(lengths[:, None] + lengths[None, :] - 2 * (wide @ wide.T), 0))

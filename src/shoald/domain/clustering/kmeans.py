@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoald.domain.clustering.array_backend import Array, ArrayBackend
-from shoald.domain.clustering.assignment import nearest_centres
+from shoald.domain.clustering.assignment import nearest_centres, squared_gaps
 from shoald.domain.clustering.neighbour_graph import centred
 from shoald.domain.clustering.parameters import KmeansParameters
 from shoald.domain.clustering.spaces import Floats, Integers, Step, no_step
@@ -154,7 +154,7 @@ def _most_useful(lloyd: _Lloyd, count: int) -> Floats:
     centres, rows = lloyd.centres, lloyd.rows
     _, second = nearest_centres(rows, centres, backend=lloyd.backend, but=lloyd.labels)
     utility = np.bincount(lloyd.labels, weights=second - lloyd.squares, minlength=len(centres))
-    apart = np.square(centres[:, None] - centres[None]).sum(axis=2)
+    apart = squared_gaps(centres)
     np.fill_diagonal(apart, np.inf)
     left_out: list[int] = []
     frozen: set[int] = set()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.array_backend import Array, ArrayBackend
-from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step, row_slices
 
 Candidates = Callable[[Floats, Floats, int], npt.NDArray[np.int64]]
 """(rows, vectors, k) to the ids of the k vectors nearest to each row, as float32 squared distances see it."""
@@ -21,8 +21,6 @@ MANTISSA = 2.0**-24
 
 NUMBERS_AT_ONCE = 400_000
 """Coordinates of listed pairs that are in float64 at once: what a processor's own cache holds."""
-CAST_ROWS = 8192
-"""Rows that are in float64 at once."""
 BLOCK_OPERATIONS = 2.5e10
 """Work between two calls of `step`: about half a second on two cores."""
 
@@ -31,8 +29,7 @@ def unit_rows(vectors: Floats) -> Floats:
     """Return (n, d) float32 with rows of length 1, computed in float64; zero rows stay zero. O(n d)."""
     scales = inverse_lengths(vectors)
     rows = np.empty(vectors.shape, dtype=np.float32)
-    for at in range(0, len(vectors), CAST_ROWS):
-        part = slice(at, at + CAST_ROWS)
+    for part in row_slices(*vectors.shape):
         rows[part] = vectors[part] * scales[part, None]
     return rows
 
@@ -114,8 +111,8 @@ def centred(vectors: Floats) -> Floats:
     """Return the rows less their mean: distances stay, and float32 products lose less of them."""
     middle = vectors.mean(axis=0, dtype=np.float64)
     rows = np.empty(vectors.shape, dtype=np.float32)
-    for at in range(0, len(vectors), CAST_ROWS):
-        rows[at : at + CAST_ROWS] = vectors[at : at + CAST_ROWS] - middle
+    for part in row_slices(*vectors.shape):
+        rows[part] = vectors[part] - middle
     return rows
 
 

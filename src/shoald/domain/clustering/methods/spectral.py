@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from shoald.domain.clustering.assignment import nearest_centres
+from shoald.domain.clustering.assignment import nearest_centres, squared_gaps
 from shoald.domain.clustering.distances import blocks, distance_blocks
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.kmeans import kmeans
@@ -159,7 +159,7 @@ def _merged_pieces(pieces: Integers, vectors: Floats, k: int) -> Integers:
     """Merge pieces of the graph by Ward's criterion until k are left."""
     sizes = np.bincount(pieces).astype(np.float64)
     means = np.stack([vectors[pieces == piece].mean(axis=0, dtype=np.float64) for piece in range(len(sizes))])
-    gaps = np.sqrt(np.maximum(np.square(means[:, None] - means[None]).sum(axis=2), 0))
+    gaps = np.sqrt(squared_gaps(means))
     return chained_merges(gaps, sizes, "ward").cut(k)[pieces]
 
 
