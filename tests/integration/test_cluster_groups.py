@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoald.application import cluster_stages
+from shoald.application import cluster_stages, executions
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import, Upsert
 from shoald.application.document_vectors import IncomingDocument
@@ -339,13 +339,15 @@ def test_vectors_that_are_kept_no_longer_cannot_be_read_again(world: ClusterWorl
     assert (job.state, job.error_code) == (JobState.FAILED, "artifact_not_found")
 
 
-def test_lineages_are_told_run_by_run(world: ClusterWorld) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 50])
+def test_lineages_are_told_run_by_run(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(executions, "_LINEAGES_AT_ONCE", at_once)
     world.store(groups_of(30, 30))
     cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
     runs = [ran(world, cluster).run_id for _ in range(3)]
-    executions = world.use_cases.executions
-    assert [run.run_id for run in executions.lineages(world.caller, cluster)] == runs
-    told = list(executions.lineages(world.caller, cluster, after_run=runs[0]))
+    lineages = world.use_cases.executions.lineages
+    assert [run.run_id for run in lineages(world.caller, cluster)] == runs
+    told = list(lineages(world.caller, cluster, after_run=runs[0]))
     assert [run.run_id for run in told] == runs[1:]
     assert [event["fate"] for event in told[0].lineage] == ["kept", "kept"]
 

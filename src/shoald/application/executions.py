@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
@@ -23,6 +24,7 @@ from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType
 FULL = ExecutionMode.FULL.value
 ASSIGN = ExecutionMode.ASSIGN.value
 _MODES = (FULL, ASSIGN)
+_LINEAGES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +157,17 @@ class Executions:
         with self._open_unit_of_work() as uow:
             found = find_cluster(uow, caller, cluster)
             start = None if after_run is None else find_run(uow, caller, cluster, after_run)
-            runs = [one for one in uow.cluster_runs.all(found.cluster_id) if one.status == ExecutionStatus.COMPLETED]
-        ordered = sorted((one.created_at, one.run_id) for one in runs)
-        later = [at for at in ordered if start is None or at > (start.created_at, start.run_id)]
-        return self._with_lineage([run_id for _, run_id in later])
+        return self._completed(found.cluster_id, None if start is None else (start.created_at, start.run_id))
 
-    def _with_lineage(self, run_ids: Sequence[str]) -> Iterator[ClusterRun]:
-        for run_id in run_ids:
+    def _completed(self, cluster_id: str, after: tuple[datetime, str] | None) -> Iterator[ClusterRun]:
+        """Yield completed runs page by page, each read when it is needed."""
+        while True:
             with self._open_unit_of_work() as uow:
-                run = uow.cluster_runs.get(run_id)
-            if run is not None:
-                yield run
+                page = uow.cluster_runs.completed_after(cluster_id, after, limit=_LINEAGES_AT_ONCE)
+            yield from page
+            if len(page) < _LINEAGES_AT_ONCE:
+                return
+            after = (page[-1].created_at, page[-1].run_id)
 
     def list(self, caller: Caller, cluster: str, query: ListQuery) -> tuple[Page[ClusterRun], RunListStats]:
         """Return a page of runs, newest first unless sorted, and figures of the whole list."""

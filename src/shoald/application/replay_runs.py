@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class ReplayRuns:
         given = self._read(again, first, members, collections)
         again = self.memory.promised(again, self.vectors.planned(again, given, former=2 * first.num_points))
         result = self.vectors.grouped(again, given)
-        return replace(result, effective={**result.effective, "replay": self._compared(first, {None: result})})
+        return replace(result, effective={**result.effective, "replay": self._compared(first, [(None, result)])})
 
     def _several(
         self, again: Work, first: ClusterRun, members: RunMembers, collections: Sequence[Collection]
@@ -61,9 +61,7 @@ class ReplayRuns:
         }
         given = {one: self._read(work, first, members, collections) for one, work in works.items()}
         result = self.independent.grouped(works, given, former=2 * first.num_points)
-        return replace(
-            result, more={"replay": self._compared(first, {name: one for name, one in result.parts.items()})}
-        )
+        return replace(result, more={"replay": self._compared(first, list(result.parts.items()))})
 
     def _read(
         self, work: Work, first: ClusterRun, members: RunMembers, collections: Sequence[Collection]
@@ -83,9 +81,9 @@ class ReplayRuns:
             raise ExecutionNotFound(f"There is no execution {run_id!r} any more.", detail={"run_id": run_id})
         return first
 
-    def _compared(self, first: ClusterRun, results: Mapping[str | None, ClusterResult]) -> JsonObject:
+    def _compared(self, first: ClusterRun, results: Sequence[tuple[str | None, ClusterResult]]) -> JsonObject:
         """Compare the groups of all features at once, each document with itself."""
-        found = [self._labels(first, result, feature) for feature, result in results.items()]
+        found = [self._labels(first, result, feature) for feature, result in results]
         ids, before, after = (np.concatenate(parts) for parts in zip(*found, strict=True))
         same = agreement(before, after)
         return {

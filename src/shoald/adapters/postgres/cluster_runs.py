@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, true, tuple_, update
 
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
@@ -108,6 +108,16 @@ class PostgresClusterRuns:
         """Return all runs of a cluster, without their centroids."""
         mine = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.cluster_id == cluster_id)
         return [_run(row) for row in self._connection.execute(mine).mappings()]
+
+    def completed_after(self, cluster_id: str, after: tuple[datetime, str] | None, *, limit: int) -> list[ClusterRun]:
+        """Return completed runs with their lineage, oldest first."""
+        at = tuple_(cluster_runs.c.created_at, cluster_runs.c.run_id)
+        is_completed = cluster_runs.c.status == ExecutionStatus.COMPLETED.value
+        chosen = select(*_WITHOUT_CENTROIDS, cluster_runs.c.lineage).where(
+            cluster_runs.c.cluster_id == cluster_id, is_completed, true() if after is None else at > after
+        )
+        ordered = chosen.order_by(cluster_runs.c.created_at, cluster_runs.c.run_id).limit(limit)
+        return [_run(row) for row in self._connection.execute(ordered).mappings()]
 
     def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
         """Add up in the database."""

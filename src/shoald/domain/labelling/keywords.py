@@ -20,7 +20,11 @@ LEAST_TEXTS = 3
 FEW_TEXTS = 30
 """With fewer texts than this in all, a word may be in only one."""
 
+LEAST_LEAD = 0.5
+"""So much larger must the share of texts with a sign be than in any group of the same name."""
+
 _WORDS = re.compile(r"[^\W\d_]{3,}")
+_SIGNS = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +49,55 @@ def name_groups(groups: Sequence[Sequence[str]]) -> list[GroupName]:
     least = LEAST_TEXTS if total >= FEW_TEXTS else 1
     mean = total / len(groups) if groups else 0.0
     weights = {word: math.log1p(mean / n) for word, n in overall.items() if n >= least}
-    names = [_distinctive(count, weights) for count in counts]
-    return [
-        GroupName(label=", ".join(words) if words else f"Group {at}", keywords=words) for at, words in enumerate(names)
-    ]
+    words = [_distinctive(count, weights) for count in counts]
+    names = [GroupName(label=", ".join(one) if one else f"Group {at}", keywords=one) for at, one in enumerate(words)]
+    return _told_apart(names, groups)
+
+
+def _told_apart(names: Sequence[GroupName], groups: Sequence[Sequence[str]]) -> list[GroupName]:
+    """Give groups of one name what sets them apart: a sign that most texts of one have and few of the others.
+
+    >>> [one.label for one in name_groups([["grade A", "grade A pass"], ["grade 1", "grade 1 pass"]])]
+    ['grade, pass, a', 'grade, pass, 1']
+    """
+    alike: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        alike.setdefault(name.label, []).append(at)
+    found = list(names)
+    for places in alike.values():
+        if len(places) > 1:
+            signs = [_signs(groups[at]) for at in places]
+            apart = [_apart(mine, [one for one in signs if one is not mine]) for mine in signs]
+            for place, name in zip(places, _numbered(names[places[0]], apart), strict=True):
+                found[place] = name
+    return found
+
+
+def _signs(texts: Sequence[str]) -> dict[str, float]:
+    """Return the share of texts that have each sign: short words, and what holds digits."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update({one for one in _SIGNS.findall(text.lower()) if not _WORDS.fullmatch(one)})
+    return {sign: count / len(texts) for sign, count in counts.items()}
+
+
+def _apart(mine: dict[str, float], others: Sequence[dict[str, float]]) -> str | None:
+    """Return the sign that most sets a group apart, None where none does."""
+    leads = {sign: share - max(other.get(sign, 0.0) for other in others) for sign, share in mine.items()}
+    best = min(leads, key=lambda sign: (-leads[sign], sign), default=None)
+    return best if best is not None and leads[best] >= LEAST_LEAD else None
+
+
+def _numbered(name: GroupName, signs: Sequence[str | None]) -> list[GroupName]:
+    """Return the name with each group's sign; the second and later ones without a sign of their own with a number."""
+    found, known = [], Counter[str]()
+    for sign in signs:
+        label = name.label if sign is None else f"{name.label}, {sign}"
+        keywords = name.keywords if sign is None else (*name.keywords, sign)
+        known[label] += 1
+        label = label if known[label] == 1 else f"{label} ({known[label]})"
+        found.append(GroupName(label=label, keywords=keywords))
+    return found
 
 
 def _counts(texts: Iterable[str]) -> Counter[str]:

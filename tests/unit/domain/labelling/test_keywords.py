@@ -41,6 +41,17 @@ def test_a_group_without_words_is_numbered() -> None:
     assert [(name.label, name.keywords) for name in names[1:]] == [("Group 1", ()), ("Group 2", ())]
 
 
+def test_groups_of_one_name_are_told_apart_by_letters_and_numbers() -> None:
+    names = name_groups([["grade C", "the grade C"], ["grade 1", "grade 1 or a"], ["grade"], ["grade"], ["socket"]])
+    assert [name.label for name in names] == ["grade, c", "grade, 1", "grade", "grade (2)", "socket"]
+    assert [name.keywords for name in names[:3]] == [("grade", "c"), ("grade", "1"), ("grade",)]
+
+
+def test_what_all_groups_of_one_name_have_sets_none_apart() -> None:
+    names = name_groups([["a grade", "a grade"], ["a grade", "grade 1", "grade 2"]])
+    assert [name.label for name in names] == ["grade, a", "grade"]
+
+
 def test_no_groups_have_no_names() -> None:
     assert name_groups([]) == []
 

@@ -38,6 +38,13 @@ class ClusterRunRepository(Protocol):
         """Return all runs of a cluster, without their centroids."""
         ...
 
+    def completed_after(self, cluster_id: str, after: tuple[datetime, str] | None, *, limit: int) -> list[ClusterRun]:
+        """Return completed runs of a cluster without their centroids but with their lineage, oldest first.
+
+        `after` is the time and id of the run that they follow; None begins with the first.
+        """
+        ...
+
     def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
         """Return the figures of all runs that meet the condition, whatever the page."""
         ...
