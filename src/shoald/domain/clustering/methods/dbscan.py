@@ -14,7 +14,7 @@ from shoald.domain.clustering.parameters import DbscanParameters
 from shoald.domain.clustering.spaces import Grouping, Integers, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, shares
 
-KEPT_PAIRS = 20_000_000
+KEPT_PAIRS = 10_000_000
 """So many pairs within the radius are kept for the second look; with more, the products are made again."""
 LOOKED_AT = 256
 """Rows from which a better radius is guessed."""
@@ -59,18 +59,19 @@ def _reached(within: Within, n: int, min_samples: int, step: Step) -> tuple[Inte
 def _counted(within: Within, n: int, step: Step) -> tuple[Integers, npt.NDArray[np.int32] | None]:
     """Count each row's neighbours, and keep them while they are few; None when they are too many."""
     counts = np.zeros(n, dtype=np.int64)
-    kept: list[npt.NDArray[np.int32]] | None = []
+    # only what is written of it takes memory
+    kept: npt.NDArray[np.int32] | None = np.empty(min(n * n, KEPT_PAIRS), dtype=np.int32)
     total = 0
     for ids in blocks(np.arange(n), n):
         near = within(ids)
         counts[ids] = near.sum(axis=1)
-        total += int(counts[ids].sum())
+        begin, total = total, total + int(counts[ids].sum())
         if total > KEPT_PAIRS:
             kept = None
         if kept is not None:
-            kept.append(np.nonzero(near)[1].astype(np.int32))
+            kept[begin:total] = np.nonzero(near)[1]
         step((ids[-1] + 1) / n)
-    return counts, None if kept is None else np.concatenate([*kept, np.empty(0, dtype=np.int32)])
+    return counts, kept
 
 
 def _remembered(counts: Integers, kept: npt.NDArray[np.int32], n: int) -> Within:

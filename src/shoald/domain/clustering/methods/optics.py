@@ -55,14 +55,15 @@ def reachability_plot(
     """Return the order, distances and predecessors of a space."""
     n, metric = len(space), own_metric(parameters.metric, parameters.p)
     k = min(n, max(LISTED, parameters.min_samples))
+    lists = None
+    if metric is not None:
+        graph = neighbours(space, k, metric, tools=tools, exact=True, step=shares(step, 0.0, 0.5))
+        lists = Lists(graph.ids, graph.distances)
+    # its rows in doubles are not needed while the graph is built
     scan = distance_blocks(
         space.vectors, parameters.metric, tools=tools, p=parameters.p, metric_params=parameters.metric_params
     )
-    if metric is None:
-        lists = listed(scan, n, k, shares(step, 0.0, 0.5))
-    else:
-        graph = neighbours(space, k, metric, tools=tools, exact=True, step=shares(step, 0.0, 0.5))
-        lists = Lists(graph.ids, graph.distances)
+    lists = lists or listed(scan, n, k, shares(step, 0.0, 0.5))
     return reachability(lists, scan, parameters.min_samples, limit, step=shares(step, 0.5, 1.0))
 
 
