@@ -16,6 +16,7 @@ from shoald.transport.interceptors.failures import Failures
 from shoald.transport.interceptors.json_form import JsonForm
 from shoald.transport.interceptors.request_log import RequestLog
 from shoald.transport.interceptors.validation import Validation
+from shoald.transport.interceptors.whole_requests import WholeRequests
 from shoald.transport.reflection import add_reflection
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -75,7 +76,7 @@ class Servers:
     def __init__(self, add_servicers: AddServicers, limits: ServerLimits, *, reflect: bool = True) -> None:
         options = channel_options(limits)
         outer: list[grpc.ServerInterceptor] = [RequestLog(), Failures()]
-        inner: list[grpc.ServerInterceptor] = [JsonForm(), Validation()]
+        inner: list[grpc.ServerInterceptor] = [WholeRequests(), JsonForm(), Validation()]
         admission = Admission(limits.stream_threads, limits.streams_per_caller)
         self._unary = grpc.server(
             _pool("unary", limits.unary_threads),
