@@ -53,7 +53,7 @@ format: setup ## Format everything
 	@.venv/bin/buf format -w proto
 
 types: setup ## mypy, strict
-	@.venv/bin/mypy src tools tests
+	@.venv/bin/mypy src tools tests clients/python/shoal/client examples/clients/python
 
 imports: setup ## The layers, as an executable contract
 	@.venv/bin/lint-imports --no-cache
