@@ -6,64 +6,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from support.memory_cases import MIB, MemoryCase, MemoryOutcome, file_of_groups, measured_case, measured_cases
+from support.memory_cases import (
+    BESIDE,
+    GIVEN,
+    GROUPS,
+    MIB,
+    STEPS,
+    MemoryCase,
+    MemoryOutcome,
+    file_of_groups,
+    measured_case,
+    measured_cases,
+)
+from support.memory_cases import case_of_groups as case
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts this way")
 
-GROUPS = 40
 WIDTH = 384
 SIZES = (1000, 2000, 5000, 10_000, 20_000)
 LARGE = (2000, 20_000, 50_000, 100_000, 200_000)
 LIMIT = 2048
 AT_REST = 400
 """MiB that a worker holds before a run, and has for all that is no run's."""
-
-GIVEN: dict[str, dict[str, Any]] = {
-    "kmeans": {"n_clusters": GROUPS},
-    "dbscan": {"eps": 0.75, "min_samples": 10},
-    "hdbscan": {"min_cluster_size": 20, "min_samples": 5},
-    "agglomerative": {"n_clusters": GROUPS},
-    "spectral": {"n_clusters": GROUPS},
-    "gaussian_mixture": {"n_components": GROUPS, "covariance_type": "diag"},
-    "mean_shift": {"bandwidth": 0.8},
-    "optics": {},
-    "leiden": {},
-    "evoc": {},
-    "auto": {},
-}
-STEPS: dict[str, list[dict[str, Any]]] = {
-    "umap": [{"method": "umap", "n_components": 10}],
-    "tsne": [{"method": "tsne", "n_components": 2}],
-    "whitening": [{"method": "whitening"}],
-    "whitening and umap": [{"method": "whitening"}, {"method": "umap", "n_components": 5}],
-}
-BESIDE: dict[str, dict[str, Any]] = {
-    "no map": {"vis_n_components": 2, "stability": "none"},
-    "solid map": {"vis_n_components": 3},
-    "principal map": {"dimension_reduction": {"method": "pca", "components": 2}},
-    "tsne map": {"dimension_reduction": {"method": "tsne", "components": 2}},
-    "hierarchy": {"hierarchical": True, "max_hierarchy_depth": 1},
-    "thorough": {"stability": "thorough"},
-}
-
-
-def case(folder: Path, method: str, rows: int, width: int = 64, **more: Any) -> MemoryCase:
-    """Return a run of an algorithm over planted groups, as unit rows in a file that is mapped."""
-    asked: Mapping[str, Any] = {
-        "clustering_method": method,
-        "algorithm_params": GIVEN[method],
-        "preprocessing_steps": [{"method": "none"}],
-        **more.pop("asked", {}),
-    }
-    file = file_of_groups(folder, rows, GROUPS, width)
-    return MemoryCase(files={"v": str(file)}, rows=rows, asked=asked, **more)
 
 
 def assert_kept(outcome: MemoryOutcome) -> None:

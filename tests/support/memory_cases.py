@@ -31,6 +31,36 @@ _COLLECTION = "col_1"
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+GROUPS = 40
+GIVEN: dict[str, dict[str, Any]] = {
+    "kmeans": {"n_clusters": GROUPS},
+    "dbscan": {"eps": 0.75, "min_samples": 10},
+    "hdbscan": {"min_cluster_size": 20, "min_samples": 5},
+    "agglomerative": {"n_clusters": GROUPS},
+    "spectral": {"n_clusters": GROUPS},
+    "gaussian_mixture": {"n_components": GROUPS, "covariance_type": "diag"},
+    "mean_shift": {"bandwidth": 0.8},
+    "optics": {},
+    "leiden": {},
+    "evoc": {},
+    "auto": {},
+}
+STEPS: dict[str, list[dict[str, Any]]] = {
+    "umap": [{"method": "umap", "n_components": 10}],
+    "tsne": [{"method": "tsne", "n_components": 2}],
+    "whitening": [{"method": "whitening"}],
+    "whitening and umap": [{"method": "whitening"}, {"method": "umap", "n_components": 5}],
+}
+BESIDE: dict[str, dict[str, Any]] = {
+    "no map": {"vis_n_components": 2, "stability": "none"},
+    "solid map": {"vis_n_components": 3},
+    "principal map": {"dimension_reduction": {"method": "pca", "components": 2}},
+    "tsne map": {"dimension_reduction": {"method": "tsne", "components": 2}},
+    "hierarchy": {"hierarchical": True, "max_hierarchy_depth": 1},
+    "thorough": {"stability": "thorough"},
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryCase:
     """A run over the first `rows` of each `.npy` file, a feature each: what is asked for, and what its call changes.
@@ -84,6 +114,18 @@ def file_of_groups(folder: Path, rows: int, groups: int, width: int) -> Path:
         found += 0.5 * scale * random.normal(size=found.shape).astype(np.float32)
         out[at : at + count] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return file
+
+
+def case_of_groups(folder: Path, method: str, rows: int, width: int = 64, **more: Any) -> MemoryCase:
+    """Return a run of an algorithm over planted groups, as unit rows in a file that is mapped."""
+    asked: Mapping[str, Any] = {
+        "clustering_method": method,
+        "algorithm_params": GIVEN[method],
+        "preprocessing_steps": [{"method": "none"}],
+        **more.pop("asked", {}),
+    }
+    file = file_of_groups(folder, rows, GROUPS, width)
+    return MemoryCase(files={"v": str(file)}, rows=rows, asked=asked, **more)
 
 
 def measured_case(case: MemoryCase, *, kill_above: int | None = None) -> MemoryOutcome:

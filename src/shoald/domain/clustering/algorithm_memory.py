@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from shoald.domain.clustering.distances import BLOCK_ENTRIES
 from shoald.domain.clustering.kmeans import ROWS_PER_CENTRE, SAMPLE_ROWS
-from shoald.domain.clustering.methods import agglomerative, dbscan, hdbscan, leiden, optics, spectral
+from shoald.domain.clustering.methods import agglomerative, dbscan, hdbscan, optics, spectral
 from shoald.domain.clustering.methods.automatic import LOOKED_AT, MANY_ROWS
 from shoald.domain.clustering.metrics import own_metric
+from shoald.domain.clustering.neighbour_graph import BLOCK_OPERATIONS, SPARE
 from shoald.domain.clustering.parameters import (
     AgglomerativeParameters,
     AlgorithmParameters,
@@ -27,15 +28,28 @@ from shoald.domain.clustering.parameters import (
     OpticsParameters,
     SpectralParameters,
 )
+from shoald.domain.clustering.tools import LISTED
 
-MEASURED_NUMBERS = 4_000_000
-"""Numbers that are measured again in float64 at once, in three arrays of together 20 bytes each."""
+EXACT_OPERATIONS = 1.2e13
+"""Up to so many operations graphs are exact, as the processor's estimators have it."""
+TILE_ROWS, TILE_COLUMNS = 4096, 1024
+"""The tile of products that the library selects neighbours from."""
+PROPOSED = 60
+"""Bytes of a proposed neighbour: its id and its distance, as they are, as they are ordered, and as they are taken."""
 PRODUCTS = 8_000_000
-BESIDE = 4 << 20
+MIB = 1 << 20
+BESIDE = 3 * MIB
 """What goes into threads' buffers and small objects whatever the size."""
-SCANNED = 20_000_000
-PER_EDGE = 270
-"""Bytes of an edge while it has names."""
+SCANNED = 4_000_000
+PER_SCANNED = 10
+"""Bytes of a squared distance while rows of a spanning tree are scanned."""
+A_PAIR = 4
+PER_NAMED = 209
+"""Bytes of a listed neighbour while edges have names: most neighbours list each other, so that it is no edge's own."""
+NAMING = 8 << 20
+"""What that library takes of its own."""
+PAIRS_SHARE = 40
+"""One of so many pairs of rows is taken to lie within a radius that makes sense."""
 PER_ROW = 900
 """Bytes of a row in the plain lists of the condensed tree."""
 
@@ -52,8 +66,14 @@ def peak_bytes(parameters: AlgorithmParameters, n: int, d: int, memory: int | No
 
 
 def graph_bytes(n: int, d: int, k: int) -> int:
-    """Return the bytes of building the exact graph of k neighbours, which itself takes 12 n k of them."""
-    return 4 * n * d + 12 * n * k + 20 * min(n * (k + 8) * d, MEASURED_NUMBERS)
+    """Return the bytes of building the graph of k neighbours, which itself takes 12 n k of them."""
+    k = min(n, -(-k // LISTED) * LISTED)
+    if 2.0 * n * n * d > EXACT_OPERATIONS:
+        # whole numbers beside the rows of the sample's exact search, and the lists as they grow
+        return 8 * n * d + 30 * n * (k + SPARE) + 320 * n
+    here = min(n, int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d)))))
+    tile = 4 * min(n, TILE_ROWS) * min(n, TILE_COLUMNS)
+    return 4 * n * d + 12 * n * k + tile + 4 * here * d + PROPOSED * here * (k + SPARE) + MIB * 2
 
 
 def distance_block_bytes(n: int, d: int, per_entry: int = 24) -> int:
@@ -63,15 +83,18 @@ def distance_block_bytes(n: int, d: int, per_entry: int = 24) -> int:
 
 def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
     k = given.n_clusters
-    sample = min(n, max(SAMPLE_ROWS, ROWS_PER_CENTRE * k))
-    return 4 * n * d + 8 * sample * d + 12 * min(PRODUCTS, n * k) + 24 * n + 8 * k * d
+    sample = max(SAMPLE_ROWS, ROWS_PER_CENTRE * k)
+    rows = 4 * n * d + (4 * sample * d if sample < n else 0)
+    return rows + 7 * min(n * d, PRODUCTS) + 12 * min(PRODUCTS, n * k) + 40 * n + 24 * k * (d + k) + 3 * MIB
 
 
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
     if own_metric(given.metric, given.p) is None:
         return distance_block_bytes(n, d) + 8 * n * d
     looked = 8 * n * d + 24 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
-    return max(4 * n * d + 11 * min(n * n, BLOCK_ENTRIES), looked) + 40 * n
+    # half of the pairs that may be kept: how many there are is not known before
+    pairs = A_PAIR * min(n * n // PAIRS_SHARE, dbscan.KEPT_PAIRS // 2)
+    return max(4 * n * d + 11 * min(n * n, BLOCK_ENTRIES) + pairs, looked) + 40 * n
 
 
 def _hdbscan(given: HdbscanParameters, n: int, d: int) -> int:
@@ -80,7 +103,7 @@ def _hdbscan(given: HdbscanParameters, n: int, d: int) -> int:
     if own is None or (own == "euclidean" and d <= hdbscan.FEW_DIMENSIONS and given.alpha == 1):
         # float64 rows and their tree of space
         return max(24 * n * d, PER_ROW * n)
-    tree = 8 * n * d + 44 * n * k + 12 * min(SCANNED, 512 * n)
+    tree = 8 * n * d + 44 * n * k + PER_SCANNED * min(SCANNED, 512 * n) + 4 * MIB
     return max(graph_bytes(n, d, k), tree, PER_ROW * n)
 
 
@@ -90,42 +113,44 @@ def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: 
         if given.linkage == "single" and own_metric(given.affinity):
             return _hdbscan(HdbscanParameters(metric="cosine"), n, d)
         if agglomerative.has_room(n, memory):
-            return agglomerative.table_bytes(n) + distance_block_bytes(n, d, 17)
+            return agglomerative.table_bytes(n) + distance_block_bytes(n, d)
         count = max(agglomerative.SMALL_GROUPS, 2 * (given.n_clusters or 1))
-        return 4 * n * d + 12 * min(PRODUCTS, n * count) + agglomerative.table_bytes(count) + 8 * count * d
+        return 8 * n * d + 12 * min(PRODUCTS, n * count) + agglomerative.table_bytes(count) + 8 * count * d
     vectors = 8 * n * max(40, 2 * given.n_clusters + 1)
     if given.affinity != "nearest_neighbors" and spectral.has_room(n, memory):
         return spectral.similarity_bytes(n) + distance_block_bytes(n, d) + vectors
     k = given.n_neighbors if given.affinity == "nearest_neighbors" else max(spectral.NEAREST, given.n_neighbors) + 1
-    return max(graph_bytes(n, d, k), 72 * n * k + vectors)
+    return max(graph_bytes(n, d, k) + 5 * MIB, 72 * n * k + vectors)
 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
     k = given.n_components
-    per_number = 40 if given.covariance_type in {"full", "tied"} else 20
+    per_number = 48 if given.covariance_type in {"full", "tied"} else 24
     block = per_number * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
     moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
     return block + moments + 24 * n * k
 
 
 def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
-    walk = 8 * n * d + 9 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
+    walk = 17 * n * d + 9 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
     return walk if given.bandwidth else max(walk, distance_block_bytes(n, d) + 4 * n * d)
 
 
 def _optics(given: OpticsParameters, n: int, d: int) -> int:
     k = max(optics.LISTED, given.min_samples)
-    return max(graph_bytes(n, d, k), distance_block_bytes(n, d) + 20 * n * k)
+    if own_metric(given.metric, given.p) is None:
+        return distance_block_bytes(n, d) + 20 * n * k
+    return max(graph_bytes(n, d, k), 8 * n * d + 12 * n * k + 24 * min(16 * n, BLOCK_ENTRIES))
 
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:
     k = min(n, given.n_neighbors + 1)
-    return max(graph_bytes(n, d, k), 12 * n * k + leiden.EDGES_SHARE * n * k * PER_EDGE // 100)
+    return max(graph_bytes(n, d, k), 4 * n * d + PER_NAMED * n * k + NAMING)
 
 
 def _evoc(given: EvocParameters, n: int, d: int) -> int:
     k = given.n_neighbors + 1
-    return max(graph_bytes(n, d, k), 112 * n * k, PER_ROW * n)
+    return max(graph_bytes(n, d, k) + 5 * MIB, 130 * n * k, PER_ROW * n)
 
 
 def _auto(given: AutoParameters, n: int, d: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shoald.domain.clustering.algorithm_memory import BESIDE, graph_bytes, peak_bytes
+from shoald.domain.clustering.algorithm_memory import BESIDE, MIB, graph_bytes, peak_bytes
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
     HdbscanParameters,
@@ -30,8 +30,8 @@ A_MEMBER = 400
 """Bytes of a document of another run: its words as they were read, and as they are compared."""
 WRITING = 6 << 20
 """Buffers of what writes the artifacts."""
-AN_EDGE = 60
-"""Bytes of one edge of a layout: the fuzzy graph, its transpose, and its turns."""
+AN_EDGE = 130
+"""Bytes of a listed neighbour of a layout: the fuzzy graph while it is made of both directions, and then its turns."""
 MAP_NEIGHBOURS = 15
 PART_NEIGHBOURS = 15
 A_NUMBER = 28
@@ -161,7 +161,7 @@ def _own(shape: RunShape) -> int:
 
 def _reading(shape: RunShape) -> int:
     """Return what ordering the rows by content takes: blocks in which every number has 64 bits, and hashes."""
-    return 28 * min(shape.documents, block_rows(shape.width)) * shape.width + 60 * shape.documents
+    return 24 * min(shape.documents, block_rows(shape.width)) * shape.width + 60 * shape.documents
 
 
 def _weighing(asked: RunAsked, d: int) -> int:
@@ -193,7 +193,7 @@ def _map_bytes(asked: RunAsked, n: int, d: int, dimensions: int) -> int:
 def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     """Return what a step before the algorithm takes on (n, d) vectors, its result included."""
     if isinstance(step, WhiteningParameters):
-        return FLOAT * n * d + 20 * min(n, block_rows(d)) * d + 48 * d * d
+        return FLOAT * n * d + 14 * min(n, block_rows(d)) * d + 48 * d * d
     if isinstance(step, UmapParameters):
         return layout_bytes(n, d, step.n_neighbors, step.n_components)
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
@@ -207,7 +207,8 @@ def principal_bytes(n: int, d: int, dimensions: int) -> int:
 
 def layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:
     """Return what UMAP takes: the graph while it is built, or then the edges and places while they move."""
-    return max(graph_bytes(n, d, k), principal_bytes(n, d, dimensions), AN_EDGE * n * k + 24 * n * dimensions)
+    moving = AN_EDGE * n * k + 24 * n * dimensions
+    return max(graph_bytes(n, d, k) + 3 * MIB, principal_bytes(n, d, dimensions), moving)
 
 
 def one_after_another(plans: Sequence[MemoryPlan], documents: int) -> MemoryPlan:

@@ -14,13 +14,8 @@ from shoald.domain.clustering.parameters import LeidenParameters
 from shoald.domain.clustering.spaces import Grouping, Integers, Neighbours, Space, Step, no_step
 from shoald.domain.clustering.tools import ClusterTools, drawn, neighbours, shares
 
-EDGES_SHARE = 70
-"""Of a hundred listed neighbours so many are edges of their own; the others are named from both sides."""
 UNTIL_REST = 50
 """Passes at most when none is given."""
-COARSE = (1.0, 3.0)
-"""The Potts model also starts from communities of modularity at these resolutions: from single rows alone its passes
-end up to 6 % below the best known quality (measured against leidenalg)."""
 GAIN = 1e-6
 """A pass that brings a smaller share of the quality is the last."""
 
@@ -70,18 +65,11 @@ def community_edges(graph: Neighbours) -> Any:
 def _communities(
     edges: Any, n: int, effective: dict[str, Any], tools: ClusterTools, step: Step
 ) -> tuple[Integers, dict[str, Any]]:
-    """Return the best communities of all starts, and how they were found."""
-    search = _Passes(edges.tocoo(), n, effective, tools)
+    """Return the communities and how they were found."""
     if not edges.nnz:
         return np.arange(n), {"quality": None, "passes": 0}
-    starts: list[Integers | None] = [None]
-    if effective["objective_function"] == "CPM":
-        starts += [search.once(None, 0, modularity=True, resolution=r)[0] for r in COARSE]
-    found = []
-    for at, start in enumerate(starts):
-        found.append(search.run(start, shares(step, at / len(starts), (at + 1) / len(starts))))
-    labels, quality, passes = max(found, key=lambda one: one[1])
-    return labels, {"quality": quality, "passes": passes, "starts": len(starts)}
+    labels, quality, passes = _Passes(edges.tocoo(), n, effective, tools).run(step)
+    return labels, {"quality": quality, "passes": passes}
 
 
 class _Passes:
@@ -93,20 +81,20 @@ class _Passes:
         self._resolution = float(effective["resolution"])
         self._modularity = effective["objective_function"] != "CPM"
 
-    def run(self, start: Integers | None, step: Step) -> tuple[Integers, float, int]:
+    def run(self, step: Step) -> tuple[Integers, float, int]:
         """Pass after pass, each from what the last one found, until they are used up or bring nothing."""
         limit = self._passes if self._passes > 0 else UNTIL_REST
-        labels, quality, before = start, -np.inf, -np.inf
-        for at in range(limit):
-            labels, quality = self.once(labels, at, modularity=self._modularity, resolution=self._resolution)
-            step((at + 1) / limit)
-            if self._passes < 0 and at and quality <= before + GAIN * abs(before):
-                break
+        labels, quality = self._once(None, 0)
+        step(1 / limit)
+        for at in range(1, limit):
             before = quality
-        assert labels is not None
-        return labels, quality, at + 1
+            labels, quality = self._once(labels, at)
+            step((at + 1) / limit)
+            if self._passes < 0 and quality <= before + GAIN * abs(before):
+                return labels, quality, at + 1
+        return labels, quality, limit
 
-    def once(self, start: Integers | None, at: int, *, modularity: bool, resolution: float) -> tuple[Integers, float]:
+    def _once(self, start: Integers | None, at: int) -> tuple[Integers, float]:
         upper = self._graph
         return self._estimators.communities(
             upper.row,
@@ -114,8 +102,8 @@ class _Passes:
             upper.data,
             self._n,
             start=start,
-            resolution=resolution,
-            modularity=modularity,
+            resolution=self._resolution,
+            modularity=self._modularity,
             seed=self._seed + at,
         )
 
