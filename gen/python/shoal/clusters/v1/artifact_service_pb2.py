@@ -28,13 +28,14 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from shoal.clusters.v1 import artifact_pb2 as shoal_dot_clusters_dot_v1_dot_artifact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(shoal/clusters/v1/artifact_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a shoal/clusters/v1/artifact.proto\"\xd1\x02\n\x18\x44ownloadArtifactsRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x12\x1e\n\x11include_centroids\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x05limit\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12-\n\x11projection_method\x18\x06 \x01(\tB\r\xbaH\nr\x08R\x02\x32\x64R\x02\x33\x64H\x05\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\x14\n\x12_projection_method\"\xf0\x02\n\x1c\x44ownloadExecutionDataRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x32\n\x04\x62ody\x18\x03 \x01(\x0b\x32$.shoal.clusters.v1.ExecutionDataBody\x12\x1e\n\x11include_centroids\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x05 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x05limit\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12\x1c\n\x06offset\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x05\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\t\n\x07_offset\"\xff\x01\n\x11\x45xecutionDataBody\x12#\n\ncluster_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12\x1e\n\x11include_centroids\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1b\n\x05limit\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1c\n\x06offset\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x04\x88\x01\x01\x42\r\n\x0b_cluster_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\t\n\x07_offset\"y\n\x14StreamMembersRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"4\n\x15StreamMembersResponse\x12\r\n\x05\x61rrow\x18\x01 \x01(\x0c\x12\x0c\n\x04rows\x18\x02 \x01(\x05\"\xed\x01\n\x16\x45xportExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12(\n\x06\x66ormat\x18\x03 \x01(\tB\x13\xbaH\x10r\x0eR\x07parquetR\x03\x63svH\x02\x88\x01\x01\x12&\n\rcluster_label\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x03\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\t\n\x07_formatB\x10\n\x0e_cluster_label\"y\n\x14GetExportLinkRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"B\n\x13\x44ownloadFileRequest\x12!\n\x05token\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xd0\x0f\xc8\x01\x01H\x00\x88\x01\x01\x42\x08\n\x06_token2\xee\x06\n\x0f\x41rtifactService\x12\xc0\x01\n\x11\x44ownloadArtifacts\x12+.shoal.clusters.v1.DownloadArtifactsRequest\x1a\x14.google.api.HttpBody\"f\x82\xd3\xe4\x93\x02`\x12\x37/v1/clusters/{cluster_id}/executions/{run_id}/artifactsZ%\x12#/v1/clusters/{cluster_id}/artifacts0\x01\x12\xd8\x01\n\x15\x44ownloadExecutionData\x12/.shoal.clusters.v1.DownloadExecutionDataRequest\x1a\x14.google.api.HttpBody\"v\x82\xd3\xe4\x93\x02p\"2/v1/clusters/{cluster_id}/executions/{run_id}/data:\x04\x62odyZ4\x12\x32/v1/clusters/{cluster_id}/executions/{run_id}/data0\x01\x12\x64\n\rStreamMembers\x12\'.shoal.clusters.v1.StreamMembersRequest\x1a(.shoal.clusters.v1.StreamMembersResponse0\x01\x12\x92\x01\n\x0f\x45xportExecution\x12).shoal.clusters.v1.ExportExecutionRequest\x1a\x14.google.api.HttpBody\"<\x82\xd3\xe4\x93\x02\x36\x12\x34/v1/clusters/{cluster_id}/executions/{run_id}/export0\x01\x12W\n\rGetExportLink\x12\'.shoal.clusters.v1.GetExportLinkRequest\x1a\x1d.shoal.clusters.v1.ExportLink\x12i\n\x0c\x44ownloadFile\x12&.shoal.clusters.v1.DownloadFileRequest\x1a\x14.google.api.HttpBody\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/files/{token}0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(shoal/clusters/v1/artifact_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a shoal/clusters/v1/artifact.proto\"\xff\x02\n\x18\x44ownloadArtifactsRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x12\x1e\n\x11include_centroids\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x04 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x05limit\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12-\n\x11projection_method\x18\x06 \x01(\tB\r\xbaH\nr\x08R\x02\x32\x64R\x02\x33\x64H\x05\x88\x01\x01\x12 \n\x07\x66\x65\x61ture\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03H\x06\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\x14\n\x12_projection_methodB\n\n\x08_feature\"\x9e\x03\n\x1c\x44ownloadExecutionDataRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x32\n\x04\x62ody\x18\x03 \x01(\x0b\x32$.shoal.clusters.v1.ExecutionDataBody\x12\x1e\n\x11include_centroids\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x05 \x01(\x08H\x03\x88\x01\x01\x12\x1b\n\x05limit\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x04\x88\x01\x01\x12\x1c\n\x06offset\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x05\x88\x01\x01\x12 \n\x07\x66\x65\x61ture\x18\x08 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03H\x06\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\t\n\x07_offsetB\n\n\x08_feature\"\xad\x02\n\x11\x45xecutionDataBody\x12#\n\ncluster_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12\x1e\n\x11include_centroids\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x1c\n\x0finclude_members\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1b\n\x05limit\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1c\n\x06offset\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x04\x88\x01\x01\x12 \n\x07\x66\x65\x61ture\x18\x06 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03H\x05\x88\x01\x01\x42\r\n\x0b_cluster_idB\x14\n\x12_include_centroidsB\x12\n\x10_include_membersB\x08\n\x06_limitB\t\n\x07_offsetB\n\n\x08_feature\"y\n\x14StreamMembersRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"4\n\x15StreamMembersResponse\x12\r\n\x05\x61rrow\x18\x01 \x01(\x0c\x12\x0c\n\x04rows\x18\x02 \x01(\x05\"\xed\x01\n\x16\x45xportExecutionRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x06run_id\x18\x02 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x01\x88\x01\x01\x12(\n\x06\x66ormat\x18\x03 \x01(\tB\x13\xbaH\x10r\x0eR\x07parquetR\x03\x63svH\x02\x88\x01\x01\x12&\n\rcluster_label\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x03\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_idB\t\n\x07_formatB\x10\n\x0e_cluster_label\"y\n\x14GetExportLinkRequest\x12&\n\ncluster_id\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x06run_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\t\n\x07_run_id\"B\n\x13\x44ownloadFileRequest\x12!\n\x05token\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xd0\x0f\xc8\x01\x01H\x00\x88\x01\x01\x42\x08\n\x06_token2\xee\x06\n\x0f\x41rtifactService\x12\xc0\x01\n\x11\x44ownloadArtifacts\x12+.shoal.clusters.v1.DownloadArtifactsRequest\x1a\x14.google.api.HttpBody\"f\x82\xd3\xe4\x93\x02`\x12\x37/v1/clusters/{cluster_id}/executions/{run_id}/artifactsZ%\x12#/v1/clusters/{cluster_id}/artifacts0\x01\x12\xd8\x01\n\x15\x44ownloadExecutionData\x12/.shoal.clusters.v1.DownloadExecutionDataRequest\x1a\x14.google.api.HttpBody\"v\x82\xd3\xe4\x93\x02p\"2/v1/clusters/{cluster_id}/executions/{run_id}/data:\x04\x62odyZ4\x12\x32/v1/clusters/{cluster_id}/executions/{run_id}/data0\x01\x12\x64\n\rStreamMembers\x12\'.shoal.clusters.v1.StreamMembersRequest\x1a(.shoal.clusters.v1.StreamMembersResponse0\x01\x12\x92\x01\n\x0f\x45xportExecution\x12).shoal.clusters.v1.ExportExecutionRequest\x1a\x14.google.api.HttpBody\"<\x82\xd3\xe4\x93\x02\x36\x12\x34/v1/clusters/{cluster_id}/executions/{run_id}/export0\x01\x12W\n\rGetExportLink\x12\'.shoal.clusters.v1.GetExportLinkRequest\x1a\x1d.shoal.clusters.v1.ExportLink\x12i\n\x0c\x44ownloadFile\x12&.shoal.clusters.v1.DownloadFileRequest\x1a\x14.google.api.HttpBody\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/files/{token}0\x01\x42w\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.artifact_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['cluster_id']._loaded_options = None
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['run_id']._loaded_options = None
@@ -43,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\001'
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['projection_method']._loaded_options = None
   _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['projection_method']._serialized_options = b'\272H\nr\010R\0022dR\0023d'
+  _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['feature']._loaded_options = None
+  _globals['_DOWNLOADARTIFACTSREQUEST'].fields_by_name['feature']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['cluster_id']._loaded_options = None
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['run_id']._loaded_options = None
@@ -51,12 +54,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\001'
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['offset']._loaded_options = None
   _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['offset']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['feature']._loaded_options = None
+  _globals['_DOWNLOADEXECUTIONDATAREQUEST'].fields_by_name['feature']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
   _globals['_EXECUTIONDATABODY'].fields_by_name['cluster_id']._loaded_options = None
   _globals['_EXECUTIONDATABODY'].fields_by_name['cluster_id']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_EXECUTIONDATABODY'].fields_by_name['limit']._loaded_options = None
   _globals['_EXECUTIONDATABODY'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\001'
   _globals['_EXECUTIONDATABODY'].fields_by_name['offset']._loaded_options = None
   _globals['_EXECUTIONDATABODY'].fields_by_name['offset']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_EXECUTIONDATABODY'].fields_by_name['feature']._loaded_options = None
+  _globals['_EXECUTIONDATABODY'].fields_by_name['feature']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
   _globals['_STREAMMEMBERSREQUEST'].fields_by_name['cluster_id']._loaded_options = None
   _globals['_STREAMMEMBERSREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_STREAMMEMBERSREQUEST'].fields_by_name['run_id']._loaded_options = None
@@ -84,21 +91,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARTIFACTSERVICE'].methods_by_name['DownloadFile']._loaded_options = None
   _globals['_ARTIFACTSERVICE'].methods_by_name['DownloadFile']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/files/{token}'
   _globals['_DOWNLOADARTIFACTSREQUEST']._serialized_start=184
-  _globals['_DOWNLOADARTIFACTSREQUEST']._serialized_end=521
-  _globals['_DOWNLOADEXECUTIONDATAREQUEST']._serialized_start=524
-  _globals['_DOWNLOADEXECUTIONDATAREQUEST']._serialized_end=892
-  _globals['_EXECUTIONDATABODY']._serialized_start=895
-  _globals['_EXECUTIONDATABODY']._serialized_end=1150
-  _globals['_STREAMMEMBERSREQUEST']._serialized_start=1152
-  _globals['_STREAMMEMBERSREQUEST']._serialized_end=1273
-  _globals['_STREAMMEMBERSRESPONSE']._serialized_start=1275
-  _globals['_STREAMMEMBERSRESPONSE']._serialized_end=1327
-  _globals['_EXPORTEXECUTIONREQUEST']._serialized_start=1330
-  _globals['_EXPORTEXECUTIONREQUEST']._serialized_end=1567
-  _globals['_GETEXPORTLINKREQUEST']._serialized_start=1569
-  _globals['_GETEXPORTLINKREQUEST']._serialized_end=1690
-  _globals['_DOWNLOADFILEREQUEST']._serialized_start=1692
-  _globals['_DOWNLOADFILEREQUEST']._serialized_end=1758
-  _globals['_ARTIFACTSERVICE']._serialized_start=1761
-  _globals['_ARTIFACTSERVICE']._serialized_end=2639
+  _globals['_DOWNLOADARTIFACTSREQUEST']._serialized_end=567
+  _globals['_DOWNLOADEXECUTIONDATAREQUEST']._serialized_start=570
+  _globals['_DOWNLOADEXECUTIONDATAREQUEST']._serialized_end=984
+  _globals['_EXECUTIONDATABODY']._serialized_start=987
+  _globals['_EXECUTIONDATABODY']._serialized_end=1288
+  _globals['_STREAMMEMBERSREQUEST']._serialized_start=1290
+  _globals['_STREAMMEMBERSREQUEST']._serialized_end=1411
+  _globals['_STREAMMEMBERSRESPONSE']._serialized_start=1413
+  _globals['_STREAMMEMBERSRESPONSE']._serialized_end=1465
+  _globals['_EXPORTEXECUTIONREQUEST']._serialized_start=1468
+  _globals['_EXPORTEXECUTIONREQUEST']._serialized_end=1705
+  _globals['_GETEXPORTLINKREQUEST']._serialized_start=1707
+  _globals['_GETEXPORTLINKREQUEST']._serialized_end=1828
+  _globals['_DOWNLOADFILEREQUEST']._serialized_start=1830
+  _globals['_DOWNLOADFILEREQUEST']._serialized_end=1896
+  _globals['_ARTIFACTSERVICE']._serialized_start=1899
+  _globals['_ARTIFACTSERVICE']._serialized_end=2777
 # @@protoc_insertion_point(module_scope)

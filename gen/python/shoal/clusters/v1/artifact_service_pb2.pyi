@@ -28,6 +28,7 @@ class DownloadArtifactsRequest(_message.Message):
     INCLUDE_MEMBERS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     PROJECTION_METHOD_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """The cluster's id or name."""
     run_id: _builtins.str
@@ -40,6 +41,10 @@ class DownloadArtifactsRequest(_message.Message):
     """Members to write at most; unset means all."""
     projection_method: _builtins.str
     """`2d` leaves `z` out; `3d` fails with 422 unless the run's map has three dimensions; unset means as the map is."""
+    feature: _builtins.str
+    """Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
+    """
     def __init__(
         self,
         *,
@@ -49,13 +54,16 @@ class DownloadArtifactsRequest(_message.Message):
         include_members: _builtins.bool | None = ...,
         limit: _builtins.int | None = ...,
         projection_method: _builtins.str | None = ...,
+        feature: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_projection_method", b"_projection_method", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "projection_method", b"projection_method", "run_id", b"run_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_projection_method", b"_projection_method", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "projection_method", b"projection_method", "run_id", b"run_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_projection_method", b"_projection_method", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "projection_method", b"projection_method", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_projection_method", b"_projection_method", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "projection_method", b"projection_method", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
     _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__feature: _TypeAlias = _typing.Literal["feature"]  # noqa: Y015
+    _WhichOneofArgType__feature: _TypeAlias = _typing.Literal["_feature", b"_feature"]  # noqa: Y015
     _WhichOneofReturnType__include_centroids: _TypeAlias = _typing.Literal["include_centroids"]  # noqa: Y015
     _WhichOneofArgType__include_centroids: _TypeAlias = _typing.Literal["_include_centroids", b"_include_centroids"]  # noqa: Y015
     _WhichOneofReturnType__include_members: _TypeAlias = _typing.Literal["include_members"]  # noqa: Y015
@@ -68,6 +76,8 @@ class DownloadArtifactsRequest(_message.Message):
     _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature) -> _WhichOneofReturnType__feature | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__include_centroids) -> _WhichOneofReturnType__include_centroids | None: ...
     @_typing.overload
@@ -94,6 +104,7 @@ class DownloadExecutionDataRequest(_message.Message):
     INCLUDE_MEMBERS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """The cluster's id or name."""
     run_id: _builtins.str
@@ -106,6 +117,10 @@ class DownloadExecutionDataRequest(_message.Message):
     """Members to write at most; unset means all."""
     offset: _builtins.int
     """Members to skip; unset means none."""
+    feature: _builtins.str
+    """Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
+    """
     @_builtins.property
     def body(self) -> Global___ExecutionDataBody:
         """What the POST form sends; each of its fields wins over the query string's."""
@@ -120,13 +135,16 @@ class DownloadExecutionDataRequest(_message.Message):
         include_members: _builtins.bool | None = ...,
         limit: _builtins.int | None = ...,
         offset: _builtins.int | None = ...,
+        feature: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "_run_id", b"_run_id", "body", b"body", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset", "run_id", b"run_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "_run_id", b"_run_id", "body", b"body", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset", "run_id", b"run_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "_run_id", b"_run_id", "body", b"body", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "_run_id", b"_run_id", "body", b"body", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
     _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__feature: _TypeAlias = _typing.Literal["feature"]  # noqa: Y015
+    _WhichOneofArgType__feature: _TypeAlias = _typing.Literal["_feature", b"_feature"]  # noqa: Y015
     _WhichOneofReturnType__include_centroids: _TypeAlias = _typing.Literal["include_centroids"]  # noqa: Y015
     _WhichOneofArgType__include_centroids: _TypeAlias = _typing.Literal["_include_centroids", b"_include_centroids"]  # noqa: Y015
     _WhichOneofReturnType__include_members: _TypeAlias = _typing.Literal["include_members"]  # noqa: Y015
@@ -139,6 +157,8 @@ class DownloadExecutionDataRequest(_message.Message):
     _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature) -> _WhichOneofReturnType__feature | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__include_centroids) -> _WhichOneofReturnType__include_centroids | None: ...
     @_typing.overload
@@ -163,6 +183,7 @@ class ExecutionDataBody(_message.Message):
     INCLUDE_MEMBERS_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Only this group, such as `cl_0`, or `-1` or `cl_cluster_noise` for the documents in none; unset means all."""
     include_centroids: _builtins.bool
@@ -173,6 +194,10 @@ class ExecutionDataBody(_message.Message):
     """Members to write at most; unset means all."""
     offset: _builtins.int
     """Members to skip; unset means none."""
+    feature: _builtins.str
+    """Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
+    """
     def __init__(
         self,
         *,
@@ -181,13 +206,16 @@ class ExecutionDataBody(_message.Message):
         include_members: _builtins.bool | None = ...,
         limit: _builtins.int | None = ...,
         offset: _builtins.int | None = ...,
+        feature: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "cluster_id", b"cluster_id", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_feature", b"_feature", "_include_centroids", b"_include_centroids", "_include_members", b"_include_members", "_limit", b"_limit", "_offset", b"_offset", "cluster_id", b"cluster_id", "feature", b"feature", "include_centroids", b"include_centroids", "include_members", b"include_members", "limit", b"limit", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
     _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__feature: _TypeAlias = _typing.Literal["feature"]  # noqa: Y015
+    _WhichOneofArgType__feature: _TypeAlias = _typing.Literal["_feature", b"_feature"]  # noqa: Y015
     _WhichOneofReturnType__include_centroids: _TypeAlias = _typing.Literal["include_centroids"]  # noqa: Y015
     _WhichOneofArgType__include_centroids: _TypeAlias = _typing.Literal["_include_centroids", b"_include_centroids"]  # noqa: Y015
     _WhichOneofReturnType__include_members: _TypeAlias = _typing.Literal["include_members"]  # noqa: Y015
@@ -198,6 +226,8 @@ class ExecutionDataBody(_message.Message):
     _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature) -> _WhichOneofReturnType__feature | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__include_centroids) -> _WhichOneofReturnType__include_centroids | None: ...
     @_typing.overload

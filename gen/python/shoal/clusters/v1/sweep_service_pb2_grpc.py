@@ -62,7 +62,8 @@ class SweepServiceServicer:
 
     def StartSweep(self, request, context):
         """Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-        for groups by attributes and for features that are not grouped together.
+        for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+        swept over each: a point counts their groups together, its figures are their mean.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

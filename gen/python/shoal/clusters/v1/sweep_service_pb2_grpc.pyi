@@ -39,7 +39,8 @@ class SweepServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SweepServiceAsyncStub: ...
     StartSweep: _grpc.UnaryUnaryMultiCallable[_sweep_service_pb2.StartSweepRequest, _sweep_pb2.Sweep]
     """Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-    for groups by attributes and for features that are not grouped together.
+    for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+    swept over each: a point counts their groups together, its figures are their mean.
     """
     GetSweep: _grpc.UnaryUnaryMultiCallable[_sweep_service_pb2.GetSweepRequest, _sweep_pb2.Sweep]
     """Reads a sweep. Fails with `cluster_not_found` or `task_not_found`."""
@@ -58,7 +59,8 @@ class SweepServiceAsyncStub(SweepServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartSweep: _aio.UnaryUnaryMultiCallable[_sweep_service_pb2.StartSweepRequest, _sweep_pb2.Sweep]  # type: ignore[assignment]
     """Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-    for groups by attributes and for features that are not grouped together.
+    for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+    swept over each: a point counts their groups together, its figures are their mean.
     """
     GetSweep: _aio.UnaryUnaryMultiCallable[_sweep_service_pb2.GetSweepRequest, _sweep_pb2.Sweep]  # type: ignore[assignment]
     """Reads a sweep. Fails with `cluster_not_found` or `task_not_found`."""
@@ -80,7 +82,8 @@ class SweepServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sweep_pb2.Sweep, _abc.Awaitable[_sweep_pb2.Sweep]]:
         """Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-        for groups by attributes and for features that are not grouped together.
+        for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+        swept over each: a point counts their groups together, its figures are their mean.
         """
 
     @_abc_1.abstractmethod

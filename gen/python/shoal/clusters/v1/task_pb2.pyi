@@ -52,7 +52,9 @@ class Task(_message.Message):
 
     @_builtins.property
     def additional_data(self) -> _struct_pb2.Struct:
-        """`cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, and `error` when it failed."""
+        """`cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, `error` when it failed, and
+        `warnings`, what was asked for and does not apply, where there is such.
+        """
 
     def __init__(
         self,

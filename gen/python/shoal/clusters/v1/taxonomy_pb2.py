@@ -26,13 +26,14 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n shoal/clusters/v1/taxonomy.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x08Taxonomy\x12\x13\n\x0btaxonomy_id\x18\x01 \x01(\t\x12\x15\n\rtaxonomy_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\'\n\x06\x63onfig\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x05nodes\x18\x07 \x03(\x0b\x32\x1f.shoal.clusters.v1.TaxonomyNode\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_description\"\x90\x01\n\x0cTaxonomyNode\x12\x18\n\x10node_document_id\x18\x01 \x01(\t\x12\x12\n\nnode_label\x18\x02 \x01(\t\x12\x17\n\ncluster_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cmember_count\x18\x04 \x01(\x05H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\x0f\n\r_member_countb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n shoal/clusters/v1/taxonomy.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n\x08Taxonomy\x12\x13\n\x0btaxonomy_id\x18\x01 \x01(\t\x12\x15\n\rtaxonomy_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\'\n\x06\x63onfig\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x05nodes\x18\x07 \x03(\x0b\x32\x1f.shoal.clusters.v1.TaxonomyNode\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_description\"\x90\x01\n\x0cTaxonomyNode\x12\x18\n\x10node_document_id\x18\x01 \x01(\t\x12\x12\n\nnode_label\x18\x02 \x01(\t\x12\x17\n\ncluster_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cmember_count\x18\x04 \x01(\x05H\x01\x88\x01\x01\x42\r\n\x0b_cluster_idB\x0f\n\r_member_countBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.taxonomy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
   _globals['_TAXONOMY']._serialized_start=119
   _globals['_TAXONOMY']._serialized_end=432
   _globals['_TAXONOMYNODE']._serialized_start=435

@@ -26,13 +26,14 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshoal/clusters/v1/webhook.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x07Webhook\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x14\n\x0cwebhook_name\x18\x02 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x03 \x03(\t\x12\x16\n\x0eresource_types\x18\x04 \x03(\t\x12\x33\n\x08\x63hannels\x18\x05 \x03(\x0b\x32!.shoal.clusters.v1.WebhookChannel\x12\x11\n\tis_active\x18\x06 \x01(\x08\x12\x30\n\x0f\x64\x65livery_health\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x0eWebhookChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x07\x63onfigs\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Structb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshoal/clusters/v1/webhook.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x07Webhook\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x14\n\x0cwebhook_name\x18\x02 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x03 \x03(\t\x12\x16\n\x0eresource_types\x18\x04 \x03(\t\x12\x33\n\x08\x63hannels\x18\x05 \x03(\x0b\x32!.shoal.clusters.v1.WebhookChannel\x12\x11\n\tis_active\x18\x06 \x01(\x08\x12\x30\n\x0f\x64\x65livery_health\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x0eWebhookChannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x07\x63onfigs\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.webhook_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
   _globals['_WEBHOOK']._serialized_start=118
   _globals['_WEBHOOK']._serialized_end=432
   _globals['_WEBHOOKCHANNEL']._serialized_start=434

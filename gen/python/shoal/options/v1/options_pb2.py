@@ -26,11 +26,12 @@ from google.api import http_pb2 as google_dot_api_dot_http__pb2
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eshoal/options/v1/options.proto\x12\x10shoal.options.v1\x1a\x15google/api/http.proto\x1a google/protobuf/descriptor.proto:6\n\nomit_unset\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\x08\x88\x01\x01:8\n\nbare_array\x12\x1f.google.protobuf.MessageOptions\x18\xb6\x87\x03 \x01(\x08\x88\x01\x01:5\n\x08may_wait\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x87\x03 \x01(\x08\x88\x01\x01:9\n\x0cjson_message\x12\x1e.google.protobuf.MethodOptions\x18\xb8\x87\x03 \x01(\t\x88\x01\x01:P\n\rstreamed_http\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x87\x03 \x01(\x0b\x32\x14.google.api.HttpRule\x88\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eshoal/options/v1/options.proto\x12\x10shoal.options.v1\x1a\x15google/api/http.proto\x1a google/protobuf/descriptor.proto:6\n\nomit_unset\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\x08\x88\x01\x01:8\n\nbare_array\x12\x1f.google.protobuf.MessageOptions\x18\xb6\x87\x03 \x01(\x08\x88\x01\x01:5\n\x08may_wait\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x87\x03 \x01(\x08\x88\x01\x01:9\n\x0cjson_message\x12\x1e.google.protobuf.MethodOptions\x18\xb8\x87\x03 \x01(\t\x88\x01\x01:P\n\rstreamed_http\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x87\x03 \x01(\x0b\x32\x14.google.api.HttpRule\x88\x01\x01\x42q\n\x10shoal.options.v1P\x01Z\x1ashoal/options/v1;optionsv1\xa2\x02\x03SHO\xaa\x02\x10Shoal.Options.V1\xca\x02\x10Shoal\\Options\\V1\xea\x02\x12Shoal::Options::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\020shoal.options.v1P\001Z\032shoal/options/v1;optionsv1\242\002\003SHO\252\002\020Shoal.Options.V1\312\002\020Shoal\\Options\\V1\352\002\022Shoal::Options::V1'
 # @@protoc_insertion_point(module_scope)

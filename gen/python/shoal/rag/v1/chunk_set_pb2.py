@@ -27,13 +27,14 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from shoal.rag.v1 import item_pb2 as shoal_dot_rag_dot_v1_dot_item__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/rag/v1/chunk_set.proto\x12\x0cshoal.rag.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17shoal/rag/v1/item.proto\"\xc5\x03\n\x08\x43hunkSet\x12\x1c\n\x14\x63hunk_set_version_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x1e\n\x16segment_set_version_id\x18\x03 \x01(\t\x12(\n\x1bparent_chunk_set_version_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\'\n\x06params\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\ninput_refs\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x0c\x61rtifact_uri\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x15\n\rproducer_type\x18\x08 \x01(\t\x12\x18\n\x10producer_version\x18\t \x01(\t\x12\x11\n\tis_active\x18\n \x01(\x08\x12\x12\n\nis_deleted\x18\x0b \x01(\x08\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btotal_items\x18\r \x01(\x05\x42\x1e\n\x1c_parent_chunk_set_version_idB\x0f\n\r_artifact_uri\"f\n\x11\x43hunkSetWithItems\x12)\n\tchunk_set\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.ChunkSet\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.shoal.rag.v1.ChunkItemb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/rag/v1/chunk_set.proto\x12\x0cshoal.rag.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17shoal/rag/v1/item.proto\"\xc5\x03\n\x08\x43hunkSet\x12\x1c\n\x14\x63hunk_set_version_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x1e\n\x16segment_set_version_id\x18\x03 \x01(\t\x12(\n\x1bparent_chunk_set_version_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\'\n\x06params\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\ninput_refs\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x19\n\x0c\x61rtifact_uri\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x15\n\rproducer_type\x18\x08 \x01(\t\x12\x18\n\x10producer_version\x18\t \x01(\t\x12\x11\n\tis_active\x18\n \x01(\x08\x12\x12\n\nis_deleted\x18\x0b \x01(\x08\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btotal_items\x18\r \x01(\x05\x42\x1e\n\x1c_parent_chunk_set_version_idB\x0f\n\r_artifact_uri\"f\n\x11\x43hunkSetWithItems\x12)\n\tchunk_set\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.ChunkSet\x12&\n\x05items\x18\x02 \x03(\x0b\x32\x17.shoal.rag.v1.ChunkItemBY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.rag.v1.chunk_set_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\014shoal.rag.v1P\001Z\022shoal/rag/v1;ragv1\242\002\003SHR\252\002\014Shoal.Rag.V1\312\002\014Shoal\\Rag\\V1\352\002\016Shoal::Rag::V1'
   _globals['_CHUNKSET']._serialized_start=135
   _globals['_CHUNKSET']._serialized_end=588
   _globals['_CHUNKSETWITHITEMS']._serialized_start=590

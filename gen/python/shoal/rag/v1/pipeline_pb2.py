@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshoal/rag/v1/pipeline.proto\x12\x0cshoal.rag.v1\"\xee\x01\n\x08Pipeline\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x1b\n\x13\x64ocument_version_id\x18\x03 \x01(\t\x12\x1e\n\x16segment_set_version_id\x18\x04 \x01(\t\x12\x1c\n\x14\x63hunk_set_version_id\x18\x05 \x01(\t\x12\x1b\n\x0eindex_build_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06job_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06status\x18\x08 \x01(\tB\x11\n\x0f_index_build_idB\t\n\x07_job_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshoal/rag/v1/pipeline.proto\x12\x0cshoal.rag.v1\"\xee\x01\n\x08Pipeline\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x1b\n\x13\x64ocument_version_id\x18\x03 \x01(\t\x12\x1e\n\x16segment_set_version_id\x18\x04 \x01(\t\x12\x1c\n\x14\x63hunk_set_version_id\x18\x05 \x01(\t\x12\x1b\n\x0eindex_build_id\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06job_id\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06status\x18\x08 \x01(\tB\x11\n\x0f_index_build_idB\t\n\x07_job_idBY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.rag.v1.pipeline_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\014shoal.rag.v1P\001Z\022shoal/rag/v1;ragv1\242\002\003SHR\252\002\014Shoal.Rag.V1\312\002\014Shoal\\Rag\\V1\352\002\016Shoal::Rag::V1'
   _globals['_PIPELINE']._serialized_start=46
   _globals['_PIPELINE']._serialized_end=284
 # @@protoc_insertion_point(module_scope)

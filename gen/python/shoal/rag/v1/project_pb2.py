@@ -27,13 +27,14 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ashoal/rag/v1/project.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n\x07Project\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12/\n\x08settings\x18\x04 \x01(\x0b\x32\x1d.shoal.rag.v1.ProjectSettings\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_description\"\xd5\x01\n\x0fProjectSettings\x12\x30\n\x18\x64\x65\x66\x61ult_retrieval_preset\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x00\x88\x01\x01\x12/\n\x17\x64\x65\x66\x61ult_chunking_preset\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12&\n\x05\x65xtra\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x1b\n\x19_default_retrieval_presetB\x1a\n\x18_default_chunking_presetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ashoal/rag/v1/project.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n\x07Project\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12/\n\x08settings\x18\x04 \x01(\x0b\x32\x1d.shoal.rag.v1.ProjectSettings\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_description\"\xd5\x01\n\x0fProjectSettings\x12\x30\n\x18\x64\x65\x66\x61ult_retrieval_preset\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x00\x88\x01\x01\x12/\n\x17\x64\x65\x66\x61ult_chunking_preset\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12&\n\x05\x65xtra\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x1b\n\x19_default_retrieval_presetB\x1a\n\x18_default_chunking_presetBY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.rag.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\014shoal.rag.v1P\001Z\022shoal/rag/v1;ragv1\242\002\003SHR\252\002\014Shoal.Rag.V1\312\002\014Shoal\\Rag\\V1\352\002\016Shoal::Rag::V1'
   _globals['_PROJECTSETTINGS'].fields_by_name['default_retrieval_preset']._loaded_options = None
   _globals['_PROJECTSETTINGS'].fields_by_name['default_retrieval_preset']._serialized_options = b'\272H\006r\004\272\001\001\000'
   _globals['_PROJECTSETTINGS'].fields_by_name['default_chunking_preset']._loaded_options = None

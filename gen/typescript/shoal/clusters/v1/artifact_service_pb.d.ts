@@ -61,6 +61,14 @@ export declare type DownloadArtifactsRequest = Message<"shoal.clusters.v1.Downlo
    * @generated from field: optional string projection_method = 6;
    */
   projectionMethod?: string | undefined;
+
+  /**
+   * Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+   * means all features.
+   *
+   * @generated from field: optional string feature = 7;
+   */
+  feature?: string | undefined;
 };
 
 /**
@@ -123,6 +131,14 @@ export declare type DownloadExecutionDataRequest = Message<"shoal.clusters.v1.Do
    * @generated from field: optional int32 offset = 7;
    */
   offset?: number | undefined;
+
+  /**
+   * Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+   * means all features.
+   *
+   * @generated from field: optional string feature = 8;
+   */
+  feature?: string | undefined;
 };
 
 /**
@@ -171,6 +187,14 @@ export declare type ExecutionDataBody = Message<"shoal.clusters.v1.ExecutionData
    * @generated from field: optional int32 offset = 5;
    */
   offset?: number | undefined;
+
+  /**
+   * Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+   * means all features.
+   *
+   * @generated from field: optional string feature = 6;
+   */
+  feature?: string | undefined;
 };
 
 /**

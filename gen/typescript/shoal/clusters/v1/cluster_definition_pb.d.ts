@@ -43,7 +43,8 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
 
   /**
    * The algorithm's parameters, by the names, defaults and ranges of the document. A value out of range fails with 422.
-   * Keys that the algorithm does not have, and those that have no effect here, are named in the run's warnings.
+   * Keys that the algorithm does not have, and those that have no effect here, are named in the warnings of the answer
+   * that makes the definition and of every run; one that no algorithm has, with the name that may have been meant.
    * kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42.
    * dbscan: `eps` 0.5, `min_samples` 5 (the row itself counts), `metric` euclidean, `p` 2.
    * hdbscan: `min_cluster_size` 5, `min_samples` unset (as many; the row itself does not count), `metric` euclidean.
@@ -176,7 +177,7 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
 
   /**
    * `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
-   * this version write no collection.
+   * this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.
    *
    * @generated from field: optional string output_strategy = 20;
    */

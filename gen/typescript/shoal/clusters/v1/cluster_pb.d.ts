@@ -334,6 +334,14 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: shoal.clusters.v1.FaceClusterMerge face_cluster_merge = 45;
    */
   faceClusterMerge?: FaceClusterMerge | undefined;
+
+  /**
+   * What of a definition that was just made does not apply, such as parameters that its algorithm does not have; runs
+   * say it again. Empty where a definition is read.
+   *
+   * @generated from field: repeated string warnings = 46;
+   */
+  warnings: string[];
 };
 
 /**

@@ -173,7 +173,8 @@ export declare const PublishSweepBodySchema: GenMessage<PublishSweepBody>;
 export declare const SweepService: GenService<{
   /**
    * Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-   * for groups by attributes and for features that are not grouped together.
+   * for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+   * swept over each: a point counts their groups together, its figures are their mean.
    *
    * @generated from rpc shoal.clusters.v1.SweepService.StartSweep
    */

@@ -55,7 +55,8 @@ export declare type Task = Message<"shoal.clusters.v1.Task"> & {
   outputs: string[];
 
   /**
-   * `cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, and `error` when it failed.
+   * `cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, `error` when it failed, and
+   * `warnings`, what was asked for and does not apply, where there is such.
    *
    * @generated from field: google.protobuf.Struct additional_data = 6;
    */

@@ -592,6 +592,12 @@ class Cluster(betterproto2.Message):
     How groups of one face are merged.
     """
 
+    warnings: "list[str]" = betterproto2.field(46, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What of a definition that was just made does not apply, such as parameters that its algorithm does not have; runs
+    say it again. Empty where a definition is read.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Cluster", Cluster)
 
@@ -1346,6 +1352,12 @@ class DownloadArtifactsRequest(betterproto2.Message):
     `2d` leaves `z` out; `3d` fails with 422 unless the run's map has three dimensions; unset means as the map is.
     """
 
+    feature: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
+    """
+    Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "DownloadArtifactsRequest", DownloadArtifactsRequest)
 
@@ -1389,6 +1401,12 @@ class DownloadExecutionDataRequest(betterproto2.Message):
     offset: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT32, optional=True)
     """
     Members to skip; unset means none.
+    """
+
+    feature: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+    """
+    Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
     """
 
 
@@ -1677,6 +1695,12 @@ class ExecutionDataBody(betterproto2.Message):
     offset: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT32, optional=True)
     """
     Members to skip; unset means none.
+    """
+
+    feature: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    Only the groups and members of this feature, of a run that groups each feature by itself (422 for any other); unset
+    means all features.
     """
 
 
@@ -4086,7 +4110,8 @@ class Task(betterproto2.Message):
         6, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    `cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, and `error` when it failed.
+    `cluster_id`, `run_id`, while it runs `progress` {`stage`, `fraction`, `message`}, `error` when it failed, and
+    `warnings`, what was asked for and does not apply, where there is such.
     """
 
     error: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
@@ -4564,7 +4589,8 @@ class VectorClustering(betterproto2.Message):
     )
     """
     The algorithm's parameters, by the names, defaults and ranges of the document. A value out of range fails with 422.
-    Keys that the algorithm does not have, and those that have no effect here, are named in the run's warnings.
+    Keys that the algorithm does not have, and those that have no effect here, are named in the warnings of the answer
+    that makes the definition and of every run; one that no algorithm has, with the name that may have been meant.
     kmeans: `n_clusters` 8 (2 to 1000), `max_iter` 300, `n_init` 10, `tol` 1e-4, `init` k-means++, `random_state` 42.
     dbscan: `eps` 0.5, `min_samples` 5 (the row itself counts), `metric` euclidean, `p` 2.
     hdbscan: `min_cluster_size` 5, `min_samples` unset (as many; the row itself does not count), `metric` euclidean.
@@ -4671,7 +4697,7 @@ class VectorClustering(betterproto2.Message):
     output_strategy: "str | None" = betterproto2.field(20, betterproto2.TYPE_STRING, optional=True)
     """
     `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
-    this version write no collection.
+    this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.
     """
 
     weight_learning_config: "___google__protobuf__.Struct | None" = betterproto2.field(
@@ -5305,7 +5331,8 @@ class SweepServiceStub:
     def start_sweep(self, message: "StartSweepRequest") -> "Sweep":
         """
         Starts a sweep. Fails with `cluster_not_found`, 422 for a setting that the algorithm cannot have, and `unsupported`
-        for groups by attributes and for features that are not grouped together.
+        for groups by attributes and for features whose weights are learned. Features that are grouped each by itself are
+        swept over each: a point counts their groups together, its figures are their mean.
         """
 
         return self._channel.unary_unary(
