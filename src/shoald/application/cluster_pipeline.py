@@ -32,7 +32,7 @@ from shoald.application.run_records import RunResult, about, completed, with_mea
 from shoald.application.sparse_reduction import component_columns
 from shoald.application.staged_stages import StagedGraphs
 from shoald.application.sweep_runs import SweepRuns
-from shoald.domain.clustering.parameters import HdbscanParameters, UmapParameters
+from shoald.domain.clustering.parameters import HdbscanParameters, LeidenParameters, UmapParameters
 from shoald.domain.clustering.spaces import Neighbours
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, ExecutionNotFound
 from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun
@@ -144,6 +144,7 @@ class ClusterPipeline:
             stages.preprocess(space, [UmapParameters(n_components=2)], tools=tools), HdbscanParameters(), tools=tools
         )
         stages.quality(space, found.labels, stages.centroids(space, found.labels, tools=tools), tools=tools)
+        stages.cluster(space, LeidenParameters(n_neighbors=5), tools=tools)
 
     def _publish(self, work: Work, result: RunResult) -> None:
         """Write the artifacts, then make them and the run true in the transaction that ends the job."""

@@ -141,7 +141,7 @@ class CpuEstimators:
         modularity: bool,
         seed: int,
     ) -> tuple[Integers, float]:
-        """Run graspologic-native, which wants names for rows."""
+        """Run compiled loops of our own."""
         return leiden_pass(left, right, weights, n, start, resolution, modularity=modularity, seed=seed)
 
     def steep_areas(self, plot: Reachability, parameters: OpticsParameters, least: int) -> Integers:

@@ -92,6 +92,7 @@ class Estimators(Protocol):
 
         (m,) ends and positive weights of undirected edges, each once; `start` (n,) is where the pass begins, each row
         alone when None. `modularity` at the resolution, else the constant Potts model. Deterministic by seed.
+        The quality is comparable between passes over one graph.
         """
         ...
 

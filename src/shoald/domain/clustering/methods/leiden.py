@@ -16,6 +16,10 @@ from shoald.domain.clustering.tools import ClusterTools, drawn, neighbours, shar
 
 UNTIL_REST = 50
 """Passes at most when none is given."""
+SMALL = 20_000
+"""With fewer edges the luck of an order moves the quality by a percent or two, and passes cost milliseconds: the best
+of ORDERS orders is taken."""
+ORDERS = 4
 GAIN = 1e-6
 """A pass that brings a smaller share of the quality is the last."""
 
@@ -65,11 +69,14 @@ def community_edges(graph: Neighbours) -> Any:
 def _communities(
     edges: Any, n: int, effective: dict[str, Any], tools: ClusterTools, step: Step
 ) -> tuple[Integers, dict[str, Any]]:
-    """Return the communities and how they were found."""
+    """Return the best communities of all orders, and how they were found."""
     if not edges.nnz:
         return np.arange(n), {"quality": None, "passes": 0}
-    labels, quality, passes = _Passes(edges.tocoo(), n, effective, tools).run(step)
-    return labels, {"quality": quality, "passes": passes}
+    search = _Passes(edges.tocoo(), n, effective, tools)
+    orders = ORDERS if edges.nnz < SMALL else 1
+    found = [search.run(order, shares(step, order / orders, (order + 1) / orders)) for order in range(orders)]
+    labels, quality, passes = max(found, key=lambda one: one[1])
+    return labels, {"quality": quality, "passes": passes, "orders": orders}
 
 
 class _Passes:
@@ -81,20 +88,21 @@ class _Passes:
         self._resolution = float(effective["resolution"])
         self._modularity = effective["objective_function"] != "CPM"
 
-    def run(self, step: Step) -> tuple[Integers, float, int]:
+    def run(self, order: int, step: Step) -> tuple[Integers, float, int]:
         """Pass after pass, each from what the last one found, until they are used up or bring nothing."""
         limit = self._passes if self._passes > 0 else UNTIL_REST
-        labels, quality = self._once(None, 0)
+        first = self._seed + order * (UNTIL_REST + 1)
+        labels, quality = self._once(None, first)
         step(1 / limit)
         for at in range(1, limit):
             before = quality
-            labels, quality = self._once(labels, at)
+            labels, quality = self._once(labels, first + at)
             step((at + 1) / limit)
             if self._passes < 0 and quality <= before + GAIN * abs(before):
                 return labels, quality, at + 1
         return labels, quality, limit
 
-    def _once(self, start: Integers | None, at: int) -> tuple[Integers, float]:
+    def _once(self, start: Integers | None, seed: int) -> tuple[Integers, float]:
         upper = self._graph
         return self._estimators.communities(
             upper.row,
@@ -104,7 +112,7 @@ class _Passes:
             start=start,
             resolution=self._resolution,
             modularity=self._modularity,
-            seed=self._seed + at,
+            seed=seed,
         )
 
 
