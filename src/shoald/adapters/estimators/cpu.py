@@ -38,7 +38,7 @@ class CpuEstimators:
     def versions(self) -> dict[str, str]:
         """Return what is installed of faiss, hdbscan and umap-learn."""
         found = {}
-        for package in ("numpy", "scipy", "scikit-learn", "faiss-cpu", "hdbscan", "umap-learn", "graspologic-native"):
+        for package in ("numpy", "scipy", "scikit-learn", "faiss-cpu", "hdbscan", "umap-learn", "numba"):
             try:
                 found[package] = version(package)
             except PackageNotFoundError:
