@@ -144,6 +144,30 @@ def test_the_same_seed_gives_the_same_bytes_with_one_thread_and_with_two(tools: 
     assert once(1) == once(2) == once(2)
 
 
+@pytest.mark.parametrize("step", [{"method": "umap", "n_components": 5}, {"method": "tsne"}, {"method": "whitening"}])
+def test_a_step_gives_the_same_bytes_with_any_number_of_threads(tools: ClusterTools, step: dict[str, Any]) -> None:
+    vectors, (steps, _) = texture(260), parse_steps([step], loc=())
+
+    def once(threads: int) -> bytes:
+        fresh = ClusterTools(arrays=tools.arrays, estimators=tools.estimators)
+        with threadpool_limits(threads):
+            return preprocess(input_space(vectors), steps, tools=fresh).vectors.tobytes()
+
+    assert once(1) == once(2) == once(4)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_map_has_the_same_bytes_with_any_number_of_threads(tools: ClusterTools, dimensions: int) -> None:
+    vectors = texture(700)
+
+    def once(threads: int) -> bytes:
+        fresh = ClusterTools(arrays=tools.arrays, estimators=tools.estimators)
+        with threadpool_limits(threads):
+            return coordinates(input_space(vectors), dimensions, tools=fresh).tobytes()
+
+    assert once(1) == once(2) == once(4)
+
+
 def test_a_seed_that_is_left_open_is_drawn_and_recorded(tools: ClusterTools) -> None:
     vectors = texture(200)
     found = grouped(vectors, "kmeans", {"random_state": None}, [], tools)[2]

@@ -36,7 +36,8 @@ MAP_NEIGHBOURS = 15
 PART_NEIGHBOURS = 15
 A_NUMBER = 28
 """Bytes of a number in a block while vectors are compared: as it is, of unit length, in doubles, and less its mean."""
-TSNE_NEIGHBOURS = 90
+TSNE_EDGE = 80
+"""Bytes of a neighbour that t-SNE lists, three times its perplexity of them a row."""
 TSNE_FLAT = 3
 """Into more dimensions than this t-SNE compares all pairs."""
 TSNE_PAIR = 24
@@ -197,7 +198,8 @@ def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     if isinstance(step, UmapParameters):
         return layout_bytes(n, d, step.n_neighbors, step.n_components)
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
-    return max(pairs, graph_bytes(n, d, TSNE_NEIGHBOURS) + 200 * n)
+    listed = min(n - 1, int(3 * step.perplexity) + 1)
+    return max(pairs, 5 * n * d + TSNE_EDGE * n * listed)
 
 
 def principal_bytes(n: int, d: int, dimensions: int) -> int:
