@@ -51,9 +51,10 @@ class OpenedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRange:
-    """Which members to read: of one group or of all, skipping `offset`, at most `limit`."""
+    """Which members to read: of one group or of all, of one feature or of all, skipping `offset`, at most `limit`."""
 
     cluster_id: str | None = None
+    feature: str | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -116,7 +117,7 @@ class Artifacts:
     def members(self, run: ClusterRun, wanted: MemberRange) -> Iterator[Mapping[str, Any]]:
         """Yield members in batches of columns, by group and id; flat memory."""
         skip, left = wanted.offset, wanted.limit
-        for batch in self._member_batches(run, wanted.cluster_id):
+        for batch in self._member_batches(run, wanted):
             rows = len(batch["point_id"])
             if skip >= rows:
                 skip -= rows
@@ -129,13 +130,24 @@ class Artifacts:
                     return
             skip = 0
 
-    def _member_batches(self, run: ClusterRun, cluster_id: str | None) -> Iterator[Mapping[str, Any]]:
-        """Yield the members of all groups, or of one and those below it."""
-        if cluster_id is None:
-            yield from self._read(run, MEMBERS)
+    def _member_batches(self, run: ClusterRun, wanted: MemberRange) -> Iterator[Mapping[str, Any]]:
+        """Yield the members of all groups, or of one and those below it; of one feature if asked."""
+        feature = wanted.feature
+        if wanted.cluster_id is None:
+            yield from self._read(run, MEMBERS, where=None if feature is None else ("feature", feature))
             return
-        for word in _with_descendants(run, cluster_id):
-            yield from self._read(run, MEMBERS, where=("cluster_id", _member_word(word)))
+        for word in _with_descendants(run, wanted.cluster_id):
+            for batch in self._read(run, MEMBERS, where=("cluster_id", _member_word(word))):
+                yield batch if feature is None else _of_feature(batch, feature)
+
+    def require_feature(self, run: ClusterRun, feature: str | None) -> None:
+        """Raise `InvalidFields` when the run did not group by this feature alone; None means all of them."""
+        alone: Mapping[str, Any] = run.effective.get("features", {})
+        if feature is None or feature in alone:
+            return
+        known = f"it grouped by {', '.join(alone)}" if alone else "it did not group each feature by itself"
+        message = f"this run has no groups of {feature!r} alone: {known}"
+        raise InvalidFields.field("query", "feature", message=message, value=feature)
 
     def documents(self, run: ClusterRun, *, label: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield the exported table without its groups, members of one group (by label or id) if asked.
@@ -193,6 +205,11 @@ class Artifacts:
         stored = run.artifacts[name]
         with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
             yield from self._tables.read(path, columns=columns, where=where)
+
+
+def _of_feature(batch: Mapping[str, Any], feature: str) -> Mapping[str, Any]:
+    kept = [at for at, one in enumerate(batch["feature"]) if one == feature]
+    return {name: [column[at] for at in kept] for name, column in batch.items()}
 
 
 def is_group(cluster_id: str, asked: str) -> bool:

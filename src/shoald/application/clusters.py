@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoald.application.access import Caller
-from shoald.application.cluster_definitions import check_name, normalized, resolve_features
+from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.ports.clock import Clock
@@ -32,10 +32,11 @@ _OPEN = frozenset({ExecutionStatus.PENDING, ExecutionStatus.PROCESSING})
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """A definition and its last run, if it ever ran."""
+    """A definition and its last run, if it ever ran; one that was just made, with what of it does not apply."""
 
     cluster: Cluster
     last_run: ClusterRun | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def status(self) -> JobState | None:
@@ -86,7 +87,7 @@ class Clusters:
             )
             uow.clusters.add(cluster)
             uow.commit()
-        return ClusterState(cluster)
+        return ClusterState(cluster, warnings=read_spec(definition).warnings)
 
     def get(self, caller: Caller, id_or_name: str) -> ClusterState:
         """Return a definition with its last run; raises `ClusterNotFound`."""

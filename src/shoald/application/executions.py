@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,10 +59,10 @@ class Executions:
         condition_of(asked.get("filters"))
         with self._open_unit_of_work() as uow:
             definition = find_cluster(uow, caller, cluster)
-            read_spec(definition.definition, asked)
+            warnings = read_spec(definition.definition, asked).warnings
             if mode == ASSIGN:
                 _require_assignable(uow, definition)
-            request = _request(caller, definition, asked, mode, idempotency_key)
+            request = _request(caller, definition, asked, mode, idempotency_key, warnings)
             started = self._started(uow, request, definition, asked, mode)
         return self._dispatched(*started)
 
@@ -183,12 +183,21 @@ class Executions:
 
 
 def _request(
-    caller: Caller, cluster: Cluster, changes: JsonObject, mode: str, idempotency_key: str | None
+    caller: Caller,
+    cluster: Cluster,
+    changes: JsonObject,
+    mode: str,
+    idempotency_key: str | None,
+    warnings: Sequence[str] = (),
 ) -> JobRequest:
-    collection_ids = list(cluster.collection_ids)
     return JobRequest(
         job_type=JobType.CLUSTER_RUN,
-        payload={"cluster_id": cluster.cluster_id, "run_id": new_run_id(), "collection_ids": collection_ids},
+        payload={
+            "cluster_id": cluster.cluster_id,
+            "run_id": new_run_id(),
+            "collection_ids": list(cluster.collection_ids),
+            "warnings": list(warnings),
+        },
         caller=caller,
         idempotency_key=idempotency_key,
         fingerprint={"cluster_id": cluster.cluster_id, "mode": mode, "changes": changes},

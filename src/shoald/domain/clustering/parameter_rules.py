@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from shoald.domain.failures import FieldProblem, InvalidFields
@@ -60,8 +61,17 @@ def idle(kind: type, reason: str, **rule: Any) -> Idle:
     return Idle(rule=Rule(kind=kind, **rule), reason=reason)
 
 
-def read_parameters(shape: type[Parameters], given: JsonObject, loc: Location) -> tuple[Parameters, tuple[str, ...]]:
+def names_of(shape: type[Shape]) -> frozenset[str]:
+    """Return all words that a method knows, be it that they have no effect."""
+    return frozenset({f.name for f in fields(shape) if "rule" in f.metadata} | set(shape.aliases) | set(shape.idle))
+
+
+def read_parameters(
+    shape: type[Parameters], given: JsonObject, loc: Location, *, elsewhere: Collection[str] = ()
+) -> tuple[Parameters, tuple[str, ...]]:
     """Read each known parameter, collect what is wrong with all of them, and say what was left out.
+
+    `elsewhere` are the words of all methods: one that is none of them is told with the one that may have been meant.
 
     Raises `InvalidFields` with one problem per bad value, located at `loc` and the word that was given.
     """
@@ -73,6 +83,8 @@ def read_parameters(shape: type[Parameters], given: JsonObject, loc: Location) -
         name = shape.aliases.get(word, word)
         if name not in rules:
             read = _left_out(shape, word, value, (*loc, word), warnings)
+            if value is not None and elsewhere and word not in elsewhere:
+                warnings[-1] = _misspelled(word, elsewhere, names_of(shape))
         elif value is not None:
             read = values[name] = read_value(rules[name], value, (*loc, word))
         else:
@@ -98,6 +110,13 @@ def _left_out(
     warnings.append(f"{word} does not apply: {known.reason}")
     read = read_value(known.rule, value, loc)
     return read if isinstance(read, FieldProblem) else None
+
+
+def _misspelled(word: str, known: Collection[str], mine: Collection[str]) -> str:
+    """Say that a word is none, and which may have been meant: this method's own first."""
+    near = get_close_matches(word, sorted(mine), n=1) or get_close_matches(word, sorted(known), n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"{word} is no parameter of any method and was ignored{meant}"
 
 
 def not_among(loc: Location, value: Any, known: Sequence[str]) -> FieldProblem:

@@ -15,6 +15,7 @@ from shoald.domain.clustering.parameter_rules import (
     Idle,
     Location,
     idle,
+    names_of,
     not_among,
     parameter,
     read_parameters,
@@ -329,6 +330,9 @@ STEPS: Mapping[str, type[PreprocessingStep]] = {
     p.method: p for p in (WhiteningParameters, UmapParameters, TsneParameters)
 }
 
+_WORDS = frozenset[str]().union(*map(names_of, ALGORITHMS.values()), (f"{word}_parameters" for word in ALGORITHMS))
+_STEP_WORDS = frozenset[str]().union(*map(names_of, STEPS.values()))
+
 
 def parse_algorithm(
     method: str, given: JsonObject | None, *, loc: Location
@@ -339,10 +343,12 @@ def parse_algorithm(
 
     >>> parse_algorithm("hdbscan", {"min_cluster_size": 15.0, "n_clusters": 8}, loc=("body",))[1]
     ('n_clusters is no parameter of hdbscan and was ignored',)
+    >>> parse_algorithm("hdbscan", {"min_cluster_sise": 15}, loc=("body",))[1]
+    ('min_cluster_sise is no parameter of any method and was ignored; did you mean min_cluster_size?',)
     """
     if method not in ALGORITHMS:
         raise InvalidFields([not_among(loc, method, tuple(ALGORITHMS))])
-    parameters, warnings = read_parameters(ALGORITHMS[method], given or {}, loc)
+    parameters, warnings = read_parameters(ALGORITHMS[method], given or {}, loc, elsewhere=_WORDS)
     problem = _contradiction(parameters, loc)
     if problem is not None:
         raise InvalidFields([problem])
@@ -388,7 +394,8 @@ def parse_steps(
         if word not in STEPS:
             known = (*STEPS, str(PreprocessingMethod.NONE))
             raise InvalidFields([not_among((*loc, at, "method"), word, known)])
-        parsed, dropped = read_parameters(STEPS[word], {k: v for k, v in one.items() if k != "method"}, (*loc, at))
+        own = {k: v for k, v in one.items() if k != "method"}
+        parsed, dropped = read_parameters(STEPS[word], own, (*loc, at), elsewhere=_STEP_WORDS)
         steps.append(parsed)
         warnings.extend(dropped)
     return tuple(steps), tuple(warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from google.api.httpbody_pb2 import HttpBody
 from shoal.clusters.v1 import artifact_pb2, artifact_service_pb2
 
 from shoald.application.artifacts import Export, is_group
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.json_values import documented
 from shoald.transport.mapping.clusters.executions import Vectors, centroid_message
@@ -29,7 +30,7 @@ def data_asked_of(
 ) -> artifact_service_pb2.ExecutionDataBody:
     """Return which groups and members are asked for: each field of the body wins over the query string's."""
     asked = artifact_service_pb2.ExecutionDataBody()
-    for name in ("include_centroids", "include_members", "limit", "offset"):
+    for name in ("include_centroids", "include_members", "limit", "offset", "feature"):
         if request.HasField(name):
             setattr(asked, name, getattr(request, name))
     asked.MergeFrom(request.body)
@@ -42,17 +43,29 @@ def artifacts_json(
     vectors: Vectors | None,
     members: Iterable[Mapping[str, Any]],
     only: str | None = None,
+    feature: str | None = None,
     flat: bool = False,
 ) -> Iterator[HttpBody]:
     """Yield `Artifacts` as JSON in parts: groups when `vectors` are given, then members batch by batch.
 
-    `only` keeps one group, `flat` leaves out the third coordinate.
+    `only` keeps one group, `feature` those of one feature, `flat` leaves out the third coordinate.
     """
-    return _in_parts(_JSON, _artifact_pieces(run, vectors, members, only, flat=flat))
+    rows = [] if vectors is None else [row for row in run.centroids if _is_wanted(row["cluster_id"], only, feature)]
+    return _in_parts(_JSON, _artifact_pieces(run, rows, vectors or {}, members, flat=flat))
+
+
+def _is_wanted(cluster_id: str, only: str | None, feature: str | None) -> bool:
+    is_of_feature = feature is None or cluster_id.startswith(f"{feature}:")
+    return is_of_feature and (only is None or is_group(cluster_id, only))
 
 
 def _artifact_pieces(
-    run: ClusterRun, vectors: Vectors | None, members: Iterable[Mapping[str, Any]], only: str | None, *, flat: bool
+    run: ClusterRun,
+    centroids: Sequence[JsonObject],
+    vectors: Vectors,
+    members: Iterable[Mapping[str, Any]],
+    *,
+    flat: bool,
 ) -> Iterator[bytes]:
     shell = artifact_pb2.Artifacts(
         cluster_id=run.cluster_id,
@@ -64,10 +77,9 @@ def _artifact_pieces(
     del body["centroids"], body["members"]
     yield orjson.dumps(body)[:-1] + b',"centroids":['
     separator = b""
-    for row in run.centroids if vectors is not None else ():
-        if only is None or is_group(row["cluster_id"], only):
-            yield separator + orjson.dumps(documented(centroid_message(row, (vectors or {}).get(row["cluster_id"]))))
-            separator = b","
+    for row in centroids:
+        yield separator + orjson.dumps(documented(centroid_message(row, vectors.get(row["cluster_id"]))))
+        separator = b","
     yield b'],"members":['
     separator = b""
     for batch in members:

@@ -60,6 +60,7 @@ def to_message(state: ClusterState) -> cluster_pb2.Cluster:
         created_at=to_timestamp(cluster.created_at),
         updated_at=to_timestamp(cluster.updated_at),
         last_run_id=cluster.last_run_id,
+        warnings=state.warnings,
     )
     _add_definition(message, cluster)
     if state.last_run is not None:

@@ -29,6 +29,8 @@ def _additional(job: Job) -> dict[str, Any]:
         "run_id": job.payload["run_id"],
         "job_id": job.job_id,
     }
+    if job.payload.get("warnings"):
+        data["warnings"] = list(job.payload["warnings"])
     if job.progress is not None and job.finished_at is None:
         progress = job.progress
         data["progress"] = {"stage": progress.stage, "fraction": progress.fraction, "message": progress.message}

@@ -34,11 +34,14 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
         if request.projection_method == _SOLID:
             self._artifacts.require_third_dimension(run)
         with_centroids = request.include_centroids or not request.HasField("include_centroids")
-        wanted = MemberRange(limit=request.limit or None)
+        feature = request.feature or None
+        self._artifacts.require_feature(run, feature)
+        wanted = MemberRange(feature=feature, limit=request.limit or None)
         return mapping.artifacts_json(
             run,
             vectors=self._artifacts.centroid_vectors(run) if with_centroids else None,
             members=self._artifacts.members(run, wanted) if request.include_members else (),
+            feature=feature,
             flat=request.projection_method == _FLAT,
         )
 
@@ -49,13 +52,15 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
         run = self._run(context, request.cluster_id, request.run_id)
         asked = mapping.data_asked_of(request)
         with_centroids = asked.include_centroids or not asked.HasField("include_centroids")
-        only = asked.cluster_id or None
-        wanted = MemberRange(cluster_id=only, limit=asked.limit or None, offset=asked.offset)
+        only, feature = asked.cluster_id or None, asked.feature or None
+        self._artifacts.require_feature(run, feature)
+        wanted = MemberRange(cluster_id=only, feature=feature, limit=asked.limit or None, offset=asked.offset)
         return mapping.artifacts_json(
             run,
             vectors=self._artifacts.centroid_vectors(run) if with_centroids else None,
             members=self._artifacts.members(run, wanted) if asked.include_members else (),
             only=only,
+            feature=feature,
         )
 
     def StreamMembers(
