@@ -52,6 +52,12 @@ def test_rows_are_added_by_label_with_empty_labels_zero(backend: ArrayBackend, d
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+def test_independent_work_comes_back_in_order_and_a_failure_ends_it(backend: ArrayBackend) -> None:
+    assert list(backend.each(lambda at: at * at, range(40))) == [at * at for at in range(40)]
+    with pytest.raises(ZeroDivisionError):
+        list(backend.each(lambda at: 1 // at, [1, 0, 2]))
+
+
 def test_runs_of_rows_are_added_and_empty_runs_are_zero(backend: ArrayBackend) -> None:
     rows = texture(10)
     found = backend.fetch(backend.adder(backend.send(np.array([0, 0, 3, 3, 10, 10])))(backend.send(rows)))

@@ -42,12 +42,15 @@ def test_candidates_hold_the_nearest(estimators: Estimators) -> None:
     np.testing.assert_allclose(found, np.sort(apart, axis=1)[:, :9], atol=1e-5)
 
 
-def test_candidates_without_faiss_are_the_same(estimators: Estimators, monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = texture(300)
-    with_library = neighbour_graph(vectors, 10, "cosine", candidates=estimators.candidates)
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    without = neighbour_graph(vectors, 10, "cosine", candidates=estimators.candidates)
-    np.testing.assert_array_equal(with_library.ids, without.ids)
+@pytest.mark.parametrize("n", [5, 300, 2500])
+def test_few_rows_and_many_copies_have_their_candidates(n: int, estimators: Estimators) -> None:
+    vectors = np.concatenate([texture(n, 12), np.repeat(texture(1, 12, seed=1), n, axis=0)])
+    k = min(7, len(vectors))
+    found = estimators.candidates(vectors[:: max(1, n // 40)], vectors, k)
+    apart = np.square(vectors[:: max(1, n // 40), None] - vectors[None]).sum(axis=2)
+    assert all(len(set(row)) == k for row in found.tolist())
+    near = np.sort(np.take_along_axis(apart, found, axis=1), axis=1)
+    np.testing.assert_allclose(near, np.sort(apart, axis=1)[:, :k], atol=1e-5)
 
 
 @pytest.mark.parametrize("core", [1, 5, 20])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -27,6 +27,9 @@ class StrictArrays:
 
     def small_products(self) -> AbstractContextManager[object]:
         return nullcontext()
+
+    def each(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> Iterator[Any]:
+        return map(work, parts)
 
     def smallest(self, values: Any, k: int) -> Any:
         return array_api_strict.argsort(values, axis=1, stable=True)[:, :k]

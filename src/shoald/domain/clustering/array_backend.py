@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 Array = Any
 """An array of the backend: NumPy's or CuPy's. Types end where the backend begins; shapes stand in the docstrings."""
 
@@ -34,6 +36,14 @@ class ArrayBackend(Protocol):
 
     def small_products(self) -> AbstractContextManager[object]:
         """Within it, matrix products are so small that threads would wait for one another longer than they work."""
+        ...
+
+    def each(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """Do independent work on each part, several at once where that is faster, and yield the results in order.
+
+        Matrix products within take one thread each, so their bits do not depend on how many there are. `work` must not
+        touch what other parts touch.
+        """
         ...
 
     def smallest(self, values: Array, k: int) -> Array:

@@ -135,17 +135,22 @@ def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
     right, cores = backend.send(pieces.right), backend.send(pieces.cores)
     # the rows of the last, largest piece are met as columns
     end = int(pieces.begins[-2])
-    for at in range(0, end, TILE_ROWS):
+
+    def tile(at: int) -> list[tuple[Any, Doubles]]:
         rows = slice(at, min(at + TILE_ROWS, end))
-        runs, left = _runs(piece[rows]), pieces.left(rows)
+        runs = _runs(piece[rows])
+        left, mine, found = pieces.left(rows), piece[rows][[run.start for run in runs]], []
         for columns in _column_tiles(int(pieces.begins[piece[at]]), n):
             block = _squares(backend, left, right[:, columns], pieces.cores[rows], cores[columns])
-            lows = [backend.fetch(backend.xp.min(block[part, :], axis=0)) for part in runs]
-            starts = np.array([part.start for part in _runs(piece[columns])])
-            found = np.minimum.reduceat(np.stack(lows), starts, axis=1)
-            corner = np.ix_(piece[rows][[part.start for part in runs]], piece[columns][starts])
-            table[corner] = np.minimum(table[corner], found)
-        step(at / end)
+            lows = np.stack([backend.fetch(backend.xp.min(block[run, :], axis=0)) for run in runs])
+            starts = [run.start for run in _runs(piece[columns])]
+            found.append((np.ix_(mine, piece[columns][starts]), np.minimum.reduceat(lows, starts, axis=1)))
+        return found
+
+    for done, found in enumerate(backend.each(tile, range(0, end, TILE_ROWS)), start=1):
+        for corner, least in found:
+            table[corner] = np.minimum(table[corner], least)
+        step(min(1.0, done * TILE_ROWS / end))
     np.fill_diagonal(table, np.inf)
     return np.asarray(np.minimum(table, table.T))
 
