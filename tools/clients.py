@@ -118,6 +118,28 @@ def _alone(name: str) -> Iterator[None]:
         yield
 
 
+def _protos() -> list[str]:
+    """Return the files to generate from: ours, and the rules that they import; google's come with each language."""
+    ours = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "shoal").rglob("*.proto"))
+    return [*ours, "buf/validate/validate.proto"]
+
+
+def _protoc(folder: Path, language: str, plugin: str, *files: str) -> None:
+    """Generate messages and stubs of a language into `gen`, from the contract's descriptor set."""
+    out = folder / "gen"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    grpc = [f"--plugin=protoc-gen-grpc={shutil.which(plugin)}", f"--grpc_out={out}"]
+    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal.binpb'}"
+    run("protoc", contract, f"--{language}_out={out}", *grpc, *(files or _protos()), cwd=folder)
+
+
+def _ruby(folder: Path) -> None:
+    """Generate; Ruby needs no compiler."""
+    _protoc(folder, "ruby", "grpc_ruby_plugin")
+
+
+_PROTOC = "protobuf-compiler protobuf-compiler-grpc"
 _NODE = "node 22 or newer with npm: https://nodejs.org, or apt-get install nodejs npm where that is new enough"
 CLIENTS = (
     Client("python", ("scenario.py",), (sys.executable, "scenario.py"), is_quick=True),
@@ -146,6 +168,16 @@ CLIENTS = (
         install=_NODE,
         build=_typescript,
         is_quick=True,
+    ),
+    Client(
+        "ruby",
+        ("scenario.rb",),
+        ("ruby", "-I", "gen", "scenario.rb"),
+        programs=("ruby", "protoc", "grpc_ruby_plugin"),
+        files=("/usr/share/doc/ruby-grpc", "/usr/share/doc/ruby-googleapis-common-protos-types"),
+        install="apt-get install ruby ruby-grpc ruby-googleapis-common-protos-types " + _PROTOC,
+        build=_ruby,
+        environment={"SHOAL_CONTRACT": str(GEN / "clients")},
     ),
 )
 

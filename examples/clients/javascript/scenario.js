@@ -88,6 +88,6 @@ try {
   await rag("Project").unary("createProject", {});
 } catch (error) {
   const details = detailsOf(error);
-  for (const { field, reason } of details["google.rpc.BadRequest"].field_violations)
-    console.log("12 error:", details["google.rpc.ErrorInfo"].reason, field, reason);
+  for (const { field, description } of details["google.rpc.BadRequest"].field_violations)
+    console.log(`12 error: ${details["google.rpc.ErrorInfo"].reason} ${field}: ${description}`);
 }

@@ -151,7 +151,7 @@ def error(channel: grpc.Channel) -> None:
         for detail in status_pb2.Status.FromString(details).details:
             _ = detail.Unpack(info) or detail.Unpack(bad)
         for violation in bad.field_violations:
-            print("12 error:", info.reason, violation.field, violation.reason)
+            print(f"12 error: {info.reason} {violation.field}: {violation.description}")
 
 
 def main(url: str, file: str) -> None:

@@ -100,7 +100,7 @@ def error(shoal: Connection) -> None:
         shoal.rag.project.CreateProject(projects.CreateProjectRequest())
     except InvalidRequest as invalid:
         for violation in invalid.violations:
-            print("12 error:", invalid.reason, violation.field, violation.reason)
+            print(f"12 error: {invalid.reason} {violation.field}: {violation.description}")
 
 
 def main(url: str, file: str) -> None:

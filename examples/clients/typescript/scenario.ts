@@ -107,8 +107,8 @@ async function error(): Promise<void> {
   } catch (caught) {
     const failed = ConnectError.from(caught);
     const [info] = failed.findDetails(ErrorInfoSchema);
-    for (const { field, reason } of failed.findDetails(BadRequestSchema)[0]?.fieldViolations ?? [])
-      console.log("12 error:", info?.reason, field, reason);
+    for (const { field, description } of failed.findDetails(BadRequestSchema)[0]?.fieldViolations ?? [])
+      console.log(`12 error: ${info?.reason} ${field}: ${description}`);
   }
 }
 
