@@ -44,10 +44,10 @@ SCANNED = 4_000_000
 PER_SCANNED = 10
 """Bytes of a squared distance while rows of a spanning tree are scanned."""
 A_PAIR = 4
-PER_NAMED = 209
-"""Bytes of a listed neighbour while edges have names: most neighbours list each other, so that it is no edge's own."""
-NAMING = 8 << 20
-"""What that library takes of its own."""
+PER_LINK = 90
+"""Bytes of a listed neighbour while graphs of both directions are made of edges."""
+LOOPS = 14 << 20
+"""What the compiled loops take of their own."""
 PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
 PER_ROW = 900
@@ -145,7 +145,7 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:
     k = min(n, given.n_neighbors + 1)
-    return max(graph_bytes(n, d, k), 4 * n * d + PER_NAMED * n * k + NAMING)
+    return max(graph_bytes(n, d, k), 4 * n * d + PER_LINK * n * k + LOOPS)
 
 
 def _evoc(given: EvocParameters, n: int, d: int) -> int:
