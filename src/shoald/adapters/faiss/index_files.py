@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from shoald.domain.failures import DataCorrupt, MissingDependency
@@ -11,6 +12,7 @@ from shoald.domain.failures import DataCorrupt, MissingDependency
 _WRITE_BLOCK = 1 << 20
 
 
+@cache
 def load_faiss() -> Any:
     """Import the library, which comes with an extra."""
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells each instruction set that it tries
