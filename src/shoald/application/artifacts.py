@@ -145,7 +145,7 @@ class Artifacts:
         alone: Mapping[str, Any] = run.effective.get("features", {})
         if feature is None or feature in alone:
             return
-        known = f"it grouped by {', '.join(alone)}" if alone else "it did not group each feature by itself"
+        known = f"it grouped by {', '.join(sorted(alone))}" if alone else "it did not group each feature by itself"
         message = f"this run has no groups of {feature!r} alone: {known}"
         raise InvalidFields.field("query", "feature", message=message, value=feature)
 

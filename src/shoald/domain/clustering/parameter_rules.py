@@ -94,7 +94,7 @@ def read_parameters(
             problems.append(read)
     if problems:
         raise InvalidFields(problems)
-    return shape(**values), tuple(warnings)
+    return shape(**values), tuple(sorted(warnings))
 
 
 def _left_out(

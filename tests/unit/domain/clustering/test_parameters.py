@@ -85,8 +85,16 @@ def test_another_algorithms_parameters_are_dropped_with_a_warning() -> None:
     mangled = {"n_clusters": 8, "init": "k-means++", "verbose": 0, "tol": 1e-4, "min_samples": 7}
     found, warnings = parse_algorithm("hdbscan", mangled, loc=AT)
     assert found == HdbscanParameters(min_samples=7)
-    assert len(warnings) == 4
-    assert "n_clusters" in warnings[0]
+    assert [warning.split()[0] for warning in warnings] == ["init", "n_clusters", "tol", "verbose"]
+
+
+def test_a_word_that_no_algorithm_has_is_told_with_the_one_that_may_have_been_meant() -> None:
+    _, warnings = parse_algorithm("kmeans", {"n_cluster": 8, "zzz": 1, "min_sample": 2, "off": None}, loc=AT)
+    assert warnings == (
+        "min_sample is no parameter of any method and was ignored; did you mean min_samples?",
+        "n_cluster is no parameter of any method and was ignored; did you mean n_clusters?",
+        "zzz is no parameter of any method and was ignored",
+    )
 
 
 def test_a_parameter_that_changes_nothing_says_so() -> None:
