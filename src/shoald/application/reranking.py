@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shoald.application.keyword_indexing import AnySet, repository_of, set_id
+from shoald.domain.failures import Busy
 from shoald.domain.retrieval.strategies import EnsembleSearch, FuzzySearch, RegexSearch, RerankSearch
 
 if TYPE_CHECKING:
@@ -19,6 +22,26 @@ if TYPE_CHECKING:
 MOST_CANDIDATES, MOST_UNBOUNDED_CANDIDATES = 1000, 100
 _FASTER = "The fewer hits the base gives (its k), the fewer the model reads; RetrieveStream waits longer."
 _WITHOUT_K = (RegexSearch, FuzzySearch, EnsembleSearch)
+
+
+class BriefPlaces:
+    """As many brief calls as may rerank at a time in one process: a model may take long, and others need threads."""
+
+    def __init__(self, places: int) -> None:
+        self._free = threading.BoundedSemaphore(places)
+
+    @contextmanager
+    def one(self, patience: Patience) -> Iterator[None]:
+        """Hold a place while the block runs; raises `Busy` at once when a brief call finds none. Others need none."""
+        if not patience.is_brief:
+            yield
+            return
+        if not self._free.acquire(blocking=False):
+            raise Busy("Too many short calls are reranking; try again shortly, or use RetrieveStream.")
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,7 @@ class RerankingModel:
     open_unit_of_work: OpenUnitOfWork
     strategy: RerankSearch
     reranker: Reranker
+    places: BriefPlaces
 
     @property
     def most_candidates(self) -> int:
@@ -45,8 +69,13 @@ class RerankingModel:
     def best(self, items: AnySet, query: str, positions: Sequence[int], patience: Patience) -> list[RerankedHit]:
         """Return the `top_n` best of the items at these positions; equal scores stand as the base has them.
 
-        Raises what the reranker raises, and `DeadlineExceeded`. One pass of the model for each candidate.
+        Raises what the reranker raises, `DeadlineExceeded`, and `Busy` for a brief call when too many of them rerank.
+        One pass of the model for each candidate.
         """
+        with self.places.one(patience):
+            return self._best(items, query, positions, patience)
+
+    def _best(self, items: AnySet, query: str, positions: Sequence[int], patience: Patience) -> list[RerankedHit]:
         candidates = positions[: self.most_candidates]
         with self.open_unit_of_work() as uow:
             found = repository_of(uow, items).items_at(set_id(items), candidates)
@@ -67,6 +96,7 @@ class Reranking:
 
     open_unit_of_work: OpenUnitOfWork
     rerankers: Rerankers
+    places: BriefPlaces
 
     def model(self, strategy: RerankSearch) -> RerankingModel:
         """Return the strategy's model; raises `MissingDependency` for a model or a device that is not there.
@@ -74,4 +104,4 @@ class Reranking:
         Ask before the base is searched, which may take its time.
         """
         reranker = self.rerankers.get(strategy.model_name, strategy.device)
-        return RerankingModel(self.open_unit_of_work, strategy, reranker)
+        return RerankingModel(self.open_unit_of_work, strategy, reranker, self.places)

@@ -14,10 +14,14 @@ from shoald.domain.records.job import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """`seconds` from now, None for as long as it takes; `is_wanted` says whether the caller is still there."""
+    """`seconds` from now, None for as long as it takes; `is_wanted` says whether the caller is still there.
+
+    `is_brief` is a caller who is served among short calls, which what is slow must leave room for.
+    """
 
     seconds: float | None = None
     is_wanted: Callable[[], bool] | None = None
+    is_brief: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def left(self, *, at_most: float = math.inf) -> float:

@@ -24,4 +24,5 @@ def patience_of(context: grpc.ServicerContext) -> Patience:
 
 def brief_patience_of(context: grpc.ServicerContext) -> Patience:
     """Return how long a caller waits for a short call: no longer than Envoy lets it."""
-    return Patience(seconds=seconds_left(context, at_most=SHORT_CALL_SECONDS), is_wanted=context.is_active)
+    seconds = seconds_left(context, at_most=SHORT_CALL_SECONDS)
+    return Patience(seconds=seconds, is_wanted=context.is_active, is_brief=True)

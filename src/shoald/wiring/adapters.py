@@ -377,7 +377,7 @@ class Adapters:
     def searches(self) -> Searches:
         """Searches of every strategy, with the process's keyword indexes and the installation's result cache."""
         from shoald.adapters.redis_cache.result_cache import RedisResultCache
-        from shoald.application.reranking import Reranking
+        from shoald.application.reranking import BriefPlaces, Reranking
         from shoald.application.searching import Searches
         from shoald.application.vector_searching import VectorSearches
 
@@ -388,7 +388,11 @@ class Adapters:
             keyword_indexes=self.keyword_indexes,
             text_search=self.text_search,
             vectors=VectorSearches(vector_indexes=self.vector_indexes, embedders=self.embedders),
-            reranking=Reranking(open_unit_of_work=self.open_unit_of_work, rerankers=self.rerankers),
+            reranking=Reranking(
+                open_unit_of_work=self.open_unit_of_work,
+                rerankers=self.rerankers,
+                places=BriefPlaces(max(1, self.settings.unary_threads * 3 // 4)),
+            ),
             cache=cache,
         )
 
