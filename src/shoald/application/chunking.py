@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -164,20 +164,22 @@ class ChunkHandler:
         """Write all chunks as one stream, for which the segments are read, batch by batch, as it goes on."""
         totals = Totals()
         hidden = hidden_positions(uow, segment_set)
-        with contextlib.closing(self._segments(uow, segment_set)) as batches:
+        # the first batch before the stream begins, which holds the connection; only large sets need another one
+        first = uow.segment_sets.items(segment_set.segment_set_version_id, start=0, limit=batch_size(segment_set))
+        with contextlib.closing(self._following(segment_set)) as following:
+            batches = itertools.chain([first], following)
             shown = _shown(batches, hidden, lambda done: _report(context, done, segment_set, totals))
             uow.chunk_sets.write_items(chunk_set.chunk_set_version_id, totals.counted(chunks_of(shown, cut)))
         return totals
 
-    def _segments(self, uow: UnitOfWork, segment_set: SegmentSet) -> Generator[Sequence[SetItem]]:
-        """Yield all segments; from the second batch on by another connection, since a COPY holds the writer's."""
-        set_id, size = segment_set.segment_set_version_id, batch_size(segment_set)
-        yield uow.segment_sets.items(set_id, start=0, limit=size)
+    def _following(self, segment_set: SegmentSet) -> Generator[Sequence[SetItem]]:
+        """Yield the segments from the second batch on."""
+        size = batch_size(segment_set)
         if segment_set.total_items <= size:
-            return  # a call that waits for so little must not need a second connection
+            return
         with self._open_unit_of_work(reading=True) as reading:
             for start in range(size, segment_set.total_items, size):
-                yield reading.segment_sets.items(set_id, start=start, limit=size)
+                yield reading.segment_sets.items(segment_set.segment_set_version_id, start=start, limit=size)
 
 
 def _shown(
@@ -205,9 +207,7 @@ def chunks_of(segments: Iterable[SetItem], cut: Chunker, *, first_position: int 
     for segment in segments:
         content = segment.content
         # metadata stay the text that they are stored as: taking them apart would be most of the work
-        known = (
-            f'{opened_text(segment.metadata)}"source_segment_item_id": {json.dumps(segment.item_id)}, "chunk_index": '
-        )
+        known = f'{opened_text(segment.metadata)}"source_segment_item_id": "{segment.item_id}", "chunk_index": '
         for chunk_index, span in enumerate(cut(content)):
             start, end = span
             piece = content[start:end]

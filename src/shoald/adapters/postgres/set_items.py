@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.copy import LibpqWriter, QueuedLibpqWriter
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
@@ -38,22 +36,18 @@ class PostgresSetItems:
         self._in_range = f"{set_column} = %s AND position >= %s AND position < %s"
 
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
-        """Append rows by COPY; from the second block on they are sent by a thread, while the next are made."""
-        blocks = item_blocks(set_id, items)
-        first = list(itertools.islice(blocks, 2))
+        """Append rows by COPY: the server takes in what waits in the socket while the next block is made."""
         copying = f"COPY {self._table.name} ({self._set.name}, {COLUMNS}) FROM STDIN".encode()
-        with driver_connection(self._connection).cursor() as cursor:
-            writer = QueuedLibpqWriter(cursor) if len(first) > 1 else LibpqWriter(cursor)
-            with cursor.copy(copying, writer=writer) as copy:
-                for block in itertools.chain(first, blocks):
-                    copy.write(block)
+        with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying) as copy:
+            for block in item_blocks(set_id, items):
+                copy.write(block)
 
     def items(self, set_id: str, *, start: int, limit: int) -> Sequence[SetItem]:
         """Read a range of positions."""
         query = f"SELECT {_AS_TEXT} FROM {self._table.name} WHERE {self._in_range} ORDER BY position"  # noqa: S608 - ours
         # a hundred thousand rows are read through here: the driver alone takes half the time
         with driver_connection(self._connection).cursor() as cursor:
-            return [_record(*row) for row in cursor.execute(query.encode(), (set_id, start, start + limit))]
+            return [_record(*row) for row in cursor.execute(query.encode(), (set_id, start, start + limit)).fetchall()]
 
     def items_as_json(self, set_id: str, *, start: int, limit: int, hidden: Collection[int]) -> str:
         """Let PostgreSQL write the items, each as a row: of that it can make a gigabyte, but not of all together."""
@@ -63,8 +57,8 @@ class PostgresSetItems:
         )
         within = [position for position in hidden if start <= position < start + limit]
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.execute(query.encode(), (set_id, start, start + limit, within))
-            return ",".join([text for (text,) in cursor])
+            rows = cursor.execute(query.encode(), (set_id, start, start + limit, within)).fetchall()
+        return ",".join([text for (text,) in rows])
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
         """Read single positions."""

@@ -49,7 +49,9 @@ def recursive_spans(text: str, settings: RecursiveSettings) -> Iterator[Span]:
     >>> [text[a:b] for a, b in recursive_spans(text, RecursiveSettings(size=10, overlap=4))]
     ['one two', 'two three', 'four']
     """
-    for start, end in _split(text, 0, len(text), settings.separators, settings):
+    whole = ((0, len(text)),)
+    spans = whole if len(text) <= settings.size else _split(text, 0, len(text), settings.separators, settings)
+    for start, end in spans:
         piece = text[start:end].lstrip()
         length = len(piece.rstrip())
         if length:
