@@ -7,11 +7,12 @@ every product is exact: no order of a sum, and so no number of threads, changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.neighbour_graph import (
     Candidates,
     ExactSearch,
@@ -39,42 +40,120 @@ ROWS_AT_ONCE = 64
 SAMPLE = 1000
 """Rows whose neighbours are found exactly, for the recall."""
 ENOUGH = 0.95
-"""A lower recall is worth a warning."""
+"""With a lower recall the search goes on from fresh trees."""
 WIDER = 16
 """So many more neighbours than asked for are followed: the more, the fewer are missed."""
-NONE = np.iinfo(np.int64).max
+ATTEMPTS = 3
+NONE = np.iinfo(np.int64).max - 1
 
 Flags = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
-"""(n, w) neighbours of rows as squared distance · 2³² + id, ascending, NONE at the end."""
+"""(n, w) neighbours of rows as squared distance · 2³² + id · 2 + (1 while it is new), ascending, NONE at the end."""
 
 
 def approximate_graph(
-    vectors: Floats, k: int, metric: str, *, candidates: Candidates, step: Step = no_step
+    vectors: Floats, k: int, metric: str, *, candidates: Candidates, backend: ArrayBackend, step: Step = no_step
 ) -> Neighbours:
     """Return what `neighbour_graph` does, nearly: `recall` says which share of a sample's neighbours are the true ones.
 
-    `vectors` (n, d) float32, finite; 1 <= k <= n. The distances are exact. The same bits for any number of threads.
-    O(n (LEAF + k) d) time, O(n (d + k)) memory.
+    `vectors` (n, d) float32, finite; 1 <= k <= n. The distances are exact. Trees and descents are repeated while the
+    recall is below ENOUGH, ATTEMPTS times at most. The same bits for any number of threads. O(n (LEAF + k) d) time,
+    O(n (d + k)) memory.
     """
-    rows = whole_numbers(proposal_rows(vectors, metric))
-    random = np.random.default_rng(SEED)
-    keys = np.full((len(rows), k + WIDER), NONE)
-    for tree in range(TREES):
-        _compare_within(rows, leaves(rows, random), keys)
-        step(0.3 * (tree + 1) / TREES)
-    new = np.ones(keys.shape, dtype=np.bool_)
-    for turn in range(MOST_ROUNDS):
-        begin = 0.3 + 0.6 * turn / MOST_ROUNDS
-        changed = _descend(rows, keys, new, lambda done, begin=begin: step(begin + 0.6 / MOST_ROUNDS * done))  # type: ignore[misc]
-        if changed < SETTLED:
+    lists = _Lists(whole_numbers(proposal_rows(vectors, metric)), k + WIDER, backend)
+    search, measure = ExactSearch(vectors, metric, candidates), Measure(vectors, metric)
+    sample = np.sort(np.random.default_rng(SEED).choice(len(vectors), min(SAMPLE, len(vectors)), replace=False))
+    last = search.nearest(sample, k)[1][:, -1]
+    recall = 0.0
+    for attempt in range(ATTEMPTS):
+        lists.improve(attempt, lambda done, begin=attempt: step(0.9 * (begin + done) / ATTEMPTS))  # type: ignore[misc]
+        _, found, _ = nearest_proposed(measure, sample, lists.ids(sample), k)
+        recall = recall_of(found, last)
+        if recall >= ENOUGH:
             break
-    every = np.arange(len(rows))
-    ids, distances, _ = nearest_proposed(Measure(vectors, metric), every, _ids(keys, every), k)
-    step(0.95)
-    recall = _recall(ExactSearch(vectors, metric, candidates), ids, distances, random)
+    step(0.9)
+    ids, distances, _ = nearest_proposed(measure, np.arange(len(vectors)), lists.ids(np.arange(len(vectors))), k)
     step(1.0)
     return listed(ids.astype(np.int32), distances, metric, recall)
+
+
+def recall_of(distances: Doubles, last: Doubles) -> float:
+    """Return the share of true neighbours, the rows themselves not counted, by the distance of each row's last one.
+
+    One that is as near as the last is as good as it.
+
+    >>> recall_of(np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 4.0]]), np.array([2.0, 3.0]))
+    0.75
+    """
+    found = distances[:, 1:] <= last[:, None]
+    return round(float(found.mean()), 4) if found.size else 1.0
+
+
+class _Lists:
+    """The neighbours found so far, and which of them were not followed yet."""
+
+    def __init__(self, rows: Floats, width: int, backend: ArrayBackend) -> None:
+        self._rows, self._backend = rows, backend
+        self._lengths = np.einsum("ij,ij->i", rows, rows)
+        self._keys: Keys = np.full((len(rows), width), NONE)
+
+    def ids(self, rows: Integers) -> Integers:
+        """Return the neighbours of some rows; the row's own id where there is none."""
+        keys = self._keys[rows]
+        return np.where(keys == NONE, rows[:, None], (keys & 0xFFFFFFFF) >> 1)
+
+    def improve(self, attempt: int, step: Step) -> None:
+        """Look into fresh trees, then follow what is new until little changes."""
+        random = np.random.default_rng((SEED, attempt))
+        for tree in range(TREES):
+            leaf = leaves(self._rows, random)
+            order = np.argsort(leaf, kind="stable")
+            groups = np.split(order, np.flatnonzero(np.diff(leaf[order])) + 1)
+            for _ in self._backend.each(self._compare, groups):
+                pass
+            step(0.2 * (tree + 1) / TREES)
+        for turn in range(MOST_ROUNDS):
+            begin, share = 0.2 + 0.8 * turn / MOST_ROUNDS, 0.8 / MOST_ROUNDS
+            if self._descend(lambda done, begin=begin, share=share: step(begin + share * done)) < SETTLED:  # type: ignore[misc]
+                break
+
+    def _compare(self, here: Integers) -> None:
+        """Compare the rows of a leaf with one another."""
+        rows, lengths = self._rows[here], self._lengths[here]
+        squares = lengths[:, None] + lengths[None, :] - 2 * (rows @ rows.T)
+        found = _new_keys(squares, here[None, :])
+        width = self._keys.shape[1]
+        if len(here) > width:
+            found = np.partition(found, width - 1, axis=1)[:, :width]
+        self._keys[here] = _merged(self._keys[here], found)
+
+    def _descend(self, step: Step) -> float:
+        """Look once at the neighbours of each row's neighbours, and of the rows it is one of; say which share changed.
+
+        A pair is looked at when one of the two steps to it is new. Every row looks at the neighbours as they were
+        before, so that the order of rows changes nothing.
+        """
+        n = len(self._rows)
+        near, new = self.ids(np.arange(n)).astype(np.int32), self._are_new()
+        around, is_new = _around(near, new)
+        self._keys &= ~1
+
+        def follow(at: int) -> int:
+            here = np.arange(at, min(at + ROWS_AT_ONCE, n))
+            fresh = new[around[here], :WIDE] | is_new[here, :, None]
+            found = np.where(fresh, near[around[here], :WIDE], here[:, None, None]).reshape(len(here), -1)
+            found = _unknown(found, near[here], here)
+            products = np.matmul(self._rows[found], self._rows[here, :, None])[:, :, 0]
+            squares = self._lengths[here, None] + self._lengths[found] - 2 * products
+            self._keys[here] = _merged(self._keys[here], _new_keys(squares, found))
+            return int(here[-1]) + 1
+
+        for done in self._backend.each(follow, range(0, n, ROWS_AT_ONCE)):
+            step(done / n)
+        return float(self._are_new().mean())
+
+    def _are_new(self) -> Flags:
+        return np.asarray((self._keys & 1 == 1) & (self._keys != NONE))
 
 
 def whole_numbers(rows: Floats) -> Floats:
@@ -111,55 +190,16 @@ def _products(rows: Floats, directions: Floats, of: Integers) -> Floats:
     return found
 
 
-def _compare_within(rows: Floats, leaf: Integers, keys: Keys) -> None:
-    """Take the nearest rows of each leaf into its rows' neighbours."""
-    order = np.argsort(leaf, kind="stable")
-    width = keys.shape[1]
-    for here in np.split(order, np.flatnonzero(np.diff(leaf[order])) + 1):
-        mine = rows[here]
-        lengths = np.einsum("ij,ij->i", mine, mine)
-        squares = lengths[:, None] + lengths[None, :] - 2 * (mine @ mine.T)
-        found = (squares.astype(np.int64) << 32) | here[None, :]
-        if len(here) > width:
-            found = np.partition(found, width - 1, axis=1)[:, :width]
-        keys[here] = _merged(keys[here], found)
+def _new_keys(squares: Floats, ids: npt.NDArray[Any]) -> Keys:
+    return np.asarray((squares.astype(np.int64) << 32) | (ids.astype(np.int64) << 1) | 1)
 
 
 def _merged(keys: Keys, found: Keys) -> Keys:
-    """Return the nearest of both, each once."""
+    """Return the nearest of both, each once; what was there is not new."""
     both = np.sort(np.concatenate([keys, found], axis=1), axis=1)
-    both[:, 1:][both[:, 1:] == both[:, :-1]] = NONE
+    both[:, 1:][both[:, 1:] >> 1 == both[:, :-1] >> 1] = NONE
     both.sort(axis=1)
     return both[:, : keys.shape[1]]
-
-
-def _ids(keys: Keys, own: Integers) -> Integers:
-    """Return the neighbours' ids; the row's own where there is none."""
-    return np.where(keys == NONE, own[:, None], keys & 0xFFFFFFFF)
-
-
-def _descend(rows: Floats, keys: Keys, new: Flags, step: Step) -> float:
-    """Look once at the neighbours of each row's neighbours, and of the rows it is one of; say which share changed.
-
-    A pair is looked at when one of the two steps to it is `new` (n, w), which then says what this round found. Every
-    row looks at the neighbours as they were before, so that the order of rows changes nothing.
-    """
-    n = len(rows)
-    near = _ids(keys, np.arange(n)).astype(np.int32)
-    around, is_new = _around(near, new)
-    lengths, old = np.einsum("ij,ij->i", rows, rows), new.copy()
-    new[:] = False
-    for here in _chunks(n):
-        fresh = old[around[here], :WIDE] | is_new[here, :, None]
-        found = np.where(fresh, near[around[here], :WIDE], here[:, None, None]).reshape(len(here), -1)
-        found = _unknown(found, near[here], here)
-        products = np.matmul(rows[found], rows[here, :, None])[:, :, 0]
-        squares = lengths[here, None] + lengths[found] - 2 * products
-        merged = _merged(keys[here], (squares.astype(np.int64) << 32) | found)
-        new[here] = ~(merged[:, :, None] == keys[here, None, :]).any(axis=2)
-        keys[here] = merged
-        step(float(here[-1] + 1) / n)
-    return float(new.mean())
 
 
 def _around(near: npt.NDArray[np.int32], new: Flags) -> tuple[npt.NDArray[np.int32], Flags]:
@@ -190,19 +230,3 @@ def _unknown(found: npt.NDArray[np.int32], known: npt.NDArray[np.int32], own: In
     order = np.argsort(old, axis=1, kind="stable")[:, : max(1, int((~old).sum(axis=1).max()))]
     old, found = (np.take_along_axis(part, order, axis=1) for part in (old, found))
     return np.where(old, own[:, None].astype(np.int32), found)
-
-
-def _recall(search: ExactSearch, ids: Integers, distances: Doubles, random: np.random.Generator) -> float:
-    """Return the share of a sample's true neighbours that are listed; one as near as the last is as good as it."""
-    n, k = ids.shape
-    if k == 1:
-        return 1.0
-    sample = np.sort(random.choice(n, min(SAMPLE, n), replace=False))
-    last = search.nearest(sample, k)[1][:, -1]
-    found = (distances[sample, 1:] <= last[:, None]).sum(axis=1)
-    return round(float(found.sum() / (len(sample) * (k - 1))), 4)
-
-
-def _chunks(n: int) -> Iterator[Integers]:
-    for at in range(0, n, ROWS_AT_ONCE):
-        yield np.arange(at, min(at + ROWS_AT_ONCE, n))

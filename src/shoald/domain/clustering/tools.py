@@ -47,9 +47,11 @@ def neighbours(
     key = f"{space.key}-{metric}"
     known = tools.graphs.get(key)
     if known is None or known.k < k or (exact and known.recall is not None):
-        build = neighbour_graph if exact or 2.0 * n * n * d <= tools.estimators.exact_operations else approximate_graph
-        wide = min(n, -(-k // LISTED) * LISTED)
-        known = build(space.vectors, wide, metric, candidates=tools.estimators.candidates, step=step)
+        wide, found = min(n, -(-k // LISTED) * LISTED), tools.estimators.candidates
+        if exact or 2.0 * n * n * d <= tools.estimators.exact_operations:
+            known = neighbour_graph(space.vectors, wide, metric, candidates=found, step=step)
+        else:
+            known = approximate_graph(space.vectors, wide, metric, candidates=found, backend=tools.arrays, step=step)
         tools.graphs[key] = known
     return known.nearest(k)
 

@@ -15,11 +15,12 @@ from shoald.domain.clustering.spaces import Neighbours, Space
 from shoald.domain.clustering.tools import ClusterTools, graph_note, neighbours
 from support.vectors import planted, texture
 
-CANDIDATES = candidates_in_blocks(NumpyArrays())
+BACKEND = NumpyArrays()
+CANDIDATES = candidates_in_blocks(BACKEND)
 
 
 def nearly(vectors: npt.NDArray[np.float32], k: int, metric: str = "cosine") -> Neighbours:
-    return approximate_graph(vectors, k, metric, candidates=CANDIDATES)
+    return approximate_graph(vectors, k, metric, candidates=CANDIDATES, backend=BACKEND)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def tools() -> ClusterTools:
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_nearly_all_neighbours_are_found_and_the_share_is_what_it_says(metric: str) -> None:
     vectors = texture(4000, 48)
-    exact, found = (of(vectors, 16, metric, candidates=CANDIDATES) for of in (neighbour_graph, approximate_graph))
+    exact, found = neighbour_graph(vectors, 16, metric, candidates=CANDIDATES), nearly(vectors, 16, metric)
     shared = np.mean([len(np.intersect1d(a, b)) for a, b in zip(exact.ids, found.ids, strict=True)])
     assert found.recall is not None
     assert found.recall >= 0.95
@@ -97,7 +98,7 @@ def test_cancelling_ends_it() -> None:
         raise Stopped
 
     with pytest.raises(Stopped):
-        approximate_graph(texture(600), 5, "cosine", candidates=CANDIDATES, step=stop)
+        approximate_graph(texture(600), 5, "cosine", candidates=CANDIDATES, backend=BACKEND, step=stop)
 
 
 def test_above_its_size_a_space_has_an_approximate_graph_and_the_record_says_so(tools: ClusterTools) -> None:
