@@ -82,6 +82,26 @@ def test_a_range_of_a_large_new_set_is_read_without_the_rest(postgres_database: 
     engine.dispose()
 
 
+def test_items_go_with_their_set(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits())
+    project = make_project()
+    document, version = make_document(project)
+    kept, gone = (make_segment_set(version, project.project_id) for _ in range(2))
+    with PostgresUnitsOfWork(engine)() as uow:
+        uow.projects.add(project)
+        uow.documents.add(document, version)
+        for segment_set in (kept, gone):
+            uow.segment_sets.add(segment_set)
+            uow.segment_sets.write_items(segment_set.segment_set_version_id, [make_item(0, "text")])
+        uow.commit()
+    with engine.begin() as connection:
+        statement = text("DELETE FROM segment_sets WHERE segment_set_version_id = :set_id")
+        connection.execute(statement, {"set_id": gone.segment_set_version_id})
+        left = connection.scalars(text("SELECT segment_set_version_id FROM segment_items")).all()
+    assert left == [kept.segment_set_version_id]
+    engine.dispose()
+
+
 def _rows_looked_at(uow: PostgresUnitOfWork) -> int:
     counted = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'segment_items'"
     return int(uow._connection.execute(text(counted)).scalar_one())

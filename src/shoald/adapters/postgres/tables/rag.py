@@ -55,12 +55,16 @@ def _produced() -> tuple[Column[Any], ...]:
     )
 
 
-def _items(name: str, set_table: str, set_id: str) -> Table:
-    """Make the items of segment sets and of chunk sets: immutable, written by COPY, read by ranges of positions."""
+def _items(name: str, set_id: str) -> Table:
+    """Make the items of segment sets and of chunk sets: immutable, written by COPY, read by ranges of positions.
+
+    They are written in the transaction that adds their set, so no foreign key looks it up for each row; a trigger on
+    the sets deletes them.
+    """
     return Table(
         name,
         metadata,
-        Column(set_id, Text, ForeignKey(f"{set_table}.{set_id}", ondelete="CASCADE"), primary_key=True),
+        Column(set_id, Text, primary_key=True),
         Column("position", Integer, primary_key=True),
         Column("item_id", Text, nullable=False),
         Column("content", Text, nullable=False),
@@ -174,7 +178,7 @@ Index(
     postgresql_where=segment_sets.c.is_active & segment_sets.c.document_version_id.is_(None),
 )
 
-segment_items = _items("segment_items", "segment_sets", "segment_set_version_id")
+segment_items = _items("segment_items", "segment_set_version_id")
 # pictures are objects, of which the garbage collector asks whether they are still named
 _object_uri = segment_items.c.metadata["object_uri"].astext
 Index("ix_segment_items_object_uri", _object_uri, postgresql_where=_object_uri.is_not(None))
@@ -201,7 +205,7 @@ Index(
 )
 Index("uq_chunk_sets_active", chunk_sets.c.project_id, unique=True, postgresql_where=chunk_sets.c.is_active)
 
-chunk_items = _items("chunk_items", "chunk_sets", "chunk_set_version_id")
+chunk_items = _items("chunk_items", "chunk_set_version_id")
 
 # the files that a chunk or segment set is searched with; they can be made again from the set
 keyword_indexes = Table(
