@@ -139,6 +139,31 @@ def _ruby(folder: Path) -> None:
     _protoc(folder, "ruby", "grpc_ruby_plugin")
 
 
+_JARS = tuple(
+    f"/usr/share/java/{name}.jar"
+    for name in (
+        *("grpc-api", "grpc-context", "grpc-core", "grpc-netty", "grpc-protobuf", "grpc-protobuf-lite", "grpc-stub"),
+        *("netty-all", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks"),
+        *("netty-common", "netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport"),
+        *("netty-transport-native-unix-common", "perfmark-api", "geronimo-annotation-1.3-spec"),
+        *("gson", "guava", "protobuf"),
+    )
+)
+# google's own messages that neither protobuf's jar nor Debian's of grpc hold
+_GOOGLE = (
+    *("google/api/annotations.proto", "google/api/http.proto", "google/api/httpbody.proto"),
+    *("google/rpc/error_details.proto", "google/rpc/status.proto"),
+)
+
+
+def _java(folder: Path) -> None:
+    """Generate, and compile what the scenario reaches of it."""
+    _protoc(folder, "java", "grpc_java_plugin", *_protos(), *_GOOGLE)
+    (folder / "classes").mkdir(exist_ok=True)
+    options = ("-nowarn", "-proc:none", "-cp", ":".join(_JARS), "-d", "classes", "-sourcepath", "gen")
+    run("javac", *options, "Scenario.java", cwd=folder)
+
+
 _PROTOC = "protobuf-compiler protobuf-compiler-grpc"
 _NODE = "node 22 or newer with npm: https://nodejs.org, or apt-get install nodejs npm where that is new enough"
 CLIENTS = (
@@ -177,6 +202,18 @@ CLIENTS = (
         files=("/usr/share/doc/ruby-grpc", "/usr/share/doc/ruby-googleapis-common-protos-types"),
         install="apt-get install ruby ruby-grpc ruby-googleapis-common-protos-types " + _PROTOC,
         build=_ruby,
+        environment={"SHOAL_CONTRACT": str(GEN / "clients")},
+    ),
+    Client(
+        "java",
+        ("Scenario.java",),
+        ("java", "-cp", ":".join(("classes", *_JARS)), "Scenario"),
+        programs=("java", "javac", "protoc", "grpc_java_plugin"),
+        files=_JARS,
+        install="apt-get install openjdk-17-jdk-headless libgrpc-java protobuf-compiler-grpc-java-plugin "
+        "libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java libgoogle-gson-java "
+        "protobuf-compiler",
+        build=_java,
         environment={"SHOAL_CONTRACT": str(GEN / "clients")},
     ),
 )

@@ -38,8 +38,13 @@ class FamilyDocument:
         """Every schema that the paths refer to."""
         return {**self.schemas.components, **error_schemas(self._family, self._prefix)}
 
+    @property
+    def parameters(self) -> Json:
+        """Every parameter that the paths refer to."""
+        return {f"{self._prefix}Namespace": _NAMESPACE} if self._family is Family.CLUSTERS else {}
+
     def _add(self, rpc: Rpc, binding: Binding, number: int) -> None:
-        path = _VARIABLE.sub(r"{\1}", binding.path)
+        path, renamed = self._path(binding)
         operation: Json = {
             "operationId": f"{self._prefix}{rpc.method.name}{number + 1 if number else ''}",
             "tags": ["admin" if "/admin/" in path else _tag(rpc.service)],
@@ -48,12 +53,25 @@ class FamilyDocument:
         }
         parameters = self._parameters(rpc, binding)
         if parameters:
-            operation["parameters"] = parameters
+            operation["parameters"] = [
+                {**one, "name": renamed.get(one["name"], one["name"])} if one.get("in") == "path" else one
+                for one in parameters
+            ]
         body = self._request_body(rpc, binding)
         if body:
             operation["requestBody"] = body
         operation["responses"] = {"200": self._answer(rpc)} | error_responses(rpc.comment, self._family, self._prefix)
         self.paths.setdefault(path, {})[binding.method.lower()] = operation
+
+    def _path(self, binding: Binding) -> tuple[str, dict[str, str]]:
+        """Return the path of a binding, and what its variables are called there.
+
+        Paths that differ by the names of variables only are one path in OpenAPI: the first one's names stand.
+        """
+        own = _VARIABLE.sub(r"{\1}", binding.path)
+        form = _VARIABLE.sub("{}", binding.path)
+        path = next((known for known in self.paths if _VARIABLE.sub("{}", known) == form), own)
+        return path, dict(zip(_VARIABLE.findall(own), _VARIABLE.findall(path), strict=True))
 
     def _request(self, rpc: Rpc) -> tuple[str, descriptor_pb2.DescriptorProto]:
         name = rpc.method.input_type.lstrip(".")
@@ -156,17 +174,19 @@ _NAMESPACE: Json = {
 }
 
 
-def _document(title: str, version: str, families: list[tuple[FamilyDocument, str]]) -> Json:
+def _document(title: str, version: str, families: list[FamilyDocument]) -> Json:
     document: Json = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "servers": [{"url": "/", "description": "The installation that hands out this document."}],
+        "security": [],
         "paths": {},
         "components": {"schemas": {}, "parameters": {}},
     }
-    for family, prefix in families:
+    for family in families:
         document["paths"] |= family.paths
         document["components"]["schemas"] |= family.components
-        document["components"]["parameters"][f"{prefix}Namespace"] = _NAMESPACE
+        document["components"]["parameters"] |= family.parameters
     document["paths"] = dict(sorted(document["paths"].items()))
     document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
     return document
@@ -181,6 +201,6 @@ def write_documents(contract: Contract, out: Path, version: str) -> None:
         "all": ("Shoal", [(Family.RAG, "rag."), (Family.CLUSTERS, "clusters.")]),
     }
     for name, (title, families) in documents.items():
-        made = [(FamilyDocument(contract, family, prefix), prefix) for family, prefix in families]
+        made = [FamilyDocument(contract, family, prefix) for family, prefix in families]
         text = json.dumps(_document(title, version, made), indent=1, ensure_ascii=False)
         (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")

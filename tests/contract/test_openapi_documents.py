@@ -1,0 +1,96 @@
+"""The OpenAPI documents: valid, with examples that are answers, and taken by the linter that their readers use."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from contract.contracts import ROOT
+from contract.golden_files import all_cases
+from contract.matching import Captured, Mismatch
+
+DOCUMENTS = ("rag", "clusters", "all")
+LINTER = ROOT / "tools" / "openapi_lint"
+
+
+def document(name: str) -> dict[str, Any]:
+    found = json.loads((ROOT / "gen" / "openapi" / f"{name}.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def examples() -> Iterator[tuple[str, str, int, Any]]:
+    """Yield method, path, status and example of every answer that has one, errors too."""
+    for path, calls in document("all")["paths"].items():
+        for method, call in calls.items():
+            for status, answer in call["responses"].items():
+                body = answer.get("content", {}).get("application/json", {})
+                shown = [body["example"]] if "example" in body else []
+                for example in [*shown, *(one["value"] for one in body.get("examples", {}).values())]:
+                    yield method.upper(), path, int(status), example
+
+
+def golden_answers() -> Iterator[tuple[str, str, int, Any]]:
+    for case in all_cases():
+        for step in (step for step in case.steps if "request" in step):
+            request, response = step["request"], step["response"]
+            yield request["method"], request["path"].partition("?")[0], response["status"], response.get("body")
+
+
+def is_answer(example: Any, expected: Any) -> bool:
+    try:
+        Captured().match(expected, example)
+    except Mismatch:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_document_is_valid(name: str) -> None:
+    validate(document(name))
+
+
+def test_paths_that_differ_by_names_of_variables_only_are_one() -> None:
+    for name in DOCUMENTS:
+        forms = [re.sub(r"\{[^}]*\}", "{}", path) for path in document(name)["paths"]]
+        assert len(forms) == len(set(forms))
+
+
+def test_every_variable_of_a_path_is_a_parameter_of_its_calls() -> None:
+    for path, calls in document("all")["paths"].items():
+        for call in calls.values():
+            named = {one["name"] for one in call.get("parameters", ()) if one.get("in") == "path"}
+            assert named == set(re.findall(r"\{([^}]*)\}", path)), path
+
+
+def test_examples_of_success_are_answers_of_the_golden_files() -> None:
+    golden = list(golden_answers())
+    shown = [one for one in examples() if one[2] == 200]
+    assert shown
+    for method, path, status, example in shown:
+        same = [body for m, p, s, body in golden if (m, p, s) == (method, path, status)]
+        assert any(is_answer(example, body) for body in same), f"{method} {path}: {example}"
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(shutil.which("npm") is None, reason="redocly comes by npm")
+def test_redocly_finds_nothing(tmp_path: Path) -> None:
+    for file in LINTER.iterdir():
+        shutil.copy(file, tmp_path)
+    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=tmp_path, check=True)
+    documents = [str(ROOT / "gen" / "openapi" / f"{name}.json") for name in DOCUMENTS]
+    done = subprocess.run(
+        [str(tmp_path / "node_modules/.bin/redocly"), "lint", "--max-problems", "20", *documents],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PATH": str(Path(shutil.which("node") or "").parent), "REDOCLY_TELEMETRY": "off"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stderr.partition("validating")[2]
