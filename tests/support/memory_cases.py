@@ -65,8 +65,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 class MemoryCase:
     """A run over the first `rows` of each `.npy` file, a feature each: what is asked for, and what its call changes.
 
-    `after` is what a first run is asked that is not measured: one to assign to, or to repeat. `settings` make it a
-    sweep.
+    `after` is what a first run is asked that is not measured: one to assign to, or to repeat; it sees `after_rows`, all
+    unless that is set. `settings` make it a sweep.
     """
 
     files: Mapping[str, str]
@@ -74,6 +74,7 @@ class MemoryCase:
     asked: Mapping[str, Any]
     changes: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] | None = None
+    after_rows: int = 0
     settings: Sequence[Mapping[str, Any]] = ()
     limit_mib: int = 0
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -288,6 +289,7 @@ class _Snapshots:
 
     def __init__(self, case: MemoryCase) -> None:
         self._case = case
+        self.rows = case.rows
 
     def open(self, collection_id: str, vector_name: str, **_asked: Any) -> Any:
         from shoald.application.ports.vector_snapshots import VectorSnapshot
@@ -297,9 +299,9 @@ class _Snapshots:
             collection_id=collection_id,
             vector_name=vector_name,
             revision=1,
-            sha256=f"{file}-{self._case.rows}",
-            ids=_ids(self._case.rows),
-            vectors=_mapped(file)[: self._case.rows],
+            sha256=f"{file}-{self.rows}",
+            ids=_ids(self.rows),
+            vectors=_mapped(file)[: self.rows],
             was_read=False,
         )
 
@@ -316,7 +318,7 @@ def _payloads(_collection_id: str, ids: Sequence[str]) -> dict[str, Any]:
     return {one: {"title": f"text {one} about {int(one[1:]) % 7}", "kind": int(one[1:]) % 7} for one in ids}
 
 
-def _pipeline(case: MemoryCase, rows: _Rows, folder: Path) -> Any:
+def _pipeline(case: MemoryCase, rows: _Rows, snapshots: _Snapshots, folder: Path) -> Any:
     """Return what does runs as a worker has it, over rows in memory."""
     from shoald.adapters.object_store.local import LocalObjectStore
     from shoald.application.cluster_inputs import ClusterInputs
@@ -324,12 +326,12 @@ def _pipeline(case: MemoryCase, rows: _Rows, folder: Path) -> Any:
     from shoald.wiring import Adapters
 
     adapters = Adapters(Settings(data_dir=folder, cluster_memory_mib=case.limit_mib))
-    opens, snapshots = cast("Any", rows.open), cast("Any", _Snapshots(case))
+    opens = cast("Any", rows.open)
     parts = {
         "open_unit_of_work": opens,
         "objects": LocalObjectStore(folder / "objects"),
         "cluster_inputs": ClusterInputs(
-            open_unit_of_work=opens, snapshots=snapshots, reduction=adapters.sparse_reduction
+            open_unit_of_work=opens, snapshots=cast("Any", snapshots), reduction=adapters.sparse_reduction
         ),
     }
     vars(adapters).update(parts)
@@ -344,9 +346,12 @@ def _one(case: MemoryCase, folder: Path, meter: StageMeter | None) -> tuple[_Row
     if "attribute_config" in case.body:
         del asked["vector_config"]
     rows = _Rows(case, normalized(asked))
-    pipeline = _pipeline(case, rows, folder)
+    snapshots = _Snapshots(case)
+    pipeline = _pipeline(case, rows, snapshots, folder)
     if case.after is not None:
+        snapshots.rows = min(case.rows, case.after_rows or case.rows)
         _run(pipeline, rows, "run_0", case.after, None)
+        snapshots.rows = case.rows
     pipeline.warm()
     began = time.process_time()
     if meter is not None:

@@ -36,7 +36,8 @@ class ClusterInput:
     where `is_joined`; rows stand in the order of what they hold, so that
     the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
     None means all. `widths` are the columns of each feature. `content` is the hash of all of it, from which everything
-    that the run makes can be told apart. `components` are those that the sparse features were reduced to.
+    that the run makes can be told apart. `components` are those that the sparse features were reduced to, which
+    took so many bytes of memory at most.
     """
 
     collections: tuple[Collection, ...]
@@ -54,6 +55,7 @@ class ClusterInput:
     is_joined: bool = False
     warnings: tuple[str, ...] = ()
     components: Mapping[str, Components] = field(default_factory=dict[str, Components])
+    reduction_bytes: int = 0
 
     @property
     def sampled(self) -> Integers:
@@ -68,7 +70,7 @@ class ClusterInput:
     def vectors_of(self, rows: Integers, *, normalize: bool) -> Floats:
         """Return the vectors of some rows, checked; raises `InvalidVectors` that names the documents."""
         try:
-            return gathered(self.vectors, self.rows[rows], normalize=normalize)
+            return gathered(self.vectors, self.rows[rows], normalize=normalize, after=lambda: give_back(self.vectors))
         except InvalidVectors as problem:
             bad = [self.ids[rows[row]].decode() for row in problem.detail.get("rows", ())]
             named = f"The vectors of the documents {', '.join(bad)} {problem.detail.get('reason', 'are bad')}."
@@ -308,6 +310,7 @@ def _with_kinds(given: ClusterInput, reduced: Mapping[str, Reduced], collections
         given,
         record={**given.record, "reductions": notes},
         components={name: one.components for name, one in reduced.items()},
+        reduction_bytes=max((one.peak_bytes for one in reduced.values()), default=0),
         is_joined=given.is_joined or bool(reduced),
         warnings=(*given.warnings, *(sentence for name, note in notes.items() for sentence in _said(name, note))),
     )

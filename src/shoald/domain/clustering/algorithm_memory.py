@@ -32,21 +32,21 @@ from shoald.domain.clustering.tools import LISTED
 
 EXACT_OPERATIONS = 1.2e13
 """Up to so many operations graphs are exact, as the processor's estimators have it."""
-TILE_ROWS, TILE_COLUMNS = 4096, 1024
-"""The tile of products that the library selects neighbours from."""
-PROPOSED = 60
-"""Bytes of a proposed neighbour: its id and its distance, as they are, as they are ordered, and as they are taken."""
+PROPOSED = 25
+"""Bytes of a proposed neighbour: its id and its distance, as they are and as they are ordered."""
 PRODUCTS = 8_000_000
 MIB = 1 << 20
-BESIDE = 3 * MIB
+TILES = 15 * MIB
+"""Tiles of products in each thread, and what passes their limits."""
+BESIDE = 2 * MIB
 """What goes into threads' buffers and small objects whatever the size."""
 SCANNED = 4_000_000
-PER_SCANNED = 10
-"""Bytes of a squared distance while rows of a spanning tree are scanned."""
+PER_SCANNED = 7
+"""Bytes of a squared distance while rows of a spanning tree are scanned; half as many where pieces are joined."""
 A_PAIR = 4
-PER_LINK = 90
+PER_LINK = 80
 """Bytes of a listed neighbour while graphs of both directions are made of edges."""
-LOOPS = 14 << 20
+LOOPS = 8 << 20
 """What the compiled loops take of their own."""
 PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
@@ -72,8 +72,7 @@ def graph_bytes(n: int, d: int, k: int) -> int:
         # whole numbers beside the rows of the sample's exact search, and the lists as they grow
         return 8 * n * d + 30 * n * (k + SPARE) + 320 * n
     here = min(n, int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d)))))
-    tile = 4 * min(n, TILE_ROWS) * min(n, TILE_COLUMNS)
-    return 4 * n * d + 12 * n * k + tile + 4 * here * d + PROPOSED * here * (k + SPARE) + MIB * 2
+    return TILES + 4 * n * d + 20 * n * k + 4 * here * d + PROPOSED * here * (k + SPARE)
 
 
 def distance_block_bytes(n: int, d: int, per_entry: int = 24) -> int:
@@ -115,12 +114,13 @@ def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: 
         if agglomerative.has_room(n, memory):
             return agglomerative.table_bytes(n) + distance_block_bytes(n, d)
         count = max(agglomerative.SMALL_GROUPS, 2 * (given.n_clusters or 1))
-        return 8 * n * d + 12 * min(PRODUCTS, n * count) + agglomerative.table_bytes(count) + 8 * count * d
+        merging = agglomerative.table_bytes(count) + distance_block_bytes(count, d)
+        return max(4 * n * d + 8 * min(PRODUCTS, n * count) + 12 * MIB, merging) + 24 * n
     vectors = 8 * n * max(40, 2 * given.n_clusters + 1)
     if given.affinity != "nearest_neighbors" and spectral.has_room(n, memory):
         return spectral.similarity_bytes(n) + distance_block_bytes(n, d) + vectors
     k = given.n_neighbors if given.affinity == "nearest_neighbors" else max(spectral.NEAREST, given.n_neighbors) + 1
-    return max(graph_bytes(n, d, k) + 5 * MIB, 72 * n * k + vectors)
+    return max(graph_bytes(n, d, k), 72 * n * k + vectors)
 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
@@ -128,7 +128,8 @@ def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
     per_number = 48 if given.covariance_type in {"full", "tied"} else 24
     block = per_number * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
     moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
-    return block + moments + 24 * n * k
+    first = _kmeans(KmeansParameters(n_clusters=max(2, k)), n, d) if given.init_params == "kmeans" else 0
+    return max(block + moments + 24 * n * k, first)
 
 
 def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
@@ -150,7 +151,7 @@ def _leiden(given: LeidenParameters, n: int, d: int) -> int:
 
 def _evoc(given: EvocParameters, n: int, d: int) -> int:
     k = given.n_neighbors + 1
-    return max(graph_bytes(n, d, k) + 5 * MIB, 130 * n * k, PER_ROW * n)
+    return max(graph_bytes(n, d, k) + 2 * MIB, 130 * n * k, PER_ROW * n)
 
 
 def _auto(given: AutoParameters, n: int, d: int) -> int:

@@ -210,7 +210,7 @@ def principal_bytes(n: int, d: int, dimensions: int) -> int:
 def layout_bytes(n: int, d: int, k: int, dimensions: int) -> int:
     """Return what UMAP takes: the graph while it is built, or then the edges and places while they move."""
     moving = AN_EDGE * n * k + 24 * n * dimensions
-    return max(graph_bytes(n, d, k) + 3 * MIB, principal_bytes(n, d, dimensions), moving)
+    return max(graph_bytes(n, d, k) + 2 * MIB, principal_bytes(n, d, dimensions), moving)
 
 
 def one_after_another(plans: Sequence[MemoryPlan], documents: int) -> MemoryPlan:
