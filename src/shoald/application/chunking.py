@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shoald.application import producers
-from shoald.application.hidden_passages import hidden_positions
+from shoald.application.hidden_passages import as_seen, hidden_positions
 from shoald.application.jobs import JobRequest
 from shoald.application.presets import filled_cutting
 from shoald.application.projects import visible_project
@@ -103,6 +103,11 @@ class Chunking:
         """Return a chunk set; raises `ChunkSetNotFound`."""
         with self._open_unit_of_work() as uow:
             return visible_chunk_set(uow, caller, set_id)
+
+    def as_seen(self, chunk_set: ChunkSet) -> ChunkSet:
+        """Return a set that the caller was given with the number of items that it can read."""
+        with self._open_unit_of_work(reading=True) as uow:
+            return as_seen(uow, chunk_set)
 
     def items(self, chunk_set: ChunkSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
         """Yield the items of a set that the caller was given, by position, in batches of about a megabyte.

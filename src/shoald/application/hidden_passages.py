@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from shoald.domain.filters.conditions import Equals
 from shoald.domain.records.chunk_set import ChunkSet
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.unit_of_work import UnitOfWork
 
 _VERSION = ("document_version_id",)
+AnySet = TypeVar("AnySet", SegmentSet, ChunkSet)
 
 
 def naming(version_ids: Sequence[str]) -> Equals:
@@ -33,3 +35,9 @@ def hidden_positions(uow: UnitOfWork, stored: SegmentSet | ChunkSet) -> frozense
     else:
         found = uow.segment_sets.positions_where(stored.segment_set_version_id, naming(version_ids), laid_over={})
     return frozenset(found.tolist())
+
+
+def as_seen(uow: UnitOfWork, stored: AnySet) -> AnySet:
+    """Return a set as readers see it: passages of deleted documents do not count. Costs as `hidden_positions`."""
+    hidden = hidden_positions(uow, stored)
+    return replace(stored, total_items=stored.total_items - len(hidden)) if hidden else stored

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
 from shoald.application.documents import visible_version
+from shoald.application.hidden_passages import as_seen
 from shoald.application.jobs import JobRequest
 from shoald.application.object_sweep import JOB_INPUTS
 from shoald.application.projects import visible_project
@@ -100,6 +101,11 @@ class Segmenting:
         """Return a segment set; raises `SegmentSetNotFound`."""
         with self._open_unit_of_work() as uow:
             return visible_segment_set(uow, caller, set_id)
+
+    def as_seen(self, segment_set: SegmentSet) -> SegmentSet:
+        """Return a set that the caller was given with the number of items that it can read."""
+        with self._open_unit_of_work(reading=True) as uow:
+            return as_seen(uow, segment_set)
 
     def items(self, segment_set: SegmentSet, *, start: int = 0) -> Iterator[Sequence[SetItem]]:
         """Yield the items of a set that the caller was given, by position, in batches of about a megabyte.

@@ -59,7 +59,9 @@ class SegmentSet(_message.Message):
     is_deleted: _builtins.bool
     """Says whether the set was soft-deleted."""
     total_items: _builtins.int
-    """Number of items."""
+    """Number of items; where one set is read, of those that can be read: a joined set and what was made of it hide passages of documents that were
+    deleted later. Lists tell how many the set was stored with.
+    """
     @_builtins.property
     def params(self) -> _struct_pb2.Struct:
         """How the set was made: `loader_type`, `loader_params`, `source_text` (true or false); `join` for a joined set; a derived set has its parent's and

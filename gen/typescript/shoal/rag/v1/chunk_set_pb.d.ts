@@ -105,7 +105,8 @@ export declare type ChunkSet = Message<"shoal.rag.v1.ChunkSet"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * Number of items.
+   * Number of items; where one set is read, of those that can be read: a joined set and what was made of it hide passages of documents that were
+   * deleted later. Lists tell how many the set was stored with.
    *
    * @generated from field: int32 total_items = 13;
    */

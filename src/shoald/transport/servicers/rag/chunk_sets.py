@@ -65,7 +65,8 @@ class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
 
     def GetChunkSet(self, request: pb.GetChunkSetRequest, context: grpc.ServicerContext) -> chunk_set_pb2.ChunkSet:
         """Get one."""
-        return mapping.to_message(self._chunking.get(caller_of(self._access, context), request.chunk_set_id))
+        chunk_set = self._chunking.get(caller_of(self._access, context), request.chunk_set_id)
+        return mapping.to_message(self._chunking.as_seen(chunk_set))
 
     def ReadChunkItems(
         self, request: pb.ReadChunkItemsRequest, context: grpc.ServicerContext
@@ -87,4 +88,5 @@ class ChunkSetServicer(chunk_set_service_pb2_grpc.ChunkSetServiceServicer):
         return self._clone_patching.chunk_set(caller, request.chunk_set_id, change, patience_of(context))
 
     def _json(self, chunk_set: ChunkSet) -> Iterator[HttpBody]:
-        return with_items("chunk_set", mapping.to_message(chunk_set), self._chunking.items_as_json(chunk_set))
+        shown = mapping.to_message(self._chunking.as_seen(chunk_set))
+        return with_items("chunk_set", shown, self._chunking.items_as_json(chunk_set))

@@ -92,7 +92,8 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
         self, request: pb.GetSegmentSetRequest, context: grpc.ServicerContext
     ) -> segment_set_pb2.SegmentSet:
         """Get one."""
-        return mapping.to_message(self._segmenting.get(caller_of(self._access, context), request.segment_set_id))
+        segment_set = self._segmenting.get(caller_of(self._access, context), request.segment_set_id)
+        return mapping.to_message(self._segmenting.as_seen(segment_set))
 
     def ReadSegmentItems(
         self, request: pb.ReadSegmentItemsRequest, context: grpc.ServicerContext
@@ -136,4 +137,5 @@ class SegmentSetServicer(segment_set_service_pb2_grpc.SegmentSetServiceServicer)
         return self._clone_patching.segment_set(caller, request.segment_set_id, change, patience_of(context))
 
     def _json(self, segment_set: SegmentSet) -> Iterator[HttpBody]:
-        return with_items("segment_set", mapping.to_message(segment_set), self._segmenting.items_as_json(segment_set))
+        shown = mapping.to_message(self._segmenting.as_seen(segment_set))
+        return with_items("segment_set", shown, self._segmenting.items_as_json(segment_set))

@@ -494,7 +494,8 @@ class ChunkSet(betterproto2.Message):
 
     total_items: "int" = betterproto2.field(13, betterproto2.TYPE_INT32)
     """
-    Number of items.
+    Number of items; where one set is read, of those that can be read: a joined set and what was made of it hide passages of documents that were
+    deleted later. Lists tell how many the set was stored with.
     """
 
 
@@ -3818,7 +3819,8 @@ class SegmentSet(betterproto2.Message):
 
     total_items: "int" = betterproto2.field(13, betterproto2.TYPE_INT32)
     """
-    Number of items.
+    Number of items; where one set is read, of those that can be read: a joined set and what was made of it hide passages of documents that were
+    deleted later. Lists tell how many the set was stored with.
     """
 
 
