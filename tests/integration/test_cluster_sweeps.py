@@ -75,7 +75,26 @@ def test_a_sweep_builds_one_graph_and_one_tree_for_equal_densities(
     monkeypatch.setattr(tools, "neighbour_graph", count("neighbour_graph"))
     sweep_of(world, cluster, min_cluster_size=[5, 10, 15, 20], min_samples=[3, 5])
     assert counted["_density_tree"] == 2
-    assert counted["neighbour_graph"] <= 2  # one with the neighbours of the reduction, one with those of the map
+    assert counted["neighbour_graph"] == 1  # the reduction and the map share it
+
+
+def test_a_run_builds_each_graph_once(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store(groups_of(90, 70, dimension=40))
+    steps = [{"method": "umap", "n_components": 4, "n_neighbors": 12}]
+    how: dict[str, Any] = {"preprocessing_steps": steps, "hierarchical": True, "max_hierarchy_depth": 2}
+    cluster = world.define(clustering_method="hdbscan", algorithm_params={"min_cluster_size": 10}, **how)
+    built: Counter[tuple[bytes, str]] = Counter()
+
+    def counting(vectors: Any, k: int, metric: str, **named: Any) -> Any:
+        built[vectors.tobytes(), metric] += 1
+        return neighbour_graph(vectors, k, metric, **named)
+
+    monkeypatch.setattr(tools, "neighbour_graph", counting)
+    job = world.run(world.start(cluster))
+    assert job.state is JobState.COMPLETED, job.error_message
+    of_all = [key for key in built if len(key[0]) == 160 * 40 * 4]
+    assert len(of_all) == 1  # umap and the map of the input share it; hdbscan's tree of four dimensions needs none
+    assert set(built.values()) == {1}
 
 
 def test_publishing_a_setting_computes_nothing_again(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from shoald.adapters.estimators.communities import leiden_pass
 from shoald.adapters.estimators.nearest import nearest_rows
 from shoald.adapters.estimators.pairwise import library_distances, library_similarities
 from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.estimators import EXACT_ON_PROCESSOR
 from shoald.domain.clustering.parameters import OpticsParameters, SpectralParameters, TsneParameters, UmapParameters
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step
@@ -22,8 +23,6 @@ from shoald.domain.failures import Unsupported
 
 FLAT = 3
 """Up to so many dimensions t-SNE has a tree; above, it compares all pairs."""
-EXACT_OPERATIONS = 1.2e13
-"""One or two minutes of two cores: 150,000 rows of 256 dimensions."""
 LEAF = 40
 """Rows in a leaf of the trees, the library's own default."""
 
@@ -32,7 +31,7 @@ class CpuEstimators:
     """`Estimators` on the processor."""
 
     name = "cpu"
-    exact_operations = EXACT_OPERATIONS
+    exact_operations = EXACT_ON_PROCESSOR
 
     def __init__(self, *, arrays: ArrayBackend) -> None:
         self._arrays = arrays

@@ -36,7 +36,8 @@ WIDE = 32
 MOST_ROUNDS = 8
 SETTLED = 0.02
 """The share of neighbours that a round may still change when it is the last."""
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 16
+ROWS_OF_A_CUT = 512
 SAMPLE = 1000
 """Rows whose neighbours are found exactly, for the recall."""
 ENOUGH = 0.95
@@ -184,8 +185,8 @@ def leaves(rows: Floats, random: np.random.Generator) -> Integers:
 def _products(rows: Floats, directions: Floats, of: Integers) -> Floats:
     """Return each row's product with its leaf's direction."""
     found = np.empty(len(rows), dtype=np.float32)
-    for at in range(0, len(rows), ROWS_AT_ONCE * 8):
-        part = slice(at, at + ROWS_AT_ONCE * 8)
+    for at in range(0, len(rows), ROWS_OF_A_CUT):
+        part = slice(at, at + ROWS_OF_A_CUT)
         found[part] = np.einsum("ij,ij->i", rows[part], directions[of[part]])
     return found
 
