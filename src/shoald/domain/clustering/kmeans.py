@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoald.domain.clustering.array_backend import Array, ArrayBackend
-from shoald.domain.clustering.assignment import nearest_centres, squared_gaps
+from shoald.domain.clustering.assignment import nearest_centres, squared_gaps, squared_lengths
 from shoald.domain.clustering.neighbour_graph import centred
 from shoald.domain.clustering.parameters import KmeansParameters
 from shoald.domain.clustering.spaces import Floats, Integers, Step, no_step
@@ -152,7 +152,7 @@ def _halves(lloyd: _Lloyd, count: int) -> Floats:
 def _most_useful(lloyd: _Lloyd, count: int) -> Floats:
     """Return the centres without which the error would grow most, two near ones never left out together."""
     centres, rows = lloyd.centres, lloyd.rows
-    _, second = nearest_centres(rows, centres, backend=lloyd.backend, but=lloyd.labels)
+    _, second = nearest_centres(rows, centres, backend=lloyd.backend, but=lloyd.labels, lengths=lloyd.lengths)
     utility = np.bincount(lloyd.labels, weights=second - lloyd.squares, minlength=len(centres))
     apart = squared_gaps(centres)
     np.fill_diagonal(apart, np.inf)
@@ -170,17 +170,18 @@ def _most_useful(lloyd: _Lloyd, count: int) -> Floats:
 class _Lloyd:
     """Lloyd's iteration from given centres."""
 
-    def __init__(self, rows: Floats, centres: Floats, tolerance: float, backend: ArrayBackend) -> None:
+    def __init__(
+        self, rows: Floats, centres: Floats, tolerance: float, backend: ArrayBackend, lengths: Floats | None = None
+    ) -> None:
         self.rows, self.centres, self.backend = rows, centres, backend
         self.tolerance = tolerance
+        self.lengths = squared_lengths(rows) if lengths is None else lengths
         self.iterations, self.converged = 0, False
-        self.labels, squares = nearest_centres(rows, centres, backend=backend)
-        self.inertia = float(squares.sum(dtype=np.float64))
-        self.squares = squares
+        self._assign()
 
     def restarted(self, centres: Floats) -> _Lloyd:
         """Return the same rows with other centres."""
-        return _Lloyd(self.rows, centres, self.tolerance, self.backend)
+        return _Lloyd(self.rows, centres, self.tolerance, self.backend, self.lengths)
 
     def run(self, iterations: int, step: Step = no_step) -> None:
         """Iterate until the centres rest, the labels repeat, or the iterations are used up."""
@@ -188,14 +189,17 @@ class _Lloyd:
             moved = self._means()
             shift = float(np.square(moved - self.centres, dtype=np.float64).sum())
             before, self.centres = self.labels, moved
-            self.labels, self.squares = nearest_centres(self.rows, moved, backend=self.backend)
-            self.inertia = float(self.squares.sum(dtype=np.float64))
+            self._assign()
             self.iterations += 1
             step((iteration + 1) / iterations)
             self.converged = shift <= self.tolerance or np.array_equal(before, self.labels)
             if self.converged:
                 step(1.0)
                 return
+
+    def _assign(self) -> None:
+        self.labels, self.squares = nearest_centres(self.rows, self.centres, backend=self.backend, lengths=self.lengths)
+        self.inertia = float(self.squares.sum(dtype=np.float64))
 
     def _means(self) -> Floats:
         """Return the members' means; an empty cluster moves to the row furthest from its own centre."""
