@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from shoald.adapters.telemetry.setup import set_up_telemetry
+from shoald.entrypoints.left_out import leave_out_pandas
 from shoald.entrypoints.readiness import tell_ready
 from shoald.entrypoints.telemetry import telemetry_of
 from shoald.settings import Settings
@@ -27,6 +28,7 @@ def run(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
+    leave_out_pandas()
     set_up_telemetry("shoal-server", telemetry_of(settings))
     stop = threading.Event()
 

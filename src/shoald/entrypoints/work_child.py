@@ -23,10 +23,14 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[Adapter
     die_with_parent(options.parent)
 
     from shoald.adapters.telemetry.setup import set_up_telemetry
+    from shoald.application.jobs import SHORT_QUEUE
+    from shoald.entrypoints.left_out import leave_out_pandas
     from shoald.entrypoints.telemetry import telemetry_of
     from shoald.settings import read_settings
     from shoald.wiring import Adapters, ChildPlace, Warming, build_job_handlers, build_worker_child
 
+    if options.queue == SHORT_QUEUE:
+        leave_out_pandas()
     settings = read_settings()
     set_up_telemetry("shoal-worker-child", telemetry_of(settings))
     limit_memory(settings.worker_memory_mib)

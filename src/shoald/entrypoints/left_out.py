@@ -1,0 +1,34 @@
+"""Packages that libraries load where they happen to be installed, kept out of processes that have no use for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class _LeftOut(MetaPathFinder):
+    """Finds nothing by these names, and lets nobody else find it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Raise for a name that is left out."""
+        del path, target
+        if fullname in self._names:
+            raise ModuleNotFoundError(f"{fullname} is left out of this process", name=fullname)
+        return None
+
+
+def leave_out_pandas() -> None:
+    """Have this process find no pandas.
+
+    Arrow imports it to see whether what it is given is a column of it: the first search would wait half a second, and
+    the process grow by 40 MB. Not for processes that compute on a GPU: RAPIDS needs it.
+    """
+    sys.meta_path.insert(0, _LeftOut(["pandas"]))
