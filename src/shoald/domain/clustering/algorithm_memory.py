@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from shoald.domain.clustering.approximate_graph import OFTEN, ROWS_AT_ONCE, WIDE, WIDER
 from shoald.domain.clustering.distances import BLOCK_ENTRIES
+from shoald.domain.clustering.estimators import EXACT_ON_PROCESSOR
 from shoald.domain.clustering.kmeans import ROWS_PER_CENTRE, SAMPLE_ROWS
 from shoald.domain.clustering.methods import agglomerative, dbscan, hdbscan, optics, spectral
 from shoald.domain.clustering.methods.automatic import LOOKED_AT, MANY_ROWS
@@ -30,8 +32,6 @@ from shoald.domain.clustering.parameters import (
 )
 from shoald.domain.clustering.tools import LISTED
 
-EXACT_OPERATIONS = 1.2e13
-"""Up to so many operations graphs are exact, as the processor's estimators have it."""
 PROPOSED = 25
 """Bytes of a proposed neighbour: its id and its distance, as they are and as they are ordered."""
 PRODUCTS = 8_000_000
@@ -68,9 +68,10 @@ def peak_bytes(parameters: AlgorithmParameters, n: int, d: int, memory: int | No
 def graph_bytes(n: int, d: int, k: int) -> int:
     """Return the bytes of building the graph of k neighbours, which itself takes 12 n k of them."""
     k = min(n, -(-k // LISTED) * LISTED)
-    if 2.0 * n * n * d > EXACT_OPERATIONS:
-        # whole numbers beside the rows of the sample's exact search, and the lists as they grow
-        return 8 * n * d + 30 * n * (k + SPARE) + 320 * n
+    if 2.0 * n * n * d > EXACT_ON_PROCESSOR:
+        # whole numbers beside the rows of the sample's exact search, the lists as they grow, and who lists whom
+        followed = 8 * ROWS_AT_ONCE * 2 * OFTEN * WIDE * d
+        return 8 * n * d + 30 * n * (k + WIDER) + 1000 * n + followed + TILES
     here = min(n, int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d)))))
     return TILES + 4 * n * d + 20 * n * k + 4 * here * d + PROPOSED * here * (k + SPARE)
 
@@ -84,7 +85,7 @@ def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
     k = given.n_clusters
     sample = max(SAMPLE_ROWS, ROWS_PER_CENTRE * k)
     rows = 4 * n * d + (4 * sample * d if sample < n else 0)
-    return rows + 7 * min(n * d, PRODUCTS) + 12 * min(PRODUCTS, n * k) + 40 * n + 24 * k * (d + k) + 3 * MIB
+    return rows + 3 * min(n * d, PRODUCTS) + 12 * min(PRODUCTS, n * k) + 40 * n + 24 * k * (d + k) + 3 * MIB
 
 
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
