@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import
 from shoald.application.document_vectors import IncomingDocument, batch_of
+from shoald.domain.clustering.sparse_svd import svd_bytes
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world
@@ -161,6 +162,17 @@ def test_kinds_are_joined_as_features(world: ClusterWorld) -> None:
     assert found.ari(labels) >= 0.9
     assert set(found.run.effective["notes"]["reductions"]) == {"words", "tokens"}
     assert len(next(iter(world.use_cases.artifacts.centroid_vectors(found.run).values()))) == 128 + 24 + 2
+
+
+def test_a_promise_of_memory_knows_the_reduction(world: ClusterWorld) -> None:
+    shared = np.random.default_rng(8).choice(50, (200, 3))
+    vectors = [
+        {"indices": [*sorted(set(row.tolist())), *range(100 + 30 * at, 130 + 30 * at)]} for at, row in enumerate(shared)
+    ]
+    store(world, "words", [{**one, "values": [1.0] * len(one["indices"])} for one in vectors])
+    run = ran(world, world.define(**KMEANS), {"defer_visualization": True}).run
+    assert run.effective["memory"]["largest_stage"] == "reduce sparse vectors"
+    assert run.effective["memory"]["estimated_peak_bytes"] >= svd_bytes(200, 200 * 31, 6000, 128)
 
 
 def test_too_little_room_for_a_reduction_is_refused_with_the_number(postgres_database: str, data_dir: Path) -> None:

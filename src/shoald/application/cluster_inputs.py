@@ -36,8 +36,8 @@ class ClusterInput:
     where `is_joined`; rows stand in the order of what they hold, so that
     the same vectors under other ids are the same input. `sample` are the rows that the algorithm sees, ascending;
     None means all. `widths` are the columns of each feature. `content` is the hash of all of it, from which everything
-    that the run makes can be told apart. `components` are those that the sparse features were reduced to, which
-    took so many bytes of memory at most.
+    that the run makes can be told apart. `components` are those that the sparse features were reduced to;
+    `reduction_bytes` is what that took of memory.
     """
 
     collections: tuple[Collection, ...]

@@ -42,11 +42,15 @@ class Components:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reduced:
-    """(n, c) float32 rows, and which of them lie along the components at all, (n,) bool."""
+    """(n, c) float32 rows, and which of them lie along the components at all, (n,) bool.
+
+    `peak_bytes` is what was taken of memory for them.
+    """
 
     vectors: Floats
     has_direction: npt.NDArray[np.bool_]
     components: Components
+    peak_bytes: int
 
     def note(self) -> JsonObject:
         """Say what was done, for the run's record."""
@@ -92,7 +96,8 @@ class SparseReduction:
             variance_kept=float(known["variance_kept"][0]),
             is_normalized=normalize,
         )
-        return _reduced(rows, scores, components)
+        needs = svd_bytes(len(rows), len(rows.indices), len(components.terms), COMPONENTS)
+        return _reduced(rows, scores, components, needs)
 
     def _decomposed(self, rows: SparseRows, step: Step) -> Mapping[str, npt.NDArray[Any]]:
         terms = np.unique(rows.indices)
@@ -116,13 +121,14 @@ class SparseReduction:
         """Reduce rows to the components of another run; terms that these lack count nothing."""
         mine = rows.of_unit_length() if components.is_normalized else rows
         scores = np.ascontiguousarray(mine.over(components.terms) @ components.loadings, dtype=np.float32)
-        return _reduced(rows, scores, components)
+        return _reduced(rows, scores, components, 32 * len(rows.indices) + 2 * scores.nbytes)
 
 
-def _reduced(rows: SparseRows, scores: Floats, components: Components) -> Reduced:
+def _reduced(rows: SparseRows, scores: Floats, components: Components, peak_bytes: int) -> Reduced:
     kept = np.einsum("ij,ij->i", scores, scores, dtype=np.float64)
     of_all = 1.0 if components.is_normalized else rows.squares
-    return Reduced(vectors=scores, has_direction=kept > _LEAST_SHARE * of_all, components=components)
+    has_direction = kept > _LEAST_SHARE * of_all
+    return Reduced(vectors=scores, has_direction=has_direction, components=components, peak_bytes=peak_bytes)
 
 
 def joined_rows(parts: Sequence[SparseRows]) -> SparseRows:

@@ -61,7 +61,12 @@ class VectorRuns:
         known = former or (0 if before is None else before.num_points)
         shape = shape_of(given, former=known)
         steps, _ = steps_for(work, shape.rows, shape.width)
-        return self.memory.planned(work.spec, steps, shape)
+        plan = self.memory.planned(work.spec, steps, shape)
+        if not given.reduction_bytes:
+            return plan
+        # that was before anything else was held
+        reducing = max(0, given.reduction_bytes - plan.held)
+        return replace(plan, stages={**plan.stages, "reduce sparse vectors": reducing})
 
     def grouped(self, work: Work, given: ClusterInput) -> ClusterResult:
         """Take an input through the stages, with a promise of what they take."""

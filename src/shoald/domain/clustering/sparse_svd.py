@@ -20,7 +20,7 @@ from shoald.domain.ragged_arrays import Bounds
 
 OVERSAMPLED = 10
 ROUNDS = 6
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 2048
 _RANK = 1e-10
 """Directions with less than this share of the largest squared length are noise of float32."""
 
@@ -86,9 +86,10 @@ class TruncatedSvd:
 
 
 def svd_bytes(rows: int, entries: int, terms: int, components: int) -> int:
-    """Return what `truncated_svd` takes of memory beside its matrix, and what that takes."""
+    """Return what `truncated_svd` takes of memory with what makes its matrix, in bytes."""
     width = min(components + OVERSAMPLED, rows, terms)
-    return 24 * entries + 8 * (rows + terms) * width
+    blocks = 16 * min(BLOCK_ROWS, max(rows, terms)) * width
+    return 32 * entries + (8 * (rows + terms) + 4 * max(rows, terms)) * width + blocks
 
 
 def truncated_svd(
