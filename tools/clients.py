@@ -119,18 +119,17 @@ def _alone(name: str) -> Iterator[None]:
 
 
 def _protos() -> list[str]:
-    """Return the files to generate from: ours, and the rules that they import; google's come with each language."""
-    ours = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "shoal").rglob("*.proto"))
-    return [*ours, "buf/validate/validate.proto"]
+    """Return the files to generate from: ours; google's come with each language."""
+    return sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "shoal").rglob("*.proto"))
 
 
 def _protoc(folder: Path, language: str, plugin: str, *files: str) -> None:
-    """Generate messages and stubs of a language into `gen`, from the contract's descriptor set."""
+    """Generate messages and stubs of a language into `gen`, from the contract without its validation rules."""
     out = folder / "gen"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     grpc = [f"--plugin=protoc-gen-grpc={shutil.which(plugin)}", f"--grpc_out={out}"]
-    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal.binpb'}"
+    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal_without_rules.binpb'}"
     run("protoc", contract, f"--{language}_out={out}", *grpc, *(files or _protos()), cwd=folder)
 
 

@@ -194,6 +194,10 @@ class Generation:
         packages = (package, shared, self.out / "betterproto2" / "shoal_client", self.out / "typescript")
         write_service_config(contract, *(folder / "service_config.json" for folder in packages))
         (shared / "shoal.binpb").write_bytes(without_sources(self.image))
+        from tools.plain_contract import without_rules
+
+        plain = without_rules(descriptor_pb2.FileDescriptorSet.FromString((shared / "shoal.binpb").read_bytes()))
+        (shared / "shoal_without_rules.binpb").write_bytes(plain.SerializeToString(deterministic=True))
 
 
 def without_sources(image: Path) -> bytes:
