@@ -100,5 +100,5 @@ def _advice(parameters: OpticsParameters, labels: Labels) -> tuple[str, ...]:
     if parameters.cluster_method == "dbscan" and parameters.min_cluster_size is not None:
         warnings.append("min_cluster_size does not apply: cluster_method is dbscan")
     if (labels < 0).mean() > 0.5:  # noqa: PLR2004 - more noise than clusters
-        warnings.append(f"{(labels < 0).mean():.0%} noise: try a umap preprocessing step, or hdbscan")
+        warnings.append(f"{(labels < 0).mean():.0%} noise: try a larger min_cluster_size, a umap step, or hdbscan")
     return tuple(warnings)
