@@ -1,4 +1,4 @@
-"""What whole runs state of their memory before they start, and what they then take: each in a process of its own.
+"""What whole runs state of their memory before they start, and what they then take, in processes of their own.
 
 `SHOAL_BENCH=small` takes 1,000 and 2,000 rows; else 1,000 to 20,000. Options: `--method`, `--rows`, `--width`.
 """
@@ -26,6 +26,7 @@ from support.memory_cases import (
     case_of_groups,
     file_of_groups,
     measured_case,
+    measured_cases,
 )
 
 SMALL = os.environ.get("SHOAL_BENCH") == "small"
@@ -45,12 +46,13 @@ def main() -> None:
         f"Whole runs over unit rows of {asked.width} dimensions in 40 planted groups, with a map and the quick "
         "stability. MiB of private memory beside what the process held before; stated before anything is computed."
     )
-    report.head("run", "rows", "stated", "measured", "stated / measured", "largest stage", "it took", "cpu s")
+    report.head("run", "rows", "stated", "measured", "stated / measured", "largest stage as measured", "cpu s")
     with tempfile.TemporaryDirectory() as folder:
         for method in asked.method:
-            for rows in asked.rows:
-                _row(report, method, rows, case_of_groups(Path(folder), method, rows, asked.width))
-        if asked.method == sorted(GIVEN):
+            cases = [case_of_groups(Path(folder), method, rows, asked.width) for rows in asked.rows]
+            for case, found in zip(cases, measured_cases(cases), strict=True):
+                _told(report, method, case.rows, found)
+        if len(asked.method) == len(GIVEN):
             _others(report, Path(folder), asked.width)
 
 
@@ -79,14 +81,13 @@ def _others(report: Report, folder: Path, width: int) -> None:
 
 
 def _row(report: Report, name: str, rows: int, case: MemoryCase) -> None:
-    found = measured_case(case)
+    _told(report, name, rows, measured_case(case))
+
+
+def _told(report: Report, name: str, rows: int, found: MemoryOutcome) -> None:
     stage = max(found.stages, key=lambda one: found.stages[one], default="-")
     stated, measured = (found.stated or 0) / MIB, found.measured / MIB
-    report.row(name, rows, stated, measured, found.ratio, stage, _beside(found, stage), found.seconds)
-
-
-def _beside(found: MemoryOutcome, stage: str) -> float:
-    return found.stages.get(stage, 0) / MIB
+    report.row(name, rows, stated, measured, found.ratio, stage, found.seconds)
 
 
 if __name__ == "__main__":

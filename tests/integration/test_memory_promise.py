@@ -66,7 +66,12 @@ def test_a_run_above_the_setting_is_mapped_and_one_far_above_it_refused(tmp_path
 @pytest.mark.parametrize("rows", SIZES)
 @pytest.mark.parametrize("method", sorted(GIVEN))
 def test_every_algorithm_takes_what_it_states(tmp_path: Path, method: str, rows: int) -> None:
-    assert_kept(measured_case(case(tmp_path, method, rows, WIDTH)))
+    found = measured_case(case(tmp_path, method, rows, WIDTH))
+    if method == "auto":  # the dearest of what it may choose is stated before it looks
+        assert found.stated is not None
+        assert found.measured <= 1.25 * found.stated
+    else:
+        assert_kept(found)
 
 
 @pytest.mark.nightly

@@ -36,7 +36,7 @@ PROPOSED = 25
 """Bytes of a proposed neighbour: its id and its distance, as they are and as they are ordered."""
 PRODUCTS = 8_000_000
 MIB = 1 << 20
-TILES = 15 * MIB
+TILES = 11 * MIB
 """Tiles of products in each thread, and what passes their limits."""
 BESIDE = 2 * MIB
 """What goes into threads' buffers and small objects whatever the size."""

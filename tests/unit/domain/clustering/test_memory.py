@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
+import numpy as np
+
+from shoald.domain.clustering.assignment import squared_gaps
 from shoald.domain.clustering.memory import (
     MemoryPlan,
     RunAsked,
@@ -25,13 +29,23 @@ MIB = 1 << 20
 
 def plan_of(rows: int, **changes: int) -> MemoryPlan:
     shape = RunShape(rows=rows, documents=changes.get("documents", rows), width=changes.get("width", 256))
-    steps = [WhiteningParameters(), UmapParameters()]
+    steps = (WhiteningParameters(), UmapParameters())
     return planned(shape, RunAsked(algorithm=KmeansParameters(), steps=steps, map_dimensions=2))
 
 
 def of_run(rows: int, width: int, algorithm: Any, *steps: Any, limit: int | None = None, **asked: Any) -> MemoryPlan:
     shape = RunShape(rows=rows, documents=rows, width=width)
     return planned(shape, RunAsked(algorithm=algorithm, steps=steps, **asked), limit=limit)
+
+
+def test_a_thousand_centres_take_no_table_of_their_gaps() -> None:
+    centres = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)
+    tracemalloc.start()
+    found = squared_gaps(centres)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 300 * 300 * 6
+    np.testing.assert_allclose(found, np.square(centres[:, None] - centres[None]).sum(axis=2), atol=1e-4)
 
 
 def test_a_plan_names_its_largest_stage() -> None:
