@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import multiprocessing
 import os
+import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,33 @@ def text_vectors() -> Path:
     return file
 
 
+def package_vectors(n: int = 10_000) -> Path:
+    """Return the file of the first n paragraphs of the installed packages' documentation by the bundled MiniLM."""
+    file = _CACHE / f"packages-{n}.npy"
+    if not file.exists():
+        from shoald.adapters.embedders.local import LocalEmbedder
+
+        texts = list(itertools.islice(_package_paragraphs(), n))
+        _save(file, np.asarray(LocalEmbedder(threads=2).embed_passages(texts), dtype=np.float32))
+    return file
+
+
+def _package_paragraphs() -> Iterator[str]:
+    """Yield the paragraphs of 30 to 600 characters of docstrings, each once, module after module by name."""
+    seen: set[str] = set()
+    for module in sorted(Path(sysconfig.get_path("purelib")).rglob("*.py")):
+        try:
+            nodes = list(ast.walk(ast.parse(module.read_text(errors="replace"))))
+        except (SyntaxError, ValueError):
+            continue
+        documented = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef))
+        for text in filter(None, map(ast.get_docstring, documented)):
+            for paragraph in (" ".join(part.split()) for part in text.split("\n\n")):
+                if 30 < len(paragraph) < 600 and paragraph not in seen:
+                    seen.add(paragraph)
+                    yield paragraph
+
+
 def planted_vectors(n: int, groups: int, d: int = 384) -> Path:
     """Return the file of n unit rows in so many separated groups with a tenth of noise; their labels lie beside it."""
     file = _CACHE / f"planted-{n}-{groups}-{d}.npy"
@@ -71,16 +101,20 @@ def _save(file: Path, values: npt.NDArray[Any]) -> None:
     np.save(file, values)
 
 
-def measured(work: Callable[..., Any], file: Path, *, rows: int | None = None, warm: int = 1, **given: Any) -> Measured:
-    """Call `work(vectors, **given)` in a fresh process: `warm` times unmeasured on up to 300 rows, then once."""
+def measured(
+    work: Callable[..., Any], file: Path, *, rows: int | None = None, warm: int = 1, warm_rows: int = 300, **given: Any
+) -> Measured:
+    """Call `work(vectors, **given)` in a fresh process: `warm` times on up to `warm_rows` rows, then once, measured."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_in_child, (work, str(file), rows, warm, given))
+        return pool.apply(_in_child, (work, str(file), rows, (warm, warm_rows), given))
 
 
-def _in_child(work: Callable[..., Any], file: str, rows: int | None, warm: int, given: dict[str, Any]) -> Measured:
+def _in_child(
+    work: Callable[..., Any], file: str, rows: int | None, warm: tuple[int, int], given: dict[str, Any]
+) -> Measured:
     vectors = np.ascontiguousarray(np.load(file)[:rows])
-    for _ in range(warm):
-        work(vectors[:300], **given)
+    for _ in range(warm[0]):
+        work(vectors[: warm[1]], **given)
     Path("/proc/self/clear_refs").write_text("5")
     before = _status("VmRSS")
     wall, cpu = time.perf_counter(), time.process_time()
