@@ -9,22 +9,34 @@ if TYPE_CHECKING:
     from shoald.application.job_attempts import AttemptWatch
 
 
-class Leisure:
-    """Knows of the attempts of one process at a time; a process without jobs is always at leisure."""
+_QUIET_SECONDS = 0.5
 
-    def __init__(self) -> None:
-        self._is_here = threading.Event()
-        self._is_here.set()
-        self._has_ended = False
+
+class Leisure:
+    """Knows of the attempts of one process, one at a time; a process without jobs is always at leisure.
+
+    It begins only when no job has come for `quiet_seconds`: jobs often come one after another.
+    """
+
+    def __init__(self, *, quiet_seconds: float = _QUIET_SECONDS) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._is_idle = threading.Event()
+        self._is_idle.set()
+        self._has_ended = threading.Event()
+        self._begun = 0
 
     def wait(self) -> None:
         """Return when no job is at work, or once `end` has been called."""
-        self._is_here.wait()
+        while True:
+            self._is_idle.wait()
+            begun = self._begun
+            if self._has_ended.wait(self._quiet_seconds) or (begun == self._begun and self._is_idle.is_set()):
+                return
 
     def end(self) -> None:
         """Let those go on who wait, now and for ever."""
-        self._has_ended = True
-        self._is_here.set()
+        self._has_ended.set()
+        self._is_idle.set()
 
     def watched_by(self, watch: AttemptWatch) -> AttemptWatch:
         """Return a watch that tells this and the other."""
@@ -32,12 +44,13 @@ class Leisure:
 
     def begin_work(self) -> None:
         """A job begins."""
-        if not self._has_ended:
-            self._is_here.clear()
+        self._begun += 1
+        if not self._has_ended.is_set():
+            self._is_idle.clear()
 
     def end_work(self) -> None:
         """It is over."""
-        self._is_here.set()
+        self._is_idle.set()
 
 
 class _Both:

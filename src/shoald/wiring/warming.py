@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from shoald.application.jobs import HEAVY_QUEUE, queue_of
 from shoald.domain.failures import MissingDependency
 from shoald.domain.vocabulary import IndexProvider
+from shoald.wiring.leisure import Leisure
 
 if TYPE_CHECKING:
     from shoald.wiring.adapters import Adapters
-    from shoald.wiring.leisure import Leisure
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,8 @@ class Warming:
 
 def warm_server(adapters: Adapters) -> Loading:
     """Begin to load what the first index build or search by vectors would wait for; returns who does it."""
-    indexes = adapters.vector_indexes
-    written = partial(importlib.import_module, "shoald.adapters.postgres.vector_copying")
-    steps: list[Step] = [partial(indexes.get, IndexProvider.FAISS), written, partial(indexes.get, IndexProvider.QDRANT)]
-    loading = Loading(steps, adapters.leisure)
+    copying = partial(importlib.import_module, "shoald.adapters.postgres.vector_copying")
+    steps: list[Step] = [partial(adapters.vector_indexes.get, IndexProvider.FAISS), copying]
+    loading = Loading(steps, Leisure(quiet_seconds=0.0))
     loading.start()
     return loading

@@ -31,7 +31,7 @@ def _begun(leisure: Leisure, taken: list[str]) -> Loading:
 
 def test_the_next_step_waits_for_the_job_at_work() -> None:
     taken: list[str] = []
-    leisure = Leisure()
+    leisure = Leisure(quiet_seconds=0.0)
     loading = _begun(leisure, taken)
     assert (loading.is_alive(), taken) == (True, ["first"])
     leisure.watched_by(Unwatched()).ended()
@@ -41,9 +41,26 @@ def test_the_next_step_waits_for_the_job_at_work() -> None:
 
 def test_a_job_that_needs_all_of_it_does_not_wait_for_its_own_end() -> None:
     taken: list[str] = []
-    leisure = Leisure()
+    leisure = Leisure(quiet_seconds=0.0)
     _begun(leisure, taken).finish()
     assert taken == ["first", "second"]
+
+
+def test_a_job_in_the_quiet_before_a_step_begins_the_quiet_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    leisure = Leisure(quiet_seconds=1.0)
+    watch = leisure.watched_by(Unwatched())
+    quiets: list[float] = []
+
+    def pass_quiet(_event: object, seconds: float) -> bool:
+        quiets.append(seconds)
+        if len(quiets) == 1:
+            watch.started("job", 1)
+            watch.ended()
+        return False
+
+    monkeypatch.setattr(leisure, "_has_ended", type("Quiet", (), {"wait": pass_quiet, "is_set": lambda _: False})())
+    leisure.wait()
+    assert quiets == [1.0, 1.0]
 
 
 def test_what_cannot_be_loaded_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -56,7 +73,7 @@ def test_what_cannot_be_loaded_stops_nothing(caplog: pytest.LogCaptureFixture) -
         raise OSError("a library")
 
     with caplog.at_level(logging.ERROR):
-        Loading([missing, broken, lambda: taken.append("last")], Leisure()).run()
+        Loading([missing, broken, lambda: taken.append("last")], Leisure(quiet_seconds=0.0)).run()
     assert taken == ["last"]
     assert [record.getMessage() for record in caplog.records] == ["warming up failed"]
 
