@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -73,7 +73,7 @@ def _batches(
         yield batch
 
 
-def _read_ahead(batches: Iterator[str]) -> Iterator[str]:
+def _read_ahead(batches: Iterator[str]) -> Generator[str]:
     """Yield the batches; a thread fetches the next one while the caller is busy with one."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         coming = thread.submit(next, batches, None)
