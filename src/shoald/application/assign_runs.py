@@ -24,14 +24,13 @@ from shoald.domain.clustering.lineage import Fate, LineageEvent
 from shoald.domain.clustering.map_keeping import placed_among, some_of
 from shoald.domain.clustering.memory import MemoryPlan, one_after_another, planned_assignment
 from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
-from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.clustering.spaces import Floats, Integers, block_rows, row_blocks
 from shoald.domain.failures import ArtifactNotFound, InvalidVectors
 from shoald.domain.labelling.keywords import GroupName
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import Collection
 
 THRESHOLD = 0.5
-BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +118,13 @@ class AssignRuns:
         cosines[known] = np.nan_to_num(former.members.similarities[former.at[known]])
         leaves = np.setdiff1d(np.arange(len(tree)), tree.parents)
         new = np.flatnonzero(~known)
-        for at in range(0, len(new), BLOCK_ROWS):
-            rows = new[at : at + BLOCK_ROWS]
+        size = block_rows(given.vectors.shape[1])
+        for at in range(0, len(new), size):
+            rows = new[at : at + size]
             vectors = given.vectors_of(rows, normalize=True)
             found, near = stages.assign(vectors, former.centroids[leaves], threshold=threshold, tools=work.tools)
             labels[rows], cosines[rows] = np.append(leaves, ROOT)[found], near
-            step(min(1.0, (at + BLOCK_ROWS) / len(new)))
+            step(min(1.0, (at + size) / len(new)))
         return labels, cosines
 
 
@@ -166,8 +166,7 @@ def _placed(work: Work, given: ClusterInput, former: FormerRun, groups: Any) -> 
         standing = _standing(is_known, groups, group)
         if len(standing):
             beside = given.vectors_of(standing, normalize=True)
-            for start in range(0, len(new), BLOCK_ROWS):
-                rows = new[start : start + BLOCK_ROWS]
+            for rows in row_blocks(new, given.vectors.shape[1]):
                 found[rows] = placed_among(given.vectors_of(rows, normalize=True), beside, found[standing])
         step((at + 1) / len(new_groups))
     return found

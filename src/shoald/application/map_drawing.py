@@ -14,12 +14,10 @@ from shoald.application.former_runs import FormerRun
 from shoald.application.staged_stages import StagedStages, stage_key
 from shoald.domain.clustering.map_keeping import aligned, placed_among, some_of, standing_places
 from shoald.domain.clustering.parameters import parse_steps
-from shoald.domain.clustering.spaces import Floats, Integers, Labels, Space
+from shoald.domain.clustering.spaces import Floats, Integers, Labels, Space, row_blocks
 from shoald.domain.clustering.starting_positions import principal_positions
 from shoald.domain.json_types import JsonObject
 from shoald.domain.vocabulary import LayoutStability, ReductionMethod
-
-BLOCK_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,9 +88,8 @@ class MapDrawing:
         return found
 
     def _place(self, space: Space, places: Floats, rows: Integers, standing: Integers, found: Floats) -> None:
-        for at in range(0, len(rows), BLOCK_ROWS):
+        for part in row_blocks(rows, space.vectors.shape[1]):
             self.work.context.check()
-            part = rows[at : at + BLOCK_ROWS]
             vectors = self.given.vectors_of(part, normalize=True)
             found[part] = placed_among(vectors, space.vectors[standing], places[standing])
 

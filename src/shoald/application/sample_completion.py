@@ -12,10 +12,8 @@ from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_work import Work
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
-from shoald.domain.clustering.spaces import Floats, Integers
+from shoald.domain.clustering.spaces import Floats, Integers, row_slices
 from shoald.domain.json_types import JsonObject
-
-BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,9 +75,8 @@ def _assigned(
     """Return the nearest centroid of each row, ROOT where it is not near enough, and the cosine; in blocks."""
     labels = np.full(len(rest), ROOT, dtype=np.int64)
     cosines = np.zeros(len(rest), dtype=np.float32)
-    for at in range(0, len(rest), BLOCK_ROWS):
+    for part in row_slices(len(rest), given.vectors.shape[1]):
         work.context.check()
-        part = slice(at, at + BLOCK_ROWS)
         vectors = given.vectors_of(rest[part], normalize=True)
         found, near = stages.assign(vectors, centroids, threshold=-1.0, tools=work.tools)
         enough = (found >= 0) & (near >= np.append(least, np.inf)[found])

@@ -121,7 +121,7 @@ def planned_assignment(shape: RunShape, groups: int, map_dimensions: int | None)
         "publish": WRITING + A_DOCUMENT * n,
     }
     if map_dimensions is not None:
-        stages["map"] = block * (3 * FLOAT * d + 24 * STANDING) + 2 * FLOAT * STANDING * d
+        stages["map"] = block * (3 * FLOAT * d + 12 * STANDING) + 2 * FLOAT * STANDING * d
     return MemoryPlan(held=_own(shape) + A_ROW * n + A_MEMBER * shape.former + BESIDE, stages=stages)
 
 
