@@ -138,6 +138,22 @@ def test_a_document_of_other_words_is_left_out_and_counted(world: ClusterWorld) 
     assert any("1 documents were left out" in one for one in found.run.effective["warnings"])
 
 
+def test_what_is_left_out_counts_nothing_so_that_a_run_is_repeated(world: ClusterWorld) -> None:
+    vectors, labels = planted_terms(1500, 4, seed=3)
+    store(world, "words", [*vectors, {"indices": [2998], "values": [1.0]}])
+    cluster = world.define(**KMEANS)
+    first = ran(world, cluster, {"defer_visualization": True})
+    assert "d1500" not in first.groups
+    assert first.ari(labels) >= 0.9
+    assert first.run.effective["input"]["reductions"]["words"]["left_out"] == 1
+    assert first.run.effective["input"]["reductions"]["words"]["terms"] == 440
+    again = world.run(world.use_cases.executions.repeat(world.caller, cluster, first.run.run_id))
+    assert again.result["replay"]["same_labels"] is True
+    repeated = found_by(world, cluster, again.payload["run_id"]).run
+    contents = [one.effective["input"]["reductions"]["words"]["content"] for one in (first.run, repeated)]
+    assert contents[0] == contents[1]
+
+
 def test_multi_vectors_are_pooled_after_their_rows_have_one_length(world: ClusterWorld) -> None:
     vectors, labels = planted_matrices(300, 4, seed=4)
     store(world, "tokens", vectors)

@@ -143,15 +143,37 @@ class ClusterInputs:
         ]
         _require_points(parts, collections)
         _require_one_kind(parts)
-        reduced: dict[str, Reduced] = {}
-        for at, feature in enumerate(features):
-            if isinstance(parts[0].snapshots[at], SparseSnapshot):
-                known = None if components is None else components.get(feature.name)
-                reduced[feature.name] = one = self._reduced(parts, at, spec, known, is_fresh=pins is not None)
-                parts = _with_rows(parts, at, one, may_be_zero=not spec.normalize)
-        _require_points(parts, collections)
-        given = _combined(parts, features, spec)
-        return _with_kinds(given, reduced, collections) if filled else given
+        found = sum(len(part.ids) for part in parts)
+        dense, reduced = self._dense(parts, features, spec, components, is_fresh=pins is not None)
+        _require_points(dense, collections)
+        left_out = found - sum(len(part.ids) for part in dense)
+        return _with_kinds(_combined(dense, features, spec), reduced, left_out, collections)
+
+    def _dense(
+        self,
+        parts: Sequence[_Part],
+        features: Sequence[ResolvedFeature],
+        spec: ClusterSpec,
+        components: Mapping[str, Components] | None,
+        *,
+        is_fresh: bool,
+    ) -> tuple[list[_Part], dict[str, Reduced]]:
+        """Reduce the sparse features; documents without a direction are left out, and count nothing in components.
+
+        So a run that repeats this one on its members finds the same components.
+        """
+        while True:
+            found, reduced = list(parts), dict[str, Reduced]()
+            for at, feature in enumerate(features):
+                if isinstance(found[0].snapshots[at], SparseSnapshot) and any(len(part.ids) for part in found):
+                    known = None if components is None else components.get(feature.name)
+                    reduced[feature.name] = one = self._reduced(found, at, spec, known, is_fresh=is_fresh)
+                    found = _with_rows(found, at, one, may_be_zero=not spec.normalize)
+            if components is not None or not any(len(part.ids) for part in found):
+                return found, reduced
+            if all(len(part.ids) == len(kept.ids) for part, kept in zip(parts, found, strict=True)):
+                return found, reduced
+            parts = [_restricted(part, kept.ids) for part, kept in zip(parts, found, strict=True)]
 
     def _reduced(
         self, parts: Sequence[_Part], at: int, spec: ClusterSpec, known: Components | None, *, is_fresh: bool
@@ -274,6 +296,12 @@ def _require_one_kind(parts: Sequence[_Part]) -> None:
             raise InvalidVectors(f"The vectors {same[0].vector_name!r} are sparse in some of the collections only.")
 
 
+def _restricted(part: _Part, ids: npt.NDArray[np.bytes_]) -> _Part:
+    """Keep these of the documents of a part; both ascend."""
+    kept = np.searchsorted(part.ids, ids)
+    return replace(part, ids=ids, rows=tuple(rows[kept] for rows in part.rows))
+
+
 def _with_rows(parts: Sequence[_Part], at: int, reduced: Reduced, *, may_be_zero: bool) -> list[_Part]:
     """Put the reduced rows in the place of a sparse feature; a document without a direction is left out."""
     found, start = [], 0
@@ -296,9 +324,11 @@ def _with_rows(parts: Sequence[_Part], at: int, reduced: Reduced, *, may_be_zero
     return found
 
 
-def _with_kinds(given: ClusterInput, reduced: Mapping[str, Reduced], collections: Sequence[Collection]) -> ClusterInput:
+def _with_kinds(
+    given: ClusterInput, reduced: Mapping[str, Reduced], left_out: int, collections: Sequence[Collection]
+) -> ClusterInput:
     """Say in the record and the warnings what became of features that are not dense."""
-    notes = {name: one.note() for name, one in reduced.items()}
+    notes: dict[str, dict[str, Any]] = {name: {**one.note(), "left_out": left_out} for name, one in reduced.items()}
     for feature in given.features:
         named = ((one, feature.vector_names.get(one.collection_id)) for one in collections)
         kinds = {config.kind for one, name in named if name and (config := one.vector(name)) is not None}
@@ -312,20 +342,21 @@ def _with_kinds(given: ClusterInput, reduced: Mapping[str, Reduced], collections
         components={name: one.components for name, one in reduced.items()},
         reduction_bytes=max((one.peak_bytes for one in reduced.values()), default=0),
         is_joined=given.is_joined or bool(reduced),
-        warnings=(*given.warnings, *(sentence for name, note in notes.items() for sentence in _said(name, note))),
+        warnings=(*given.warnings, *(_said(name, note) for name, note in notes.items()), *_left_out(left_out)),
     )
 
 
-def _said(name: str, note: JsonObject) -> list[str]:
+def _said(name: str, note: JsonObject) -> str:
     if note["kind"] == VectorKind.MULTI_VECTOR:
-        return [f"the multi-vectors {name!r} were pooled: the mean of each document's vectors, each of unit length"]
+        return f"the multi-vectors {name!r} were pooled: the mean of each document's vectors, each of unit length"
     share = note["variance_kept"]
     kept = "" if share is None else f", which keep {share:.1%} of the variance"
     how = f"{note['components']} components by truncated SVD{kept}"
-    said = [f"the sparse vectors {name!r} ({note['terms']} terms) were reduced to {how}"]
-    if note["left_out"]:
-        said.append(f"{note['left_out']} documents were left out: none of their terms lies along the components")
-    return said
+    return f"the sparse vectors {name!r} ({note['terms']} terms) were reduced to {how}"
+
+
+def _left_out(count: int) -> tuple[str, ...]:
+    return (f"{count} documents were left out: none of their terms lies along the components",) if count else ()
 
 
 def _require_equal_widths(parts: Sequence[_Part]) -> None:

@@ -25,8 +25,9 @@ from shoald.domain.ragged_arrays import bounds_of, entries_of
 COMPONENTS = 128
 """More than the dimensions in which density is looked for directly: such methods begin with a layout."""
 _SEED = 42
-_LEAST_SHARE = 1e-9
-"""A document of whose squared length less than this is kept lies along none of the components."""
+_LEAST_SHARE = 1e-4
+"""A document of whose squared length less than this is kept lies along none of the components: what is left of it is
+what rounds of products have not taken away yet."""
 MIB = 1 << 20
 
 
@@ -62,7 +63,6 @@ class Reduced:
             "components": int(along.loadings.shape[1]),
             "variance_kept": along.variance_kept,
             "normalized": along.is_normalized,
-            "left_out": int((~self.has_direction).sum()),
             "content": content_of(along.loadings),
         }
 
