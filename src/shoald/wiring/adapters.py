@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from shoald.application.searching import Searches
     from shoald.application.sentence_embedding import SentenceEmbedding
     from shoald.application.sparse_reduction import SparseReduction
-    from shoald.wiring.warming import Loading
+    from shoald.wiring.loading import Loading
 
 _WORKER_IDLE_SECONDS = 600.0
 

@@ -1,12 +1,9 @@
-"""What a process loads before anybody needs it: libraries of seconds, in a thread that lets jobs go first."""
+"""What a worker's child or a server loads before anybody needs it."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import logging
-import threading
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,41 +11,13 @@ from shoald.application.jobs import HEAVY_QUEUE, queue_of
 from shoald.domain.failures import MissingDependency
 from shoald.domain.vocabulary import IndexProvider
 from shoald.wiring.leisure import Leisure
+from shoald.wiring.loading import Loading, Step
 
 if TYPE_CHECKING:
     from shoald.wiring.adapters import Adapters
 
-log = logging.getLogger(__name__)
-
-Step = Callable[[], object]
-
 # what cluster runs import, tenths of a second each: one by one, so that a job that comes waits for one of them only
 _CLUSTERING = ("scipy.sparse.csgraph", "scipy.spatial", "scipy.stats", "sklearn", "sklearn.neighbors", "numba")
-
-
-class Loading(threading.Thread):
-    """Takes steps one after another while its process is at leisure; whoever cannot do without them hurries it."""
-
-    def __init__(self, steps: Sequence[Step], leisure: Leisure) -> None:
-        super().__init__(name="warming", daemon=True)
-        self._steps = steps
-        self._leisure = leisure
-
-    def run(self) -> None:
-        """Load everything; what cannot be loaded is told to the user whose job needs it."""
-        for step in self._steps:
-            self._leisure.wait()
-            try:
-                step()
-            except MissingDependency:
-                continue
-            except Exception:
-                log.exception("warming up failed")
-
-    def finish(self) -> None:
-        """Have it end as soon as it can, although a job is at work, and wait for that."""
-        self._leisure.end()
-        self.join()
 
 
 class Warming:

@@ -12,7 +12,7 @@ import pytest
 from shoald.application.job_attempts import Unwatched
 from shoald.domain.failures import MissingDependency
 from shoald.wiring.leisure import Leisure
-from shoald.wiring.warming import Loading
+from shoald.wiring.loading import Loading
 
 
 def _begun(leisure: Leisure, taken: list[str]) -> Loading:
