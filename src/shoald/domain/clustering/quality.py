@@ -22,6 +22,8 @@ DOMINANT = 0.95
 TOO_MUCH_NOISE = 0.5
 WORSE = {"silhouette_score": 0.1, "mean_cosine_to_centroid": 0.05}
 """How far a metric may fall below the last run's before reclustering is advised."""
+LEAST_SILHOUETTE = 0.02
+"""From here on half of the last run's silhouette is too little: real text has about 0.05, which cannot fall by 0.1."""
 MORE_NOISE = 0.15
 
 
@@ -124,8 +126,8 @@ def recluster_advised(found: Mapping[str, Any], previous: Mapping[str, Any] | No
     """Say whether the groups should be made anew, perhaps with other parameters.
 
     So it is when the grouping is degenerate, when more than half of the points are noise, or when, against the last
-    run, the silhouette fell by more than 0.1, the mean cosine by more than 0.05, or the noise grew by more than 0.15.
-    There is no fixed bound on the silhouette: real text seldom reaches the 0.5 that a textbook calls good.
+    run, the silhouette fell by more than 0.1 or below half, the mean cosine fell by more than 0.05, or the noise grew
+    by more than 0.15. There is no fixed bound on the silhouette: real text seldom reaches the 0.5 that a textbook calls good.
     """
     if found["degenerate"] or found["noise_ratio"] > TOO_MUCH_NOISE:
         return True
@@ -133,6 +135,9 @@ def recluster_advised(found: Mapping[str, Any], previous: Mapping[str, Any] | No
         return False
     noise_before = previous.get("noise_ratio")
     if noise_before is not None and found["noise_ratio"] > noise_before + MORE_NOISE:
+        return True
+    before, now = previous.get("silhouette_score"), found["silhouette_score"]
+    if before is not None and now is not None and before >= LEAST_SILHOUETTE and now < before / 2:
         return True
     pairs = [(found[name], previous.get(name), drop) for name, drop in WORSE.items()]
     return any(now is not None and then is not None and now < then - drop for now, then, drop in pairs)

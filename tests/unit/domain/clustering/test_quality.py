@@ -120,6 +120,19 @@ def test_reclustering_is_advised_by_what_became_worse(change: dict[str, Any], ad
     assert recluster_advised({"degenerate": False, **before, **change}, before) is advised
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "advised"),
+    [(0.05, 0.024, True), (0.05, 0.03, False), (0.05, 0.0, True), (0.015, 0.001, False), (0.05, None, False)],
+)
+def test_the_silhouette_of_real_text_is_held_against_its_own_history(
+    before: float,
+    now: float | None,
+    advised: bool,  # noqa: FBT001
+) -> None:
+    rest = {"degenerate": False, "noise_ratio": 0.1, "mean_cosine_to_centroid": 0.6}
+    assert recluster_advised({**rest, "silhouette_score": now}, {**rest, "silhouette_score": before}) is advised
+
+
 def test_low_silhouettes_alone_are_no_reason() -> None:
     now = {"degenerate": False, "noise_ratio": 0.1, "silhouette_score": 0.05, "mean_cosine_to_centroid": 0.6}
     assert not recluster_advised(now, None)
