@@ -59,6 +59,6 @@ def main() -> None:
     report.head(*columns)
     for name, file in (("5 k texts", text_vectors()), ("20 k planted", planted_vectors(20_000, 40, 256))):
         for objective, given in OBJECTIVES.items():
-            ours, theirs = measured(compared, file, warm=0, objective=objective, given=given).value
+            ours, theirs = measured(compared, file, objective=objective, given=given).value
             times, share = theirs[0] / ours[0], f"{ours[2] / theirs[2]:.4f}"
             report.row(name, objective, ours[0], theirs[0], times, ours[1], theirs[1], share)

@@ -127,7 +127,8 @@ def recluster_advised(found: Mapping[str, Any], previous: Mapping[str, Any] | No
 
     So it is when the grouping is degenerate, when more than half of the points are noise, or when, against the last
     run, the silhouette fell by more than 0.1 or below half, the mean cosine fell by more than 0.05, or the noise grew
-    by more than 0.15. There is no fixed bound on the silhouette: real text seldom reaches the 0.5 that a textbook calls good.
+    by more than 0.15. There is no fixed bound on the silhouette: real text seldom reaches the 0.5 that a textbook calls
+    good.
     """
     if found["degenerate"] or found["noise_ratio"] > TOO_MUCH_NOISE:
         return True
