@@ -43,17 +43,19 @@ def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBack
     table = _bounds(pieces, backend, lambda done: step(0.8 * done))
     least, known = reach.least(table), np.zeros(table.shape, dtype=np.bool_)
     edges: dict[tuple[int, int], tuple[float, int, int]] = {}
+
+    def measured(ends: tuple[int, int]) -> tuple[float, int, int]:
+        return pieces.cheapest(*ends, float(table[ends]), backend)
+
     while True:
         left, right = _tree(least)
-        open_edges = np.flatnonzero(~known[left, right])
-        if not len(open_edges):
+        waiting = [(int(left[at]), int(right[at])) for at in np.flatnonzero(~known[left, right])]
+        if not waiting:
             break
-        for at in open_edges.tolist():
-            one, other = int(left[at]), int(right[at])
-            edge = pieces.cheapest(one, other, float(table[one, other]), backend)
-            edges[one, other] = edge
-            least[one, other] = least[other, one] = edge[0]
-            known[one, other] = known[other, one] = True
+        for ends, edge in zip(waiting, backend.each(measured, waiting), strict=True):
+            edges[ends] = edge
+            least[ends] = least[ends[::-1]] = edge[0]
+            known[ends] = known[ends[::-1]] = True
             step(0.8)
     step(1.0)
     return _chosen(edges, len(pieces.begins) - 1)

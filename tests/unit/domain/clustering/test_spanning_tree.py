@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from shoald.adapters.arrays.numpy import NumpyArrays
+from shoald.domain.clustering.condensed_tree import Selection, condense, flatten
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks, neighbour_graph
 from shoald.domain.clustering.spanning_tree import SpanningTree, spanning_tree
 from support.vectors import planted, texture
@@ -113,3 +116,35 @@ def test_edges_come_by_weight_then_rows_and_again_the_same() -> None:
     assert (edges[:, 0] < edges[:, 1]).all()
     np.testing.assert_array_equal(np.lexsort((edges[:, 1], edges[:, 0], edges[:, 2])), np.arange(399))
     assert edges.tobytes() == tree(vectors, 5).edges.tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_are_joined_by_the_same_edges_with_any_number_of_threads(threads: int) -> None:
+    vectors, _ = planted(1500, 25, noise=0.1)
+    with threadpool_limits(threads):
+        edges = tree(vectors, 5).edges
+    assert edges.tobytes() == tree(vectors, 5).edges.tobytes()
+
+
+def test_pieces_of_all_sizes_and_equal_distances_are_joined_by_a_tree() -> None:
+    corners = np.eye(9, 12, dtype=np.float32) * 3
+    vectors = np.concatenate([np.repeat(corners[at : at + 1], 20 + 30 * at, axis=0) for at in range(9)])
+    found = tree(vectors, 3)
+    assert spans(found.edges, len(vectors))
+    np.testing.assert_allclose(found.edges[-8:, 2], 3 * np.sqrt(2), rtol=0, atol=1e-9)
+    assert not found.edges[:-8, 2].any()
+
+
+def test_components_are_compared_once_however_many_rounds_would_follow() -> None:
+    """Rows scanned from each component: all of them, once a round."""
+    vectors, _ = planted(1200, 30)
+    found = tree(vectors, 5)
+    assert (found.joined, found.scanned) == (30, 0)
+
+
+@pytest.mark.nightly
+def test_ten_thousand_rows_in_groups_that_no_neighbour_joins() -> None:
+    vectors, truth = planted(10_000, 100, 384, noise=0.05)
+    flat = flatten(condense(tree(vectors, 5).edges, 15), Selection())
+    clear = truth >= 0
+    assert adjusted_rand_score(truth[clear], flat.labels[clear]) >= 0.99
