@@ -166,7 +166,7 @@ class FormReader:
 
 @dataclass(slots=True, kw_only=True)
 class UploadedFile:
-    """One of the files of a form, under the loader that was named before it, and its own `source_path`, if it has one."""
+    """One of the files of a form, under the loader that was named before it, and with its own `source_path`, if any."""
 
     filename: str
     mime: str
