@@ -172,6 +172,11 @@ def private_bytes(pid: int | str = "self", name: str = "RssAnon") -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
 
 
+def _mapped_bytes() -> int:
+    """Return what is mapped of files, be they in a file system of memory."""
+    return private_bytes(name="RssFile") + private_bytes(name="RssShmem")
+
+
 class StageMeter:
     """Takes the kernel's high-water mark whenever a stage ends, less mapped files and less what was there before."""
 
@@ -186,13 +191,13 @@ class StageMeter:
         self._enter("")
 
     def _enter(self, stage: str) -> None:
-        self._stage, self._files = stage, private_bytes(name="RssFile")
+        self._stage, self._files = stage, _mapped_bytes()
         Path("/proc/self/clear_refs").write_text("5")
 
     def note(self, stage: str) -> None:
         """Hear that a stage is at work."""
         if stage != self._stage:
-            files = max(self._files, private_bytes(name="RssFile"))
+            files = max(self._files, _mapped_bytes())
             peak = private_bytes(name="VmHWM") - files - self._before
             self.stages[self._stage] = max(peak, self.stages.get(self._stage, 0))
             self._enter(stage)

@@ -9,6 +9,7 @@ _STATUS = Path("/proc/self/status")
 _FORGET = Path("/proc/self/clear_refs")
 _FORGET_PEAK = "5"
 _KIB = 1024
+_NAMES = frozenset({"VmHWM", "RssAnon", "RssFile", "RssShmem"})
 
 
 class ProcessMemory:
@@ -35,7 +36,8 @@ class ProcessMemory:
         if self._before is None:
             return None
         now = _counted()
-        files = max(self._before["RssFile"], now["RssFile"])
+        # files in a file system of memory are counted apart
+        files = max(one["RssFile"] + one["RssShmem"] for one in (self._before, now))
         return max(0, now["VmHWM"] - files - self._before["RssAnon"])
 
     def give_back(self) -> None:
@@ -47,4 +49,4 @@ class ProcessMemory:
 def _counted() -> dict[str, int]:
     """Return the figures in bytes; raises `OSError` where there are none."""
     pairs = (line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return {name: int(rest.split()[0]) * _KIB for name, rest in pairs if name in {"VmHWM", "RssAnon", "RssFile"}}
+    return {name: int(rest.split()[0]) * _KIB for name, rest in pairs if name in _NAMES}
