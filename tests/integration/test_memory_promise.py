@@ -53,11 +53,11 @@ def test_runs_take_what_they_state(tmp_path: Path) -> None:
 def test_a_run_above_the_setting_is_mapped_and_one_far_above_it_refused(tmp_path: Path) -> None:
     quick = {"n_clusters": 8, "n_init": 1, "max_iter": 3}
     asked = {"algorithm_params": quick, "stability": "none", "sample_size": 20_000}
-    tight = case(tmp_path, "kmeans", 20_000, WIDTH, asked=asked, changes={"defer_visualization": True}, limit_mib=80)
+    tight = case(tmp_path, "kmeans", 20_000, WIDTH, asked=asked, changes={"defer_visualization": True}, limit_mib=110)
     mapped, refused = measured_cases([tight, replace(tight, limit_mib=40)])
     assert mapped.refused is None
     assert mapped.stated_stages["held"] < 4 * 20_000 * WIDTH
-    assert mapped.measured <= 80 * MIB
+    assert mapped.measured <= 110 * MIB
     assert "cluster_memory_mib allows 40" in str(refused.refused)
 
 

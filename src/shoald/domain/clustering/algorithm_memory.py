@@ -85,7 +85,7 @@ def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
     k = given.n_clusters
     sample = max(SAMPLE_ROWS, ROWS_PER_CENTRE * k)
     rows = 4 * n * d + (4 * sample * d if sample < n else 0)
-    return rows + 3 * min(n * d, PRODUCTS) + 12 * min(PRODUCTS, n * k) + 40 * n + 24 * k * (d + k) + 3 * MIB
+    return rows + 8 * min(n, SAMPLE_ROWS) * d + 12 * min(PRODUCTS, n * k) + 40 * n + 24 * k * (d + k) + 3 * MIB
 
 
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
