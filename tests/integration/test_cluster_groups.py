@@ -463,10 +463,10 @@ def test_a_run_states_what_it_takes_of_memory_before_it_starts(
 
 
 def test_a_run_that_would_take_too_much_is_refused_with_the_number(postgres_database: str, data_dir: Path) -> None:
-    with cluster_world(postgres_database, data_dir, cluster_memory_mib=20) as world:
+    with cluster_world(postgres_database, data_dir, cluster_memory_mib=3) as world:
         world.store(groups_of(1000, 1000, dimension=128))
         cluster = world.define(**KMEANS, algorithm_params={"n_clusters": 2})
         job = world.run(world.start(cluster))
         assert (job.state, job.error_code) == (JobState.FAILED, "request_too_large")
-        assert "cluster_memory_mib allows 20" in str(job.error_message)
-        assert job.error_detail["detail"]["estimated_peak_bytes"] > 20 << 20
+        assert "cluster_memory_mib allows 3" in str(job.error_message)
+        assert job.error_detail["detail"]["estimated_peak_bytes"] > 3 << 20

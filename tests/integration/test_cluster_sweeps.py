@@ -161,7 +161,7 @@ def test_sweeps_refuse_what_they_cannot_try(world: ClusterWorld) -> None:
 
 
 def test_a_sweep_that_would_take_too_much_is_refused_with_the_number(postgres_database: str, data_dir: Path) -> None:
-    with cluster_world(postgres_database, data_dir, cluster_memory_mib=20) as world:
+    with cluster_world(postgres_database, data_dir, cluster_memory_mib=3) as world:
         world.store(groups_of(1000, 1000, dimension=128))
         cluster = world.define(clustering_method="kmeans")
         asked = SweepRequest(grid={"n_clusters": [2]}, settings=[], changes={})
