@@ -27,6 +27,7 @@ from shoald.domain.failures import (
     TooLarge,
     Unavailable,
 )
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SetItem
 from shoald.domain.vocabulary import JobType
@@ -93,6 +94,9 @@ class Interrupting:
 
     def __init__(self, path: RagPath) -> None:
         self._path = path
+
+    def check(self, loader_type: str, loader_params: JsonObject) -> None:
+        """Every parameter is right."""
 
     def load(self, path: str, **_: Any) -> Iterator[SetItem]:
         del path
@@ -342,7 +346,9 @@ def test_the_collection_holds_the_chunks_with_their_vectors(path: RagPath) -> No
     for item in items:
         assert payloads[item.item_id]["content"] == item.content
         expected = embedder.embed_passages([item.content])[0]
-        np.testing.assert_allclose(vectors[item.item_id]["embedding"], expected, atol=1e-6)
+        kept = vectors[item.item_id]["embedding"]
+        assert isinstance(kept, np.ndarray)
+        np.testing.assert_allclose(kept, expected, atol=1e-6)
 
 
 def _many_items(path: RagPath, count: int) -> None:
