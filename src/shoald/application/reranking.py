@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shoald.application.keyword_indexing import AnySet, repository_of, set_id
-from shoald.domain.failures import Busy
 from shoald.domain.retrieval.strategies import EnsembleSearch, FuzzySearch, RegexSearch, RerankSearch
 
 if TYPE_CHECKING:
     from shoald.application.ports.reranker import Reranker, Rerankers
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
-    from shoald.application.waiting import Patience
+    from shoald.application.waiting import BriefPlaces, Patience
 
 # how many hits of the base a model reads: a base says itself by its k how many it wants read, up to the first number,
 # and one without a k, which may find everything there is, is read up to the second
 MOST_CANDIDATES, MOST_UNBOUNDED_CANDIDATES = 1000, 100
 _FASTER = "The fewer hits the base gives (its k), the fewer the model reads; RetrieveStream waits longer."
 _WITHOUT_K = (RegexSearch, FuzzySearch, EnsembleSearch)
-
-
-class BriefPlaces:
-    """As many brief calls as may rerank at a time in one process: a model may take long, and others need threads."""
-
-    def __init__(self, places: int) -> None:
-        self._free = threading.BoundedSemaphore(places)
-
-    @contextmanager
-    def one(self, patience: Patience) -> Iterator[None]:
-        """Hold a place while the block runs; raises `Busy` at once when a brief call finds none. Others need none."""
-        if not patience.is_brief:
-            yield
-            return
-        if not self._free.acquire(blocking=False):
-            raise Busy("Too many short calls are reranking; try again shortly, or use RetrieveStream.")
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +49,7 @@ class RerankingModel:
         Raises what the reranker raises, `DeadlineExceeded`, and `Busy` for a brief call when too many of them rerank.
         One pass of the model for each candidate.
         """
-        with self.places.one(patience):
+        with self.places.one(patience, "reranking"):
             return self._best(items, query, positions, patience)
 
     def _best(self, items: AnySet, query: str, positions: Sequence[int], patience: Patience) -> list[RerankedHit]:

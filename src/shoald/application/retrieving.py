@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from shoald.application.asked_searches import Search
 from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.presets import retrieval_preset
 from shoald.application.projects import visible_project
 from shoald.application.retrieval_requests import RetrievalRequest, read_request
 from shoald.application.search_targets import SearchTarget, find_target
-from shoald.application.searching import Search, Searches
+from shoald.application.searching import Searches
 from shoald.domain.cursors import cursor_of
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shoald.application.allowed_positions import AllowedPositions
+from shoald.application.asked_searches import Search
 from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
 from shoald.application.ports.text_search import QueryTooLong, TextPattern, TextSearch, UnusablePattern
-from shoald.application.search_targets import SearchTarget
 from shoald.application.vector_searching import VectorSearches
 from shoald.domain.failures import InvalidFields
-from shoald.domain.json_types import JsonObject
 from shoald.domain.records.segment_set import SegmentSet
 from shoald.domain.retrieval.fusion import fused
 from shoald.domain.retrieval.hits import Hits, Positions
@@ -40,34 +36,9 @@ if TYPE_CHECKING:
     from shoald.application.ports.result_cache import ResultCache
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.application.reranking import Reranking
-    from shoald.application.waiting import Patience
 
 PLACE: Where = ("body", "strategy")
 _MOST_SPANS, _SPANS_SECONDS = 100, 5.0
-# other versions of Shoal may have put something else into the same cache
-_CACHED_FORM = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """One search; `scope` is whose it is (namespace, project), so that nobody is answered from another's cache.
-
-    It goes on no longer than the caller's `patience`.
-    """
-
-    scope: tuple[str, str]
-    target: SearchTarget
-    strategy: Strategy
-    query: str
-    filter: JsonObject
-    patience: Patience
-
-    @property
-    def key(self) -> str:
-        """What the cache knows its result by. Sets and builds never change, so the id stands for what is in them."""
-        searched = (self.target.target_id, self.target.hidden_versions)
-        asked = [_CACHED_FORM, *self.scope, *searched, self.strategy.as_json(), self.query, dict(self.filter)]
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 class Searches:
@@ -148,7 +119,7 @@ class Searches:
         search.patience.check("The search")
         match strategy:
             case VectorSearch():
-                return self._vectors.hits(search.target, strategy, search.query, allowed=allowed, where=where)
+                return self._vectors.hits(search, strategy, allowed=allowed, where=where)
             case KeywordSearch():
                 return Hits(*self._index(search).words.search(search.query, k=strategy.k, allowed=allowed))
             case RegexSearch():
@@ -213,9 +184,7 @@ class Searches:
     def _by_chunks(self, search: Search, strategy: DualStorageSearch, allowed: Positions | None, where: Where) -> Hits:
         """Find chunks and return them, or the segments that they came from, each once with its best chunk's score."""
         target = search.target
-        chunks = self._vectors.hits(
-            target, strategy.vector_search, search.query, allowed=allowed, where=(*where, "vector_search")
-        )
+        chunks = self._vectors.hits(search, strategy.vector_search, allowed=allowed, where=(*where, "vector_search"))
         if not strategy.returns_segments or isinstance(target.items, SegmentSet):  # its index may hold segments
             return chunks
         sources = self._sources.get(target.items_id, lambda: self._sources_of(target.items_id))[chunks.positions]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from shoald.application.search_targets import SearchTarget
 from shoald.domain.failures import EmbeddingFailed, InvalidFields
 from shoald.domain.retrieval.hits import Hits, Positions
 from shoald.domain.retrieval.mmr import most_relevant
-from shoald.domain.retrieval.strategies import VectorSearch, Where
-from shoald.domain.vocabulary import SearchType
+from shoald.domain.vocabulary import EmbeddingProvider, SearchType
 
 if TYPE_CHECKING:
+    from shoald.application.asked_searches import Search
     from shoald.application.ports.embedder import Embedders
     from shoald.application.ports.vector_index import VectorIndexes
+    from shoald.application.search_targets import SearchTarget
+    from shoald.application.waiting import BriefPlaces
     from shoald.domain.records.index import IndexBuild
+    from shoald.domain.retrieval.strategies import VectorSearch, Where
 
 # how many of the nearest `mmr` chooses from
 _MMR_CANDIDATES, _MMR_CANDIDATES_PER_HIT = 20, 4
@@ -26,23 +29,23 @@ _MOST_HITS, _MOST_DIFFERING_HITS = 10_000, 500
 
 
 class VectorSearches:
-    """Embeds queries and asks the stores of vectors."""
+    """Embeds queries and asks the stores of vectors; `places` bound the brief calls that wait for an endpoint."""
 
-    def __init__(self, *, vector_indexes: VectorIndexes, embedders: Embedders) -> None:
+    def __init__(self, *, vector_indexes: VectorIndexes, embedders: Embedders, places: BriefPlaces) -> None:
         self._vector_indexes = vector_indexes
         self._embedders = embedders
+        self._places = places
 
-    def hits(
-        self, target: SearchTarget, strategy: VectorSearch, query: str, *, allowed: Positions | None, where: Where
-    ) -> Hits:
+    def hits(self, search: Search, strategy: VectorSearch, *, allowed: Positions | None, where: Where) -> Hits:
         """Return the hits among the `allowed` positions, best first; `where` names the strategy in errors."""
+        target = search.target
         build, index = target.build, target.index
         if build is None or index is None:
             raise TypeError("a target without a build has no vectors")
         is_mmr = strategy.search_type == SearchType.MMR
         k = _hits_wanted(strategy, target, where)
         wanted = max(_MMR_CANDIDATES, k * _MMR_CANDIDATES_PER_HIT) if is_mmr else k
-        embedded = self._embedded(build, query)
+        embedded = self._embedded(build, search)
         found, vectors = self._vector_indexes.get(index.provider).search(
             build.manifest,
             embedded,
@@ -59,10 +62,13 @@ class VectorSearches:
             near = near[most_relevant(embedded, vectors[near], k=k)]
         return Hits(positions[near[:k]], scores[near[:k]])
 
-    def _embedded(self, build: IndexBuild, query: str) -> npt.NDArray[np.float32]:
+    def _embedded(self, build: IndexBuild, search: Search) -> npt.NDArray[np.float32]:
         manifest = build.manifest
-        embedder = self._embedders.get(manifest["embedding_provider"], manifest["embedding_model_name"])
-        embedded = embedder.embed_query(query)
+        provider = manifest["embedding_provider"]
+        embedder = self._embedders.get(provider, manifest["embedding_model_name"])
+        is_elsewhere = provider == EmbeddingProvider.OPENAI
+        with self._places.one(search.patience, "embedding their queries") if is_elsewhere else nullcontext():
+            embedded = embedder.embed_query(search.query)
         if embedded.shape != (manifest["dimension"],):
             raise EmbeddingFailed(
                 f"The query has {embedded.size} dimensions, the build {manifest['dimension']}.",

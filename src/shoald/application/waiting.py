@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shoald.application.jobs import Jobs
-from shoald.domain.failures import DeadlineExceeded
+from shoald.domain.failures import Busy, DeadlineExceeded
 from shoald.domain.records.job import Job
 
 
@@ -42,3 +44,26 @@ class Patience:
         A caller that goes away cancels nothing.
         """
         return jobs.finish(job, self.left(), is_wanted=self.is_wanted)
+
+
+class BriefPlaces:
+    """As many brief calls as may wait for a model at a time in one process: it may take long, others need threads."""
+
+    def __init__(self, places: int) -> None:
+        self._free = threading.BoundedSemaphore(places)
+
+    @contextmanager
+    def one(self, patience: Patience, doing: str) -> Iterator[None]:
+        """Hold a place while the block runs; raises `Busy` at once when a brief call finds none. Others need none.
+
+        A call holds one place at a time.
+        """
+        if not patience.is_brief:
+            yield
+            return
+        if not self._free.acquire(blocking=False):
+            raise Busy(f"Too many short calls are {doing}; try again shortly, or use RetrieveStream.")
+        try:
+            yield
+        finally:
+            self._free.release()

@@ -377,22 +377,20 @@ class Adapters:
     def searches(self) -> Searches:
         """Searches of every strategy, with the process's keyword indexes and the installation's result cache."""
         from shoald.adapters.redis_cache.result_cache import RedisResultCache
-        from shoald.application.reranking import BriefPlaces, Reranking
+        from shoald.application.reranking import Reranking
         from shoald.application.searching import Searches
         from shoald.application.vector_searching import VectorSearches
+        from shoald.application.waiting import BriefPlaces
 
+        places = BriefPlaces(max(1, self.settings.unary_threads * 3 // 4))
         cache = RedisResultCache(self.settings.redis_url)
         self.on_close.callback(cache.close)
         return Searches(
             open_unit_of_work=self.open_unit_of_work,
             keyword_indexes=self.keyword_indexes,
             text_search=self.text_search,
-            vectors=VectorSearches(vector_indexes=self.vector_indexes, embedders=self.embedders),
-            reranking=Reranking(
-                open_unit_of_work=self.open_unit_of_work,
-                rerankers=self.rerankers,
-                places=BriefPlaces(max(1, self.settings.unary_threads * 3 // 4)),
-            ),
+            vectors=VectorSearches(vector_indexes=self.vector_indexes, embedders=self.embedders, places=places),
+            reranking=Reranking(open_unit_of_work=self.open_unit_of_work, rerankers=self.rerankers, places=places),
             cache=cache,
         )
 
