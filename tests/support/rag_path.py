@@ -17,6 +17,7 @@ from shoald.application.retrieving import RetrievalPage
 from shoald.application.segmenting import Segmentation
 from shoald.application.use_cases import UseCases
 from shoald.application.waiting import Patience
+from shoald.domain.job_states import WAITING
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.document import DocumentVersion
 from shoald.domain.records.index import Index, IndexBuild
@@ -28,10 +29,14 @@ from shoald.wiring import Adapters
 
 
 class Here(Patience):
-    """Runs the job in the calling thread, however long it may take."""
+    """Runs the job in the calling thread, however long it may take; fails when nobody would try the job again."""
 
     def finish(self, jobs: Jobs, job: Job) -> Job:
         jobs.runner.run(job.job_id, dispatch=True)
+        with jobs.moves.open_unit_of_work() as uow:
+            tried = uow.jobs.get(job.job_id)
+        if self.seconds is None and tried is not None and tried.state in WAITING:
+            raise AssertionError(f"no worker is here to try the job again, which failed; its log says why: {tried}")
         return super().finish(jobs, job)
 
 

@@ -105,3 +105,16 @@ def test_what_is_surely_short_may_be_loaded_by_the_server(loader: str, size: int
 def test_all_else_is_for_workers(loader: str, params: dict[str, str], size: int) -> None:
     seconds = _loading_seconds({"loader_type": loader, "loader_params": params}, size)
     assert seconds is None or seconds >= INLINE_SECONDS
+
+
+def test_an_attempt_that_nobody_would_repeat_fails_its_test_at_once(
+    path: RagPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = path.upload(report(), "report.pdf")
+
+    def full() -> None:
+        raise StorageFull
+
+    monkeypatch.setattr(path.adapters.objects, "open_writer", full)
+    with pytest.raises(AssertionError, match="no worker is here"):
+        path.segment(version, loader="pdf")
