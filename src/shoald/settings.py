@@ -84,7 +84,9 @@ class Settings(BaseSettings):
     max_concurrent_calls: int = Field(
         default=200, ge=1, description="Calls that one server process takes at once; more get RESOURCE_EXHAUSTED."
     )
-    database_pool_size: int = Field(default=24, ge=1, description="Connections of one process to PostgreSQL, at most.")
+    database_pool_size: int = Field(
+        default=24, ge=4, description="Connections of one process to PostgreSQL, at most; one job may need four."
+    )
     statement_timeout_seconds: float = Field(
         default=60.0, gt=0, description="Longest time of one database statement on behalf of a call."
     )

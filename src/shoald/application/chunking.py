@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # what a job that does nothing costs, and what one second cuts and stores
 _LEAST_SECONDS = 0.01
 _CHARACTERS_PER_SECOND = 5_000_000
-_ITEMS_PER_SECOND = 20_000
+_ITEMS_PER_SECOND = 100_000
 _MOCK_CHARACTERS_PER_SECOND = 500_000
 # what a worker must do: a pattern may run until its time is over, a model loads for seconds
 _SLOW_SECONDS = 60.0
@@ -244,7 +244,8 @@ def visible_chunk_set(uow: UnitOfWork, caller: Caller, set_id: str) -> ChunkSet:
 def estimated_seconds(segment_set: SegmentSet, strategy: str, params: JsonObject) -> float:
     """Return about how long cutting takes; what small steps make of a text counts, not the text alone."""
     strategy = strategy.lower()
-    if strategy == ChunkStrategy.REGEX:
+    # a set of several batches is read by a second connection, for which calls in one process would wait for each other
+    if strategy == ChunkStrategy.REGEX or segment_set.total_items > batch_size(segment_set):
         return _SLOW_SECONDS
     if strategy == ChunkStrategy.SEMANTIC:
         is_mock = provider_of(params.get("embedding_provider")) == EmbeddingProvider.MOCK

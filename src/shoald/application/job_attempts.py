@@ -24,6 +24,7 @@ from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.domain.failures import (
     AttemptsExhausted,
     Broken,
+    Busy,
     DeadlineExceeded,
     Failure,
     JobCanceled,
@@ -86,10 +87,11 @@ class Unwatched:
 class Attempt:
     """The running attempt as its handler sees it (`JobContext`)."""
 
-    def __init__(self, moves: JobMoves, job: Job, terms: Terms) -> None:
+    def __init__(self, moves: JobMoves, job: Job, terms: Terms, *, shows_progress: bool = True) -> None:
         self._moves = moves
         self._job = job
         self._terms = terms
+        self._shows_progress = shows_progress
         self._stop: type[Failure] | None = None
         self._is_publishing = False
         self._progress_at = 0.0
@@ -121,7 +123,7 @@ class Attempt:
         """Store how far the job is, at most four times a second, and check."""
         self.check()
         now = time.monotonic()
-        if self._is_publishing or now - self._progress_at < _PROGRESS_SECONDS:
+        if self._is_publishing or not self._shows_progress or now - self._progress_at < _PROGRESS_SECONDS:
             return
         self._progress_at = now
         shown = Progress(stage=stage, fraction=min(max(fraction, 0.0), 1.0), message=message[:_LONGEST_MESSAGE])
@@ -220,7 +222,8 @@ class JobRunner:
         return job
 
     def _work(self, job: Job) -> None:
-        attempt = Attempt(self.moves, job, self.terms)
+        # short jobs in a server hold a connection each: none is left for a second one when all are in such jobs
+        attempt = Attempt(self.moves, job, self.terms, shows_progress=self.has_heartbeat)
         beating = _heartbeat(attempt, self.terms) if self.has_heartbeat else contextlib.nullcontext()
         with beating:
             end, detail = self._end_of(job, attempt)
@@ -270,7 +273,7 @@ def _after_failure(failure: Failure, job: Job, attempt: Attempt) -> JobEvent | N
         return CancelFinished(job.attempt)
     if isinstance(failure, DeadlineExceeded) and attempt.is_late:
         return DeadlinePassed(job.attempt)
-    if isinstance(failure, Unavailable):
+    if isinstance(failure, Unavailable | Busy):
         return _retry(job, failure.message, failure.code)
     return FailedForGood(job.attempt, failure.code, failure.message)
 

@@ -14,7 +14,11 @@ from support.rag_path import RagPath
 
 @pytest.fixture
 def path(postgres_database: str, redis_url: str, data_dir: Path) -> Iterator[RagPath]:
-    adapters = Adapters(Settings(database_url=postgres_database, redis_url=redis_url, data_dir=data_dir))
+    # long jobs run here too, which have no bound in a worker
+    settings = Settings(
+        database_url=postgres_database, redis_url=redis_url, data_dir=data_dir, statement_timeout_seconds=3600
+    )
+    adapters = Adapters(settings)
     use_cases = build_application(adapters)
     caller = use_cases.access.caller()
     project = use_cases.projects.create(caller, name="Docs", description=None, settings=None)

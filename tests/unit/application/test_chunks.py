@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from shoald.application.chunking import check_growth, chunks_of, estimated_seconds
+from shoald.application.jobs import INLINE_SECONDS
 from shoald.domain.failures import InvalidChunkerParams
 from shoald.domain.json_types import JsonObject, JsonText
 from support.builders import make_document, make_item, make_project, make_segment_set
@@ -40,8 +41,8 @@ def test_small_steps_through_a_text_are_known_to_take_long(params: dict[str, int
     project = make_project()
     _, version = make_document(project)
     text = make_segment_set(version, project.project_id, total_items=1, total_characters=250_000)
-    assert estimated_seconds(text, "recursive", params) > 5
-    assert estimated_seconds(text, "recursive", {}) < 0.2
+    assert estimated_seconds(text, "recursive", params) > 10 * INLINE_SECONDS
+    assert estimated_seconds(text, "recursive", {}) < INLINE_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shoald.application.job_attempts import Attempt, Terms, _after_failure
+from shoald.application.job_moves import JobMoves
 from shoald.application.jobs import failure_of
-from shoald.domain.failures import Failure, InvalidFields, JobFailed, Unavailable
+from shoald.domain.failures import Busy, Failure, InvalidFields, JobFailed, Unavailable
+from shoald.domain.job_states import FailedForGood, Interrupted
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
 
@@ -55,3 +58,10 @@ def test_each_code_gives_its_class(kind: type[Failure]) -> None:
 def test_an_unknown_code_is_still_a_failed_job() -> None:
     assert type(failure_of(failed("out_of_memory"))) is JobFailed
     assert type(failure_of(failed(None))) is JobFailed
+
+
+def test_what_may_pass_is_tried_again_and_nothing_else() -> None:
+    job = failed(None)
+    attempt = Attempt(JobMoves(open_unit_of_work=None, handlers={}), job, Terms())  # type: ignore[arg-type]
+    kinds = [type(_after_failure(failure("full"), job, attempt)) for failure in (Busy, Unavailable, JobFailed)]
+    assert kinds == [Interrupted, Interrupted, FailedForGood]
