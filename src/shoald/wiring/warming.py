@@ -51,9 +51,15 @@ class Warming:
 
 
 def warm_server(adapters: Adapters) -> Loading:
-    """Begin to load what the first index build or search by vectors would wait for; returns who does it."""
-    copying = partial(importlib.import_module, "shoald.adapters.postgres.vector_copying")
-    steps: list[Step] = [partial(adapters.vector_indexes.get, IndexProvider.FAISS), copying]
+    """Begin to load what the first index build or search by vectors would wait for; returns who does it.
+
+    Qdrant's client takes a second: it is imported and not asked for, so that nobody waits who wants another provider.
+    """
+    names = ["shoald.adapters.postgres.vector_copying"]
+    if adapters.settings.qdrant_url is not None:
+        names.append("shoald.adapters.qdrant.vector_index")
+    imports = [partial(importlib.import_module, name) for name in names]
+    steps: list[Step] = [partial(adapters.vector_indexes.get, IndexProvider.FAISS), *imports]
     loading = Loading(steps, Leisure(quiet_seconds=0.0))
     loading.start()
     return loading

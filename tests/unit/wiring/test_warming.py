@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
+import threading
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from shoald.application.job_attempts import Unwatched
 from shoald.domain.failures import MissingDependency
+from shoald.domain.vocabulary import IndexProvider
+from shoald.settings import Settings
+from shoald.wiring import Adapters, warm_server, warming
 from shoald.wiring.leisure import Leisure
 from shoald.wiring.loading import Loading
 
@@ -18,13 +22,16 @@ from shoald.wiring.loading import Loading
 def _begun(leisure: Leisure, taken: list[str]) -> Loading:
     """Return a loading during whose first step a job begins."""
     watch = leisure.watched_by(Unwatched())
+    has_begun = threading.Event()
 
     def first() -> None:
         taken.append("first")
         watch.started("job", 1)
+        has_begun.set()
 
     loading = Loading([first, lambda: taken.append("second")], leisure)
     loading.start()
+    assert has_begun.wait(60)
     loading.join(0.05)
     return loading
 
@@ -78,14 +85,16 @@ def test_what_cannot_be_loaded_stops_nothing(caplog: pytest.LogCaptureFixture) -
     assert [record.getMessage() for record in caplog.records] == ["warming up failed"]
 
 
-def test_a_warm_server_has_loaded_what_the_first_build_needs(tmp_path: Path) -> None:
-    program = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from shoald.settings import Settings\n"
-        "from shoald.wiring import Adapters, warm_server\n"
-        f"warm_server(Adapters(Settings(data_dir=Path({str(tmp_path)!r})))).join()\n"
-        "print('faiss' in sys.modules)\n"
-    )
-    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert output.strip() == "True"
+@pytest.mark.parametrize("qdrant_url", [None, "http://127.0.0.1:6333"])
+def test_a_server_loads_what_its_first_build_or_search_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qdrant_url: str | None
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(warming, "importlib", SimpleNamespace(import_module=loaded.append))
+    adapters = Adapters(Settings(data_dir=tmp_path, qdrant_url=qdrant_url))
+    vars(adapters)["vector_indexes"] = SimpleNamespace(get=loaded.append)
+    warm_server(adapters).join()
+    first, *modules = loaded
+    assert first == IndexProvider.FAISS
+    assert all(find_spec(name) for name in modules)
+    assert ("shoald.adapters.qdrant.vector_index" in modules) == (qdrant_url is not None)
