@@ -11,7 +11,7 @@ from shoald.application import producers
 from shoald.application.access import Caller
 from shoald.application.projects import visible_project
 from shoald.application.whole_lists import Listed, ListRange, read_list
-from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, TooLarge, Unavailable
+from shoald.domain.failures import DocumentNotFound, DocumentVersionNotFound, InvalidFields, TooLarge, Unavailable
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.document import Document, DocumentVersion, StoredContent
@@ -34,13 +34,15 @@ _DEFAULT_FILENAME = "upload"
 class FileInfo:
     """What an upload says of its file; `filename` is reduced to its last path component.
 
-    `source_path` is the caller's own name for where the file came from, by which it knows it again.
+    `source_path` is the caller's own name for where the file came from, by which it knows it again. `sha256`, in
+    lower-case hex, is that of the bytes: others are refused.
     """
 
     filename: str
     mime: str | None = None
     parser_params: JsonObject | None = None
     source_path: str | None = None
+    sha256: str | None = None
 
 
 class Upload:
@@ -62,8 +64,15 @@ class Upload:
         self._writer.write(piece)
 
     def finish(self, info: FileInfo) -> tuple[Document, DocumentVersion]:
-        """Publish the bytes under their hash (equal bytes are stored once), and store document and version."""
-        return self._store(self._writer.publish(), info)
+        """Publish the bytes under their hash (equal bytes are stored once), and store document and version.
+
+        Raises `InvalidFields` when that is not the hash which was announced; the sweep removes the bytes.
+        """
+        stored = self._writer.publish()
+        if info.sha256 not in {None, stored.sha256}:
+            message = f"Value error, the bytes that came have the SHA-256 {stored.sha256}"
+            raise InvalidFields.field("body", "info", "sha256", message=message, value=info.sha256)
+        return self._store(stored, info)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import tracemalloc
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shoal.rag.v1 import document_service_pb2
 
 from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
 from shoald.application.segmenting import SegmentsHandler
 from shoald.application.waiting import Patience
+from shoald.application.whole_lists import ListRange
 from shoald.domain.failures import (
     ChunkSetNotFound,
     DocumentNotFound,
@@ -32,6 +35,7 @@ from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SetItem
 from shoald.domain.vocabulary import JobType
 from shoald.transport.mapping.rag import segment_sets
+from shoald.transport.mapping.rag.documents import file_info_of
 from shoald.transport.mapping.rag.items import with_items
 from support.builders import make_item
 from support.rag_path import RagPath
@@ -376,3 +380,17 @@ def test_sets_are_made_and_read_in_flat_memory(path: RagPath) -> None:
 @pytest.mark.nightly
 def test_sets_of_a_hundred_thousand_items_are_made_and_read_in_flat_memory(path: RagPath) -> None:
     _many_items(path, 100_000)
+
+
+def test_bytes_with_another_hash_than_announced_make_no_document(path: RagPath) -> None:
+    project_id = path.project.project_id
+    told = document_service_pb2.DocumentInfo(filename="a.txt", sha256=hashlib.sha256(b"whole").hexdigest())
+    for content in (b"who", b""):
+        with path.use_cases.documents.upload(path.caller, project_id) as upload:
+            upload.write(content)
+            with pytest.raises(InvalidFields, match="the bytes that came"):
+                upload.finish(file_info_of(told))
+    assert not path.use_cases.documents.list(path.caller, project_id, ListRange()).rows
+    with path.use_cases.documents.upload(path.caller, project_id) as upload:
+        upload.write(b"whole")
+        assert upload.finish(file_info_of(told))[1].content_hash == told.sha256

@@ -43,6 +43,8 @@ class Upload:
         info = DocumentInfo(project_id=self.project_id, filename=self.filename or _name_of(self.source))
         if self.mime:
             info.mime = self.mime
+        if isinstance(self.source, bytes):
+            info.sha256 = hashlib.sha256(self.source).hexdigest()
         if self.parser_params:
             params = Struct()
             params.update(self.parser_params)

@@ -30,7 +30,7 @@ from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options
 from shoal.rag.v1 import document_pb2 as shoal_dot_rag_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shoal/rag/v1/document_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1bshoal/rag/v1/document.proto\"c\n\x15UploadDocumentRequest\x12\x17\n\nproject_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\r\n\x0b_project_id\"\x87\x02\n\x0c\x44ocumentInfo\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x0bsource_path\x18\x05 \x01(\tB\x0c\xbaH\tr\x07\x18\x80 \xba\x01\x01\x00H\x03\x88\x01\x01\x42\r\n\x0b_project_idB\x0b\n\t_filenameB\x07\n\x05_mimeB\x0e\n\x0c_source_path\"^\n\x15ImportDocumentRequest\x12*\n\x04info\x18\x01 \x01(\x0b\x32\x1a.shoal.rag.v1.DocumentInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"l\n\x1cUploadDocumentVersionRequest\x12\x18\n\x0b\x64ocument_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\x0e\n\x0c_document_id\"\x90\x02\n\x13\x44ocumentVersionInfo\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x0bsource_path\x18\x05 \x01(\tB\x0c\xbaH\tr\x07\x18\x80 \xba\x01\x01\x00H\x03\x88\x01\x01\x42\x0e\n\x0c_document_idB\x0b\n\t_filenameB\x07\n\x05_mimeB\x0e\n\x0c_source_path\"l\n\x1cImportDocumentVersionRequest\x12\x31\n\x04info\x18\x01 \x01(\x0b\x32!.shoal.rag.v1.DocumentVersionInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"P\n\x1e\x44ownloadDocumentVersionRequest\x12\x1f\n\nversion_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_version_id\"{\n\x16UploadDocumentResponse\x12(\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.Document\x12\x37\n\x10\x64ocument_version\x18\x02 \x01(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion\"\xd0\x01\n\x14ListDocumentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x0c\x63ontent_hash\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$H\x03\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursorB\x0f\n\r_content_hash\"H\n\x15ListDocumentsResponse\x12)\n\tdocuments\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.Document:\x04\xb0\xbb\x18\x01\"F\n\x12GetDocumentRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_document_id\"\x96\x01\n\x1bListDocumentVersionsRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_document_idB\x08\n\x06_limitB\t\n\x07_cursor\"U\n\x1cListDocumentVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion:\x04\xb0\xbb\x18\x01\"~\n\x13\x46indContentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x37\n\x0e\x63ontent_hashes\x18\x02 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x08\x01\x10\xe8\x07\"\x12r\x10\x32\x0e^[0-9a-f]{64}$B\r\n\x0b_project_id\"E\n\x14\x46indContentsResponse\x12-\n\x08\x63ontents\x18\x01 \x03(\x0b\x32\x1b.shoal.rag.v1.StoredContent\"\xd3\x01\n\rStoredContent\x12\x14\n\x0c\x63ontent_hash\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x1b\n\x13\x64ocument_version_id\x18\x04 \x01(\t\x12#\n\x16segment_set_version_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0bloader_type\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x19\n\x17_segment_set_version_idB\x0e\n\x0c_loader_type2\xe1\t\n\x0f\x44ocumentService\x12\x92\x01\n\x0eUploadDocument\x12#.shoal.rag.v1.UploadDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"3\xca\xbb\x18/\"\'/api/v1/projects/{project_id}/documents:\x04\x66ile(\x01\x12]\n\x0eImportDocument\x12#.shoal.rag.v1.ImportDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\xa1\x01\n\x15UploadDocumentVersion\x12*.shoal.rag.v1.UploadDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"4\xca\xbb\x18\x30\"(/api/v1/documents/{document_id}/versions:\x04\x66ile(\x01\x12k\n\x15ImportDocumentVersion\x12*.shoal.rag.v1.ImportDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\x97\x01\n\x17\x44ownloadDocumentVersion\x12,.shoal.rag.v1.DownloadDocumentVersionRequest\x1a\x14.google.api.HttpBody\"6\x82\xd3\xe4\x93\x02\x30\x12./api/v1/document_versions/{version_id}/content0\x01\x12\x89\x01\n\rListDocuments\x12\".shoal.rag.v1.ListDocumentsRequest\x1a#.shoal.rag.v1.ListDocumentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/projects/{project_id}/documents\x12p\n\x0bGetDocument\x12 .shoal.rag.v1.GetDocumentRequest\x1a\x16.shoal.rag.v1.Document\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/documents/{document_id}\x12\x9f\x01\n\x14ListDocumentVersions\x12).shoal.rag.v1.ListDocumentVersionsRequest\x1a*.shoal.rag.v1.ListDocumentVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/documents/{document_id}/versions\x12\x8e\x01\n\x0c\x46indContents\x12!.shoal.rag.v1.FindContentsRequest\x1a\".shoal.rag.v1.FindContentsResponse\"7\x82\xd3\xe4\x93\x02\x31\",/api/v1/projects/{project_id}/documents/find:\x01*BY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#shoal/rag/v1/document_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1bshoal/rag/v1/document.proto\"c\n\x15UploadDocumentRequest\x12\x17\n\nproject_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\r\n\x0b_project_id\"\xbe\x02\n\x0c\x44ocumentInfo\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x0bsource_path\x18\x05 \x01(\tB\x0c\xbaH\tr\x07\x18\x80 \xba\x01\x01\x00H\x03\x88\x01\x01\x12*\n\x06sha256\x18\x06 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$H\x04\x88\x01\x01\x42\r\n\x0b_project_idB\x0b\n\t_filenameB\x07\n\x05_mimeB\x0e\n\x0c_source_pathB\t\n\x07_sha256\"^\n\x15ImportDocumentRequest\x12*\n\x04info\x18\x01 \x01(\x0b\x32\x1a.shoal.rag.v1.DocumentInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"l\n\x1cUploadDocumentVersionRequest\x12\x18\n\x0b\x64ocument_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyB\x0e\n\x0c_document_id\"\xc7\x02\n\x13\x44ocumentVersionInfo\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12(\n\x08\x66ilename\x18\x02 \x01(\tB\x11\xbaH\x0er\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x04mime\x18\x03 \x01(\tB\x0c\xbaH\tr\x07\x18\xc8\x01\xba\x01\x01\x00H\x02\x88\x01\x01\x12.\n\rparser_params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x0bsource_path\x18\x05 \x01(\tB\x0c\xbaH\tr\x07\x18\x80 \xba\x01\x01\x00H\x03\x88\x01\x01\x12*\n\x06sha256\x18\x06 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$H\x04\x88\x01\x01\x42\x0e\n\x0c_document_idB\x0b\n\t_filenameB\x07\n\x05_mimeB\x0e\n\x0c_source_pathB\t\n\x07_sha256\"l\n\x1cImportDocumentVersionRequest\x12\x31\n\x04info\x18\x01 \x01(\x0b\x32!.shoal.rag.v1.DocumentVersionInfoH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07\x63ontent\"P\n\x1e\x44ownloadDocumentVersionRequest\x12\x1f\n\nversion_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\r\n\x0b_version_id\"{\n\x16UploadDocumentResponse\x12(\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x16.shoal.rag.v1.Document\x12\x37\n\x10\x64ocument_version\x18\x02 \x01(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion\"\xd0\x01\n\x14ListDocumentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x0c\x63ontent_hash\x18\x04 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$H\x03\x88\x01\x01\x42\r\n\x0b_project_idB\x08\n\x06_limitB\t\n\x07_cursorB\x0f\n\r_content_hash\"H\n\x15ListDocumentsResponse\x12)\n\tdocuments\x18\x01 \x03(\x0b\x32\x16.shoal.rag.v1.Document:\x04\xb0\xbb\x18\x01\"F\n\x12GetDocumentRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_document_id\"\x96\x01\n\x1bListDocumentVersionsRequest\x12 \n\x0b\x64ocument_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x1b\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_document_idB\x08\n\x06_limitB\t\n\x07_cursor\"U\n\x1cListDocumentVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.shoal.rag.v1.DocumentVersion:\x04\xb0\xbb\x18\x01\"~\n\x13\x46indContentsRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12\x37\n\x0e\x63ontent_hashes\x18\x02 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\x08\x01\x10\xe8\x07\"\x12r\x10\x32\x0e^[0-9a-f]{64}$B\r\n\x0b_project_id\"E\n\x14\x46indContentsResponse\x12-\n\x08\x63ontents\x18\x01 \x03(\x0b\x32\x1b.shoal.rag.v1.StoredContent\"\xd3\x01\n\rStoredContent\x12\x14\n\x0c\x63ontent_hash\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x1b\n\x13\x64ocument_version_id\x18\x04 \x01(\t\x12#\n\x16segment_set_version_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0bloader_type\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x19\n\x17_segment_set_version_idB\x0e\n\x0c_loader_type2\xe1\t\n\x0f\x44ocumentService\x12\x92\x01\n\x0eUploadDocument\x12#.shoal.rag.v1.UploadDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"3\xca\xbb\x18/\"\'/api/v1/projects/{project_id}/documents:\x04\x66ile(\x01\x12]\n\x0eImportDocument\x12#.shoal.rag.v1.ImportDocumentRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\xa1\x01\n\x15UploadDocumentVersion\x12*.shoal.rag.v1.UploadDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse\"4\xca\xbb\x18\x30\"(/api/v1/documents/{document_id}/versions:\x04\x66ile(\x01\x12k\n\x15ImportDocumentVersion\x12*.shoal.rag.v1.ImportDocumentVersionRequest\x1a$.shoal.rag.v1.UploadDocumentResponse(\x01\x12\x97\x01\n\x17\x44ownloadDocumentVersion\x12,.shoal.rag.v1.DownloadDocumentVersionRequest\x1a\x14.google.api.HttpBody\"6\x82\xd3\xe4\x93\x02\x30\x12./api/v1/document_versions/{version_id}/content0\x01\x12\x89\x01\n\rListDocuments\x12\".shoal.rag.v1.ListDocumentsRequest\x1a#.shoal.rag.v1.ListDocumentsResponse\"/\x82\xd3\xe4\x93\x02)\x12\'/api/v1/projects/{project_id}/documents\x12p\n\x0bGetDocument\x12 .shoal.rag.v1.GetDocumentRequest\x1a\x16.shoal.rag.v1.Document\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/documents/{document_id}\x12\x9f\x01\n\x14ListDocumentVersions\x12).shoal.rag.v1.ListDocumentVersionsRequest\x1a*.shoal.rag.v1.ListDocumentVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/api/v1/documents/{document_id}/versions\x12\x8e\x01\n\x0c\x46indContents\x12!.shoal.rag.v1.FindContentsRequest\x1a\".shoal.rag.v1.FindContentsResponse\"7\x82\xd3\xe4\x93\x02\x31\",/api/v1/projects/{project_id}/documents/find:\x01*BY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTINFO'].fields_by_name['mime']._serialized_options = b'\272H\tr\007\030\310\001\272\001\001\000'
   _globals['_DOCUMENTINFO'].fields_by_name['source_path']._loaded_options = None
   _globals['_DOCUMENTINFO'].fields_by_name['source_path']._serialized_options = b'\272H\tr\007\030\200 \272\001\001\000'
+  _globals['_DOCUMENTINFO'].fields_by_name['sha256']._loaded_options = None
+  _globals['_DOCUMENTINFO'].fields_by_name['sha256']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['document_id']._loaded_options = None
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['document_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['filename']._loaded_options = None
@@ -54,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['mime']._serialized_options = b'\272H\tr\007\030\310\001\272\001\001\000'
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['source_path']._loaded_options = None
   _globals['_DOCUMENTVERSIONINFO'].fields_by_name['source_path']._serialized_options = b'\272H\tr\007\030\200 \272\001\001\000'
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['sha256']._loaded_options = None
+  _globals['_DOCUMENTVERSIONINFO'].fields_by_name['sha256']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_DOWNLOADDOCUMENTVERSIONREQUEST'].fields_by_name['version_id']._loaded_options = None
   _globals['_DOWNLOADDOCUMENTVERSIONREQUEST'].fields_by_name['version_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['project_id']._loaded_options = None
@@ -93,35 +97,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADDOCUMENTREQUEST']._serialized_start=230
   _globals['_UPLOADDOCUMENTREQUEST']._serialized_end=329
   _globals['_DOCUMENTINFO']._serialized_start=332
-  _globals['_DOCUMENTINFO']._serialized_end=595
-  _globals['_IMPORTDOCUMENTREQUEST']._serialized_start=597
-  _globals['_IMPORTDOCUMENTREQUEST']._serialized_end=691
-  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_start=693
-  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_end=801
-  _globals['_DOCUMENTVERSIONINFO']._serialized_start=804
-  _globals['_DOCUMENTVERSIONINFO']._serialized_end=1076
-  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_start=1078
-  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_end=1186
-  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_start=1188
-  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_end=1268
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=1270
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=1393
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1396
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1604
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1606
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1678
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1680
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1750
-  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_start=1753
-  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_end=1903
-  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_start=1905
-  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_end=1990
-  _globals['_FINDCONTENTSREQUEST']._serialized_start=1992
-  _globals['_FINDCONTENTSREQUEST']._serialized_end=2118
-  _globals['_FINDCONTENTSRESPONSE']._serialized_start=2120
-  _globals['_FINDCONTENTSRESPONSE']._serialized_end=2189
-  _globals['_STOREDCONTENT']._serialized_start=2192
-  _globals['_STOREDCONTENT']._serialized_end=2403
-  _globals['_DOCUMENTSERVICE']._serialized_start=2406
-  _globals['_DOCUMENTSERVICE']._serialized_end=3655
+  _globals['_DOCUMENTINFO']._serialized_end=650
+  _globals['_IMPORTDOCUMENTREQUEST']._serialized_start=652
+  _globals['_IMPORTDOCUMENTREQUEST']._serialized_end=746
+  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_start=748
+  _globals['_UPLOADDOCUMENTVERSIONREQUEST']._serialized_end=856
+  _globals['_DOCUMENTVERSIONINFO']._serialized_start=859
+  _globals['_DOCUMENTVERSIONINFO']._serialized_end=1186
+  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_start=1188
+  _globals['_IMPORTDOCUMENTVERSIONREQUEST']._serialized_end=1296
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_start=1298
+  _globals['_DOWNLOADDOCUMENTVERSIONREQUEST']._serialized_end=1378
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=1380
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=1503
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1506
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1714
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1716
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1788
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1790
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1860
+  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_start=1863
+  _globals['_LISTDOCUMENTVERSIONSREQUEST']._serialized_end=2013
+  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_start=2015
+  _globals['_LISTDOCUMENTVERSIONSRESPONSE']._serialized_end=2100
+  _globals['_FINDCONTENTSREQUEST']._serialized_start=2102
+  _globals['_FINDCONTENTSREQUEST']._serialized_end=2228
+  _globals['_FINDCONTENTSRESPONSE']._serialized_start=2230
+  _globals['_FINDCONTENTSRESPONSE']._serialized_end=2299
+  _globals['_STOREDCONTENT']._serialized_start=2302
+  _globals['_STOREDCONTENT']._serialized_end=2513
+  _globals['_DOCUMENTSERVICE']._serialized_start=2516
+  _globals['_DOCUMENTSERVICE']._serialized_end=3765
 # @@protoc_insertion_point(module_scope)

@@ -62,6 +62,7 @@ class DocumentInfo(_message.Message):
     MIME_FIELD_NUMBER: _builtins.int
     PARSER_PARAMS_FIELD_NUMBER: _builtins.int
     SOURCE_PATH_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Id of the project; required."""
     filename: _builtins.str
@@ -71,6 +72,10 @@ class DocumentInfo(_message.Message):
     source_path: _builtins.str
     """Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
     passages, never opened. Unset means none. It is Shoal's own.
+    """
+    sha256: _builtins.str
+    """SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+    document. Unset means that they are not compared.
     """
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
@@ -84,10 +89,11 @@ class DocumentInfo(_message.Message):
         mime: _builtins.str | None = ...,
         parser_params: _struct_pb2.Struct | None = ...,
         source_path: _builtins.str | None = ...,
+        sha256: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "source_path", b"source_path"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_sha256", b"_sha256", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "sha256", b"sha256", "source_path", b"source_path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "source_path", b"source_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_filename", b"_filename", "_mime", b"_mime", "_project_id", b"_project_id", "_sha256", b"_sha256", "_source_path", b"_source_path", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "project_id", b"project_id", "sha256", b"sha256", "source_path", b"source_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__filename: _TypeAlias = _typing.Literal["filename"]  # noqa: Y015
     _WhichOneofArgType__filename: _TypeAlias = _typing.Literal["_filename", b"_filename"]  # noqa: Y015
@@ -95,6 +101,8 @@ class DocumentInfo(_message.Message):
     _WhichOneofArgType__mime: _TypeAlias = _typing.Literal["_mime", b"_mime"]  # noqa: Y015
     _WhichOneofReturnType__project_id: _TypeAlias = _typing.Literal["project_id"]  # noqa: Y015
     _WhichOneofArgType__project_id: _TypeAlias = _typing.Literal["_project_id", b"_project_id"]  # noqa: Y015
+    _WhichOneofReturnType__sha256: _TypeAlias = _typing.Literal["sha256"]  # noqa: Y015
+    _WhichOneofArgType__sha256: _TypeAlias = _typing.Literal["_sha256", b"_sha256"]  # noqa: Y015
     _WhichOneofReturnType__source_path: _TypeAlias = _typing.Literal["source_path"]  # noqa: Y015
     _WhichOneofArgType__source_path: _TypeAlias = _typing.Literal["_source_path", b"_source_path"]  # noqa: Y015
     @_typing.overload
@@ -103,6 +111,8 @@ class DocumentInfo(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mime) -> _WhichOneofReturnType__mime | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__project_id) -> _WhichOneofReturnType__project_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sha256) -> _WhichOneofReturnType__sha256 | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_path) -> _WhichOneofReturnType__source_path | None: ...
 
@@ -179,6 +189,7 @@ class DocumentVersionInfo(_message.Message):
     MIME_FIELD_NUMBER: _builtins.int
     PARSER_PARAMS_FIELD_NUMBER: _builtins.int
     SOURCE_PATH_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     """Id of the document; required."""
     filename: _builtins.str
@@ -188,6 +199,10 @@ class DocumentVersionInfo(_message.Message):
     source_path: _builtins.str
     """Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
     passages, never opened. Unset leaves the one that the document has. It is Shoal's own.
+    """
+    sha256: _builtins.str
+    """SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+    document. Unset means that they are not compared.
     """
     @_builtins.property
     def parser_params(self) -> _struct_pb2.Struct:
@@ -201,10 +216,11 @@ class DocumentVersionInfo(_message.Message):
         mime: _builtins.str | None = ...,
         parser_params: _struct_pb2.Struct | None = ...,
         source_path: _builtins.str | None = ...,
+        sha256: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "source_path", b"source_path"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_sha256", b"_sha256", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "sha256", b"sha256", "source_path", b"source_path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "source_path", b"source_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "_filename", b"_filename", "_mime", b"_mime", "_sha256", b"_sha256", "_source_path", b"_source_path", "document_id", b"document_id", "filename", b"filename", "mime", b"mime", "parser_params", b"parser_params", "sha256", b"sha256", "source_path", b"source_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
     _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
@@ -212,6 +228,8 @@ class DocumentVersionInfo(_message.Message):
     _WhichOneofArgType__filename: _TypeAlias = _typing.Literal["_filename", b"_filename"]  # noqa: Y015
     _WhichOneofReturnType__mime: _TypeAlias = _typing.Literal["mime"]  # noqa: Y015
     _WhichOneofArgType__mime: _TypeAlias = _typing.Literal["_mime", b"_mime"]  # noqa: Y015
+    _WhichOneofReturnType__sha256: _TypeAlias = _typing.Literal["sha256"]  # noqa: Y015
+    _WhichOneofArgType__sha256: _TypeAlias = _typing.Literal["_sha256", b"_sha256"]  # noqa: Y015
     _WhichOneofReturnType__source_path: _TypeAlias = _typing.Literal["source_path"]  # noqa: Y015
     _WhichOneofArgType__source_path: _TypeAlias = _typing.Literal["_source_path", b"_source_path"]  # noqa: Y015
     @_typing.overload
@@ -220,6 +238,8 @@ class DocumentVersionInfo(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__filename) -> _WhichOneofReturnType__filename | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mime) -> _WhichOneofReturnType__mime | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sha256) -> _WhichOneofReturnType__sha256 | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_path) -> _WhichOneofReturnType__source_path | None: ...
 

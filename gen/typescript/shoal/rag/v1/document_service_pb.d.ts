@@ -82,6 +82,14 @@ export declare type DocumentInfo = Message<"shoal.rag.v1.DocumentInfo"> & {
    * @generated from field: optional string source_path = 5;
    */
   sourcePath?: string | undefined;
+
+  /**
+   * SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+   * document. Unset means that they are not compared.
+   *
+   * @generated from field: optional string sha256 = 6;
+   */
+  sha256?: string | undefined;
 };
 
 /**
@@ -194,6 +202,14 @@ export declare type DocumentVersionInfo = Message<"shoal.rag.v1.DocumentVersionI
    * @generated from field: optional string source_path = 5;
    */
   sourcePath?: string | undefined;
+
+  /**
+   * SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+   * document. Unset means that they are not compared.
+   *
+   * @generated from field: optional string sha256 = 6;
+   */
+  sha256?: string | undefined;
 };
 
 /**

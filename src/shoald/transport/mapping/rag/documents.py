@@ -68,6 +68,7 @@ def file_info_of(info: document_service_pb2.DocumentInfo | document_service_pb2.
         mime=info.mime if info.HasField("mime") else None,
         parser_params=object_of(info.parser_params, "info", "parser_params"),
         source_path=info.source_path or None,
+        sha256=info.sha256 or None,
     )
 
 

@@ -1090,6 +1090,12 @@ class DocumentInfo(betterproto2.Message):
     passages, never opened. Unset means none. It is Shoal's own.
     """
 
+    sha256: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+    document. Unset means that they are not compared.
+    """
+
 
 default_message_pool.register_message("shoal.rag.v1", "DocumentInfo", DocumentInfo)
 
@@ -1205,6 +1211,12 @@ class DocumentVersionInfo(betterproto2.Message):
     """
     Where the file came from, as the caller names it, up to 4,096 characters; kept as `source_path` in the document's metadata and in those of its
     passages, never opened. Unset leaves the one that the document has. It is Shoal's own.
+    """
+
+    sha256: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    SHA-256 of all the file's bytes, 64 lower-case hex digits: other bytes, as those of a stream that broke off, are refused with 422 and make no
+    document. Unset means that they are not compared.
     """
 
 
