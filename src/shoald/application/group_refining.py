@@ -28,6 +28,8 @@ MOST_NOISE = 0.5
 """A division that leaves more than this in no part is none."""
 LEAST_CLEARANCE = 0.3
 """Neither is one whose parts no valley of density sets apart: a layout shows parts where there are none."""
+UNSEEN = 1
+"""Parts may have so few members that a valley between them shows by chance: one more counts as standing in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ class _Division:
         size = self.min_cluster_size
         found = stages.cluster(worked, HdbscanParameters(min_cluster_size=size), tools=tools)
         is_whole = found.count < PARTS or (found.labels < 0).mean() > MOST_NOISE
-        if is_whole or clearances(own.vectors, found.labels).mean() < LEAST_CLEARANCE:
+        if is_whole or clearances(own.vectors, found.labels, unseen=UNSEEN).mean() < LEAST_CLEARANCE:
             return np.zeros(len(rows), dtype=np.int32)
         return found.labels
 

@@ -77,11 +77,12 @@ def best_overlaps(labels: Labels, found: Labels, k: int) -> Doubles:
     return np.asarray(best + (table / np.maximum(either, 1)).max(axis=1))
 
 
-def clearances(vectors: Floats, labels: Labels) -> Doubles:
+def clearances(vectors: Floats, labels: Labels, *, unseen: int = 0) -> Doubles:
     """Return (k,) how empty the border of each group to its nearest neighbour is: 1 for a gap, 0 for no valley.
 
     Members of both are projected on the line between the two centroids; the density in the middle is compared with
-    that at the centroids. One group alone has no border, so its clearance is 1. O(n d + k² d).
+    that at the centroids. One group alone has no border, so its clearance is 1. `unseen` members are added to each
+    border that is looked at: of four members none may stand in it by chance. O(n d + k² d).
     """
     inside = np.flatnonzero(labels >= 0)
     groups, _ = compact(labels[inside])
@@ -96,10 +97,10 @@ def clearances(vectors: Floats, labels: Labels) -> Doubles:
     np.fill_diagonal(apart, np.inf)
     nearest = apart.argmin(axis=1)
     pairs = [(members[group], members[int(nearest[group])]) for group in range(k)]
-    return np.array([_clearance(vectors, own, other) for own, other in pairs])
+    return np.array([_clearance(vectors, own, other, unseen) for own, other in pairs])
 
 
-def _clearance(vectors: Floats, own: Integers, other: Integers) -> float:
+def _clearance(vectors: Floats, own: Integers, other: Integers, unseen: int) -> float:
     """Compare border and middles, each half of the members on the line that the other half draws.
 
     In many dimensions members lie near to a centroid that they made themselves, which would look like a gap.
@@ -113,9 +114,10 @@ def _clearance(vectors: Floats, own: Integers, other: Integers) -> float:
             return 0.0
         for rows, centre in ((own, 0.0), (other, 1.0)):
             seen = rows[half::2] if len(rows) > 1 else rows
-            at = _along(vectors, seen, drawn[0], way) / length
-            border += 2 * float((np.abs(at - 0.5) < BAND).mean())  # a group that was cut off has half of it only
-            middles += float((np.abs(at - centre) < BAND).mean())
+            at, judged = _along(vectors, seen, drawn[0], way) / length, len(seen) + unseen
+            between = 2 * int((np.abs(at - 0.5) < BAND).sum())  # a group that was cut off has half of it only
+            border += (between + unseen) / judged
+            middles += int((np.abs(at - centre) < BAND).sum()) / judged
     return max(0.0, 1.0 - border / middles) if middles > 0 else 0.0
 
 

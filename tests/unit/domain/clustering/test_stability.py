@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from shoald.adapters.arrays.numpy import NumpyArrays
+from shoald.application.group_refining import LEAST_CLEARANCE, UNSEEN
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.kmeans import kmeans
 from shoald.domain.clustering.parameters import KmeansParameters
@@ -82,6 +83,27 @@ def test_one_group_has_no_border() -> None:
     assert clearances(rows, np.zeros(20, dtype=np.int32)).tolist() == [1]
     assert clearances(rows, np.full(20, -1, dtype=np.int32)).tolist() == []
     assert clearances(np.ones((6, 2), np.float32), np.repeat(np.array([0, 1], np.int32), 3)).tolist() == [0, 0]
+
+
+def judged_apart(unseen: int, *, gap: float) -> int:
+    """Return how often, of a hundred times, the rows nearest to an outer one are found apart from forty others."""
+    random, found = np.random.default_rng(0), 0
+    for _ in range(100):
+        rows = random.normal(size=(48, 24)).astype(np.float32)
+        chosen = np.square(rows - rows[0]).sum(axis=1).argsort()[:8]
+        labels = np.zeros(48, dtype=np.int32)
+        labels[chosen] = 1
+        if gap:
+            rows[chosen] = random.normal(size=(8, 24))
+            rows[chosen, 0] += gap
+        found += bool(clearances(rows, labels, unseen=unseen).mean() >= LEAST_CLEARANCE)
+    return found
+
+
+def test_no_valley_between_few_members_by_chance() -> None:
+    assert judged_apart(0, gap=0) > 0
+    assert judged_apart(UNSEEN, gap=0) == 0
+    assert judged_apart(UNSEEN, gap=8) == 100
 
 
 def test_scores_are_halved_where_nothing_sets_groups_apart() -> None:
