@@ -24,7 +24,7 @@ class JsonText(Mapping[str, Any]):
 
     @cached_property
     def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = json.loads(self.text)
+        members: dict[str, Any] = json.loads(self.text, parse_int=_whole)
         return members
 
     def __getitem__(self, name: str) -> Any:
@@ -35,6 +35,12 @@ class JsonText(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+
+def _whole(digits: str) -> int | float:
+    """Return the number of these digits: beyond 64 bits, which few writers of JSON take, it was a float (1e20)."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**63 else float(digits)
 
 
 def opened_text(value: JsonObject) -> str:

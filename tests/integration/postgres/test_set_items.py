@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from shoal.rag.v1 import item_pb2
@@ -16,7 +17,22 @@ from support.builders import make_document, make_item, make_project, make_segmen
 
 pytestmark = pytest.mark.integration
 
-AWKWARD = ["", "a\tb\nc\r\n", "\\", "\\N", "\\.", 'say "x"', "{a,b}", "é 👩‍👩‍👧", "\v\f\b\x1f", "NULL", " "]
+AWKWARD = [
+    "",
+    "a\tb\nc\r\n",
+    "\\",
+    "\\N",
+    "\\.",
+    'say "x"',
+    "{a,b}",
+    "é 👩‍👩‍👧",
+    "\v\f\b\x1f\x7f\u2028",
+    "NULL",
+    " ",
+    "\\u0000",
+    "𝄞",
+]
+NUMBERS = [1.5, 1e308, 5e-324, -1e-7, 2**53, -(2**53), 0.1, True, None]
 
 
 @pytest.mark.parametrize("times", [1, 400])
@@ -26,7 +42,9 @@ def test_awkward_texts_come_back(postgres_database: str, times: int) -> None:
     document, version = make_document(project)
     segment_set = make_segment_set(version, project.project_id)
     items = [
-        make_item(position, word, metadata={word: [word, 1.5]}, parent_id=word or None, path=(word, "b"), type=word)
+        make_item(
+            position, word, metadata={word: [word, *NUMBERS]}, parent_id=word or None, path=(word, "b"), type=word
+        )
         for position, word in enumerate(AWKWARD * times)
     ]
     with PostgresUnitsOfWork(engine)() as uow:
@@ -38,11 +56,13 @@ def test_awkward_texts_come_back(postgres_database: str, times: int) -> None:
         found = uow.segment_sets.items(segment_set.segment_set_version_id, start=0, limit=len(items) + 1)
         assert [plain(item) for item in found] == [plain(item) for item in items]
         written = uow.segment_sets.items_as_json(segment_set.segment_set_version_id, start=1, limit=99, hidden={3, 999})
-        assert json.loads(f"[{written}]") == [as_documented(item) for item in [*items[1:3], *items[4:100]]]
+        shown = [as_documented(item) for item in [*items[1:3], *items[4:100]]]
+        assert json.loads(f"[{written}]", parse_int=float) == shown  # 1e308 has all its digits
+        assert [list(one) for one in json.loads(f"[{written}]")] == [list(one) for one in shown]
     engine.dispose()
 
 
-def as_documented(item: SetItem) -> object:
+def as_documented(item: SetItem) -> dict[str, object]:
     """Return an item as Envoy would show its message."""
     message = item_pb2.SegmentItem(
         item_id=item.item_id,
@@ -80,6 +100,49 @@ def test_a_range_of_a_large_new_set_is_read_without_the_rest(postgres_database: 
         assert len(uow.segment_sets.texts(set_id, start=4_980, limit=50)) == 20
         assert _rows_looked_at(uow) < 500
     engine.dispose()
+
+
+class TooManyToGoThrough(set[int]):
+    """Positions of which one may be asked for."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise AssertionError("gone through")
+
+
+def test_hidden_items_are_asked_for_not_gone_through(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits())
+    with PostgresUnitsOfWork(engine)() as uow:
+        set_id = _set_of(uow, 4)
+        written = uow.segment_sets.items_as_json(set_id, start=1, limit=2, hidden=TooManyToGoThrough({0, 2, 99}))
+        assert [item["position"] for item in json.loads(f"[{written}]")] == [1]
+    engine.dispose()
+
+
+def test_a_set_that_is_being_written_is_not_there_for_others_and_leaves_nothing(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits(lock_seconds=5))
+    deleting = text("DELETE FROM segment_sets")
+    with PostgresUnitsOfWork(engine)() as uow:
+        _set_of(uow, 2)
+        with engine.begin() as other:
+            assert other.execute(deleting).rowcount == 0
+    with PostgresUnitsOfWork(engine)() as uow:
+        kept = _set_of(uow, 1)
+        uow.commit()
+    with engine.begin() as connection:
+        assert connection.scalars(text("SELECT segment_set_version_id FROM segment_items")).all() == [kept]
+    engine.dispose()
+
+
+def _set_of(uow: PostgresUnitOfWork, count: int) -> str:
+    """Write a set of so many items, in a project of its own, and return its id."""
+    project = make_project()
+    document, version = make_document(project)
+    segment_set = make_segment_set(version, project.project_id)
+    uow.projects.add(project)
+    uow.documents.add(document, version)
+    uow.segment_sets.add(segment_set)
+    uow.segment_sets.write_items(segment_set.segment_set_version_id, [make_item(n, "text") for n in range(count)])
+    return segment_set.segment_set_version_id
 
 
 def test_items_go_with_their_set(postgres_database: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Protocol
 
 from shoald.domain.filters import Condition
@@ -25,7 +26,7 @@ class SetItemRepository(Protocol):
         """Return the items at positions from `start` to before `start + limit`, by position."""
         ...
 
-    def items_as_json(self, set_id: str, *, start: int, limit: int, hidden: Collection[int]) -> str:
+    def items_as_json(self, set_id: str, *, start: int, limit: int, hidden: AbstractSet[int]) -> str:
         """Return the items at positions from `start` to before `start + limit` that are not `hidden`, by position.
 
         They are JSON objects with the names of `SetItem`'s fields in its order, joined by commas; the store writes them
