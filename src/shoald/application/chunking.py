@@ -202,12 +202,12 @@ def _report(context: JobContext, done: int, segment_set: SegmentSet, totals: Tot
     context.progress("chunk", done / max(segment_set.total_items, 1), f"{totals.items} chunks of {done} segments")
 
 
-def chunks_of(segments: Iterable[SetItem], cut: Chunker, *, first_position: int = 0) -> Iterator[SetItem]:
+def chunks_of(segments: Iterable[SetItem], cut: Chunker) -> Iterator[SetItem]:
     """Yield the chunks of some segments that are not blank.
 
     A chunk keeps its segment's place (parent, level, path), kind and metadata, over which the documented keys are laid.
     """
-    position = first_position
+    position = 0
     fresh_ids = new_uuids()
     for segment in segments:
         content = segment.content

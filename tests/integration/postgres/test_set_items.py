@@ -75,7 +75,8 @@ def as_documented(item: SetItem) -> dict[str, object]:
         type=item.type,
         original_format=item.original_format,
     )
-    return documented(message)
+    shown: dict[str, object] = documented(message)
+    return shown
 
 
 def plain(item: SetItem) -> tuple[object, ...]:

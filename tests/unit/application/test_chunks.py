@@ -21,9 +21,9 @@ def test_chunks_keep_their_segments_place_kind_and_metadata() -> None:
     segment = make_item(
         7, "abcd", metadata={"page": 3, "start": "theirs"}, parent_id="p", level=2, path=("A",), type="table"
     )
-    first, second = chunks_of([segment], halves, first_position=5)
+    first, second = chunks_of([segment], halves)
     assert (first.content, second.content) == ("ab", "cd")
-    assert (first.position, second.position) == (5, 6)
+    assert (first.position, second.position) == (0, 1)
     assert (first.parent_id, first.level, first.path, first.type) == ("p", 2, ("A",), "table")
     where = {"page": 3, "source_segment_item_id": segment.item_id}
     assert first.metadata == {**where, "chunk_index": 0, "start": 0, "end": 2}
@@ -32,7 +32,7 @@ def test_chunks_keep_their_segments_place_kind_and_metadata() -> None:
 
 
 def test_blank_chunks_are_dropped_and_leave_a_gap_in_the_index() -> None:
-    chunks = list(chunks_of([make_item(0, "  ab"), make_item(1, "  ")], halves, first_position=0))
+    chunks = list(chunks_of([make_item(0, "  ab"), make_item(1, "  ")], halves))
     assert [(chunk.content, chunk.position, chunk.metadata["chunk_index"]) for chunk in chunks] == [("ab", 0, 1)]
 
 
