@@ -45,7 +45,9 @@ class RedisJobEnds:
 def _wait(channel: PubSub, seconds: float) -> bool:
     until = time.monotonic() + seconds
     with contextlib.suppress(redis.RedisError, OSError, RuntimeError):  # the last one says that it could not subscribe
-        if channel.subscribed and channel.get_message(timeout=seconds) is not None:
-            return True
+        # also the word that it listens, late or after a new connection, wakes it
+        while channel.subscribed and (left := until - time.monotonic()) > 0:
+            if channel.get_message(timeout=left) is not None:
+                return True
     time.sleep(max(0.0, until - time.monotonic()))
     return False
