@@ -77,7 +77,7 @@ class Settings(BaseSettings):
 
     # how much at a time
     unary_threads: int = Field(
-        default=16, ge=1, description="Threads for short calls in one server process; reranking takes 3/4 at most."
+        default=16, ge=1, description="Threads for short calls in one server process; slow models get 3/4 at most."
     )
     stream_threads: int = Field(default=32, ge=2, description="Threads for streams and waiting calls, one each.")
     streams_per_caller: int = Field(default=16, ge=1, description="Streams and waiting calls that one caller may hold.")

@@ -4860,7 +4860,7 @@ class RetrievalServiceStub:
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
         `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
-        index of a large set), `too_many_requests` (other short calls are reranking: a slow model leaves threads for what is no search),
+        index of a large set), `too_many_requests` (other short calls rerank or await an endpoint: what is slow leaves threads to others),
         `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking
         model reads less where its base gives less), `validation_error`.
         """
