@@ -19,11 +19,14 @@ from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.mutual_reach import MutualReach
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step, no_step, row_slices
 
+NO_EDGE = (np.inf, -1, -1)
 MOST_PIECES = 2048
 """The table of pieces by pieces has at most 32 MB."""
 TILE_ROWS = 256
 TILE_COLUMNS = 4096
 TILE_ENTRIES = TILE_ROWS * TILE_COLUMNS
+TILES_BETWEEN = 16
+"""Tiles of two pieces that are compared between two calls of `step`: about a second."""
 
 
 def pairs_between(sizes: Integers) -> float:
@@ -44,19 +47,22 @@ def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBack
     least, known = reach.least(table), np.zeros(table.shape, dtype=np.bool_)
     edges: dict[tuple[int, int], tuple[float, int, int]] = {}
 
-    def measured(ends: tuple[int, int]) -> tuple[float, int, int]:
-        return pieces.cheapest(*ends, float(table[ends]), backend)
+    def measured(part: tuple[tuple[int, int], slice]) -> tuple[float, int, int]:
+        ends, rows = part
+        return pieces.cheapest(rows, ends[1], float(table[ends]), backend)
 
     while True:
         left, right = _tree(least)
         waiting = [(int(left[at]), int(right[at])) for at in np.flatnonzero(~known[left, right])]
         if not waiting:
             break
-        for ends, edge in zip(waiting, backend.each(measured, waiting), strict=True):
-            edges[ends] = edge
-            least[ends] = least[ends[::-1]] = edge[0]
-            known[ends] = known[ends[::-1]] = True
+        parts = [(ends, rows) for ends in waiting for rows in pieces.parts(*ends)]
+        for (ends, _), edge in zip(parts, backend.each(measured, parts), strict=True):
+            edges[ends] = min(edge, edges.get(ends, NO_EDGE))
             step(0.8)
+        for ends in waiting:
+            least[ends] = least[ends[::-1]] = edges[ends][0]
+            known[ends] = known[ends[::-1]] = True
     step(1.0)
     return _chosen(edges, len(pieces.begins) - 1)
 
@@ -99,14 +105,19 @@ class _Pieces:
         squares = self.squares[part, None]
         return np.concatenate([rows, squares, np.ones_like(squares)], axis=1)
 
-    def cheapest(self, one: int, other: int, square: float, backend: ArrayBackend) -> tuple[float, int, int]:
-        """Return the exact cheapest edge between two pieces, whose least proposed square is given."""
-        rows = slice(int(self.begins[one]), int(self.begins[one + 1]))
+    def parts(self, one: int, other: int) -> Iterator[slice]:
+        """Cut the rows of a piece into parts that are compared with another between two calls of `step`."""
+        begin, end = int(self.begins[one]), int(self.begins[one + 1])
+        size = max(1, TILES_BETWEEN * TILE_ENTRIES // int(self.begins[other + 1] - self.begins[other]))
+        return (slice(at, min(at + size, end)) for at in range(begin, end, size))
+
+    def cheapest(self, rows: slice, other: int, square: float, backend: ArrayBackend) -> tuple[float, int, int]:
+        """Return the exact cheapest edge from some rows to another piece: none costs less than the proposed square."""
         columns = slice(int(self.begins[other]), int(self.begins[other + 1]))
-        limit = np.float32(square + self.reach.slack)
+        limit = float(np.float32(square + self.reach.slack))
         right, cores = backend.send(self.right[:, columns]), backend.send(self.cores[columns])
         height = max(1, TILE_ENTRIES // (columns.stop - columns.start))
-        best = (np.inf, -1, -1)
+        best = NO_EDGE
         for at in range(rows.start, rows.stop, height):
             part = slice(at, min(at + height, rows.stop))
             block = _squares(backend, self.left(part), right, self.cores[part], cores)
@@ -116,7 +127,7 @@ class _Pieces:
 
     def _measured(self, left: Integers, right: Integers) -> tuple[float, int, int]:
         if not len(left):
-            return np.inf, -1, -1
+            return NO_EDGE
         costs, low, high = self.reach.exact(left, right), np.minimum(left, right), np.maximum(left, right)
         first = np.lexsort((high, low, costs))[0]
         return float(costs[first]), int(low[first]), int(high[first])
