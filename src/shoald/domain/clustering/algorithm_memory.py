@@ -36,18 +36,22 @@ PROPOSED = 25
 """Bytes of a proposed neighbour: its id and its distance, as they are and as they are ordered."""
 PRODUCTS = 8_000_000
 MIB = 1 << 20
-TILES = 11 * MIB
+TILES = 10 * MIB
 """Tiles of products in each thread, and what passes their limits."""
 BESIDE = 2 * MIB
 """What goes into threads' buffers and small objects whatever the size."""
 SCANNED = 4_000_000
 PER_SCANNED = 7
 """Bytes of a squared distance while rows of a spanning tree are scanned; half as many where pieces are joined."""
+BY_LIBRARY = 24
+"""Bytes of an entry of a block of distances that a library computes, or that is sorted."""
 A_PAIR = 4
 PER_LINK = 80
 """Bytes of a listed neighbour while graphs of both directions are made of edges."""
 LOOPS = 8 << 20
 """What the compiled loops take of their own."""
+LOOKS = 3 * MIB
+"""What is left of a first look when the choice is made."""
 PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
 PER_ROW = 900
@@ -76,7 +80,7 @@ def graph_bytes(n: int, d: int, k: int) -> int:
     return TILES + 4 * n * d + 20 * n * k + 4 * here * d + PROPOSED * here * (k + SPARE)
 
 
-def distance_block_bytes(n: int, d: int, per_entry: int = 24) -> int:
+def distance_block_bytes(n: int, d: int, per_entry: int = 16) -> int:
     """Return the bytes of float64 rows and a block of distances, with so many bytes an entry in what is done to it."""
     return 8 * n * d + per_entry * min(n * n, BLOCK_ENTRIES)
 
@@ -90,7 +94,7 @@ def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
 
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
     if own_metric(given.metric, given.p) is None:
-        return distance_block_bytes(n, d) + 8 * n * d
+        return distance_block_bytes(n, d, BY_LIBRARY) + 8 * n * d
     looked = 8 * n * d + 24 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
     # half of the pairs that may be kept: how many there are is not known before
     pairs = A_PAIR * min(n * n // PAIRS_SHARE, dbscan.KEPT_PAIRS // 2)
@@ -126,7 +130,7 @@ def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
     k = given.n_components
-    per_number = 48 if given.covariance_type in {"full", "tied"} else 24
+    per_number = 48 if given.covariance_type in {"full", "tied"} else 28
     block = per_number * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
     moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
     first = _kmeans(KmeansParameters(n_clusters=max(2, k)), n, d) if given.init_params == "kmeans" else 0
@@ -135,13 +139,13 @@ def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
 
 def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
     walk = 17 * n * d + 9 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
-    return walk if given.bandwidth else max(walk, distance_block_bytes(n, d) + 4 * n * d)
+    return walk if given.bandwidth else max(walk, distance_block_bytes(n, d, BY_LIBRARY) + 4 * n * d)
 
 
 def _optics(given: OpticsParameters, n: int, d: int) -> int:
     k = max(optics.LISTED, given.min_samples)
     if own_metric(given.metric, given.p) is None:
-        return distance_block_bytes(n, d) + 20 * n * k
+        return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
     return max(graph_bytes(n, d, k), 8 * n * d + 12 * n * k + 24 * min(16 * n, BLOCK_ENTRIES))
 
 
@@ -161,7 +165,7 @@ def _auto(given: AutoParameters, n: int, d: int) -> int:
     if given.n_clusters is not None or n > MANY_ROWS:
         return means
     look = _hdbscan(HdbscanParameters(), min(n, LOOKED_AT), d)
-    return max(look, _hdbscan(HdbscanParameters(), n, d), _leiden(LeidenParameters(), n, d))
+    return max(look, _hdbscan(HdbscanParameters(), n, d), _leiden(LeidenParameters(), n, d)) + LOOKS
 
 
 _FORMULAS: Mapping[type, Formula] = {

@@ -52,10 +52,14 @@ def _products(vectors: Floats, metric: str, backend: ArrayBackend) -> Block:
 
     def block(ids: Integers) -> Doubles:
         at = backend.send(ids)
-        gaps = squares[at][:, None] + squares[None, :] - 2 * (xp.take(device, at, axis=0) @ device.T)
-        found = np.maximum(backend.fetch(gaps), 0)
+        products = xp.take(device, at, axis=0) @ device.T
+        products *= 2
+        gaps = squares[at][:, None] + squares[None, :]
+        gaps -= products
+        found = backend.fetch(gaps)
+        np.maximum(found, 0, out=found)
         found[np.arange(len(ids)), ids] = 0
-        return np.asarray(found / 2 if cosine else np.sqrt(found))
+        return np.divide(found, 2, out=found) if cosine else np.sqrt(found, out=found)
 
     return block
 
