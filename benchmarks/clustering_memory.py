@@ -1,6 +1,7 @@
 """What whole runs state of their memory before they start, and what they then take, in processes of their own.
 
-`SHOAL_BENCH=small` takes 1,000 and 2,000 rows; else 1,000 to 20,000. Options: `--method`, `--rows`, `--width`.
+2,000 and 10,000 rows; with `SHOAL_BENCH=small` 1,000 and 2,000; with `--all` 1,000 to 20,000, and 2,000 to 200,000
+under a limit of 2 GiB. Other options: `--method`, `--rows`, `--width`.
 """
 
 from __future__ import annotations
@@ -9,28 +10,33 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks._clustering import Report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.memory_cases import (
+    AT_REST_MIB,
     BESIDE,
     GIVEN,
+    LIMIT_MIB,
     MIB,
     STEPS,
     MemoryCase,
     MemoryOutcome,
     case_of_groups,
-    file_of_groups,
+    case_under_a_limit,
+    cases_of_other_kinds,
     measured_case,
     measured_cases,
 )
 
 SMALL = os.environ.get("SHOAL_BENCH") == "small"
-SIZES = (1000, 2000) if SMALL else (1000, 2000, 5000, 10_000, 20_000)
+SIZES = (1000, 2000) if SMALL else (2000, 10_000)
+ALL_SIZES = (1000, 2000, 5000, 10_000, 20_000)
+LARGE = (2000, 20_000, 50_000, 100_000, 200_000)
 BESIDE_ROWS = 2000 if SMALL else 10_000
 
 
@@ -38,9 +44,11 @@ def main() -> None:
     """Print the tables and write them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--method", nargs="*", default=sorted(GIVEN))
-    parser.add_argument("--rows", nargs="*", type=int, default=list(SIZES))
+    parser.add_argument("--rows", nargs="*", type=int)
     parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--all", action="store_true", help="five sizes, and five under a limit of 2 GiB")
     asked = parser.parse_args()
+    sizes = asked.rows or (ALL_SIZES if asked.all else SIZES)
     report = Report("clustering_memory", "The memory that runs state and take")
     report.say(
         f"Whole runs over unit rows of {asked.width} dimensions in 40 planted groups, with a map and the quick "
@@ -49,11 +57,13 @@ def main() -> None:
     report.head("run", "rows", "stated", "measured", "stated / measured", "largest stage as measured", "cpu s")
     with tempfile.TemporaryDirectory() as folder:
         for method in asked.method:
-            cases = [case_of_groups(Path(folder), method, rows, asked.width) for rows in asked.rows]
+            cases = [case_of_groups(Path(folder), method, rows, asked.width) for rows in sizes]
             for case, found in zip(cases, measured_cases(cases), strict=True):
                 _told(report, method, case.rows, found)
         if len(asked.method) == len(GIVEN):
             _others(report, Path(folder), asked.width)
+        if asked.all:
+            _limited(report, Path(folder), asked.method, asked.width)
 
 
 def _others(report: Report, folder: Path, width: int) -> None:
@@ -63,21 +73,23 @@ def _others(report: Report, folder: Path, width: int) -> None:
         _row(report, f"hdbscan after {name}", rows, case)
     for name, beside in BESIDE.items():
         _row(report, f"kmeans, {name}", rows, case_of_groups(folder, "kmeans", rows, width, asked=beside))
-    given: dict[str, Any] = {"clustering_method": "kmeans", "algorithm_params": GIVEN["kmeans"]}
-    apart = {**given, "feature_uris": ["a", "b"], "multi_feature_strategy": "independent"}
-    files = {name: str(file_of_groups(folder, rows, 40, d)) for name, d in (("a", 64), ("b", 128))}
-    half = {"after": {}, "after_rows": rows // 2, "changes": {"mode": "assign"}}
-    _row(report, "assign half of them", rows, case_of_groups(folder, "kmeans", rows, width, **half))
-    _row(
-        report, "repeat", rows, case_of_groups(folder, "kmeans", rows, width, after={}, changes={"replay_of": "run_0"})
+    for name, case in cases_of_other_kinds(folder, rows, width).items():
+        _row(report, name, rows, case)
+
+
+def _limited(report: Report, folder: Path, methods: Sequence[str], width: int) -> None:
+    """Say how each ends where a process may take 2 GiB and is killed above that."""
+    report.say(
+        f"All rows under a limit of {LIMIT_MIB} MiB a process, {AT_REST_MIB} of which are left to what is no run's; "
+        "without stability, and without a map above 20,000 rows."
     )
-    sweep = [{"min_cluster_size": size} for size in (5, 10, 20)]
-    _row(report, "sweep of three hdbscan", rows, case_of_groups(folder, "hdbscan", rows, width, settings=sweep))
-    _row(report, "two features apart", rows, MemoryCase(files=files, rows=rows, asked=apart))
-    joined = {**apart, "multi_feature_strategy": "concatenate"}
-    _row(report, "two features joined", rows, MemoryCase(files=files, rows=rows, asked=joined))
-    body = {"cluster_type": "attribute", "attribute_config": {"attributes": ["kind"]}}
-    _row(report, "attributes", rows, MemoryCase(files=files, rows=rows, asked={}, body=body))
+    report.head("run", "rows", "stated", "measured", "how it ended", "cpu s")
+    for method in methods:
+        for rows in LARGE:
+            found = measured_case(case_under_a_limit(folder, method, rows, width), kill_above=LIMIT_MIB * MIB)
+            ended = "killed" if found.was_killed else found.refused or "done"
+            stated = (found.stated or 0) / MIB
+            report.row(method, rows, stated, found.measured / MIB, ended, found.seconds)
 
 
 def _row(report: Report, name: str, rows: int, case: MemoryCase) -> None:

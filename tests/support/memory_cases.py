@@ -31,6 +31,11 @@ _COLLECTION = "col_1"
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+LIMIT_MIB = 2048
+AT_REST_MIB = 400
+"""What a worker holds before a run, and has for all that is no run's."""
+WITH_MAP = 20_000
+"""Under a limit larger runs go without a map."""
 GROUPS = 40
 GIVEN: dict[str, dict[str, Any]] = {
     "kmeans": {"n_clusters": GROUPS},
@@ -127,6 +132,32 @@ def case_of_groups(folder: Path, method: str, rows: int, width: int = 64, **more
     }
     file = file_of_groups(folder, rows, GROUPS, width)
     return MemoryCase(files={"v": str(file)}, rows=rows, asked=asked, **more)
+
+
+def case_under_a_limit(folder: Path, method: str, rows: int, width: int) -> MemoryCase:
+    """Return a run over all rows where a process may take LIMIT_MIB; some have to be refused."""
+    asked = {"sample_size": rows, "stability": "none"}
+    changes = {"defer_visualization": True} if rows > WITH_MAP else {}
+    return case_of_groups(folder, method, rows, width, asked=asked, changes=changes, limit_mib=LIMIT_MIB - AT_REST_MIB)
+
+
+def cases_of_other_kinds(folder: Path, rows: int, width: int = 64) -> dict[str, MemoryCase]:
+    """Return runs that are not one algorithm over one feature, by their names."""
+    files = {name: str(file_of_groups(folder, rows, GROUPS, d)) for name, d in (("a", 64), ("b", 128))}
+    given: dict[str, Any] = {"clustering_method": "kmeans", "algorithm_params": GIVEN["kmeans"]}
+    apart = {**given, "feature_uris": ["a", "b"], "multi_feature_strategy": "independent"}
+    joined = {**apart, "multi_feature_strategy": "concatenate"}
+    by_kind = {"cluster_type": "attribute", "attribute_config": {"attributes": ["kind"]}}
+    half = {"after": {}, "after_rows": rows // 2, "changes": {"mode": "assign"}}
+    settings = [{"min_cluster_size": size} for size in (5, 10, 20)]
+    return {
+        "assign half of them": case_of_groups(folder, "kmeans", rows, width, **half),
+        "repeat": case_of_groups(folder, "kmeans", rows, width, after={}, changes={"replay_of": "run_0"}),
+        "sweep of three hdbscan": case_of_groups(folder, "hdbscan", rows, width, settings=settings),
+        "two features apart": MemoryCase(files=files, rows=rows, asked=apart),
+        "two features joined": MemoryCase(files=files, rows=rows, asked=joined),
+        "attributes": MemoryCase(files=files, rows=rows, asked={}, body=by_kind),
+    }
 
 
 def measured_case(case: MemoryCase, *, kill_above: int | None = None) -> MemoryOutcome:
