@@ -14,7 +14,10 @@ from sklearn.metrics import adjusted_rand_score
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import
 from shoald.application.document_vectors import IncomingDocument, batch_of
+from shoald.application.job_attempts import Attempt
+from shoald.domain.clustering.spaces import Step
 from shoald.domain.clustering.sparse_svd import svd_bytes
+from shoald.domain.failures import InvalidVectors
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world
@@ -123,6 +126,26 @@ def test_what_was_reduced_is_repeated_assigned_to_and_followed(
 
     monkeypatch.setattr("shoald.application.sparse_reduction.truncated_svd", never)
     assert ran(world, cluster).groups == whole.groups
+
+
+def test_a_run_says_how_far_its_reduction_is(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = planted_terms(40, 2, seed=2)
+    store(world, "words", vectors)
+    seen: list[float] = []
+
+    def progress(_attempt: Attempt, stage: str, fraction: float, _message: str = "") -> None:
+        if stage == "snapshot":
+            seen.append(fraction)
+
+    def stopped(*_: Any, step: Step, **__: Any) -> Any:
+        step(0.5)
+        raise InvalidVectors("stopped here")
+
+    monkeypatch.setattr(Attempt, "progress", progress)
+    monkeypatch.setattr("shoald.application.sparse_reduction.truncated_svd", stopped)
+    assert world.run(world.start(world.define(**KMEANS))).state is not JobState.COMPLETED
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(0.04 * 5 / 8)  # half of what follows reading, and half of the first time
 
 
 def test_a_document_of_other_words_is_left_out_and_counted(world: ClusterWorld) -> None:

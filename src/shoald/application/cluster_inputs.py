@@ -137,14 +137,15 @@ class ClusterInputs:
         """
         features = resolve_features(spec.features, collections)
         filled = [one for one in collections if one.vector_configs]
+        reading, reducing = (part_of(step, at, 2) for at in (0, 1)) if _any_sparse(filled, features) else (step, step)
         parts = [
-            self._part(collection, features, spec, part_of(step, at, len(filled)), pins)
+            self._part(collection, features, spec, part_of(reading, at, len(filled)), pins)
             for at, collection in enumerate(filled)
         ]
         _require_points(parts, collections)
         _require_one_kind(parts)
         found = sum(len(part.ids) for part in parts)
-        dense, reduced = self._dense(parts, features, spec, components, is_fresh=pins is not None)
+        dense, reduced = self._dense(parts, features, spec, components, reducing, is_fresh=pins is not None)
         _require_points(dense, collections)
         left_out = found - sum(len(part.ids) for part in dense)
         return _with_kinds(_combined(dense, features, spec), reduced, left_out, collections)
@@ -155,6 +156,7 @@ class ClusterInputs:
         features: Sequence[ResolvedFeature],
         spec: ClusterSpec,
         components: Mapping[str, Components] | None,
+        step: Callable[[float], None],
         *,
         is_fresh: bool,
     ) -> tuple[list[_Part], dict[str, Reduced]]:
@@ -167,23 +169,32 @@ class ClusterInputs:
             for at, feature in enumerate(features):
                 if isinstance(found[0].snapshots[at], SparseSnapshot) and any(len(part.ids) for part in found):
                     known = None if components is None else components.get(feature.name)
-                    reduced[feature.name] = one = self._reduced(found, at, spec, known, is_fresh=is_fresh)
+                    done = part_of(part_of(step, 0, 2), at, len(features))
+                    reduced[feature.name] = one = self._reduced(found, at, spec, known, done, is_fresh=is_fresh)
                     found = _with_rows(found, at, one, may_be_zero=not spec.normalize)
             if components is not None or not any(len(part.ids) for part in found):
                 return found, reduced
             if all(len(part.ids) == len(kept.ids) for part, kept in zip(parts, found, strict=True)):
                 return found, reduced
             parts = [_restricted(part, kept.ids) for part, kept in zip(parts, found, strict=True)]
+            step = part_of(step, 1, 2)  # how often this is done shows only as it is done
 
     def _reduced(
-        self, parts: Sequence[_Part], at: int, spec: ClusterSpec, known: Components | None, *, is_fresh: bool
+        self,
+        parts: Sequence[_Part],
+        at: int,
+        spec: ClusterSpec,
+        known: Components | None,
+        step: Callable[[float], None],
+        *,
+        is_fresh: bool,
     ) -> Reduced:
         """Reduce one sparse feature of all collections."""
         rows = [SparseRows.of(*part.snapshots[at].of_rows(part.rows[at])) for part in parts]  # type: ignore[union-attr]
         together = joined_rows(rows)
         if known is not None:
             return self._reduction.projected(together, known)
-        return self._reduction.fitted(together, normalize=spec.normalize, is_fresh=is_fresh)
+        return self._reduction.fitted(together, normalize=spec.normalize, is_fresh=is_fresh, step=step)
 
     def _part(
         self,
@@ -282,6 +293,11 @@ def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spe
         widths=tuple(snapshot.vectors.shape[1] for snapshot in parts[0].dense),
         is_joined=len(parts) > 1 or len(features) > 1,
     )
+
+
+def _any_sparse(collections: Sequence[Collection], features: Sequence[ResolvedFeature]) -> bool:
+    found = (one.vector(feature.vector_names[one.collection_id]) for one in collections for feature in features)
+    return any(config is not None and config.kind == VectorKind.SPARSE for config in found)
 
 
 def _require_points(parts: Sequence[_Part], collections: Sequence[Collection]) -> None:

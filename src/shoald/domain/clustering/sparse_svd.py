@@ -6,7 +6,9 @@ is not sparse is as small as the number of components.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from shoald.domain.ragged_arrays import Bounds
 OVERSAMPLED = 10
 ROUNDS = 6
 BLOCK_ROWS = 2048
+PRODUCTS_AT_ONCE = 1 << 28
+"""So many multiplications take a fraction of a second; after them a decomposition may be stopped."""
+LEAST_COLUMNS = 8
 _RANK = 1e-10
 """Directions with less than this share of the largest squared length are noise of float32."""
 
@@ -98,7 +103,7 @@ def truncated_svd(
     """Decompose a (n, t) float32 CSR matrix; components are at most min(n, t). Its columns are not centred.
 
     The same matrix and seed give the same bytes with any number of threads. The sign of a component is that of its
-    largest loading. O(entries · c · rounds + (n + t) c²).
+    largest loading. `step` is called every `PRODUCTS_AT_ONCE` multiplications. O(entries · c · rounds + (n + t) c²).
     """
     n, t = matrix.shape
     width = min(components + OVERSAMPLED, n, t)
@@ -108,16 +113,27 @@ def truncated_svd(
         else:
             axes = np.random.default_rng(seed).standard_normal((t, width)).astype(np.float32)
             for at in range(ROUNDS):
-                axes = _orthonormal(matrix.T @ _orthonormal(matrix @ axes))
-                step((at + 1) / (ROUNDS + 1))
+                pause = partial(step, at / (ROUNDS + 1))
+                axes = _orthonormal(_times(matrix.T, _orthonormal(_times(matrix, axes, pause)), pause))
             axes = _orthonormal(axes)
-        scores = matrix @ axes
+        pause = partial(step, ROUNDS / (ROUNDS + 1))
+        scores = _times(matrix, axes, pause)
         _, turn = _ordered(_gram(scores))
         turn = turn[:, : min(components, turn.shape[1])]
         loadings = _signed(_product(axes, turn))
-        scores = np.ascontiguousarray(matrix @ loadings, dtype=np.float32)
+        scores = _times(matrix, loadings, pause)
     step(1.0)
     return TruncatedSvd(loadings=loadings, scores=scores, variance_kept=_share(matrix, scores))
+
+
+def _times(matrix: Any, columns: Floats, pause: Callable[[], None]) -> Floats:
+    """Return matrix · columns, so many columns at a time that `pause` is called often; each is summed as ever."""
+    at_once = max(LEAST_COLUMNS, PRODUCTS_AT_ONCE // max(1, matrix.nnz))
+    out = np.empty((matrix.shape[0], columns.shape[1]), dtype=np.float32)
+    for at in range(0, columns.shape[1], at_once):
+        pause()
+        out[:, at : at + at_once] = matrix @ np.ascontiguousarray(columns[:, at : at + at_once])
+    return out
 
 
 def _gram(rows: Floats) -> Doubles:

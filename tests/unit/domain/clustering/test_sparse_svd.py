@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.domain.clustering.pooling import pooled
-from shoald.domain.clustering.sparse_svd import SparseRows, truncated_svd
+from shoald.domain.clustering.sparse_svd import LEAST_COLUMNS, OVERSAMPLED, ROUNDS, SparseRows, truncated_svd
 from shoald.domain.ragged_arrays import bounds_of, entries_of
 
 ARRAYS = NumpyArrays()
@@ -43,6 +43,18 @@ def test_the_same_bytes_come_with_any_number_of_threads() -> None:
         with threadpool_limits(threads, user_api="blas"):
             results.append(truncated_svd(matrix, 40, seed=3, backend=ARRAYS).scores.tobytes())
     assert results[0] == results[1] == results[2]
+
+
+def test_it_can_be_stopped_within_a_product_and_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, seen = matrix_of(300, 200, 30), list[float]()
+    whole = truncated_svd(matrix, 20, seed=3, backend=ARRAYS)
+    monkeypatch.setattr("shoald.domain.clustering.sparse_svd.PRODUCTS_AT_ONCE", 1)
+    found = truncated_svd(matrix, 20, seed=3, backend=ARRAYS, step=seen.append)
+    assert found.loadings.tobytes() == whole.loadings.tobytes()
+    assert found.scores.tobytes() == whole.scores.tobytes()
+    assert len(seen) > 2 * ROUNDS * (20 + OVERSAMPLED) / LEAST_COLUMNS
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1], len(set(seen))) == (0.0, 1.0, ROUNDS + 2)
 
 
 def test_rows_go_with_their_terms_alone() -> None:
