@@ -17,6 +17,7 @@ from shoald.domain.clustering.array_backend import Array, ArrayBackend
 from shoald.domain.clustering.assignment import nearest_centres, squared_gaps, squared_lengths
 from shoald.domain.clustering.neighbour_graph import centred
 from shoald.domain.clustering.parameters import KmeansParameters
+from shoald.domain.clustering.single_moves import moved_singly
 from shoald.domain.clustering.spaces import Floats, Integers, Step, no_step
 from shoald.domain.failures import NotEnoughPoints
 
@@ -29,6 +30,8 @@ BREATH = 5
 """Centres added and taken away together at first."""
 GAIN = 1e-5
 """A smaller share of the error is not worth another breath."""
+SINGLE_ENTRIES = 200_000
+"""Up to so many rows times (dimensions and centres) the restarts end with moves of single rows, milliseconds each."""
 RESTART_SHARE = 0.5
 """The restarts' share of the progress."""
 
@@ -112,7 +115,7 @@ def _best_restart(
     for restart in range(parameters.n_init):
         seeds = _seeds(sample, parameters.n_clusters, parameters.init, random, backend)
         lloyd = _Lloyd(sample, seeds, tolerance, backend)
-        lloyd.run(iterations)
+        lloyd.settle(iterations)
         if best is None or lloyd.inertia < best.inertia:
             best = lloyd
         step(RESTART_SHARE * (restart + 1) / parameters.n_init)
@@ -129,9 +132,9 @@ def _breathe(settled: _Lloyd, iterations: int, check: Callable[[], None]) -> Flo
     while breath > 0:
         check()
         grown = settled.restarted(np.concatenate([settled.centres, _halves(settled, breath)]))
-        grown.run(iterations)
+        grown.settle(iterations)
         shrunk = settled.restarted(_most_useful(grown, len(settled.centres)))
-        shrunk.run(iterations)
+        shrunk.settle(iterations)
         if shrunk.inertia < settled.inertia * (1 - GAIN):
             settled = shrunk
         else:
@@ -196,6 +199,19 @@ class _Lloyd:
             if self.converged:
                 step(1.0)
                 return
+
+    def settle(self, iterations: int) -> None:
+        """Iterate; where it costs little, then move single rows as long as one gains."""
+        self.run(iterations)
+        k = len(self.centres)
+        if len(self.rows) * (self.rows.shape[1] + k) > SINGLE_ENTRIES:
+            return
+        before = self.inertia, self.centres, self.labels, self.squares
+        self.labels = moved_singly(self.rows, self.labels, k)
+        self.centres = self._means()
+        self._assign()
+        if self.inertia > before[0]:
+            self.inertia, self.centres, self.labels, self.squares = before
 
     def _assign(self) -> None:
         self.labels, self.squares = nearest_centres(self.rows, self.centres, backend=self.backend, lengths=self.lengths)
