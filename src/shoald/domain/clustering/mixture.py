@@ -87,7 +87,9 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What the rows' responsibilities add up to: (k,) counts, (k, d) sums of rows, second moments, the likelihood."""
+    """What responsibilities add up to: (k,) counts, (k, d) sums of rows less their middle, second moments of the same,
+    the likelihood.
+    """
 
     counts: Doubles
     sums: Doubles
@@ -167,11 +169,14 @@ class _Search:
         self.kind, self.ridge = parameters.covariance_type, parameters.reg_covar
         n, d = vectors.shape
         self.block = max(64, min(n, BLOCK_ENTRIES // max(d, parameters.n_components)))
+        # moments are taken around it: around the origin, rows far from it would leave nothing of small variances
+        self.middle = vectors.mean(axis=0, dtype=np.float64)
         self.second: Doubles | None = None
 
     def sums(self, mixture: Mixture | None = None, given: Doubles | None = None) -> _Sums:
         """Go through the rows once: the responsibilities that a mixture gives them, or given ones, and their sums."""
         total: _Sums | None = None
+        middle = self.backend.send(self.middle)[None, :]
         for at in range(0, len(self.vectors), self.block):
             rows = self.backend.send(self.vectors[at : at + self.block].astype(np.float64))
             if mixture is None:
@@ -179,7 +184,7 @@ class _Search:
                 shares, likelihood = self.backend.send(given[at : at + self.block]), 0.0
             else:
                 shares, likelihood = self._shares(mixture, rows)
-            part = self._moments(rows, shares, likelihood)
+            part = self._moments(rows - middle, shares, likelihood)
             total = part if total is None else _added(total, part)
         assert total is not None
         return _Sums(total.counts, total.sums, total.seconds, total.likelihood / len(self.vectors))
@@ -217,7 +222,7 @@ class _Search:
         else:
             covariances = np.maximum(found.seconds / counts[:, None] - means**2, 0) + self.ridge
             covariances = covariances if self.kind == "diag" else covariances.mean(axis=1)
-        return Mixture(self.kind, counts / counts.sum(), means, factors_of(self.kind, covariances))
+        return Mixture(self.kind, counts / counts.sum(), means + self.middle, factors_of(self.kind, covariances))
 
     def assigned(self, mixture: Mixture) -> tuple[Integers, Floats]:
         n = len(self.vectors)

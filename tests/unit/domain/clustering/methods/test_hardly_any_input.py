@@ -121,3 +121,14 @@ def test_nan_is_refused_before_any_algorithm() -> None:
     vectors[4, 2] = np.nan
     with pytest.raises(InvalidVectors, match="4"):
         checked_vectors(vectors, normalize=False)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_a_mixture_far_from_the_origin_is_that_beside_it(kind: str, tools: ClusterTools) -> None:
+    random = np.random.default_rng(0)
+    near = np.repeat(np.arange(3), 60)[:, None] * 0.125 + random.integers(-8, 8, size=(180, 3)) * 2**-9
+    # exact in float32, so that nothing but the place differs
+    given: dict[str, Any] = {"n_components": 3, "covariance_type": kind, "random_state": 0, "reg_covar": 1e-10}
+    here, far = (run("gaussian_mixture", (near + at).astype(np.float32), tools, **given) for at in (0.0, 8192.0))
+    np.testing.assert_array_equal(far.labels, here.labels)
+    assert far.notes["log_likelihood"] == pytest.approx(here.notes["log_likelihood"], abs=1e-6)
