@@ -34,7 +34,7 @@ def leiden_pass(  # noqa: PLR0913 - a graph is three arrays
     graph = sparse.csr_matrix((np.concatenate([weights, weights]), both), shape=(n, n))
     degrees = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     total = float(degrees.sum())
-    masses, gamma = (degrees, resolution / total) if modularity else (np.ones(n), resolution)
+    masses, gamma = (degrees, resolution / (total or 1.0)) if modularity else (np.ones(n), resolution)
     before = np.arange(n) if start is None else np.unique(start, return_inverse=True)[1]
     labels = _communities(graph, masses, before, gamma, np.random.default_rng(seed))
     return labels, _quality(graph, masses, labels, gamma) / (total or 1.0)

@@ -17,8 +17,13 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compile a loop for the types that it is first called with, and keep it beside this file."""
-    return cast("Loop", njit(cache=True, nogil=True)(loop))
+    """Compile a loop for the types that it is first called with, and keep it beside this file or in the user's cache;
+    where neither can be written to, each process compiles for itself.
+    """
+    try:
+        return cast("Loop", njit(cache=True, nogil=True)(loop))
+    except RuntimeError:
+        return cast("Loop", njit(nogil=True)(loop))
 
 
 @compiled

@@ -56,7 +56,10 @@ def community_edges(graph: Neighbours) -> Any:
     """Return the upper triangle of the symmetric graph, a CSR matrix of positive float64 weights."""
     n, k = graph.ids.shape
     if graph.metric != "cosine":
-        return sparse.triu(fuzzy_graph(graph), k=1, format="csr").astype(np.float64)
+        edges = sparse.triu(fuzzy_graph(graph), k=1, format="csr").astype(np.float64)
+        # memberships of what lies very far underflow, and the compiled loops take weights above 0
+        edges.eliminate_zeros()
+        return edges
     weights = np.maximum(1.0 - graph.distances[:, 1:], 0.0).ravel()
     rows = np.repeat(np.arange(n), k - 1)
     one_way = sparse.csr_matrix((weights, (rows, graph.ids[:, 1:].ravel())), shape=(n, n))
