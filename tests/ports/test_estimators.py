@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.manifold import trustworthiness
 from shoald.adapters.arrays import ArrayLibraries
 from shoald.adapters.estimators import estimators_for
 from shoald.adapters.estimators.gpu import GpuEstimators
+from shoald.adapters.estimators.nearest import nearest_rows
 from shoald.application.cluster_stages import ClusterTools, coordinates, input_space, preprocess
 from shoald.application.ports.estimators import Estimators
 from shoald.domain.clustering.neighbour_graph import neighbour_graph
@@ -51,6 +53,20 @@ def test_few_rows_and_many_copies_have_their_candidates(n: int, estimators: Esti
     assert all(len(set(row)) == k for row in found.tolist())
     near = np.sort(np.take_along_axis(apart, found, axis=1), axis=1)
     np.testing.assert_allclose(near, np.sort(apart, axis=1)[:, :k], atol=1e-5)
+
+
+def test_many_copies_take_no_more_memory_than_other_rows() -> None:
+    """A limit that every copy passes lists them all for each row of a tile: here 260 MB."""
+    vectors = np.repeat(texture(1, 8), 20_000, axis=0)
+    nearest_rows(vectors[:20], vectors, 9, backend=NUMPY)
+    tracemalloc.start()
+    try:
+        found = nearest_rows(vectors[:256], vectors, 9, backend=NUMPY)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.shape == (256, 9)
+    assert peak < 60 * 2**20
 
 
 @pytest.mark.parametrize("core", [1, 5, 20])

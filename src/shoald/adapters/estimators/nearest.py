@@ -20,6 +20,8 @@ PASSING = 5
 """The limit lets about so many times as many pass as are asked for; about four rows of a thousand get too few."""
 FEW = 40
 """With fewer vectors than so many times those asked for a limit saves nothing."""
+CROWDED = 8
+"""A limit that PASSING times so many times as many pass as are asked for says nothing: many vectors are alike."""
 
 Near = npt.NDArray[np.float32]
 """Products less half the square of the vector's length: the larger, the nearer."""
@@ -73,13 +75,8 @@ def _selected_at_once(rows: Floats, vectors: Floats, half: Floats, k: int) -> In
 def _passing(
     rows: Floats, vectors: Floats, half: Floats, limit: Near, k: int
 ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Return the k nearest of what passes each row's limit, and for which rows so many did."""
-    parts = []
-    for at in range(0, len(vectors), TILE_COLUMNS):
-        near = _near(rows, vectors[at : at + TILE_COLUMNS], half[at : at + TILE_COLUMNS])
-        row, column = np.divmod(np.flatnonzero(near >= limit[:, None]), near.shape[1])
-        parts.append((row, column + at, near[row, column]))
-    row, column, near = (np.concatenate(values) for values in zip(*parts, strict=True))
+    """Return the k nearest of what passes each row's limit, and for which rows so many did, and not far too many."""
+    row, column, near, crowded = _below_limits(rows, vectors, half, limit, CROWDED * PASSING * k)
     # rows fit two bytes: those are sorted by counting
     order = np.argsort(row.astype(np.int16), kind="stable")
     row, column, near = row[order], column[order], near[order]
@@ -89,4 +86,20 @@ def _passing(
     table, ids = np.full((len(rows), width), -np.inf, dtype=np.float32), np.zeros((len(rows), width), dtype=np.int64)
     table[row, place], ids[row, place] = near, column
     chosen = np.argpartition(table, width - k, axis=1)[:, -k:]
-    return np.take_along_axis(ids, chosen, axis=1), counts >= k
+    return np.take_along_axis(ids, chosen, axis=1), (counts >= k) & ~crowded
+
+
+def _below_limits(
+    rows: Floats, vectors: Floats, half: Floats, limit: Near, most: int
+) -> tuple[Integers, Integers, Near, npt.NDArray[np.bool_]]:
+    """Return (row, vector, product) of what passes, and which rows more than `most` pass: they are given up."""
+    limit, counts, parts = limit.copy(), np.zeros(len(rows), dtype=np.int64), []
+    for at in range(0, len(vectors), TILE_COLUMNS):
+        near = _near(rows, vectors[at : at + TILE_COLUMNS], half[at : at + TILE_COLUMNS])
+        row, column = np.divmod(np.flatnonzero(near >= limit[:, None]), near.shape[1])
+        counts += np.bincount(row, minlength=len(rows))
+        limit[counts > most] = np.inf
+        listed = np.isfinite(limit)[row]
+        parts.append((row[listed], column[listed] + at, near[row[listed], column[listed]]))
+    row, column, near = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return row, column, near, counts > most

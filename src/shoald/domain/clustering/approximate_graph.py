@@ -21,7 +21,7 @@ from shoald.domain.clustering.neighbour_graph import (
     nearest_proposed,
     proposal_rows,
 )
-from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step
+from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Neighbours, Step, no_step, row_slices
 
 SEED = 42
 """One for all runs: they share the graph."""
@@ -64,7 +64,7 @@ def approximate_graph(
     lists = _Lists(whole_numbers(proposal_rows(vectors, metric)), k + WIDER, backend)
     search, measure = ExactSearch(vectors, metric, candidates), Measure(vectors, metric)
     sample = np.sort(np.random.default_rng(SEED).choice(len(vectors), min(SAMPLE, len(vectors)), replace=False))
-    last = search.nearest(sample, k)[1][:, -1]
+    last = search.nearest(sample, k, lambda: step(0.0))[1][:, -1]
     recall = 0.0
     for attempt in range(ATTEMPTS):
         lists.improve(attempt, lambda done, begin=attempt: step(0.9 * (begin + done) / ATTEMPTS))  # type: ignore[misc]
@@ -72,10 +72,12 @@ def approximate_graph(
         recall = recall_of(found, last)
         if recall >= ENOUGH:
             break
-    step(0.9)
-    ids, distances, _ = nearest_proposed(measure, np.arange(len(vectors)), lists.ids(np.arange(len(vectors))), k)
-    step(1.0)
-    return listed(ids.astype(np.int32), distances, metric, recall)
+    ids, distances = np.empty((len(vectors), k), dtype=np.int32), np.empty((len(vectors), k))
+    for part in row_slices(len(vectors), (k + WIDER) * vectors.shape[1]):
+        here = np.arange(part.start, part.stop)
+        ids[part], distances[part], _ = nearest_proposed(measure, here, lists.ids(here), k)
+        step(0.9 + 0.1 * part.stop / len(vectors))
+    return listed(ids, distances, metric, recall)
 
 
 def recall_of(distances: Doubles, last: Doubles) -> float:
@@ -110,9 +112,8 @@ class _Lists:
             leaf = leaves(self._rows, random)
             order = np.argsort(leaf, kind="stable")
             groups = np.split(order, np.flatnonzero(np.diff(leaf[order])) + 1)
-            for _ in self._backend.each(self._compare, groups):
-                pass
-            step(0.2 * (tree + 1) / TREES)
+            for done, _ in enumerate(self._backend.each(self._compare, groups), start=1):
+                step(0.2 * (tree + done / len(groups)) / TREES)
         for turn in range(MOST_ROUNDS):
             begin, share = 0.2 + 0.8 * turn / MOST_ROUNDS, 0.8 / MOST_ROUNDS
             if self._descend(lambda done, begin=begin, share=share: step(begin + share * done)) < SETTLED:  # type: ignore[misc]

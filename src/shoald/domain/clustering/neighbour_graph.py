@@ -23,6 +23,8 @@ NUMBERS_AT_ONCE = 400_000
 """Coordinates of listed pairs that are in float64 at once: what a processor's own cache holds."""
 BLOCK_OPERATIONS = 2.5e10
 """Work between two calls of `step`: about half a second on two cores."""
+NUMBERS_BETWEEN = 1e8
+"""Coordinates that are measured in float64 between two calls of `step`: as long."""
 
 
 def unit_rows(vectors: Floats) -> Floats:
@@ -82,13 +84,16 @@ class ExactSearch:
         ids, distances = np.empty((len(here), k), dtype=np.int64), np.empty((len(here), k))
         waiting, width = np.arange(len(here)), k + SPARE
         while len(waiting):
-            rows = self._rows[here[waiting]]
-            proposed = self._candidates(rows, self._rows, min(n, width))
-            ids[waiting], distances[waiting], furthest = nearest_proposed(self._measure, here[waiting], proposed, k)
-            open_rows = ~_proven(rows, distances[waiting, -1], furthest)
-            waiting = waiting[open_rows] if width < n else waiting[:0]
+            height = max(16, int(NUMBERS_BETWEEN / (min(n, width) * self._rows.shape[1])))
+            open_rows = [np.empty(0, dtype=np.int64)]
+            for part in (waiting[at : at + height] for at in range(0, len(waiting), height)):
+                rows = self._rows[here[part]]
+                proposed = self._candidates(rows, self._rows, min(n, width))
+                ids[part], distances[part], furthest = nearest_proposed(self._measure, here[part], proposed, k)
+                open_rows.append(part[~_proven(rows, distances[part, -1], furthest)])
+                tick()
+            waiting = np.concatenate(open_rows) if width < n else waiting[:0]
             width *= WIDER
-            tick()
         return ids, distances
 
 

@@ -8,7 +8,14 @@ from threadpoolctl import threadpool_limits
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.adapters.estimators.cpu import CpuEstimators
 from shoald.domain.clustering.algorithms import group
-from shoald.domain.clustering.approximate_graph import LEAF, approximate_graph, leaves, whole_numbers
+from shoald.domain.clustering.approximate_graph import (
+    ATTEMPTS,
+    LEAF,
+    TREES,
+    approximate_graph,
+    leaves,
+    whole_numbers,
+)
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks, neighbour_graph
 from shoald.domain.clustering.parameters import parse_algorithm
 from shoald.domain.clustering.spaces import Neighbours, Space
@@ -99,6 +106,15 @@ def test_cancelling_ends_it() -> None:
 
     with pytest.raises(Stopped):
         approximate_graph(texture(600), 5, "cosine", candidates=CANDIDATES, backend=BACKEND, step=stop)
+
+
+def test_it_tells_how_far_it_is_from_the_sample_on_and_leaf_by_leaf() -> None:
+    seen: list[float] = []
+    approximate_graph(texture(1500, 16), 5, "cosine", candidates=CANDIDATES, backend=BACKEND, step=seen.append)
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert seen[-1] == 1
+    assert sum(0 < done <= 0.2 / ATTEMPTS for done in seen) >= TREES * 1500 // LEAF
 
 
 def test_above_its_size_a_space_has_an_approximate_graph_and_the_record_says_so(tools: ClusterTools) -> None:
