@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from shoald.adapters.arrays.numpy import NumpyArrays
+from shoald.domain.clustering import piece_joining
 from shoald.domain.clustering.condensed_tree import Selection, condense, flatten
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks, neighbour_graph
 from shoald.domain.clustering.spanning_tree import SpanningTree, spanning_tree
@@ -133,6 +134,18 @@ def test_pieces_of_all_sizes_and_equal_distances_are_joined_by_a_tree() -> None:
     assert spans(found.edges, len(vectors))
     np.testing.assert_allclose(found.edges[-8:, 2], 3 * np.sqrt(2), rtol=0, atol=1e-9)
     assert not found.edges[:-8, 2].any()
+
+
+def test_two_large_pieces_are_measured_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(piece_joining, "TILE_ENTRIES", 400)
+    vectors = np.concatenate([texture(300, 8), texture(300, 8, seed=1) + np.float32(50)])
+    listed = neighbour_graph(vectors, 16, "euclidean", candidates=candidates_in_blocks(BACKEND))
+    seen: list[float] = []
+    found = spanning_tree(vectors, listed, 3, 1.0, backend=BACKEND, step=seen.append)
+    assert found.joined == 2
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 3), rtol=0, atol=1e-9)
+    last_but_one = sorted(set(seen))[-2]
+    assert seen.count(last_but_one) >= 300 * 300 // (400 * piece_joining.TILES_BETWEEN)
 
 
 def test_components_are_compared_once_however_many_rounds_would_follow() -> None:
