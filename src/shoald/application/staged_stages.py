@@ -13,7 +13,7 @@ import numpy.typing as npt
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.domain.clustering.spaces import Floats, Grouping, Neighbours, Space
 
-_VERSION = "2"
+_VERSION = "3"
 """Raised when a stage begins to give other results for the same input."""
 
 
