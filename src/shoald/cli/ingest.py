@@ -41,8 +41,9 @@ def ingest(
     Each file is read by its ending; one that you name and whose ending is unknown is read as text. A file is known by
     the name of its folder and its path below it. What has not changed is neither sent nor read again; changed bytes
     become the next version of the same document, and the index is of the newest versions. Files that are gone from a
-    folder are named; with --prune their documents are deleted, which can be undone, and leave the index. Files that
-    cannot be read are left out and named at the end.
+    folder are named; with --prune their documents are deleted, which can be undone, and leave the index. Two folders
+    of one name are one folder here: give them projects of their own. Files that cannot be read are left out and named
+    at the end.
     """
     try:
         files, left_out = files_in(paths)
