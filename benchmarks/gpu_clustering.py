@@ -54,7 +54,7 @@ class Card:
             nonlocal values
             values += 1.0
 
-        return 2.0 * values.nbytes / min(self.seconds(add) for _ in range(ROUNDS))
+        return 2.0 * int(values.nbytes) / min(self.seconds(add) for _ in range(ROUNDS))
 
 
 def stages(vectors: Vectors, k: int, card: Card) -> dict[str, tuple[Callable[[], Any], float, float]]:

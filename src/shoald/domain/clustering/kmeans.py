@@ -173,6 +173,10 @@ def _most_useful(lloyd: _Lloyd, count: int) -> Floats:
 class _Lloyd:
     """Lloyd's iteration from given centres."""
 
+    labels: Integers
+    squares: Floats
+    inertia: float
+
     def __init__(
         self, rows: Floats, centres: Floats, tolerance: float, backend: ArrayBackend, lengths: Floats | None = None
     ) -> None:
