@@ -94,6 +94,9 @@ def svd_bytes(rows: int, entries: int, terms: int, components: int) -> int:
     """Return what `truncated_svd` takes of memory with what makes its matrix, in bytes."""
     width = min(components + OVERSAMPLED, rows, terms)
     blocks = 16 * min(BLOCK_ROWS, max(rows, terms)) * width
+    if width == terms:
+        # nothing is sought: the scores, and then once more in the order of the rows
+        return 32 * entries + max(4 * rows * width + blocks, 8 * rows * width)
     return 32 * entries + (8 * (rows + terms) + 4 * max(rows, terms)) * width + blocks
 
 
@@ -117,8 +120,7 @@ def truncated_svd(
                 axes = _orthonormal(_times(matrix.T, _orthonormal(_times(matrix, axes, pause)), pause))
             axes = _orthonormal(axes)
         pause = partial(step, ROUNDS / (ROUNDS + 1))
-        scores = _times(matrix, axes, pause)
-        _, turn = _ordered(_gram(scores))
+        _, turn = _ordered(_gram(_times(matrix, axes, pause)))
         turn = turn[:, : min(components, turn.shape[1])]
         loadings = _signed(_product(axes, turn))
         scores = _times(matrix, loadings, pause)
@@ -129,6 +131,9 @@ def truncated_svd(
 def _times(matrix: Any, columns: Floats, pause: Callable[[], None]) -> Floats:
     """Return matrix · columns, so many columns at a time that `pause` is called often; each is summed as ever."""
     at_once = max(LEAST_COLUMNS, PRODUCTS_AT_ONCE // max(1, matrix.nnz))
+    if at_once >= columns.shape[1]:
+        pause()
+        return np.asarray(matrix @ columns, dtype=np.float32)
     out = np.empty((matrix.shape[0], columns.shape[1]), dtype=np.float32)
     for at in range(0, columns.shape[1], at_once):
         pause()
@@ -179,5 +184,6 @@ def _share(matrix: Any, scores: Floats) -> float:
     wide = matrix.data.astype(np.float64)
     means = np.bincount(matrix.indices, weights=wide, minlength=matrix.shape[1]) / n
     total = float((wide * wide).sum()) / n - float((means * means).sum())
-    kept = float(scores.var(axis=0, dtype=np.float64).sum())
+    middle = scores.mean(axis=0, dtype=np.float64)
+    kept = float(np.einsum("ij,ij->", scores, scores, dtype=np.float64)) / n - float((middle * middle).sum())
     return 1.0 if total <= 0 else min(1.0, kept / total)

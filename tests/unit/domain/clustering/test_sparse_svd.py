@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,7 +9,14 @@ from threadpoolctl import threadpool_limits
 
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.domain.clustering.pooling import pooled
-from shoald.domain.clustering.sparse_svd import LEAST_COLUMNS, OVERSAMPLED, ROUNDS, SparseRows, truncated_svd
+from shoald.domain.clustering.sparse_svd import (
+    LEAST_COLUMNS,
+    OVERSAMPLED,
+    ROUNDS,
+    SparseRows,
+    svd_bytes,
+    truncated_svd,
+)
 from shoald.domain.ragged_arrays import bounds_of, entries_of
 
 ARRAYS = NumpyArrays()
@@ -83,3 +92,13 @@ def test_rows_are_pooled_by_their_directions_whatever_stands_beside_them() -> No
         assert np.allclose(found[at], unit.mean(axis=0), atol=1e-6)
         assert np.array_equal(found[at], pooled(part, np.array([0, len(part)]))[0])
     assert not np.isnan(pooled(np.zeros((2, 3), np.float32), np.array([0, 2]))).any()
+
+
+def test_over_few_terms_scores_are_held_once() -> None:
+    matrix = sparse.random(8000, 100, density=0.05, format="csr", dtype=np.float32, random_state=0)
+    tracemalloc.start()
+    truncated_svd(matrix, 100, seed=0, backend=NumpyArrays())
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 1.1 * (4 * 8000 * 100 + 16 * 2048 * 100)
+    assert taken < svd_bytes(8000, matrix.nnz, 100, 100)
