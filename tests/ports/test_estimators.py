@@ -13,6 +13,7 @@ from shoald.adapters.arrays import ArrayLibraries
 from shoald.adapters.estimators import estimators_for
 from shoald.adapters.estimators.gpu import GpuEstimators
 from shoald.adapters.estimators.nearest import nearest_rows
+from shoald.application import cluster_stages
 from shoald.application.cluster_stages import ClusterTools, coordinates, input_space, preprocess
 from shoald.application.ports.estimators import Estimators
 from shoald.domain.clustering.neighbour_graph import neighbour_graph
@@ -67,6 +68,16 @@ def test_many_copies_take_no_more_memory_than_other_rows() -> None:
         tracemalloc.stop()
     assert found.shape == (256, 9)
     assert peak < 60 * 2**20
+
+
+def test_a_small_map_gets_more_epochs_than_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    tools = ClusterTools(arrays=NUMPY, estimators=estimators_for(NUMPY))
+    monkeypatch.setattr(cluster_stages, "SMALL_MAP", 40)
+    for rows, epochs in ((40, cluster_stages.EPOCHS_OF_A_SMALL_MAP), (41, cluster_stages.MAP_EPOCHS)):
+        seen.clear()
+        coordinates(input_space(texture(rows, 8)), 2, tools=tools, step=seen.append)
+        assert sum(done > 0.3 for done in seen) == epochs
 
 
 @pytest.mark.parametrize("core", [1, 5, 20])

@@ -69,6 +69,9 @@ MAP_ROWS = 8
 MAP_NEIGHBOURS = 15
 MAP_DISTANCE = 0.1
 MAP_EPOCHS = 300
+EPOCHS_OF_A_SMALL_MAP = 500
+SMALL_MAP = 10_000
+"""At most so many rows get as many epochs as umap-learn gives them: with fewer, ten thousand texts miss its quality."""
 REDUCTION_EPOCHS = 200
 TSNE_DIMENSIONS = 3
 TSNE_ROWS = 5_000
@@ -136,7 +139,8 @@ def coordinates(space: Space, dimensions: int, *, tools: ClusterTools, seed: int
     shape = UmapParameters(
         n_components=dimensions, n_neighbors=MAP_NEIGHBOURS, min_dist=MAP_DISTANCE, random_state=seed
     )
-    return _own_layout(space, shape, MAP_EPOCHS, tools, step)
+    epochs = EPOCHS_OF_A_SMALL_MAP if len(space) <= SMALL_MAP else MAP_EPOCHS
+    return _own_layout(space, shape, epochs, tools, step)
 
 
 def representatives(labels: Labels, centres: Centroids, *, count: int) -> list[Integers]:

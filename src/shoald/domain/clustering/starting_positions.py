@@ -23,7 +23,9 @@ def principal_positions(vectors: Floats, dimensions: int, *, backend: ArrayBacke
     for, or do not vary, the rest is 0. O(n d² + d³).
     """
     mean, covariance = moments(vectors, backend=backend)
-    _, axes = np.linalg.eigh(covariance)
+    # of a few hundred columns: threads would wait for one another fifty times longer than one works
+    with backend.small_products():
+        _, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :dimensions]
     leading = np.abs(axes).argmax(axis=0)
     axes = axes * np.where(axes[leading, np.arange(axes.shape[1])] < 0, -1.0, 1.0)

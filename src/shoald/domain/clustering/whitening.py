@@ -19,7 +19,8 @@ def whiten(vectors: Floats, regularization: float, *, backend: ArrayBackend, ste
     become 0. O(n d² + d³).
     """
     mean, covariance = moments(vectors, backend=backend, step=lambda done: step(0.6 * done))
-    variance, axes = np.linalg.eigh(covariance)
+    with backend.small_products():
+        variance, axes = np.linalg.eigh(covariance)
     alive = variance > RANK * max(float(variance.max(initial=0)), 1e-300)
     scale = np.zeros_like(variance)
     scale[alive] = 1 / np.sqrt(variance[alive] + regularization)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -113,6 +115,21 @@ def test_start_is_principal_components_with_fixed_signs() -> None:
     assert abs(float(np.corrcoef(start[:, 0], start[:, 1]).ravel()[1])) < 1e-3
     turned = principal_positions(vectors[::-1], 2, backend=BACKEND)
     np.testing.assert_array_equal(turned[::-1], start)
+
+
+def test_eigenvectors_are_found_by_one_thread() -> None:
+    """More of them wait for one another: forty times the processor seconds at 384 columns, and other last bits."""
+
+    class Watched(NumpyArrays):
+        held = 0
+
+        def small_products(self) -> AbstractContextManager[object]:
+            self.held += 1
+            return super().small_products()
+
+    watched = Watched()
+    principal_positions(texture(50), 2, backend=watched)
+    assert watched.held == 1
 
 
 def test_the_curve_falls_from_one() -> None:
