@@ -23,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 
 MIB = 1 << 20
-_WARM_ROWS = 1200
+_WARM_ROWS = 2500
 _WRITTEN_ROWS = 16_384
 _POLL_SECONDS = 0.01
 _CLUSTER = "clu_1"

@@ -30,6 +30,7 @@ from shoald.domain.clustering.parameters import (
     OpticsParameters,
     SpectralParameters,
 )
+from shoald.domain.clustering.reachability import SCANNED_ENTRIES, TOGETHER
 from shoald.domain.clustering.tools import LISTED
 
 PROPOSED = 25
@@ -146,7 +147,8 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
     k = max(optics.LISTED, given.min_samples)
     if own_metric(given.metric, given.p) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
-    return max(graph_bytes(n, d, k), 8 * n * d + 12 * n * k + 24 * min(16 * n, BLOCK_ENTRIES))
+    scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
+    return max(graph_bytes(n, d, k), 8 * n * d + 12 * n * k + 17 * scanned)
 
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:

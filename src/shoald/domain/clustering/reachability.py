@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shoald.domain.clustering.distances import BLOCK_ENTRIES, Block, blocks
+from shoald.domain.clustering.distances import Block, blocks
 from shoald.domain.clustering.plots import Reachability
 from shoald.domain.clustering.spaces import Doubles, Step, no_step
 
@@ -22,6 +22,8 @@ DECIMALS = 15
 """Distances are rounded so, as in scikit-learn: rows reached at the same distance go by their number."""
 TOGETHER = 16
 """Rows scanned together at least: a product of so many costs hardly more than one."""
+SCANNED_ENTRIES = 1_000_000
+"""Distances of rows scanned together at most, where TOGETHER rows have no more: a larger product is no faster."""
 CHECKED = 256
 
 
@@ -106,10 +108,10 @@ class _Walk:
 
     def _scan_waiting(self, needed: float) -> None:
         """Scan the rows whose bound lies within what is needed, and a few more that wait."""
-        most = max(1, BLOCK_ENTRIES // len(self.reach))
+        most = max(TOGETHER, SCANNED_ENTRIES // len(self.reach))
         taken: list[int] = []
         while self.waiting and len(taken) < most:
-            if self.waiting[0][0] > needed and len(taken) >= min(TOGETHER, most):
+            if self.waiting[0][0] > needed and len(taken) >= TOGETHER:
                 break
             taken.append(heapq.heappop(self.waiting)[1])
         rows = np.array(sorted(taken, key=self.rank.__getitem__))
