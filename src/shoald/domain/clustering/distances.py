@@ -56,7 +56,7 @@ def _products(vectors: Floats, metric: str, backend: ArrayBackend) -> Block:
         products *= 2
         gaps = squares[at][:, None] + squares[None, :]
         gaps -= products
-        found = backend.fetch(gaps)
+        found: Doubles = backend.fetch(gaps)
         np.maximum(found, 0, out=found)
         found[np.arange(len(ids)), ids] = 0
         return np.divide(found, 2, out=found) if cosine else np.sqrt(found, out=found)
