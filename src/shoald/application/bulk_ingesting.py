@@ -6,7 +6,7 @@ A file alone costs some thirty statements, nearly all of them those of its uploa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application import producers
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallFile:
-    """One file, whole, and the loader that is to read it."""
+    """One file, whole, and the loader that is to read it with these parameters."""
 
     file: FileInfo
     loader_type: str
+    loader_params: JsonObject = field(default_factory=dict)
     content: bytes
 
 
@@ -70,8 +71,8 @@ class BulkIngesting:
         stored = self._documents.store_small(caller, project_id, [(file.file, file.content) for file in files])
         payload = {
             "files": [
-                {"version_id": version.version_id, "loader_type": loader.value}
-                for (_, version), loader in zip(stored, loaders, strict=True)
+                {"version_id": version.version_id, "loader_type": loader.value, "loader_params": file.loader_params}
+                for (_, version), loader, file in zip(stored, loaders, files, strict=True)
             ]
         }
         with self._open_unit_of_work() as uow:
@@ -114,12 +115,11 @@ class SegmentsBatchHandler:
         if found is None or found[1].is_deleted:
             return DocumentNotFound()
         version, document = found
-        payload = {**file, "loader_params": {}}
         try:
-            items = list(self._segments.segments(replace(job, payload=payload), version, document))
+            items = list(self._segments.segments(replace(job, payload=file), version, document))
         except BadRequest as failure:
             return failure
-        return _new_set(document, version, file["loader_type"], items, self._clock), items
+        return _new_set(document, version, file, items, self._clock), items
 
 
 def _stored(uow: UnitOfWork, read: tuple[SegmentSet, list[SetItem]] | Failure) -> dict[str, Any]:
@@ -146,14 +146,14 @@ def _ingested(stored: tuple[Document, DocumentVersion], made: JsonObject) -> Ing
 
 
 def _new_set(
-    document: Document, version: DocumentVersion, loader_type: str, items: Sequence[SetItem], clock: Clock
+    document: Document, version: DocumentVersion, file: JsonObject, items: Sequence[SetItem], clock: Clock
 ) -> SegmentSet:
     return SegmentSet(
         segment_set_version_id=new_uuid(),
         project_id=document.project_id,
         document_version_id=version.version_id,
         parent_segment_set_version_id=None,
-        params={"loader_type": loader_type, "loader_params": {}, "source_text": False},
+        params={"loader_type": file["loader_type"], "loader_params": file["loader_params"], "source_text": False},
         input_refs={"document_version_id": version.version_id},
         artifact_uri=None,
         producer_type=producers.LIBRARY,

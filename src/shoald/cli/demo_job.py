@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from shoald.cli import demo_report
-from shoald.cli.ingesting import Recipe, build_index, join_and_chunk, upload_and_segment
+from shoald.cli.ingesting import Recipe, build_index, join_and_chunk
 from shoald.cli.job_waiting import wait_for
-from shoald.cli.progress import progress
+from shoald.cli.local_files import LocalFile
+from shoald.cli.progress import Report, progress
 from shoald.cli.rest_client import RestClient, RestError
+from shoald.cli.taking_files import take_files
 
 QUESTIONS = (
     "How do I read a compressed archive without unpacking it to disk?",
@@ -22,9 +24,9 @@ QUESTIONS = (
 )
 PROJECT = "Python standard library"
 CLUSTER = "standard_library_topics"
+# jq makes one readable text of each entry, so that neither braces nor keys are embedded
+LOADER_PARAMS = {"json": {"jq_schema": '.[] | "\\(.name): \\(.text)"'}}
 RECIPE = Recipe(
-    # jq makes one readable text of each entry, so that neither braces nor keys are embedded.
-    loader_params={"jq_schema": '.[] | "\\(.name): \\(.text)"'},
     chunk_strategy="recursive",
     chunker_params={"chunk_size": 1000, "chunk_overlap": 100},
     provider="qdrant",
@@ -110,7 +112,7 @@ def _ingest_and_cluster(client: RestClient, data: Path, corpus: Corpus, began: f
     print(f"{corpus.texts} texts in {len(corpus.files)} files, one a module.", flush=True)
     project_id = str(client.post("/api/v1/projects", {"name": PROJECT})["project_id"])
     with progress("Uploading and segmenting") as report:
-        segment_sets = upload_and_segment(client, project_id, corpus.files, RECIPE, report)
+        segment_sets = _segment_sets(client, project_id, corpus, report)
     with progress("Joining the sets and chunking"):
         chunk_set = join_and_chunk(client, project_id, segment_sets, RECIPE)
     index = client.post(
@@ -138,6 +140,14 @@ def _ingest_and_cluster(client: RestClient, data: Path, corpus: Corpus, began: f
     )
     _state_file(data).write_text(json.dumps(asdict(state), indent=1))
     return state
+
+
+def _segment_sets(client: RestClient, project_id: str, corpus: Corpus, report: Report) -> list[str]:
+    files = [LocalFile(file, folder=file.parent) for file in corpus.files]
+    taken = take_files(client, project_id, files, report, LOADER_PARAMS)
+    if taken.failures:
+        raise RestError("; ".join(taken.failures))
+    return taken.segment_set_ids
 
 
 def _cluster(client: RestClient, index_id: str) -> tuple[str, str, str]:

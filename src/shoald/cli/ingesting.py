@@ -1,78 +1,27 @@
-"""Takes files through the documented calls, upload, segments, join, chunks, index, build, with progress at each."""
+"""Takes segment sets through the documented calls, join, chunks, index, build, with progress at each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from shoald.cli.job_waiting import finished_job
 from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
 
-_PARALLEL_UPLOADS = 4
 # of the newest sets and builds: one made long ago is made again
 _LOOKED_AT = 50
-_CONTENT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain", ".md": "text/markdown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How files become searchable: loader per file suffix, chunking, and the index's provider and configuration."""
+    """How files become searchable: chunking, and the index's provider and configuration."""
 
-    loader_params: Mapping[str, Any] = field(default_factory=dict)
     chunk_strategy: str = "recursive"
     chunker_params: Mapping[str, Any] = field(default_factory=dict)
     provider: str = "qdrant"
     index_config: Mapping[str, Any] = field(default_factory=lambda: {"embedding_provider": "local"})
-
-
-def upload_and_segment(
-    client: RestClient, project_id: str, files: Sequence[Path], recipe: Recipe, report: Report
-) -> list[str]:
-    """Upload every file and cut it into segments, a few at a time; return the segment set ids in the files' order."""
-    done = 0
-    ids: dict[Path, str] = {}
-    with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
-        running = {pool.submit(_one_file, client, project_id, file, recipe): file for file in files}
-        try:
-            for finished in as_completed(running):
-                ids[running[finished]] = _outcome(finished, running[finished])
-                done += 1
-                report(done / len(files), f"{done} of {len(files)} files")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # else the rest would still be uploaded
-            raise
-    return [ids[file] for file in files]
-
-
-def _outcome(finished: Future[str], file: Path) -> str:
-    """Return the segment set id; an error names the file."""
-    try:
-        return finished.result()
-    except RestError as error:
-        raise RestError(f"{file}: {error}") from error
-    except OSError as error:
-        raise RestError(f"{file}: {error.strerror}") from error
-
-
-def _one_file(client: RestClient, project_id: str, file: Path, recipe: Recipe) -> str:
-    content_type = _CONTENT_TYPES.get(file.suffix, "application/octet-stream")
-    answer = client.upload(f"/api/v1/projects/{project_id}/documents", file, content_type=content_type)
-    version_id = answer["document_version"]["version_id"]
-    made = client.post_and_count(
-        f"/api/v1/document_versions/{version_id}/segments", _segments_body(file, recipe), set_key="segment_set"
-    )
-    return str(made["segment_set_version_id"])
-
-
-def _segments_body(file: Path, recipe: Recipe) -> dict[str, Any]:
-    if file.suffix in {".json", ".csv"}:
-        return {"loader_type": file.suffix[1:], "loader_params": dict(recipe.loader_params)}
-    # Plain text needs no loader: the text itself is the one segment.
-    return {"loader_type": "json", "source_text": file.read_text(encoding="utf-8", errors="replace")}
 
 
 def join_and_chunk(

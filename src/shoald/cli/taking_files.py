@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from shoald.cli.known_files import Held, KnownFiles, known_files
 from shoald.cli.local_files import LocalFile
@@ -23,11 +25,11 @@ _TOO_MANY, _SERVER_ERRORS, _UNAVAILABLE = 429, 500, 503
 
 @dataclass(slots=True)
 class Taken:
-    """The segment sets of the files; `fresh` counts those that were sent or read now, `changed` those of them whose
-    bytes became another version of their document, `failures` has the bad ones. `known` is what was there before.
+    """The segment sets of the files by their paths; `fresh` counts those that were sent or read now, `changed` those of
+    them whose bytes became another version of their document, `failures` has the bad ones. `known` is what was there.
     """
 
-    segment_set_ids: list[str] = field(default_factory=list)
+    segment_sets: dict[str, str] = field(default_factory=dict)
     known: KnownFiles = field(default_factory=KnownFiles)
     fresh: int = 0
     changed: int = 0
@@ -35,9 +37,14 @@ class Taken:
     failures: list[str] = field(default_factory=list)
 
     @property
+    def segment_set_ids(self) -> list[str]:
+        """The sets in the order of the paths."""
+        return [self.segment_sets[path] for path in sorted(self.segment_sets)]
+
+    @property
     def reused(self) -> int:
         """How many were there already."""
-        return len(self.segment_set_ids) - self.fresh
+        return len(self.segment_sets) - self.fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,21 @@ class _One:
 
 
 Group = Sequence[LocalFile]
+LoaderParams = Mapping[str, Mapping[str, Any]]
 Outcome = tuple[LocalFile, _One | str]
 _Sent = TypeVar("_Sent")
 
 
-def take_files(client: RestClient, project_id: str, files: Sequence[LocalFile], report: Report) -> Taken:
+def take_files(
+    client: RestClient,
+    project_id: str,
+    files: Sequence[LocalFile],
+    report: Report,
+    loader_params: LoaderParams = MappingProxyType({}),
+) -> Taken:
     """Upload and segment what the project does not hold yet, small files many at a time.
 
+    `loader_params` are those of each loader type; what is held already was read with those of its time.
     A file whose path has a document with other bytes becomes its next version. A file that cannot be read, here or by
     the server, is noted and left out; a server that does not answer ends the work with `RestError`.
     """
@@ -62,7 +77,7 @@ def take_files(client: RestClient, project_id: str, files: Sequence[LocalFile], 
     readable = list(_readable(files, taken))
     taken.known = known_files(client, project_id, readable)
     readable = list(_once(readable, taken.known))
-    sender = _Sender(client, project_id, taken.known)
+    sender = _Sender(client, project_id, taken.known, loader_params)
     began, done = time.monotonic(), 0
     for outcomes in _in_parallel(sender, list(_groups(readable, sender))):
         for file, outcome in outcomes:
@@ -140,6 +155,7 @@ class _Sender:
     client: RestClient
     project_id: str
     known: KnownFiles
+    loader_params: LoaderParams
 
     def send(self, group: Group) -> list[Outcome]:
         """Return for each file its segment set, or what is wrong with it."""
@@ -162,6 +178,7 @@ class _Sender:
                 outcomes.append((file, str(error.strerror)))
                 continue
             parts.append(("loader_type", (None, file.loader_type, None)))
+            parts.append(("loader_params_json", (None, json.dumps(self._params(file)), None)))
             parts.append(("source_path", (None, file.source_path, None)))
             parts.append(("file", (file.path.name, content, file.content_type)))
             sent.append(file)
@@ -199,8 +216,12 @@ class _Sender:
 
     def _segmented(self, file: LocalFile, version_id: str) -> str:
         segments = f"/api/v1/document_versions/{version_id}/segments"
-        made = self.client.post_and_count(segments, {"loader_type": file.loader_type}, set_key="segment_set")
+        body = {"loader_type": file.loader_type, "loader_params": self._params(file)}
+        made = self.client.post_and_count(segments, body, set_key="segment_set")
         return str(made["segment_set_version_id"])
+
+    def _params(self, file: LocalFile) -> dict[str, Any]:
+        return dict(self.loader_params.get(file.loader_type, {}))
 
 
 def _patiently(send: Callable[[], _Sent], file: LocalFile) -> _Sent:
@@ -225,7 +246,7 @@ def _note(taken: Taken, file: LocalFile, outcome: _One | str) -> None:
     if isinstance(outcome, str):
         taken.failures.append(f"{file.path}: {outcome}")
         return
-    taken.segment_set_ids.append(outcome.segment_set_id)
+    taken.segment_sets[file.source_path] = outcome.segment_set_id
     if outcome.is_fresh:
         taken.fresh += 1
         taken.fresh_bytes += file.size

@@ -17,6 +17,7 @@ from shoald.domain.json_types import flaw_of
 
 _MULTIPART = b"multipart/form-data"
 _FILE, _PARAMS, _LOADER, _SOURCE = "file", "parser_params_json", "loader_type", "source_path"
+_LOADER_PARAMS = "loader_params_json"
 DOCUMENT_FIELDS = (_PARAMS, _SOURCE)
 """What the form of a document upload has beside its file."""
 _FLAGS = {
@@ -166,23 +167,24 @@ class FormReader:
 
 @dataclass(slots=True, kw_only=True)
 class UploadedFile:
-    """One of the files of a form, under the loader that was named before it, and with its own `source_path`, if any."""
+    """One of the files of a form, under the loader and parameters that stand before it; `source_path` is its own."""
 
     filename: str
     mime: str
     loader_type: str
+    loader_params: dict[str, Any]
     source_path: str | None
     content: bytearray
 
 
 class FilesReader(FormReader):
-    """Reads a form with many small files, each under the `loader_type` that stands before it.
+    """Reads a form with many small files, each under the `loader_type` and `loader_params_json` that stand before it.
 
     A `source_path` is that of the next file alone.
     """
 
     def __init__(self, content_type: str, *, most_files: int, most_bytes: int) -> None:
-        super().__init__(content_type, self._take, (_LOADER, _SOURCE))
+        super().__init__(content_type, self._take, (_LOADER, _LOADER_PARAMS, _SOURCE))
         self._most_files, self._left = most_files, most_bytes
         self._files: list[UploadedFile] = []
 
@@ -207,6 +209,7 @@ class FilesReader(FormReader):
             filename=self._part.filename,
             mime=self._part.mime or DEFAULT_MIME,
             loader_type=loader_type,
+            loader_params=before.json_object(_LOADER_PARAMS) or {},
             source_path=source_path,
             content=bytearray(),
         )

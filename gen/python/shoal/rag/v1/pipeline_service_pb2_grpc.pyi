@@ -54,8 +54,8 @@ class PipelineServiceStub:
     """
     IngestFiles: _grpc.StreamUnaryMultiCallable[_pipeline_service_pb2.IngestFilesRequest, _pipeline_service_pb2.IngestFilesResponse]
     """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
-    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
-    behind it; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type` and, where it is to have
+    parameters, `loader_params_json`, which count for the files behind them; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
     `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
     """
 
@@ -84,8 +84,8 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     """
     IngestFiles: _aio.StreamUnaryMultiCallable[_pipeline_service_pb2.IngestFilesRequest, _pipeline_service_pb2.IngestFilesResponse]  # type: ignore[assignment]
     """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
-    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
-    behind it; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+    is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type` and, where it is to have
+    parameters, `loader_params_json`, which count for the files behind them; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
     `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
     """
 
@@ -129,8 +129,8 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_service_pb2.IngestFilesResponse, _abc.Awaitable[_pipeline_service_pb2.IngestFilesResponse]]:
         """Takes many small files at once as far as their segment sets, which costs a fraction of single calls. This path is Shoal's own. The body
-        is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type`, which counts for the files
-        behind it; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
+        is `multipart/form-data` with up to 100 parts `file`, together up to 16 MiB, each after a part `loader_type` and, where it is to have
+        parameters, `loader_params_json`, which count for the files behind them; a part `source_path` (as `UploadDocument` has it) counts for the next file alone. A file that cannot be read is stored and says why; it stops none of the others. Fails with `project_not_found`,
         `validation_error`, `unsupported_loader`, `request_too_large`, `storage_full`.
         """
 

@@ -18,10 +18,11 @@ def small_files(uploaded: Iterable[UploadedFile]) -> list[SmallFile]:
             file=FileInfo(
                 filename=one.filename,
                 mime=one.mime,
-                parser_params={"loader_type": one.loader_type},
+                parser_params={"loader_type": one.loader_type, **one.loader_params},
                 source_path=one.source_path,
             ),
             loader_type=one.loader_type,
+            loader_params=one.loader_params,
             content=bytes(one.content),
         )
         for one in uploaded
