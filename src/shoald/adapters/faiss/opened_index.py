@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.adapters.faiss.index_files import load_faiss
+from shoald.adapters.faiss.sketch import WORTHWHILE, Sketch
 from shoald.domain.retrieval.nearest import Candidates
 
 Row = npt.NDArray[np.float32]
@@ -36,6 +37,7 @@ class OpenedIndex:
     searching: Any
     alone: threading.Lock | None = None
     resources: Any = field(default=None, repr=False)
+    _scans: int = 0
 
     @property
     def total(self) -> int:
@@ -65,10 +67,19 @@ class OpenedIndex:
             return self._searched(row, m, load_faiss().SearchParametersIVF(nprobe=lists))
         if self._is_graph and m > self.mapped.hnsw.efSearch:
             return self._searched(row, m, load_faiss().SearchParametersHNSW(efSearch=_SPREAD * m))
+        if self.alone is None and (sketched := self._sketched(row, m)) is not None:
+            return sketched
         if self.alone is None or m > _MOST_ON_GPU:
             return _kept(self.mapped.search(row, m))
         with self.alone:
             return _kept(self.searching.search(row, m))
+
+    def _sketched(self, row: Row, m: int) -> Positions | None:
+        """Return what the sketch of a large flat index proves; the first scan goes without, which would wait for it."""
+        if self._is_lists or self._is_graph or self.total * self.mapped.d < WORTHWHILE:
+            return None
+        self._scans += 1
+        return self._sketch.nearest(row, m) if self._scans > 1 and self._sketch is not None else None
 
     def _everywhere(self, row: Row, m: int) -> Positions:
         if self._is_lists:
@@ -139,6 +150,10 @@ class OpenedIndex:
         flat = faiss.downcast_index(self.mapped.storage) if self._is_graph else self.mapped
         rows: Row = faiss.rev_swig_ptr(flat.get_xb(), self.total * flat.d).reshape(self.total, flat.d)
         return rows
+
+    @cached_property
+    def _sketch(self) -> Sketch | None:
+        return None if self._flat_rows is None else Sketch(self._flat_rows)
 
     @cached_property
     def _list_of(self) -> npt.NDArray[np.int32]:
