@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shoald.application.access import Caller
@@ -136,10 +137,14 @@ class KeywordIndexHandler:
 
 
 class KeywordIndexJobs:
-    """Asks workers for the keyword indexes of sets that are not small."""
+    """Asks workers for the keyword indexes of sets that are not small.
 
-    def __init__(self, jobs: Jobs) -> None:
+    `later` does what it is given when nobody waits for anything else: a set is answered before its index is made.
+    """
+
+    def __init__(self, jobs: Jobs, later: Callable[[Callable[[], None]], None]) -> None:
         self._jobs = jobs
+        self._later = later
 
     def accept(self, uow: UnitOfWork, namespace_id: str, stored: AnySet, *, again: bool = False) -> Job | None:
         """Store a job for a set's index in the caller's transaction; None for a set small enough for its first query.
@@ -163,7 +168,7 @@ class KeywordIndexJobs:
     def dispatch(self, job: Job | None) -> None:
         """Send it on its way, if there is one."""
         if job is not None:
-            self._jobs.dispatch(job)
+            self._later(partial(self._jobs.dispatch, job))
 
     def finish(self, job: Job, seconds: float) -> None:
         """Wait for it; raises `DeadlineExceeded` when it takes longer, and what it met."""

@@ -418,7 +418,7 @@ class Adapters:
         """What asks workers for them."""
         from shoald.application.keyword_indexing import KeywordIndexJobs
 
-        return KeywordIndexJobs(self.jobs)
+        return KeywordIndexJobs(self.jobs, self.leisure.then if self.is_worker else lambda act: act())
 
     @cached_property
     def keyword_indexes(self) -> KeywordIndexes:

@@ -6,6 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shoald.application.job_attempts import AttemptWatch
 
 
@@ -32,6 +34,15 @@ class Leisure:
             begun = self._begun
             if self._has_ended.wait(self._quiet_seconds) or (begun == self._begun and self._is_idle.is_set()):
                 return
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Do it at leisure, in a thread of its own; it may get lost with the process."""
+
+        def wait_and_act() -> None:
+            self.wait()
+            act()
+
+        threading.Thread(target=wait_and_act, name="at leisure", daemon=True).start()
 
     def end(self) -> None:
         """Let those go on who wait, now and for ever."""

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import threading
+
+from shoald.wiring.leisure import Leisure
+
+
+def test_what_can_wait_is_done_when_the_job_is_over() -> None:
+    leisure = Leisure(quiet_seconds=0.0)
+    leisure.begin_work()
+    is_working, done = True, threading.Event()
+    seen = []
+
+    def act() -> None:
+        seen.append(is_working)
+        done.set()
+
+    leisure.then(act)
+    is_working = False
+    leisure.end_work()
+    assert done.wait(10)
+    assert seen == [False]
+
+
+def test_what_waits_for_leisure_is_done_when_there_is_none_any_more() -> None:
+    leisure, done = Leisure(), threading.Event()
+    leisure.begin_work()
+    leisure.then(done.set)
+    leisure.end()
+    assert done.wait(10)
