@@ -83,8 +83,7 @@ class Searches:
         What `regex` finds stands by position, so that its best are known before all texts are searched; every other
         strategy knows none before it knows all. Raises what `hits` raises; one that is closed searches no further.
         """
-        known = self._cache.get(search.key)
-        if known is not None or not isinstance(search.strategy, RegexSearch):
+        if not isinstance(search.strategy, RegexSearch) or self._cache.get(search.key) is not None:
             yield self.hits(search), True
             return
         allowed = self._allowed.of(search.target, search.filter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
     from shoald.application.job_attempts import AttemptWatch
 
+
+log = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 0.5
 
@@ -26,6 +29,8 @@ class Leisure:
         self._is_idle.set()
         self._has_ended = threading.Event()
         self._begun = 0
+        self._lock = threading.Lock()
+        self._put_off: list[Callable[[], None]] = []
 
     def wait(self) -> None:
         """Return when no job is at work, or once `end` has been called."""
@@ -36,13 +41,22 @@ class Leisure:
                 return
 
     def then(self, act: Callable[[], None]) -> None:
-        """Do it at leisure, in a thread of its own; it may get lost with the process."""
+        """Do it at leisure, in a thread that all acts share; it may get lost with the process."""
+        with self._lock:
+            self._put_off.append(act)
+            is_first = len(self._put_off) == 1
+        if is_first:
+            threading.Thread(target=self._catch_up, name="at leisure", daemon=True).start()
 
-        def wait_and_act() -> None:
-            self.wait()
-            act()
-
-        threading.Thread(target=wait_and_act, name="at leisure", daemon=True).start()
+    def _catch_up(self) -> None:
+        self.wait()
+        with self._lock:
+            acts, self._put_off = self._put_off, []
+        for act in acts:
+            try:
+                act()
+            except Exception:
+                log.exception("what was put off failed")
 
     def end(self) -> None:
         """Let those go on who wait, now and for ever."""
