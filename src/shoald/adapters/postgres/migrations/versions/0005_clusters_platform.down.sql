@@ -1,0 +1,1 @@
+-- Takes back what 0005_clusters_platform.sql makes, last thing first.
