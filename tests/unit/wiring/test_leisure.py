@@ -45,9 +45,9 @@ def test_whatever_is_put_off_shares_one_thread() -> None:
 
 
 def test_what_fails_takes_nothing_else_with_it() -> None:
-    leisure, done = Leisure(), threading.Event()
+    leisure, done, nothing = Leisure(), threading.Event(), list[int]()
     leisure.begin_work()
-    leisure.then(partial(int, "no number"))
+    leisure.then(partial(nothing.remove, 1))
     leisure.then(done.set)
     leisure.end()
     assert done.wait(10)
