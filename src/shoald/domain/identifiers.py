@@ -57,6 +57,11 @@ def new_run_id() -> str:
     return "run_" + secrets.token_hex(8)
 
 
+def new_event_id() -> str:
+    """Return `evt_` and 32 hex digits: receivers tell repeated deliveries of an event by it."""
+    return "evt_" + secrets.token_hex(16)
+
+
 def looks_like_an_id(name: str) -> bool:
     """Say whether a name could be taken for an id of the clusters API, and so must not be a name.
 

@@ -20,6 +20,7 @@ from shoald.adapters.postgres.database_errors import failure_of
 from shoald.adapters.postgres.documents import PostgresDocuments
 from shoald.adapters.postgres.embeddings import PostgresEmbeddings
 from shoald.adapters.postgres.evaluations import PostgresEvaluations
+from shoald.adapters.postgres.events import PostgresEvents
 from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
@@ -63,6 +64,7 @@ class PostgresUnitOfWork:
         self.collections: repositories.CollectionRepository = PostgresCollections(connection)
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
         self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
+        self.events: repositories.EventRepository = PostgresEvents(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)
         self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)

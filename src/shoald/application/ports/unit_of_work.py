@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         DocumentRepository,
         EmbeddingRepository,
         EvaluationRepository,
+        EventRepository,
         IndexBuildRepository,
         IndexRepository,
         JobRepository,
@@ -48,6 +49,7 @@ class UnitOfWork(Protocol):
     cluster_runs: ClusterRunRepository
     jobs: JobRepository
     pipelines: PipelineRepository
+    events: EventRepository
     object_references: ObjectReferenceRepository
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from shoald.application.ports.repositories.collections import CollectionReposito
 from shoald.application.ports.repositories.documents import DocumentRepository
 from shoald.application.ports.repositories.embeddings import EmbeddingRepository
 from shoald.application.ports.repositories.evaluations import EvaluationRepository
+from shoald.application.ports.repositories.events import EventRepository
 from shoald.application.ports.repositories.index_builds import IndexBuildRepository
 from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
@@ -30,6 +31,7 @@ __all__ = [
     "DocumentRepository",
     "EmbeddingRepository",
     "EvaluationRepository",
+    "EventRepository",
     "IndexBuildRepository",
     "IndexRepository",
     "JobRepository",

@@ -1,1 +1,4 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
+DROP TABLE event_readers;
+DROP TABLE events;
+DROP SEQUENCE event_sequence;
