@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shoald.application.access import Caller
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
+from shoald.application.cluster_events import cluster_event
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.ports.clock import Clock
@@ -18,7 +19,7 @@ from shoald.domain.identifiers import new_cluster_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.records.collection import Collection
-from shoald.domain.vocabulary import ExecutionStatus, JobState
+from shoald.domain.vocabulary import EventType, ExecutionStatus, JobState
 
 _STATES = {
     ExecutionStatus.PENDING: JobState.PENDING,
@@ -86,6 +87,7 @@ class Clusters:
                 updated_at=now,
             )
             uow.clusters.add(cluster)
+            uow.events.add(cluster_event(EventType.CLUSTER_CREATED, cluster, now))
             uow.commit()
         return ClusterState(cluster, warnings=read_spec(definition).warnings)
 
@@ -114,6 +116,7 @@ class Clusters:
                 self._cancel(caller, run.job_id)
         with self._open_unit_of_work() as uow:
             uow.clusters.delete(cluster.cluster_id)
+            uow.events.add(cluster_event(EventType.CLUSTER_DELETED, cluster, self._clock.now()))
             uow.commit()
         for run in runs:
             remove_artifacts(self._objects, run.run_id)
