@@ -50,6 +50,18 @@ class Executions:
         Raises `ClusterNotFound`, `InvalidFields`, `ArtifactNotFound` when there is nothing to assign to yet, and
         `Unsupported` for modes that this version does not do.
         """
+        with self._open_unit_of_work() as uow:
+            job, is_new = self.accept(uow, caller, cluster, changes, idempotency_key=idempotency_key)
+            uow.commit()
+        return self._dispatched(job, is_new)
+
+    def accept(
+        self, uow: UnitOfWork, caller: Caller, cluster: str, changes: JsonObject, *, idempotency_key: str | None = None
+    ) -> tuple[Job, bool]:
+        """Accept a run in an open transaction, as `start` does, and say whether its job is new.
+
+        After the commit a new job waits to be dispatched: by `Jobs.dispatch`, or by the scheduler a little later.
+        """
         asked: dict[str, Any] = {key: value for key, value in changes.items() if value not in (None, [], {})}
         mode = asked.pop("mode", FULL)
         if mode not in _MODES:
@@ -57,14 +69,12 @@ class Executions:
         if mode == FULL:
             asked.pop("assignment_threshold", None)
         condition_of(asked.get("filters"))
-        with self._open_unit_of_work() as uow:
-            definition = find_cluster(uow, caller, cluster)
-            warnings = read_spec(definition.definition, asked).warnings
-            if mode == ASSIGN:
-                _require_assignable(uow, definition)
-            request = _request(caller, definition, asked, mode, idempotency_key, warnings)
-            started = self._started(uow, request, definition, asked, mode)
-        return self._dispatched(*started)
+        definition = find_cluster(uow, caller, cluster)
+        warnings = read_spec(definition.definition, asked).warnings
+        if mode == ASSIGN:
+            _require_assignable(uow, definition)
+        request = _request(caller, definition, asked, mode, idempotency_key, warnings)
+        return self._started(uow, request, definition, asked, mode)
 
     def repeat(self, caller: Caller, cluster: str, run_id: str, *, idempotency_key: str | None = None) -> Job:
         """Accept a run that does a completed one again on the vectors that it read, and compares.
@@ -86,6 +96,7 @@ class Executions:
             changes = {**run.overrides, REPLAY_OF: run.overrides.get(REPLAY_OF, run_id)}
             request = _request(caller, definition, changes, FULL, idempotency_key)
             started = self._started(uow, request, definition, changes, FULL)
+            uow.commit()
         return self._dispatched(*started)
 
     def _started(
@@ -95,9 +106,7 @@ class Executions:
         before = self._jobs.accepted_before(uow, request)
         if before is not None:
             return before, False
-        job = self._accept(uow, request, cluster, changes, mode)
-        uow.commit()
-        return job, True
+        return self._accept(uow, request, cluster, changes, mode), True
 
     def _dispatched(self, job: Job, is_new: bool) -> Job:  # noqa: FBT001 - what `_started` says, and nothing else
         if is_new:
