@@ -454,3 +454,59 @@ class EventType(StrEnum):
     RESOURCE_EXECUTED = "resource.executed"
     RESOURCE_EXECUTION_FAILED = "resource.execution_failed"
     MANIFEST_APPLY_RESOURCE_STATE = "manifest.apply.resource_state"
+
+
+class TriggerType(StrEnum):
+    """What makes a trigger fire."""
+
+    CRON = "cron"
+    INTERVAL = "interval"
+    EVENT = "event"
+    CONDITIONAL = "conditional"
+
+
+class TriggerStatus(StrEnum):
+    """Whether a trigger fires: paused by its owner, disabled by deletion, failed after five failures in a row."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    FAILED = "failed"
+
+
+class TriggerAction(StrEnum):
+    """What a trigger of the general API starts; of these Shoal does the first."""
+
+    CLUSTER = "cluster"
+    TAXONOMY_ENRICHMENT = "taxonomy_enrichment"
+    BATCH_RERUN = "batch_rerun"
+    COLLECTION_TRIGGER = "collection_trigger"
+    RETRIEVER_EXECUTION = "retriever_execution"
+    ALERT_EVALUATION = "alert_evaluation"
+
+
+class TriggerEvent(StrEnum):
+    """What an event trigger counts."""
+
+    DOCUMENTS_ADDED = "documents_added"
+    DOCUMENTS_UPDATED = "documents_updated"
+    BATCH_COMPLETED = "batch_completed"
+
+
+class TriggerCondition(StrEnum):
+    """What a conditional trigger looks at."""
+
+    DRIFT = "drift"
+    VOLUME = "volume"
+    QUALITY = "quality"
+    CUSTOM = "custom"
+
+
+class FiringStatus(StrEnum):
+    """What became of a firing; a skipped one started no run."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
