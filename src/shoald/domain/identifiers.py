@@ -62,6 +62,11 @@ def new_event_id() -> str:
     return "evt_" + secrets.token_hex(16)
 
 
+def new_trigger_id() -> str:
+    """Return `trig_` and ten characters."""
+    return "trig_" + _alphanumeric(10)
+
+
 def looks_like_an_id(name: str) -> bool:
     """Say whether a name could be taken for an id of the clusters API, and so must not be a name.
 

@@ -31,6 +31,7 @@ from shoald.adapters.postgres.pipelines import PostgresPipelines
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
+from shoald.adapters.postgres.triggers import PostgresTriggers
 from shoald.application.ports import repositories
 
 
@@ -65,6 +66,7 @@ class PostgresUnitOfWork:
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
         self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
         self.events: repositories.EventRepository = PostgresEvents(connection)
+        self.triggers: repositories.TriggerRepository = PostgresTriggers(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)
         self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)

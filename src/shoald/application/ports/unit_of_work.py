@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ProjectRepository,
         RetrievalRunRepository,
         SegmentSetRepository,
+        TriggerRepository,
     )
 
 
@@ -47,6 +48,7 @@ class UnitOfWork(Protocol):
     collections: CollectionRepository
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository
+    triggers: TriggerRepository
     jobs: JobRepository
     pipelines: PipelineRepository
     events: EventRepository

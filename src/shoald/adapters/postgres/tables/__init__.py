@@ -15,4 +15,4 @@ metadata = MetaData(
 )
 
 # These add their tables to `metadata`.
-from shoald.adapters.postgres.tables import artifacts, clusters, evaluations, events, jobs, pipelines, rag, vectors  # noqa: E402, F401
+from shoald.adapters.postgres.tables import artifacts, clusters, evaluations, events, jobs, pipelines, rag, triggers, vectors  # noqa: E402, F401

@@ -21,6 +21,7 @@ from shoald.application.ports.repositories.pipelines import PipelineRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
 from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
+from shoald.application.ports.repositories.triggers import TriggerRepository
 
 __all__ = [
     "ArtifactRepository",
@@ -42,4 +43,5 @@ __all__ = [
     "ProjectRepository",
     "RetrievalRunRepository",
     "SegmentSetRepository",
+    "TriggerRepository",
 ]

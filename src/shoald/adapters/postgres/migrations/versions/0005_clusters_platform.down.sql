@@ -1,4 +1,6 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
+DROP TABLE trigger_firings;
+DROP TABLE triggers;
 DROP TABLE event_readers;
 DROP TABLE events;
 DROP SEQUENCE event_sequence;

@@ -23,3 +23,62 @@ CREATE TABLE event_readers (
     position BIGINT NOT NULL,
     CONSTRAINT pk_event_readers PRIMARY KEY (reader)
 );
+
+-- What starts runs by itself, and each time that it did: the key of a firing is what makes a slot fire once.
+CREATE TABLE triggers (
+    trigger_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    cluster_id TEXT NOT NULL,
+    trigger_type TEXT NOT NULL,
+    schedule_config JSONB DEFAULT '{}'::jsonb NOT NULL,
+    changes JSONB DEFAULT '{}'::jsonb NOT NULL,
+    status TEXT NOT NULL,
+    name TEXT,
+    description TEXT,
+    execution_config JSONB DEFAULT '{}'::jsonb NOT NULL,
+    action_type TEXT NOT NULL,
+    is_automatic BOOLEAN DEFAULT false NOT NULL,
+    anchor_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE,
+    last_triggered_at TIMESTAMP WITH TIME ZONE,
+    last_execution_job_id TEXT,
+    execution_count INTEGER DEFAULT 0 NOT NULL,
+    consecutive_failures INTEGER DEFAULT 0 NOT NULL,
+    last_execution_status TEXT,
+    last_execution_error TEXT,
+    event_counter INTEGER DEFAULT 0 NOT NULL,
+    event_sequence BIGINT DEFAULT 0 NOT NULL,
+    last_cooldown_at TIMESTAMP WITH TIME ZONE,
+    measured JSONB DEFAULT '{}'::jsonb NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_triggers PRIMARY KEY (trigger_id),
+    CONSTRAINT fk_triggers_cluster_id_clusters FOREIGN KEY (cluster_id) REFERENCES clusters (cluster_id) ON DELETE CASCADE,
+    CONSTRAINT ck_triggers_status CHECK (status IN ('active', 'paused', 'disabled', 'failed')),
+    CONSTRAINT ck_triggers_due CHECK (due_at IS NULL OR status = 'active')
+);
+CREATE INDEX ix_triggers_due ON triggers (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX ix_triggers_cluster ON triggers (cluster_id);
+CREATE INDEX ix_triggers_newest ON triggers (namespace_id, created_at DESC, trigger_id DESC);
+CREATE UNIQUE INDEX uq_triggers_automatic ON triggers (cluster_id) WHERE is_automatic;
+CREATE TABLE trigger_firings (
+    trigger_id TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    due_since TIMESTAMP WITH TIME ZONE NOT NULL,
+    fired_for TIMESTAMP WITH TIME ZONE NOT NULL,
+    triggered_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    status TEXT NOT NULL,
+    job_id TEXT,
+    run_id TEXT,
+    completed_at TIMESTAMP WITH TIME ZONE,
+    error TEXT,
+    execution_time_ms INTEGER,
+    num_clusters INTEGER,
+    num_documents INTEGER,
+    CONSTRAINT pk_trigger_firings PRIMARY KEY (trigger_id, slot),
+    CONSTRAINT fk_trigger_firings_trigger_id_triggers FOREIGN KEY (trigger_id) REFERENCES triggers (trigger_id) ON DELETE CASCADE,
+    CONSTRAINT ck_trigger_firings_status CHECK (status IN ('pending', 'completed', 'failed', 'canceled', 'skipped'))
+);
+CREATE INDEX ix_trigger_firings_open ON trigger_firings (triggered_at) WHERE status = 'pending';
+CREATE INDEX ix_trigger_firings_newest ON trigger_firings (trigger_id, triggered_at DESC, slot DESC);
