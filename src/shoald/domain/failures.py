@@ -330,6 +330,12 @@ class StorageFull(Unavailable):
     code = "storage_full"
 
 
+class KeyNotFound(NotFound):
+    """Key not found."""
+
+    code = "key_not_found"
+
+
 class NamespaceNotFound(NotFound):
     """Namespace not found."""
 
@@ -376,6 +382,24 @@ class FileLinkNotFound(NotFound):
     """This link is unknown or has expired."""
 
     code = "file_link_not_found"
+
+
+class AddressRefused(BadRequest):
+    """Shoal does not connect to this address."""
+
+    code = "address_refused"
+
+
+class WebhookNotFound(NotFound):
+    """Webhook not found."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """Delivery not found."""
+
+    code = "delivery_not_found"
 
 
 class RangeNotSatisfiable(BadRequest):

@@ -57,6 +57,16 @@ def new_run_id() -> str:
     return "run_" + secrets.token_hex(8)
 
 
+def new_webhook_id() -> str:
+    """Return `wh_` and sixteen hex digits; clients insist on the form."""
+    return "wh_" + secrets.token_hex(8)
+
+
+def new_delivery_id() -> str:
+    """Return `dlv_` and sixteen hex digits."""
+    return "dlv_" + secrets.token_hex(8)
+
+
 def new_event_id() -> str:
     """Return `evt_` and 32 hex digits: receivers tell repeated deliveries of an event by it."""
     return "evt_" + secrets.token_hex(16)

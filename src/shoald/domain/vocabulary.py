@@ -510,3 +510,36 @@ class FiringStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     SKIPPED = "skipped"
+
+
+class Scope(StrEnum):
+    """What an API key may do; `admin` includes the others."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class NotificationChannel(StrEnum):
+    """How somebody is told."""
+
+    EMAIL = "email"
+    SLACK = "slack"
+    WEBHOOK = "webhook"
+
+
+class NotificationContentType(StrEnum):
+    """What the body of a message by email is written in."""
+
+    PLAIN_TEXT = "plain_text"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class DeliveryStatus(StrEnum):
+    """How a delivery stands: to be tried (again), taken by its receiver, or given up."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"

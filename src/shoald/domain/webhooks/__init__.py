@@ -1,0 +1,1 @@
+"""What a webhook's receiver is sent, and when again: pure functions."""
