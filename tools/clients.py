@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, GEN, BUILD = ROOT / "examples" / "clients", ROOT / "gen", ROOT / "build" / "clients"
-NOTES, EXPECTED = EXAMPLES / "scenario" / "notes.md", EXAMPLES / "scenario" / "expected.txt"
+NOTES = EXAMPLES / "scenario" / "notes.md"
 _SECONDS = 240
 
 
@@ -28,7 +28,9 @@ class ClientError(Exception):
     """A client could not be built, or did not run to its end; the message says what it printed."""
 
 
-def run(*command: str | Path, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
+def run(
+    *command: str | Path, cwd: Path, environment: Mapping[str, str] | None = None, seconds: float = _SECONDS
+) -> str:
     """Run one step and return what it printed; say what it printed when it fails."""
     words = [str(word) for word in command]
     done = subprocess.run(
@@ -37,7 +39,7 @@ def run(*command: str | Path, cwd: Path, environment: Mapping[str, str] | None =
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=seconds,
         check=False,
     )
     if done.returncode:
@@ -85,6 +87,18 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=dict)
     is_quick: bool = False
     """Whether it runs in `make test` too, not in its nightly form only."""
+    expected_file: str = "expected.txt"
+    """The lines that it prints, in examples/clients/scenario."""
+
+    @property
+    def expected(self) -> list[str]:
+        """The lines that it prints."""
+        return (EXAMPLES / "scenario" / self.expected_file).read_text(encoding="utf-8").splitlines()
+
+    def steps_passed(self, printed: list[str]) -> int:
+        """Return how many of the twelve steps printed just what they should."""
+        steps = {line.split()[0] for line in self.expected}
+        return sum(_of(step, printed) == _of(step, self.expected) for step in steps)
 
     @property
     def missing(self) -> list[str]:
@@ -101,13 +115,33 @@ class Client:
 
     def run(self, url: str) -> list[str]:
         """Build it from today's sources and return the lines that it prints against the Shoal at `url`."""
-        folder = BUILD / "examples" / "clients" / self.name
-        with _alone(self.name):
-            shutil.copytree(
-                EXAMPLES / self.name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "build")
-            )
+        with self.built() as start:
+            return start(url, NOTES).splitlines()
+
+    @contextlib.contextmanager
+    def built(self, *overlays: Path, name: str = "clients") -> Iterator[Callable[..., str]]:
+        """Build it with the files of `overlays` over its own, and lend what runs it and returns what it printed."""
+        folder = BUILD / "examples" / name / self.name
+        with _alone(f"{name}-{self.name}"):
+            for source in (EXAMPLES / self.name, *overlays):
+                ignored = shutil.ignore_patterns("node_modules", "build")
+                shutil.copytree(source, folder, dirs_exist_ok=True, ignore=ignored)
             self.build(folder)
-            return run(*self.command, url, NOTES, cwd=folder, environment=self.environment).splitlines()
+            yield lambda *words: run(*self.command, *words, cwd=folder, environment=self.environment)
+
+
+def _openapi(folder: Path) -> None:
+    """Install, make the types of today's document, and compile."""
+    _npm(folder)
+    run(
+        "node",
+        "node_modules/openapi-typescript/bin/cli.js",
+        GEN / "openapi" / "all.json",
+        "-o",
+        "shoal.d.ts",
+        cwd=folder,
+    )
+    run("node", "node_modules/typescript/bin/tsc", cwd=folder)
 
 
 @contextlib.contextmanager
@@ -163,6 +197,44 @@ def _java(folder: Path) -> None:
     run("javac", *options, "Scenario.java", cwd=folder)
 
 
+# Debian's grpc-go depends on a protobuf of before 2020 and excludes these packages; their sources do well together.
+_GO_PACKAGES = (
+    *("protoc-gen-go-1-5", "protoc-gen-go-grpc"),
+    *("golang-github-golang-protobuf-1-5-dev", "golang-google-protobuf-dev"),
+)
+_GO_SOURCES = "/usr/share/gocode"
+
+
+def _go_packages() -> Path:
+    """Fetch what Debian has of the present protobuf for Go, and unpack it below build/ beside the older one."""
+    place, done = BUILD / "go-packages", BUILD / "go-packages" / "unpacked"
+    if not done.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        run("apt-get", "download", *_GO_PACKAGES, cwd=place)
+        for package in place.glob("*.deb"):
+            run("dpkg", "-x", package, place, cwd=place)
+        done.touch()
+    return place / "usr"
+
+
+def _go(folder: Path) -> None:
+    """Generate into a Go path of this build's own, and compile over Debian's sources."""
+    packages, sources = _go_packages(), folder / "path" / "src"
+    shutil.rmtree(sources, ignore_errors=True)
+    sources.mkdir(parents=True)
+    plugins = [f"--plugin=protoc-gen-{name}={packages}/bin/protoc-gen-{name}" for name in ("go", "go-grpc")]
+    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal_without_rules.binpb'}"
+    run("protoc", contract, *plugins, f"--go_out={sources}", f"--go-grpc_out={sources}", *_protos(), cwd=folder)
+    paths = f"{sources.parent}:{packages}/share/gocode:{_GO_SOURCES}"
+    run("go", "build", "-o", "scenario", ".", cwd=folder, environment={"GO111MODULE": "off", "GOPATH": paths})
+
+
+def _cpp(folder: Path) -> None:
+    """Generate and compile; what did not change since the last time is not compiled again."""
+    run("cmake", "-B", "build", f"-DSHOAL_CONTRACT={GEN / 'clients'}", cwd=folder)
+    run("cmake", "--build", "build", "--parallel", "2", cwd=folder, seconds=1200)
+
+
 _PROTOC = "protobuf-compiler protobuf-compiler-grpc"
 _NODE = "node 22 or newer with npm: https://nodejs.org, or apt-get install nodejs npm where that is new enough"
 CLIENTS = (
@@ -194,6 +266,35 @@ CLIENTS = (
         is_quick=True,
     ),
     Client(
+        "openapi",
+        ("scenario.ts",),
+        ("node", "build/scenario.js"),
+        programs=("node", "npm"),
+        install=_NODE,
+        build=_openapi,
+        expected_file="expected_json.txt",
+    ),
+    Client(
+        "go",
+        ("scenario.go", "shoal.go"),
+        ("./scenario",),
+        programs=("go", "protoc", "apt-get", "dpkg"),
+        files=(f"{_GO_SOURCES}/src/google.golang.org/grpc",),
+        install="apt-get install golang-go golang-google-grpc-dev protobuf-compiler",
+        build=_go,
+        environment={"SHOAL_CONTRACT": str(GEN / "clients"), "GRPC_GO_RETRY": "on"},
+    ),
+    Client(
+        "cpp",
+        ("scenario.cc", "shoal.h"),
+        ("build/scenario",),
+        programs=("g++", "cmake", "pkg-config", "protoc", "grpc_cpp_plugin"),
+        files=("/usr/include/grpcpp/grpcpp.h", "/usr/include/google/protobuf/message.h", "/usr/include/openssl/evp.h"),
+        install="apt-get install g++ cmake pkg-config libgrpc++-dev libprotobuf-dev libssl-dev " + _PROTOC,
+        build=_cpp,
+        environment={"SHOAL_CONTRACT": str(GEN / "clients")},
+    ),
+    Client(
         "ruby",
         ("scenario.rb",),
         ("ruby", "-I", "gen", "scenario.rb"),
@@ -218,19 +319,8 @@ CLIENTS = (
 )
 
 
-def expected() -> list[str]:
-    """Return the lines that every client prints."""
-    return EXPECTED.read_text(encoding="utf-8").splitlines()
-
-
-def steps_passed(printed: list[str]) -> int:
-    """Return how many of the twelve steps printed just what they should."""
-    steps = {line.split()[0] for line in expected()}
-    return sum([line for line in printed if line.split()[:1] == [step]] == _of(step) for step in steps)
-
-
-def _of(step: str) -> list[str]:
-    return [line for line in expected() if line.split()[0] == step]
+def _of(step: str, lines: list[str]) -> list[str]:
+    return [line for line in lines if line.split()[:1] == [step]]
 
 
 @contextlib.contextmanager
@@ -251,8 +341,8 @@ def _report(client: Client, url: str) -> bool:
     except (ClientError, subprocess.TimeoutExpired) as failed:
         print(f"{client.name:<20} {failed}")
         return False
-    print(f"{client.name:<20} {steps_passed(printed)} of 12 steps, {client.lines} lines of code")
-    return printed == expected()
+    print(f"{client.name:<20} {client.steps_passed(printed)} of 12 steps, {client.lines} lines of code")
+    return printed == client.expected
 
 
 def main() -> int:

@@ -198,6 +198,7 @@ class Generation:
 
         plain = without_rules(descriptor_pb2.FileDescriptorSet.FromString((shared / "shoal.binpb").read_bytes()))
         (shared / "shoal_without_rules.binpb").write_bytes(plain.SerializeToString(deterministic=True))
+        (shared / "protos.txt").write_text("".join(f"{name}\n" for name in sources()), encoding="utf-8")
 
 
 def without_sources(image: Path) -> bytes:

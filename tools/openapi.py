@@ -27,7 +27,7 @@ class FamilyDocument:
     def __init__(self, contract: Contract, family: Family, prefix: str = "") -> None:
         self._contract, self._family, self._prefix = contract, family, prefix
         self._details: Json = json.loads(_DETAILS.read_text(encoding="utf-8"))
-        self.schemas = Schemas(contract, prefix)
+        self.schemas = Schemas(contract, prefix, frozenset(self._details["never_null"]))
         self.paths: Json = {}
         for rpc in contract.rpcs(f"shoal.{family.value}."):
             for number, binding in enumerate(rpc.bindings):
@@ -125,10 +125,11 @@ class FamilyDocument:
 
         name = rpc.method.output_type.lstrip(".")
         written = rpc.method.options.Extensions[options_pb2.json_message]
-        if name == _FILE_BODY and not written:
-            kinds = self._details["media_types"].get(rpc.full_path, ["application/octet-stream"])
-            content: Json = {kind: {"schema": {}} for kind in kinds}
-            return {"description": "The file.", "content": content}
+        kinds = self._details["media_types"].get(rpc.full_path, [] if written else ["application/octet-stream"])
+        texts = {kind: {"type": "string"} if kind.startswith("text/") else {} for kind in kinds}
+        files: Json = {kind: {"schema": schema} for kind, schema in texts.items()} if name == _FILE_BODY else {}
+        if files and not written:
+            return {"description": "The file.", "content": files}
         shown = written or name
         body: Json = {"schema": self.schemas.bare_array(shown) or self.schemas.output(shown)}
         example = self._details["examples"].get(rpc.full_path, {}).get("response")
@@ -136,7 +137,8 @@ class FamilyDocument:
             body["example"] = example
         if rpc.full_path in self._details["may_be_null"]:
             body["schema"] = {"anyOf": [body["schema"], {"type": "null"}]}
-        return {"description": self._contract.comments.get(shown, "The answer."), "content": {"application/json": body}}
+        described = self._contract.comments.get(shown, "The answer.")
+        return {"description": described, "content": {"application/json": body} | files}
 
 
 # the RAG document's own words, where they are not the noun's plural

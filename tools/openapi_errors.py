@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from shoald.domain import failures
@@ -112,10 +113,16 @@ def _leaves(kind: type[Failure]) -> Iterable[type[Failure]]:
 BY_CODE: dict[str, type[Failure]] = {kind.code: kind for kind in _leaves(Failure)}
 
 
-def _example(kind: type[Failure]) -> Failure:
+_EXAMPLES: dict[str, dict[str, Json]] = json.loads(
+    Path(__file__).with_name("openapi_details.json").read_text(encoding="utf-8")
+)["errors"]
+
+
+def _example(kind: type[Failure], family: Family) -> Failure:
+    """Return a failure as the golden files have it; those of every day need no more than their own words."""
     if kind is InvalidFields:
         return InvalidFields([FieldProblem(("body", "name"), "missing", "Field required", {})])
-    return kind()
+    return kind(**_EXAMPLES[family.value].get(kind.code, {}))
 
 
 def codes_in(comment: str) -> list[str]:
@@ -128,7 +135,7 @@ def error_responses(comment: str, family: Family, prefix: str) -> Json:
     codes = [*codes_in(comment), failures.InvalidFields.code, failures.Broken.code]
     by_status: dict[int, list[Failure]] = {}
     for code in dict.fromkeys(codes):
-        failure = _example(BY_CODE[code])
+        failure = _example(BY_CODE[code], family)
         by_status.setdefault(answer_to(failure).http_status, []).append(failure)
     return {str(status): _response(found, family, prefix) for status, found in sorted(by_status.items())}
 

@@ -70,8 +70,9 @@ def _keywords(rules: Any) -> Json:
 class Schemas:
     """The schemas of one document, collected while operations ask for them."""
 
-    def __init__(self, contract: Contract, prefix: str = "") -> None:
-        self._contract, self._prefix = contract, prefix
+    def __init__(self, contract: Contract, prefix: str = "", never_null: frozenset[str] = frozenset()) -> None:
+        """`never_null` names fields, alone or as `Message.field`, that every answer has a value in."""
+        self._contract, self._prefix, self._never_null = contract, prefix, never_null
         self.components: Json = {}
         self._inputs: set[str] = set()
         self._outputs: set[str] = set()
@@ -134,12 +135,15 @@ class Schemas:
     def field(self, owner: str, field: _Field, *, is_input: bool) -> Json:
         """Return the schema of one field, its comment included."""
         schema = self._repeated(field, is_input=is_input)
-        message = self._contract.messages[owner]
-        may_be_null = (is_input and not is_required(field)) or (not is_input and is_nullable(message, field))
+        may_be_null = not is_required(field) if is_input else self._may_be_null(owner, field)
         if may_be_null and schema:
             schema = _or_null(schema)
         comment = self._contract.comments.get(f"{owner}.{field.name}")
         return {**schema, "description": comment} if comment else schema
+
+    def _may_be_null(self, owner: str, field: _Field) -> bool:
+        known = {field.name, f"{owner.rpartition('.')[2]}.{field.name}"}
+        return not known & self._never_null and is_nullable(self._contract.messages[owner], field)
 
     def _repeated(self, field: _Field, *, is_input: bool) -> Json:
         if field.label != _Field.LABEL_REPEATED:

@@ -1,13 +1,19 @@
 import type { Client, Transport } from "@connectrpc/connect";
 import type { GrpcTransportOptions } from "@connectrpc/connect-node";
+import type { AnalyticsService as clustersAnalytics } from "./shoal/clusters/v1/analytics_service_pb.js";
 import type { ArtifactService as clustersArtifact } from "./shoal/clusters/v1/artifact_service_pb.js";
 import type { ClusterService as clustersCluster } from "./shoal/clusters/v1/cluster_service_pb.js";
+import type { ClusterTriggerService as clustersClusterTrigger } from "./shoal/clusters/v1/cluster_trigger_service_pb.js";
 import type { CollectionDocumentService as clustersCollectionDocument } from "./shoal/clusters/v1/collection_document_service_pb.js";
 import type { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
+import type { EnrichmentService as clustersEnrichment } from "./shoal/clusters/v1/enrichment_service_pb.js";
 import type { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
+import type { NamespaceDocumentService as clustersNamespaceDocument } from "./shoal/clusters/v1/namespace_document_service_pb.js";
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import type { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
 import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
+import type { TriggerService as clustersTrigger } from "./shoal/clusters/v1/trigger_service_pb.js";
+import type { WebhookService as clustersWebhook } from "./shoal/clusters/v1/webhook_service_pb.js";
 import type { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
 import type { ChunkSetService as ragChunkSet } from "./shoal/rag/v1/chunk_set_service_pb.js";
 import type { DocumentService as ragDocument } from "./shoal/rag/v1/document_service_pb.js";
@@ -23,14 +29,20 @@ import type { ServiceInfoService as ragServiceInfo } from "./shoal/rag/v1/servic
 
 /** One client for every service. */
 export interface Shoal {
+  clustersAnalytics: Client<typeof clustersAnalytics>;
   clustersArtifact: Client<typeof clustersArtifact>;
   clustersCluster: Client<typeof clustersCluster>;
+  clustersClusterTrigger: Client<typeof clustersClusterTrigger>;
   clustersCollectionDocument: Client<typeof clustersCollectionDocument>;
   clustersCollection: Client<typeof clustersCollection>;
+  clustersEnrichment: Client<typeof clustersEnrichment>;
   clustersExecution: Client<typeof clustersExecution>;
+  clustersNamespaceDocument: Client<typeof clustersNamespaceDocument>;
   clustersNamespace: Client<typeof clustersNamespace>;
   clustersSweep: Client<typeof clustersSweep>;
   clustersTask: Client<typeof clustersTask>;
+  clustersTrigger: Client<typeof clustersTrigger>;
+  clustersWebhook: Client<typeof clustersWebhook>;
   ragArtifact: Client<typeof ragArtifact>;
   ragChunkSet: Client<typeof ragChunkSet>;
   ragDocument: Client<typeof ragDocument>;

@@ -9,14 +9,20 @@ if TYPE_CHECKING:
     import grpc
     from grpc import aio
 
+    from shoal.clusters.v1 import analytics_service_pb2_grpc as clusters_analytics
     from shoal.clusters.v1 import artifact_service_pb2_grpc as clusters_artifact
     from shoal.clusters.v1 import cluster_service_pb2_grpc as clusters_cluster
+    from shoal.clusters.v1 import cluster_trigger_service_pb2_grpc as clusters_cluster_trigger
     from shoal.clusters.v1 import collection_document_service_pb2_grpc as clusters_collection_document
     from shoal.clusters.v1 import collection_service_pb2_grpc as clusters_collection
+    from shoal.clusters.v1 import enrichment_service_pb2_grpc as clusters_enrichment
     from shoal.clusters.v1 import execution_service_pb2_grpc as clusters_execution
+    from shoal.clusters.v1 import namespace_document_service_pb2_grpc as clusters_namespace_document
     from shoal.clusters.v1 import namespace_service_pb2_grpc as clusters_namespace
     from shoal.clusters.v1 import sweep_service_pb2_grpc as clusters_sweep
     from shoal.clusters.v1 import task_service_pb2_grpc as clusters_task
+    from shoal.clusters.v1 import trigger_service_pb2_grpc as clusters_trigger
+    from shoal.clusters.v1 import webhook_service_pb2_grpc as clusters_webhook
     from shoal.rag.v1 import artifact_service_pb2_grpc as rag_artifact
     from shoal.rag.v1 import chunk_set_service_pb2_grpc as rag_chunk_set
     from shoal.rag.v1 import document_service_pb2_grpc as rag_document
@@ -38,6 +44,13 @@ class Clusters:
         self._channel = channel
 
     @cached_property
+    def analytics(self) -> clusters_analytics.AnalyticsServiceStub:
+        """Adds up what the runs of clusters took, and how they failed."""
+        from shoal.clusters.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+
+        return AnalyticsServiceStub(self._channel)
+
+    @cached_property
     def artifact(self) -> clusters_artifact.ArtifactServiceStub:
         """Reads groups and members of runs, as JSON, as columns and as files."""
         from shoal.clusters.v1.artifact_service_pb2_grpc import ArtifactServiceStub
@@ -46,10 +59,17 @@ class Clusters:
 
     @cached_property
     def cluster(self) -> clusters_cluster.ClusterServiceStub:
-        """Makes, lists, runs and deletes cluster definitions of the caller's namespace."""
+        """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace."""
         from shoal.clusters.v1.cluster_service_pb2_grpc import ClusterServiceStub
 
         return ClusterServiceStub(self._channel)
+
+    @cached_property
+    def cluster_trigger(self) -> clusters_cluster_trigger.ClusterTriggerServiceStub:
+        """Starts runs of clusters by itself: at times, after so many documents, or when a measurement asks for it."""
+        from shoal.clusters.v1.cluster_trigger_service_pb2_grpc import ClusterTriggerServiceStub
+
+        return ClusterTriggerServiceStub(self._channel)
 
     @cached_property
     def collection_document(self) -> clusters_collection_document.CollectionDocumentServiceStub:
@@ -66,15 +86,29 @@ class Clusters:
         return CollectionServiceStub(self._channel)
 
     @cached_property
+    def enrichment(self) -> clusters_enrichment.EnrichmentServiceStub:
+        """Writes what runs found back into documents, and takes it back."""
+        from shoal.clusters.v1.enrichment_service_pb2_grpc import EnrichmentServiceStub
+
+        return EnrichmentServiceStub(self._channel)
+
+    @cached_property
     def execution(self) -> clusters_execution.ExecutionServiceStub:
-        """Reads the runs of a cluster, and repeats them."""
+        """Reads the runs of a cluster, names and ends them, and repeats them."""
         from shoal.clusters.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
         return ExecutionServiceStub(self._channel)
 
     @cached_property
+    def namespace_document(self) -> clusters_namespace_document.NamespaceDocumentServiceStub:
+        """Lists, reads and changes documents of the caller's namespace."""
+        from shoal.clusters.v1.namespace_document_service_pb2_grpc import NamespaceDocumentServiceStub
+
+        return NamespaceDocumentServiceStub(self._channel)
+
+    @cached_property
     def namespace(self) -> clusters_namespace.NamespaceServiceStub:
-        """Makes and lists namespaces."""
+        """Makes, lists, changes and deletes namespaces."""
         from shoal.clusters.v1.namespace_service_pb2_grpc import NamespaceServiceStub
 
         return NamespaceServiceStub(self._channel)
@@ -93,12 +127,33 @@ class Clusters:
 
         return TaskServiceStub(self._channel)
 
+    @cached_property
+    def trigger(self) -> clusters_trigger.TriggerServiceStub:
+        """The same triggers as of `ClusterTriggerService`, in the words of the general API, which can also start runs that only assign new documents."""
+        from shoal.clusters.v1.trigger_service_pb2_grpc import TriggerServiceStub
+
+        return TriggerServiceStub(self._channel)
+
+    @cached_property
+    def webhook(self) -> clusters_webhook.WebhookServiceStub:
+        """Tells others what happens in the caller's namespace."""
+        from shoal.clusters.v1.webhook_service_pb2_grpc import WebhookServiceStub
+
+        return WebhookServiceStub(self._channel)
+
 
 class AsyncClusters:
     """The services of `shoal.clusters.v1` over one asyncio channel."""
 
     def __init__(self, channel: aio.Channel) -> None:
         self._channel = channel
+
+    @cached_property
+    def analytics(self) -> clusters_analytics.AnalyticsServiceAsyncStub:
+        """Adds up what the runs of clusters took, and how they failed."""
+        from shoal.clusters.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+
+        return AnalyticsServiceStub(self._channel)
 
     @cached_property
     def artifact(self) -> clusters_artifact.ArtifactServiceAsyncStub:
@@ -109,10 +164,17 @@ class AsyncClusters:
 
     @cached_property
     def cluster(self) -> clusters_cluster.ClusterServiceAsyncStub:
-        """Makes, lists, runs and deletes cluster definitions of the caller's namespace."""
+        """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace."""
         from shoal.clusters.v1.cluster_service_pb2_grpc import ClusterServiceStub
 
         return ClusterServiceStub(self._channel)
+
+    @cached_property
+    def cluster_trigger(self) -> clusters_cluster_trigger.ClusterTriggerServiceAsyncStub:
+        """Starts runs of clusters by itself: at times, after so many documents, or when a measurement asks for it."""
+        from shoal.clusters.v1.cluster_trigger_service_pb2_grpc import ClusterTriggerServiceStub
+
+        return ClusterTriggerServiceStub(self._channel)
 
     @cached_property
     def collection_document(self) -> clusters_collection_document.CollectionDocumentServiceAsyncStub:
@@ -129,15 +191,29 @@ class AsyncClusters:
         return CollectionServiceStub(self._channel)
 
     @cached_property
+    def enrichment(self) -> clusters_enrichment.EnrichmentServiceAsyncStub:
+        """Writes what runs found back into documents, and takes it back."""
+        from shoal.clusters.v1.enrichment_service_pb2_grpc import EnrichmentServiceStub
+
+        return EnrichmentServiceStub(self._channel)
+
+    @cached_property
     def execution(self) -> clusters_execution.ExecutionServiceAsyncStub:
-        """Reads the runs of a cluster, and repeats them."""
+        """Reads the runs of a cluster, names and ends them, and repeats them."""
         from shoal.clusters.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
         return ExecutionServiceStub(self._channel)
 
     @cached_property
+    def namespace_document(self) -> clusters_namespace_document.NamespaceDocumentServiceAsyncStub:
+        """Lists, reads and changes documents of the caller's namespace."""
+        from shoal.clusters.v1.namespace_document_service_pb2_grpc import NamespaceDocumentServiceStub
+
+        return NamespaceDocumentServiceStub(self._channel)
+
+    @cached_property
     def namespace(self) -> clusters_namespace.NamespaceServiceAsyncStub:
-        """Makes and lists namespaces."""
+        """Makes, lists, changes and deletes namespaces."""
         from shoal.clusters.v1.namespace_service_pb2_grpc import NamespaceServiceStub
 
         return NamespaceServiceStub(self._channel)
@@ -155,6 +231,20 @@ class AsyncClusters:
         from shoal.clusters.v1.task_service_pb2_grpc import TaskServiceStub
 
         return TaskServiceStub(self._channel)
+
+    @cached_property
+    def trigger(self) -> clusters_trigger.TriggerServiceAsyncStub:
+        """The same triggers as of `ClusterTriggerService`, in the words of the general API, which can also start runs that only assign new documents."""
+        from shoal.clusters.v1.trigger_service_pb2_grpc import TriggerServiceStub
+
+        return TriggerServiceStub(self._channel)
+
+    @cached_property
+    def webhook(self) -> clusters_webhook.WebhookServiceAsyncStub:
+        """Tells others what happens in the caller's namespace."""
+        from shoal.clusters.v1.webhook_service_pb2_grpc import WebhookServiceStub
+
+        return WebhookServiceStub(self._channel)
 
 
 class Rag:

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from shoal.clusters.v1 import execution_pb2 as shoal_dot_clusters_dot_v1_dot_execution__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n shoal/clusters/v1/artifact.proto\x12\x11shoal.clusters.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!shoal/clusters/v1/execution.proto\"\xba\x01\n\tArtifacts\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12.\n\tcentroids\x18\x03 \x03(\x0b\x32\x1b.shoal.clusters.v1.Centroid\x12*\n\x07members\x18\x04 \x03(\x0b\x32\x19.shoal.clusters.v1.Member\x12\x16\n\x0etotal_clusters\x18\x05 \x01(\x05\x12\x15\n\rtotal_members\x18\x06 \x01(\x05\"\xd5\x01\n\x06Member\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\x0e\n\x01x\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x01y\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x01z\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12*\n\x1d\x63osine_similarity_to_centroid\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\x15\n\rcollection_id\x18\x07 \x01(\tB\x04\n\x02_xB\x04\n\x02_yB\x04\n\x02_zB \n\x1e_cosine_similarity_to_centroid\"\x9d\x01\n\nExportLink\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x05 \x01(\x01\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x0c\n\x04rows\x18\x07 \x01(\x05\x42w\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n shoal/clusters/v1/artifact.proto\x12\x11shoal.clusters.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!shoal/clusters/v1/execution.proto\x1a\x1eshoal/options/v1/options.proto\"\xba\x01\n\tArtifacts\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12.\n\tcentroids\x18\x03 \x03(\x0b\x32\x1b.shoal.clusters.v1.Centroid\x12*\n\x07members\x18\x04 \x03(\x0b\x32\x19.shoal.clusters.v1.Member\x12\x16\n\x0etotal_clusters\x18\x05 \x01(\x05\x12\x15\n\rtotal_members\x18\x06 \x01(\x05\"\xc5\x02\n\x06Member\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\x0e\n\x01x\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x01y\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x01z\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12*\n\x1d\x63osine_similarity_to_centroid\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\x15\n\rcollection_id\x18\x07 \x01(\t\x12 \n\rsource_run_id\x18\x08 \x01(\tB\x04\xa8\xbb\x18\x01H\x04\x88\x01\x01\x12$\n\x11source_cluster_id\x18\t \x01(\tB\x04\xa8\xbb\x18\x01H\x05\x88\x01\x01\x42\x04\n\x02_xB\x04\n\x02_yB\x04\n\x02_zB \n\x1e_cosine_similarity_to_centroidB\x10\n\x0e_source_run_idB\x14\n\x12_source_cluster_id\"\x9d\x01\n\nExportLink\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x05 \x01(\x01\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x0c\n\x04rows\x18\x07 \x01(\x05\"\xfe\x01\n\rVisualization\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x12\n\ndimensions\x18\x03 \x01(\x05\x12;\n\tcentroids\x18\x04 \x03(\x0b\x32(.shoal.clusters.v1.VisualizationCentroid\x12\x36\n\x07members\x18\x05 \x03(\x0b\x32%.shoal.clusters.v1.VisualizationPoint\x12\x15\n\rtotal_members\x18\x06 \x01(\x05\x12\x18\n\x10returned_members\x18\x07 \x01(\x05\x12\x0f\n\x07sampled\x18\x08 \x01(\x08\"\x81\x02\n\x15VisualizationCentroid\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x1a\n\rcluster_label\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0bnum_members\x18\x03 \x01(\x05\x12\t\n\x01x\x18\x04 \x01(\x01\x12\t\n\x01y\x18\x05 \x01(\x01\x12\x14\n\x01z\x18\x06 \x01(\x01\x42\x04\xa8\xbb\x18\x01H\x01\x88\x01\x01\x12\x1e\n\x11parent_cluster_id\x18\x07 \x01(\tH\x02\x88\x01\x01\x12\x17\n\x0fhierarchy_level\x18\x08 \x01(\x05\x12\x10\n\x08keywords\x18\t \x03(\tB\x10\n\x0e_cluster_labelB\x04\n\x02_zB\x14\n\x12_parent_cluster_id\"\x9d\x01\n\x12VisualizationPoint\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\x1a\n\rcluster_label\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\t\n\x01x\x18\x04 \x01(\x02\x12\t\n\x01y\x18\x05 \x01(\x02\x12\x14\n\x01z\x18\x06 \x01(\x02\x42\x04\xa8\xbb\x18\x01H\x01\x88\x01\x01\x42\x10\n\x0e_cluster_labelB\x04\n\x02_z\"b\n\x14VisualizationColumns\x12\t\n\x01x\x18\x01 \x03(\x02\x12\t\n\x01y\x18\x02 \x03(\x02\x12\t\n\x01z\x18\x03 \x03(\x02\x12\x13\n\x0b\x63luster_ids\x18\x04 \x03(\t\x12\x14\n\x0c\x64ocument_ids\x18\x05 \x03(\t\"\xda\x01\n\rMemberColumns\x12\x10\n\x08point_id\x18\x01 \x03(\t\x12\x15\n\rcollection_id\x18\x02 \x03(\t\x12\x12\n\ncluster_id\x18\x03 \x03(\t\x12\t\n\x01x\x18\x04 \x03(\x02\x12\t\n\x01y\x18\x05 \x03(\x02\x12\t\n\x01z\x18\x06 \x03(\x02\x12%\n\x1d\x63osine_similarity_to_centroid\x18\x07 \x03(\x02\x12\x1e\n\x16raw_cosine_to_centroid\x18\x08 \x03(\x02\x12\x13\n\x0bprobability\x18\t \x03(\x02\x12\x0f\n\x07\x66\x65\x61ture\x18\n \x03(\tBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +35,28 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.artifact_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
-  _globals['_ARTIFACTS']._serialized_start=124
-  _globals['_ARTIFACTS']._serialized_end=310
-  _globals['_MEMBER']._serialized_start=313
-  _globals['_MEMBER']._serialized_end=526
-  _globals['_EXPORTLINK']._serialized_start=529
-  _globals['_EXPORTLINK']._serialized_end=686
+  _globals['_MEMBER'].fields_by_name['source_run_id']._loaded_options = None
+  _globals['_MEMBER'].fields_by_name['source_run_id']._serialized_options = b'\250\273\030\001'
+  _globals['_MEMBER'].fields_by_name['source_cluster_id']._loaded_options = None
+  _globals['_MEMBER'].fields_by_name['source_cluster_id']._serialized_options = b'\250\273\030\001'
+  _globals['_VISUALIZATIONCENTROID'].fields_by_name['z']._loaded_options = None
+  _globals['_VISUALIZATIONCENTROID'].fields_by_name['z']._serialized_options = b'\250\273\030\001'
+  _globals['_VISUALIZATIONPOINT'].fields_by_name['z']._loaded_options = None
+  _globals['_VISUALIZATIONPOINT'].fields_by_name['z']._serialized_options = b'\250\273\030\001'
+  _globals['_ARTIFACTS']._serialized_start=156
+  _globals['_ARTIFACTS']._serialized_end=342
+  _globals['_MEMBER']._serialized_start=345
+  _globals['_MEMBER']._serialized_end=670
+  _globals['_EXPORTLINK']._serialized_start=673
+  _globals['_EXPORTLINK']._serialized_end=830
+  _globals['_VISUALIZATION']._serialized_start=833
+  _globals['_VISUALIZATION']._serialized_end=1087
+  _globals['_VISUALIZATIONCENTROID']._serialized_start=1090
+  _globals['_VISUALIZATIONCENTROID']._serialized_end=1347
+  _globals['_VISUALIZATIONPOINT']._serialized_start=1350
+  _globals['_VISUALIZATIONPOINT']._serialized_end=1507
+  _globals['_VISUALIZATIONCOLUMNS']._serialized_start=1509
+  _globals['_VISUALIZATIONCOLUMNS']._serialized_end=1607
+  _globals['_MEMBERCOLUMNS']._serialized_start=1610
+  _globals['_MEMBERCOLUMNS']._serialized_end=1828
 # @@protoc_insertion_point(module_scope)

@@ -79,6 +79,8 @@ class Member(_message.Message):
     Z_FIELD_NUMBER: _builtins.int
     COSINE_SIMILARITY_TO_CENTROID_FIELD_NUMBER: _builtins.int
     COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_RUN_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_CLUSTER_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     """Id of the document."""
     cluster_id: _builtins.str
@@ -93,6 +95,10 @@ class Member(_message.Message):
     """Cosine to the centroid of its group, 0 to 1 for groups that hang together; unset for noise."""
     collection_id: _builtins.str
     """The collection that the document belongs to."""
+    source_run_id: _builtins.str
+    """Of a composite run: the run that the document comes from."""
+    source_cluster_id: _builtins.str
+    """Of a composite run: its group there."""
     def __init__(
         self,
         *,
@@ -103,13 +109,19 @@ class Member(_message.Message):
         z: _builtins.float | None = ...,
         cosine_similarity_to_centroid: _builtins.float | None = ...,
         collection_id: _builtins.str = ...,
+        source_run_id: _builtins.str | None = ...,
+        source_cluster_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cosine_similarity_to_centroid", b"_cosine_similarity_to_centroid", "_x", b"_x", "_y", b"_y", "_z", b"_z", "cosine_similarity_to_centroid", b"cosine_similarity_to_centroid", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cosine_similarity_to_centroid", b"_cosine_similarity_to_centroid", "_source_cluster_id", b"_source_cluster_id", "_source_run_id", b"_source_run_id", "_x", b"_x", "_y", b"_y", "_z", b"_z", "cosine_similarity_to_centroid", b"cosine_similarity_to_centroid", "source_cluster_id", b"source_cluster_id", "source_run_id", b"source_run_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cosine_similarity_to_centroid", b"_cosine_similarity_to_centroid", "_x", b"_x", "_y", b"_y", "_z", b"_z", "cluster_id", b"cluster_id", "collection_id", b"collection_id", "cosine_similarity_to_centroid", b"cosine_similarity_to_centroid", "point_id", b"point_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cosine_similarity_to_centroid", b"_cosine_similarity_to_centroid", "_source_cluster_id", b"_source_cluster_id", "_source_run_id", b"_source_run_id", "_x", b"_x", "_y", b"_y", "_z", b"_z", "cluster_id", b"cluster_id", "collection_id", b"collection_id", "cosine_similarity_to_centroid", b"cosine_similarity_to_centroid", "point_id", b"point_id", "source_cluster_id", b"source_cluster_id", "source_run_id", b"source_run_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cosine_similarity_to_centroid: _TypeAlias = _typing.Literal["cosine_similarity_to_centroid"]  # noqa: Y015
     _WhichOneofArgType__cosine_similarity_to_centroid: _TypeAlias = _typing.Literal["_cosine_similarity_to_centroid", b"_cosine_similarity_to_centroid"]  # noqa: Y015
+    _WhichOneofReturnType__source_cluster_id: _TypeAlias = _typing.Literal["source_cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__source_cluster_id: _TypeAlias = _typing.Literal["_source_cluster_id", b"_source_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__source_run_id: _TypeAlias = _typing.Literal["source_run_id"]  # noqa: Y015
+    _WhichOneofArgType__source_run_id: _TypeAlias = _typing.Literal["_source_run_id", b"_source_run_id"]  # noqa: Y015
     _WhichOneofReturnType__x: _TypeAlias = _typing.Literal["x"]  # noqa: Y015
     _WhichOneofArgType__x: _TypeAlias = _typing.Literal["_x", b"_x"]  # noqa: Y015
     _WhichOneofReturnType__y: _TypeAlias = _typing.Literal["y"]  # noqa: Y015
@@ -118,6 +130,10 @@ class Member(_message.Message):
     _WhichOneofArgType__z: _TypeAlias = _typing.Literal["_z", b"_z"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cosine_similarity_to_centroid) -> _WhichOneofReturnType__cosine_similarity_to_centroid | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_cluster_id) -> _WhichOneofReturnType__source_cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_run_id) -> _WhichOneofReturnType__source_run_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__x) -> _WhichOneofReturnType__x | None: ...
     @_typing.overload
@@ -174,3 +190,301 @@ class ExportLink(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportLink: _TypeAlias = ExportLink  # noqa: Y015
+
+@_typing.final
+class Visualization(_message.Message):
+    """The map of a run, as its JSON shows it: all groups, and members that are drawn evenly from all of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    CENTROIDS_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    TOTAL_MEMBERS_FIELD_NUMBER: _builtins.int
+    RETURNED_MEMBERS_FIELD_NUMBER: _builtins.int
+    SAMPLED_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster."""
+    run_id: _builtins.str
+    """The run."""
+    dimensions: _builtins.int
+    """Dimensions of the map: 2 or 3."""
+    total_members: _builtins.int
+    """Members of the run."""
+    returned_members: _builtins.int
+    """Members in this answer."""
+    sampled: _builtins.bool
+    """Whether these are fewer."""
+    @_builtins.property
+    def centroids(self) -> _containers.RepeatedCompositeFieldContainer[Global___VisualizationCentroid]:
+        """The groups."""
+
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___VisualizationPoint]:
+        """Members; none when only groups were asked for. In the compact form `members` is one `VisualizationColumns`."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        dimensions: _builtins.int = ...,
+        centroids: _abc.Iterable[Global___VisualizationCentroid] | None = ...,
+        members: _abc.Iterable[Global___VisualizationPoint] | None = ...,
+        total_members: _builtins.int = ...,
+        returned_members: _builtins.int = ...,
+        sampled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["centroids", b"centroids", "cluster_id", b"cluster_id", "dimensions", b"dimensions", "members", b"members", "returned_members", b"returned_members", "run_id", b"run_id", "sampled", b"sampled", "total_members", b"total_members"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Visualization: _TypeAlias = Visualization  # noqa: Y015
+
+@_typing.final
+class VisualizationCentroid(_message.Message):
+    """A group on the map."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_LABEL_FIELD_NUMBER: _builtins.int
+    NUM_MEMBERS_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    Z_FIELD_NUMBER: _builtins.int
+    PARENT_CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    HIERARCHY_LEVEL_FIELD_NUMBER: _builtins.int
+    KEYWORDS_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """Its id."""
+    cluster_label: _builtins.str
+    """Its name, people's own before any other."""
+    num_members: _builtins.int
+    """Its documents, those of its parts too."""
+    x: _builtins.float
+    """Its place: the middle of its members."""
+    y: _builtins.float
+    """Its place."""
+    z: _builtins.float
+    """Its place on a map of three dimensions."""
+    parent_cluster_id: _builtins.str
+    """The group that it is part of."""
+    hierarchy_level: _builtins.int
+    """Depth below the first level, from 0."""
+    @_builtins.property
+    def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its distinctive terms."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str = ...,
+        cluster_label: _builtins.str | None = ...,
+        num_members: _builtins.int = ...,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+        z: _builtins.float | None = ...,
+        parent_cluster_id: _builtins.str | None = ...,
+        hierarchy_level: _builtins.int = ...,
+        keywords: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_parent_cluster_id", b"_parent_cluster_id", "_z", b"_z", "cluster_label", b"cluster_label", "parent_cluster_id", b"parent_cluster_id", "z", b"z"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_parent_cluster_id", b"_parent_cluster_id", "_z", b"_z", "cluster_id", b"cluster_id", "cluster_label", b"cluster_label", "hierarchy_level", b"hierarchy_level", "keywords", b"keywords", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_label: _TypeAlias = _typing.Literal["cluster_label"]  # noqa: Y015
+    _WhichOneofArgType__cluster_label: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label"]  # noqa: Y015
+    _WhichOneofReturnType__parent_cluster_id: _TypeAlias = _typing.Literal["parent_cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__parent_cluster_id: _TypeAlias = _typing.Literal["_parent_cluster_id", b"_parent_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__z: _TypeAlias = _typing.Literal["z"]  # noqa: Y015
+    _WhichOneofArgType__z: _TypeAlias = _typing.Literal["_z", b"_z"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_label) -> _WhichOneofReturnType__cluster_label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parent_cluster_id) -> _WhichOneofReturnType__parent_cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__z) -> _WhichOneofReturnType__z | None: ...
+
+Global___VisualizationCentroid: _TypeAlias = VisualizationCentroid  # noqa: Y015
+
+@_typing.final
+class VisualizationPoint(_message.Message):
+    """A document on the map."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_LABEL_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    Z_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Id of the document."""
+    cluster_id: _builtins.str
+    """Its group: `cl_0`, or `-1` when it is in none."""
+    cluster_label: _builtins.str
+    """The name of its group."""
+    x: _builtins.float
+    """Its place."""
+    y: _builtins.float
+    """Its place."""
+    z: _builtins.float
+    """Its place on a map of three dimensions."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        cluster_id: _builtins.str = ...,
+        cluster_label: _builtins.str | None = ...,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+        z: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_z", b"_z", "cluster_label", b"cluster_label", "z", b"z"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_z", b"_z", "cluster_id", b"cluster_id", "cluster_label", b"cluster_label", "document_id", b"document_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_label: _TypeAlias = _typing.Literal["cluster_label"]  # noqa: Y015
+    _WhichOneofArgType__cluster_label: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label"]  # noqa: Y015
+    _WhichOneofReturnType__z: _TypeAlias = _typing.Literal["z"]  # noqa: Y015
+    _WhichOneofArgType__z: _TypeAlias = _typing.Literal["_z", b"_z"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_label) -> _WhichOneofReturnType__cluster_label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__z) -> _WhichOneofReturnType__z | None: ...
+
+Global___VisualizationPoint: _TypeAlias = VisualizationPoint  # noqa: Y015
+
+@_typing.final
+class VisualizationColumns(_message.Message):
+    """Documents on the map in columns of one length."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    Z_FIELD_NUMBER: _builtins.int
+    CLUSTER_IDS_FIELD_NUMBER: _builtins.int
+    DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def x(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places."""
+
+    @_builtins.property
+    def y(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places."""
+
+    @_builtins.property
+    def z(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on a map of three dimensions; empty on a flat one."""
+
+    @_builtins.property
+    def cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Groups."""
+
+    @_builtins.property
+    def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the documents."""
+
+    def __init__(
+        self,
+        *,
+        x: _abc.Iterable[_builtins.float] | None = ...,
+        y: _abc.Iterable[_builtins.float] | None = ...,
+        z: _abc.Iterable[_builtins.float] | None = ...,
+        cluster_ids: _abc.Iterable[_builtins.str] | None = ...,
+        document_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_ids", b"cluster_ids", "document_ids", b"document_ids", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VisualizationColumns: _TypeAlias = VisualizationColumns  # noqa: Y015
+
+@_typing.final
+class MemberColumns(_message.Message):
+    """Members as lists of one length, one for each column; a column that the run has not is empty, and NaN stands for no
+    number.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    Z_FIELD_NUMBER: _builtins.int
+    COSINE_SIMILARITY_TO_CENTROID_FIELD_NUMBER: _builtins.int
+    RAW_COSINE_TO_CENTROID_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def point_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the documents."""
+
+    @_builtins.property
+    def collection_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their collections."""
+
+    @_builtins.property
+    def cluster_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their groups: `cl_0`, or `-1` for none."""
+
+    @_builtins.property
+    def x(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on the map."""
+
+    @_builtins.property
+    def y(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on the map."""
+
+    @_builtins.property
+    def z(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Places on a map of three dimensions."""
+
+    @_builtins.property
+    def cosine_similarity_to_centroid(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Cosines to the centroids of their groups, 0 to 1."""
+
+    @_builtins.property
+    def raw_cosine_to_centroid(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same, which may be negative."""
+
+    @_builtins.property
+    def probability(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How firmly each belongs to its group, 0 to 1."""
+
+    @_builtins.property
+    def feature(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The features that they were grouped by, where each was grouped by itself."""
+
+    def __init__(
+        self,
+        *,
+        point_id: _abc.Iterable[_builtins.str] | None = ...,
+        collection_id: _abc.Iterable[_builtins.str] | None = ...,
+        cluster_id: _abc.Iterable[_builtins.str] | None = ...,
+        x: _abc.Iterable[_builtins.float] | None = ...,
+        y: _abc.Iterable[_builtins.float] | None = ...,
+        z: _abc.Iterable[_builtins.float] | None = ...,
+        cosine_similarity_to_centroid: _abc.Iterable[_builtins.float] | None = ...,
+        raw_cosine_to_centroid: _abc.Iterable[_builtins.float] | None = ...,
+        probability: _abc.Iterable[_builtins.float] | None = ...,
+        feature: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "collection_id", b"collection_id", "cosine_similarity_to_centroid", b"cosine_similarity_to_centroid", "feature", b"feature", "point_id", b"point_id", "probability", b"probability", "raw_cosine_to_centroid", b"raw_cosine_to_centroid", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemberColumns: _TypeAlias = MemberColumns  # noqa: Y015

@@ -5,6 +5,7 @@ How the artifacts of runs are read."""
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from shoal.clusters.v1 import artifact_pb2 as _artifact_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -240,6 +241,73 @@ class ExecutionDataBody(_message.Message):
 Global___ExecutionDataBody: _TypeAlias = ExecutionDataBody  # noqa: Y015
 
 @_typing.final
+class DownloadVisualizationRequest(_message.Message):
+    """Which map, and how much of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_FIELD_NUMBER: _builtins.int
+    CENTROIDS_ONLY_FIELD_NUMBER: _builtins.int
+    COMPACT_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster's id or name."""
+    max_points: _builtins.int
+    """Members to draw at most; unset means 10000."""
+    centroids_only: _builtins.bool
+    """Whether members are left out; unset means false."""
+    compact: _builtins.bool
+    """Whether members come as parallel arrays (`VisualizationColumns`), which are shorter; unset means false."""
+    run_id: _builtins.str
+    """The run; unset means the latest completed one."""
+    feature: _builtins.str
+    """The map of this feature, of a run that groups each feature by itself (422 for any other); unset means the first.
+    Ours.
+    """
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str | None = ...,
+        max_points: _builtins.int | None = ...,
+        centroids_only: _builtins.bool | None = ...,
+        compact: _builtins.bool | None = ...,
+        run_id: _builtins.str | None = ...,
+        feature: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_centroids_only", b"_centroids_only", "_cluster_id", b"_cluster_id", "_compact", b"_compact", "_feature", b"_feature", "_max_points", b"_max_points", "_run_id", b"_run_id", "centroids_only", b"centroids_only", "cluster_id", b"cluster_id", "compact", b"compact", "feature", b"feature", "max_points", b"max_points", "run_id", b"run_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_centroids_only", b"_centroids_only", "_cluster_id", b"_cluster_id", "_compact", b"_compact", "_feature", b"_feature", "_max_points", b"_max_points", "_run_id", b"_run_id", "centroids_only", b"centroids_only", "cluster_id", b"cluster_id", "compact", b"compact", "feature", b"feature", "max_points", b"max_points", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__centroids_only: _TypeAlias = _typing.Literal["centroids_only"]  # noqa: Y015
+    _WhichOneofArgType__centroids_only: _TypeAlias = _typing.Literal["_centroids_only", b"_centroids_only"]  # noqa: Y015
+    _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__compact: _TypeAlias = _typing.Literal["compact"]  # noqa: Y015
+    _WhichOneofArgType__compact: _TypeAlias = _typing.Literal["_compact", b"_compact"]  # noqa: Y015
+    _WhichOneofReturnType__feature: _TypeAlias = _typing.Literal["feature"]  # noqa: Y015
+    _WhichOneofArgType__feature: _TypeAlias = _typing.Literal["_feature", b"_feature"]  # noqa: Y015
+    _WhichOneofReturnType__max_points: _TypeAlias = _typing.Literal["max_points"]  # noqa: Y015
+    _WhichOneofArgType__max_points: _TypeAlias = _typing.Literal["_max_points", b"_max_points"]  # noqa: Y015
+    _WhichOneofReturnType__run_id: _TypeAlias = _typing.Literal["run_id"]  # noqa: Y015
+    _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__centroids_only) -> _WhichOneofReturnType__centroids_only | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compact) -> _WhichOneofReturnType__compact | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature) -> _WhichOneofReturnType__feature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points) -> _WhichOneofReturnType__max_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
+
+Global___DownloadVisualizationRequest: _TypeAlias = DownloadVisualizationRequest  # noqa: Y015
+
+@_typing.final
 class StreamMembersRequest(_message.Message):
     """Which members."""
 
@@ -247,26 +315,34 @@ class StreamMembersRequest(_message.Message):
 
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """The cluster's id or name."""
     run_id: _builtins.str
     """The run; unset means the latest completed one."""
+    format: _builtins.str
+    """How the columns are written: `arrow`, or `lists` for languages without Arrow; unset means `arrow`."""
     def __init__(
         self,
         *,
         cluster_id: _builtins.str | None = ...,
         run_id: _builtins.str | None = ...,
+        format: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "run_id", b"run_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_format", b"_format", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "format", b"format", "run_id", b"run_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_format", b"_format", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "format", b"format", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
     _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__format: _TypeAlias = _typing.Literal["format"]  # noqa: Y015
+    _WhichOneofArgType__format: _TypeAlias = _typing.Literal["_format", b"_format"]  # noqa: Y015
     _WhichOneofReturnType__run_id: _TypeAlias = _typing.Literal["run_id"]  # noqa: Y015
     _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__format) -> _WhichOneofReturnType__format | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
 
@@ -280,19 +356,25 @@ class StreamMembersResponse(_message.Message):
 
     ARROW_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    LISTS_FIELD_NUMBER: _builtins.int
     arrow: _builtins.bytes
-    """One Arrow IPC stream with one record batch; each message can be read by itself."""
+    """One Arrow IPC stream with one record batch; each message can be read by itself. Empty for `lists`."""
     rows: _builtins.int
     """Members in it."""
+    @_builtins.property
+    def lists(self) -> _artifact_pb2.MemberColumns:
+        """The columns as lists, when that is the format."""
+
     def __init__(
         self,
         *,
         arrow: _builtins.bytes = ...,
         rows: _builtins.int = ...,
+        lists: _artifact_pb2.MemberColumns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lists", b"lists"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "lists", b"lists", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,11 @@ class ArtifactServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadExecutionDataRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.DownloadVisualization = channel.unary_stream(
+                '/shoal.clusters.v1.ArtifactService/DownloadVisualization',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadVisualizationRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.StreamMembers = channel.unary_stream(
                 '/shoal.clusters.v1.ArtifactService/StreamMembers',
                 request_serializer=shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.StreamMembersRequest.SerializeToString,
@@ -91,11 +96,19 @@ class ArtifactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadVisualization(self, request, context):
+        """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
+        from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamMembers(self, request, context):
-        """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
-        firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
-        member once for each.
+        """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
+        `collection_id`, `cluster_id`, `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be
+        negative, `probability`, how firmly a member belongs to its group, and `feature` where features were grouped each by
+        itself: then a document is a member once for each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +146,11 @@ def add_ArtifactServiceServicer_to_server(servicer, server):
             'DownloadExecutionData': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadExecutionData,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadExecutionDataRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'DownloadVisualization': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadVisualization,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadVisualizationRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'StreamMembers': grpc.unary_stream_rpc_method_handler(
@@ -212,6 +230,33 @@ class ArtifactService:
             target,
             '/shoal.clusters.v1.ArtifactService/DownloadExecutionData',
             shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadExecutionDataRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadVisualization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shoal.clusters.v1.ArtifactService/DownloadVisualization',
+            shoal_dot_clusters_dot_v1_dot_artifact__service__pb2.DownloadVisualizationRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

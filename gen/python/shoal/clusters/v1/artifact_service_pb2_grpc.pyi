@@ -42,11 +42,15 @@ class ArtifactServiceStub:
     """Writes the artifacts as one JSON object (`Artifacts`), in parts, whatever their size."""
     DownloadExecutionData: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadExecutionDataRequest, _httpbody_pb2.HttpBody]
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
+    DownloadVisualization: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadVisualizationRequest, _httpbody_pb2.HttpBody]
+    """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
+    from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+    """
     StreamMembers: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]
-    """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-    `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
-    firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
-    member once for each.
+    """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
+    `collection_id`, `cluster_id`, `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be
+    negative, `probability`, how firmly a member belongs to its group, and `feature` where features were grouped each by
+    itself: then a document is a member once for each.
     """
     ExportExecution: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]
     """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
@@ -67,11 +71,15 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     """Writes the artifacts as one JSON object (`Artifacts`), in parts, whatever their size."""
     DownloadExecutionData: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadExecutionDataRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
+    DownloadVisualization: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadVisualizationRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
+    from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+    """
     StreamMembers: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]  # type: ignore[assignment]
-    """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-    `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
-    firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
-    member once for each.
+    """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
+    `collection_id`, `cluster_id`, `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be
+    negative, `probability`, how firmly a member belongs to its group, and `feature` where features were grouped each by
+    itself: then a document is a member once for each.
     """
     ExportExecution: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
@@ -103,15 +111,25 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
 
     @_abc_1.abstractmethod
+    def DownloadVisualization(
+        self,
+        request: _artifact_service_pb2.DownloadVisualizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
+        from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+        """
+
+    @_abc_1.abstractmethod
     def StreamMembers(
         self,
         request: _artifact_service_pb2.StreamMembersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_artifact_service_pb2.StreamMembersResponse], _abc.AsyncIterator[_artifact_service_pb2.StreamMembersResponse]]:
-        """Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-        `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
-        firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
-        member once for each.
+        """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
+        `collection_id`, `cluster_id`, `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be
+        negative, `probability`, how firmly a member belongs to its group, and `feature` where features were grouped each by
+        itself: then a document is a member once for each.
         """
 
     @_abc_1.abstractmethod

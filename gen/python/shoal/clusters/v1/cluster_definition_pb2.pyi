@@ -109,7 +109,7 @@ class VectorClustering(_message.Message):
     cosines to the others); unset means `mean`.
     """
     enrich_source: _builtins.bool
-    """Whether runs write into the source documents; true is refused with `unsupported`."""
+    """Another name of `CreateClusterRequest.enrich_source_collection`."""
     output_strategy: _builtins.str
     """`single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
     this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.

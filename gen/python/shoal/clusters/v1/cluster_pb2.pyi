@@ -19,6 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -93,6 +98,10 @@ class Cluster(_message.Message):
     LEARNING_QUALITY_SCORE_FIELD_NUMBER: _builtins.int
     FACE_CLUSTER_MERGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    OUTPUT_COLLECTION_NAMES_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_ON_BATCH_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_MIN_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_COOLDOWN_SECONDS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id: `clust_` and sixteen hex digits."""
     cluster_name: _builtins.str
@@ -145,6 +154,12 @@ class Cluster(_message.Message):
     """How the centroid of a group is made."""
     learning_quality_score: _builtins.float
     """What those weights reach of the metric that they make best."""
+    auto_execute_on_batch: _builtins.bool
+    """Whether a run starts by itself after a batch of new documents. Ours here: the document shows it in the nested shape."""
+    auto_execute_min_documents: _builtins.int
+    """Documents that the collections must hold together before one does. Ours here."""
+    auto_execute_cooldown_seconds: _builtins.int
+    """Seconds between two runs that start so. Ours here."""
     @_builtins.property
     def input_collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The collections whose documents are clustered."""
@@ -227,6 +242,10 @@ class Cluster(_message.Message):
         say it again. Empty where a definition is read.
         """
 
+    @_builtins.property
+    def output_collection_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their names, in the same order."""
+
     def __init__(
         self,
         *,
@@ -276,15 +295,21 @@ class Cluster(_message.Message):
         learning_quality_score: _builtins.float | None = ...,
         face_cluster_merge: _cluster_definition_pb2.FaceClusterMerge | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        output_collection_names: _abc.Iterable[_builtins.str] | None = ...,
+        auto_execute_on_batch: _builtins.bool = ...,
+        auto_execute_min_documents: _builtins.int | None = ...,
+        auto_execute_cooldown_seconds: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "auto_execute_min_documents", b"auto_execute_min_documents", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "input_collections", b"input_collections", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learned_weights", b"learned_weights", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "input_collections", b"input_collections", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learned_weights", b"learned_weights", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "output_collection_names", b"output_collection_names", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aggregation_method: _TypeAlias = _typing.Literal["aggregation_method"]  # noqa: Y015
     _WhichOneofArgType__aggregation_method: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method"]  # noqa: Y015
     _WhichOneofReturnType__algorithm: _TypeAlias = _typing.Literal["algorithm"]  # noqa: Y015
     _WhichOneofArgType__algorithm: _TypeAlias = _typing.Literal["_algorithm", b"_algorithm"]  # noqa: Y015
+    _WhichOneofReturnType__auto_execute_min_documents: _TypeAlias = _typing.Literal["auto_execute_min_documents"]  # noqa: Y015
+    _WhichOneofArgType__auto_execute_min_documents: _TypeAlias = _typing.Literal["_auto_execute_min_documents", b"_auto_execute_min_documents"]  # noqa: Y015
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
     _WhichOneofReturnType__effective_feature_method: _TypeAlias = _typing.Literal["effective_feature_method"]  # noqa: Y015
@@ -326,6 +351,8 @@ class Cluster(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__algorithm) -> _WhichOneofReturnType__algorithm | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_execute_min_documents) -> _WhichOneofReturnType__auto_execute_min_documents | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__effective_feature_method) -> _WhichOneofReturnType__effective_feature_method | None: ...
@@ -365,8 +392,182 @@ class Cluster(_message.Message):
 Global___Cluster: _TypeAlias = Cluster  # noqa: Y015
 
 @_typing.final
-class ClusterModel(_message.Message):
+class ClusterDefinition(_message.Message):
     """The nested shape of a cluster (`ClusterModel`), which changing it answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_IDS_FIELD_NUMBER: _builtins.int
+    CLUSTER_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    CLUSTER_TYPE_FIELD_NUMBER: _builtins.int
+    VECTOR_CONFIG_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_CONFIG_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    LLM_LABELING_FIELD_NUMBER: _builtins.int
+    ENRICH_SOURCE_COLLECTION_FIELD_NUMBER: _builtins.int
+    SOURCE_ENRICHMENT_CONFIG_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_ON_BATCH_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_MIN_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_COOLDOWN_SECONDS_FIELD_NUMBER: _builtins.int
+    SOURCE_CLUSTER_IDS_FIELD_NUMBER: _builtins.int
+    PARQUET_PATH_FIELD_NUMBER: _builtins.int
+    MEMBERS_KEY_FIELD_NUMBER: _builtins.int
+    NUM_CLUSTERS_FIELD_NUMBER: _builtins.int
+    CLUSTER_STATS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    LAST_RUN_ID_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """Its id."""
+    cluster_name: _builtins.str
+    """Its name."""
+    description: _builtins.str
+    """What it is for."""
+    cluster_type: _builtins.str
+    """`vector` or `attribute`."""
+    enrich_source_collection: _builtins.bool
+    """Whether runs write into the source collections."""
+    auto_execute_on_batch: _builtins.bool
+    """Whether a run starts by itself after a batch of new documents."""
+    auto_execute_min_documents: _builtins.int
+    """Documents that the collections must hold together before one does."""
+    auto_execute_cooldown_seconds: _builtins.int
+    """Seconds between two runs that start so."""
+    parquet_path: _builtins.str
+    """The folder of the last run's artifacts in the object store; unset while it has not completed."""
+    members_key: _builtins.str
+    """The key of its members."""
+    num_clusters: _builtins.int
+    """Groups that the last run found."""
+    status: _builtins.str
+    """State of the last run's task, in upper case; `PENDING` before the first."""
+    task_id: _builtins.str
+    """That task."""
+    last_run_id: _builtins.str
+    """The last run."""
+    @_builtins.property
+    def collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The collections whose documents are clustered; of a composite cluster those of its sources."""
+
+    @_builtins.property
+    def vector_config(self) -> _struct_pb2.Struct:
+        """How vectors are grouped, in the shape of `VectorClustering` without what is unset: clients refuse empty lists there."""
+
+    @_builtins.property
+    def attribute_config(self) -> _cluster_definition_pb2.AttributeGrouping:
+        """How documents are grouped by attributes."""
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Conditions that documents must meet to be clustered."""
+
+    @_builtins.property
+    def llm_labeling(self) -> _cluster_definition_pb2.Labeling:
+        """How groups get names."""
+
+    @_builtins.property
+    def source_enrichment_config(self) -> _cluster_definition_pb2.SourceEnrichment:
+        """What they write."""
+
+    @_builtins.property
+    def source_cluster_ids(self) -> _struct_pb2.ListValue:
+        """Clusters that a composite one is made from, strings; unset for others."""
+
+    @_builtins.property
+    def cluster_stats(self) -> Global___ClusterStats:
+        """Figures of the last run."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the definition was made."""
+
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last changed."""
+
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the caller wants to remember about it."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was changed and does not apply, such as parameters that the algorithm does not have; runs say it again. Ours."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str = ...,
+        collection_ids: _abc.Iterable[_builtins.str] | None = ...,
+        cluster_name: _builtins.str = ...,
+        description: _builtins.str | None = ...,
+        cluster_type: _builtins.str = ...,
+        vector_config: _struct_pb2.Struct | None = ...,
+        attribute_config: _cluster_definition_pb2.AttributeGrouping | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+        enrich_source_collection: _builtins.bool = ...,
+        source_enrichment_config: _cluster_definition_pb2.SourceEnrichment | None = ...,
+        auto_execute_on_batch: _builtins.bool = ...,
+        auto_execute_min_documents: _builtins.int | None = ...,
+        auto_execute_cooldown_seconds: _builtins.int = ...,
+        source_cluster_ids: _struct_pb2.ListValue | None = ...,
+        parquet_path: _builtins.str | None = ...,
+        members_key: _builtins.str | None = ...,
+        num_clusters: _builtins.int | None = ...,
+        cluster_stats: Global___ClusterStats | None = ...,
+        status: _builtins.str = ...,
+        task_id: _builtins.str | None = ...,
+        last_run_id: _builtins.str | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_last_run_id", b"_last_run_id", "_members_key", b"_members_key", "_num_clusters", b"_num_clusters", "_parquet_path", b"_parquet_path", "_task_id", b"_task_id", "attribute_config", b"attribute_config", "auto_execute_min_documents", b"auto_execute_min_documents", "cluster_stats", b"cluster_stats", "created_at", b"created_at", "description", b"description", "filters", b"filters", "last_run_id", b"last_run_id", "llm_labeling", b"llm_labeling", "members_key", b"members_key", "metadata", b"metadata", "num_clusters", b"num_clusters", "parquet_path", b"parquet_path", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "task_id", b"task_id", "updated_at", b"updated_at", "vector_config", b"vector_config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_last_run_id", b"_last_run_id", "_members_key", b"_members_key", "_num_clusters", b"_num_clusters", "_parquet_path", b"_parquet_path", "_task_id", b"_task_id", "attribute_config", b"attribute_config", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_stats", b"cluster_stats", "cluster_type", b"cluster_type", "collection_ids", b"collection_ids", "created_at", b"created_at", "description", b"description", "enrich_source_collection", b"enrich_source_collection", "filters", b"filters", "last_run_id", b"last_run_id", "llm_labeling", b"llm_labeling", "members_key", b"members_key", "metadata", b"metadata", "num_clusters", b"num_clusters", "parquet_path", b"parquet_path", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "task_id", b"task_id", "updated_at", b"updated_at", "vector_config", b"vector_config", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__auto_execute_min_documents: _TypeAlias = _typing.Literal["auto_execute_min_documents"]  # noqa: Y015
+    _WhichOneofArgType__auto_execute_min_documents: _TypeAlias = _typing.Literal["_auto_execute_min_documents", b"_auto_execute_min_documents"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__last_run_id: _TypeAlias = _typing.Literal["last_run_id"]  # noqa: Y015
+    _WhichOneofArgType__last_run_id: _TypeAlias = _typing.Literal["_last_run_id", b"_last_run_id"]  # noqa: Y015
+    _WhichOneofReturnType__members_key: _TypeAlias = _typing.Literal["members_key"]  # noqa: Y015
+    _WhichOneofArgType__members_key: _TypeAlias = _typing.Literal["_members_key", b"_members_key"]  # noqa: Y015
+    _WhichOneofReturnType__num_clusters: _TypeAlias = _typing.Literal["num_clusters"]  # noqa: Y015
+    _WhichOneofArgType__num_clusters: _TypeAlias = _typing.Literal["_num_clusters", b"_num_clusters"]  # noqa: Y015
+    _WhichOneofReturnType__parquet_path: _TypeAlias = _typing.Literal["parquet_path"]  # noqa: Y015
+    _WhichOneofArgType__parquet_path: _TypeAlias = _typing.Literal["_parquet_path", b"_parquet_path"]  # noqa: Y015
+    _WhichOneofReturnType__task_id: _TypeAlias = _typing.Literal["task_id"]  # noqa: Y015
+    _WhichOneofArgType__task_id: _TypeAlias = _typing.Literal["_task_id", b"_task_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_execute_min_documents) -> _WhichOneofReturnType__auto_execute_min_documents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_run_id) -> _WhichOneofReturnType__last_run_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__members_key) -> _WhichOneofReturnType__members_key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__num_clusters) -> _WhichOneofReturnType__num_clusters | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parquet_path) -> _WhichOneofReturnType__parquet_path | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__task_id) -> _WhichOneofReturnType__task_id | None: ...
+
+Global___ClusterDefinition: _TypeAlias = ClusterDefinition  # noqa: Y015
+
+@_deprecated("""This message has been marked as deprecated using proto message options.""")
+@_typing.final
+class ClusterModel(_message.Message):
+    """A former draft of `ClusterDefinition`; no call answers with it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

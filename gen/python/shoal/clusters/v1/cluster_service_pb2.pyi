@@ -60,13 +60,15 @@ class CreateClusterRequest(_message.Message):
     cluster_type: _builtins.str
     """`vector` or `attribute`; unset means `vector`, or `attribute` when the method is `attribute_based`."""
     enrich_source_collection: _builtins.bool
-    """Whether runs write into the source collections; true is refused with `unsupported`."""
+    """Whether runs write into the source collections instead of making an output collection; unset means false."""
     auto_execute_on_batch: _builtins.bool
-    """Whether a run starts by itself after a batch of new documents; true is refused with `unsupported`."""
+    """Whether a run starts by itself after a batch of new documents; unset means false."""
     auto_execute_min_documents: _builtins.int
-    """New documents that it waits for; applies with `auto_execute_on_batch` only."""
+    """Documents that the collections must hold together; unset means no least number. Applies with
+    `auto_execute_on_batch` only.
+    """
     auto_execute_cooldown_seconds: _builtins.int
-    """Seconds that it waits after a run; applies with `auto_execute_on_batch` only."""
+    """Seconds between two runs that start so; unset means 3600. Applies with `auto_execute_on_batch` only."""
     algorithm: _builtins.str
     """Another name of `vector_config.clustering_method`."""
     sample_size: _builtins.int
@@ -79,7 +81,9 @@ class CreateClusterRequest(_message.Message):
 
     @_builtins.property
     def source_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Clusters that a composite one is made from. Refused with `unsupported` unless empty."""
+        """Ids or names of clusters that a composite one is made from: its runs group the groups of theirs. The collections are
+        those of the sources unless some are named.
+        """
 
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
@@ -103,7 +107,7 @@ class CreateClusterRequest(_message.Message):
 
     @_builtins.property
     def source_enrichment_config(self) -> _cluster_definition_pb2.SourceEnrichment:
-        """What they write; applies with `enrich_source_collection` only."""
+        """What they write; unset means `cluster_id` and `cluster_label`. Applies with `enrich_source_collection` only."""
 
     @_builtins.property
     def source_collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -415,6 +419,145 @@ class GetClusterRequest(_message.Message):
 Global___GetClusterRequest: _TypeAlias = GetClusterRequest  # noqa: Y015
 
 @_typing.final
+class PatchClusterRequest(_message.Message):
+    """Which cluster to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    cluster_identifier: _builtins.str
+    """Its id or its name."""
+    @_builtins.property
+    def body(self) -> Global___PatchClusterBody:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        cluster_identifier: _builtins.str | None = ...,
+        body: Global___PatchClusterBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_identifier", b"_cluster_identifier", "body", b"body", "cluster_identifier", b"cluster_identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_identifier", b"_cluster_identifier", "body", b"body", "cluster_identifier", b"cluster_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_identifier: _TypeAlias = _typing.Literal["cluster_identifier"]  # noqa: Y015
+    _WhichOneofArgType__cluster_identifier: _TypeAlias = _typing.Literal["_cluster_identifier", b"_cluster_identifier"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_identifier) -> _WhichOneofReturnType__cluster_identifier | None: ...
+
+Global___PatchClusterRequest: _TypeAlias = PatchClusterRequest  # noqa: Y015
+
+@_typing.final
+class PatchClusterBody(_message.Message):
+    """What to change of a cluster (`PatchClusterRequest`). What is unset or null stays as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    LLM_LABELING_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    FACE_CLUSTER_MERGE_FIELD_NUMBER: _builtins.int
+    SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    ALGORITHM_PARAMS_FIELD_NUMBER: _builtins.int
+    SOURCE_CLUSTER_IDS_FIELD_NUMBER: _builtins.int
+    LAYOUT_STABILITY_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_ON_BATCH_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_MIN_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    AUTO_EXECUTE_COOLDOWN_SECONDS_FIELD_NUMBER: _builtins.int
+    cluster_name: _builtins.str
+    """Its name, by the rules of `CreateClusterRequest.cluster_name`."""
+    description: _builtins.str
+    """What it is for; empty means nothing is said."""
+    sample_size: _builtins.int
+    """See `VectorClustering.sample_size`."""
+    layout_stability: _builtins.str
+    """See `VectorClustering.layout_stability`."""
+    auto_execute_on_batch: _builtins.bool
+    """See `CreateClusterRequest.auto_execute_on_batch`. Ours."""
+    auto_execute_min_documents: _builtins.int
+    """See `CreateClusterRequest.auto_execute_min_documents`. Ours."""
+    auto_execute_cooldown_seconds: _builtins.int
+    """See `CreateClusterRequest.auto_execute_cooldown_seconds`. Ours."""
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the caller wants to remember about it, in place of all that was there."""
+
+    @_builtins.property
+    def llm_labeling(self) -> _cluster_definition_pb2.Labeling:
+        """How groups get names, in place of what was there."""
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Conditions in place of those that were there; an empty object means all documents."""
+
+    @_builtins.property
+    def face_cluster_merge(self) -> _cluster_definition_pb2.FaceClusterMerge:
+        """See `VectorClustering.face_cluster_merge`."""
+
+    @_builtins.property
+    def algorithm_params(self) -> _struct_pb2.Struct:
+        """See `VectorClustering.algorithm_params`; in place of all that were there."""
+
+    @_builtins.property
+    def source_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """See `CreateClusterRequest.source_cluster_ids`; only a composite cluster has such."""
+
+    def __init__(
+        self,
+        *,
+        cluster_name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
+        llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        face_cluster_merge: _cluster_definition_pb2.FaceClusterMerge | None = ...,
+        sample_size: _builtins.int | None = ...,
+        algorithm_params: _struct_pb2.Struct | None = ...,
+        source_cluster_ids: _abc.Iterable[_builtins.str] | None = ...,
+        layout_stability: _builtins.str | None = ...,
+        auto_execute_on_batch: _builtins.bool | None = ...,
+        auto_execute_min_documents: _builtins.int | None = ...,
+        auto_execute_cooldown_seconds: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_execute_cooldown_seconds", b"_auto_execute_cooldown_seconds", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_auto_execute_on_batch", b"_auto_execute_on_batch", "_cluster_name", b"_cluster_name", "_description", b"_description", "_layout_stability", b"_layout_stability", "_sample_size", b"_sample_size", "algorithm_params", b"algorithm_params", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "cluster_name", b"cluster_name", "description", b"description", "face_cluster_merge", b"face_cluster_merge", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "metadata", b"metadata", "sample_size", b"sample_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_execute_cooldown_seconds", b"_auto_execute_cooldown_seconds", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_auto_execute_on_batch", b"_auto_execute_on_batch", "_cluster_name", b"_cluster_name", "_description", b"_description", "_layout_stability", b"_layout_stability", "_sample_size", b"_sample_size", "algorithm_params", b"algorithm_params", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "cluster_name", b"cluster_name", "description", b"description", "face_cluster_merge", b"face_cluster_merge", "filters", b"filters", "layout_stability", b"layout_stability", "llm_labeling", b"llm_labeling", "metadata", b"metadata", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__auto_execute_cooldown_seconds: _TypeAlias = _typing.Literal["auto_execute_cooldown_seconds"]  # noqa: Y015
+    _WhichOneofArgType__auto_execute_cooldown_seconds: _TypeAlias = _typing.Literal["_auto_execute_cooldown_seconds", b"_auto_execute_cooldown_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__auto_execute_min_documents: _TypeAlias = _typing.Literal["auto_execute_min_documents"]  # noqa: Y015
+    _WhichOneofArgType__auto_execute_min_documents: _TypeAlias = _typing.Literal["_auto_execute_min_documents", b"_auto_execute_min_documents"]  # noqa: Y015
+    _WhichOneofReturnType__auto_execute_on_batch: _TypeAlias = _typing.Literal["auto_execute_on_batch"]  # noqa: Y015
+    _WhichOneofArgType__auto_execute_on_batch: _TypeAlias = _typing.Literal["_auto_execute_on_batch", b"_auto_execute_on_batch"]  # noqa: Y015
+    _WhichOneofReturnType__cluster_name: _TypeAlias = _typing.Literal["cluster_name"]  # noqa: Y015
+    _WhichOneofArgType__cluster_name: _TypeAlias = _typing.Literal["_cluster_name", b"_cluster_name"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__layout_stability: _TypeAlias = _typing.Literal["layout_stability"]  # noqa: Y015
+    _WhichOneofArgType__layout_stability: _TypeAlias = _typing.Literal["_layout_stability", b"_layout_stability"]  # noqa: Y015
+    _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
+    _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_execute_cooldown_seconds) -> _WhichOneofReturnType__auto_execute_cooldown_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_execute_min_documents) -> _WhichOneofReturnType__auto_execute_min_documents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_execute_on_batch) -> _WhichOneofReturnType__auto_execute_on_batch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_name) -> _WhichOneofReturnType__cluster_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layout_stability) -> _WhichOneofReturnType__layout_stability | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
+
+Global___PatchClusterBody: _TypeAlias = PatchClusterBody  # noqa: Y015
+
+@_typing.final
 class DeleteClusterRequest(_message.Message):
     """Which cluster."""
 
@@ -425,7 +568,7 @@ class DeleteClusterRequest(_message.Message):
     cluster_id: _builtins.str
     """Its id or its name."""
     cascade_output_collections: _builtins.bool
-    """Whether collections that its runs wrote go too; unset means true. Runs of this version write none."""
+    """Whether the collections that its runs wrote, and the files of their artifacts, go too; unset means true."""
     def __init__(
         self,
         *,
@@ -456,22 +599,28 @@ class DeleteClusterResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SUCCESS_FIELD_NUMBER: _builtins.int
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    KEPT_RUN_IDS_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """What was done, for people."""
     success: _builtins.bool
     """Whether it is gone."""
     cluster_id: _builtins.str
     """The cluster that was deleted."""
+    @_builtins.property
+    def kept_run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its runs whose artifacts stay in the object store, under `runs/<run>/`; empty where nothing is kept."""
+
     def __init__(
         self,
         *,
         message: _builtins.str = ...,
         success: _builtins.bool = ...,
         cluster_id: _builtins.str = ...,
+        kept_run_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "message", b"message", "success", b"success"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "kept_run_ids", b"kept_run_ids", "message", b"message", "success", b"success"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class ClusterServiceStub:
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace.
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace.
     """
 
     def __init__(self, channel):
@@ -52,6 +52,11 @@ class ClusterServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.GetClusterRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_cluster__pb2.Cluster.FromString,
                 _registered_method=True)
+        self.PatchCluster = channel.unary_unary(
+                '/shoal.clusters.v1.ClusterService/PatchCluster',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.PatchClusterRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_cluster__pb2.ClusterDefinition.FromString,
+                _registered_method=True)
         self.DeleteCluster = channel.unary_unary(
                 '/shoal.clusters.v1.ClusterService/DeleteCluster',
                 request_serializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.DeleteClusterRequest.SerializeToString,
@@ -70,12 +75,12 @@ class ClusterServiceStub:
 
 
 class ClusterServiceServicer:
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace.
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace.
     """
 
     def CreateCluster(self, request, context):
-        """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `already_exists` when the name is
-        taken, `unsupported` for what this version does not do, and 422 for a feature that the collections do not have.
+        """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `cluster_not_found` for a source of a
+        composite cluster, `already_exists` when the name is taken, and 422 for a feature that the collections do not have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,9 +100,17 @@ class ClusterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PatchCluster(self, request, context):
+        """Changes what is set, and nothing else; runs that were accepted before go by what was then. Fails with
+        `cluster_not_found`, `already_exists` when the name is taken, and 422 for what does not apply to the cluster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteCluster(self, request, context):
-        """Deletes a cluster definition with its runs and their artifacts; jobs that run are canceled. Fails with
-        `cluster_not_found`.
+        """Deletes a cluster definition with its triggers, runs, tasks and artifacts, and the collections that its runs wrote;
+        jobs that run are canceled. Fails with `cluster_not_found`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,6 +150,11 @@ def add_ClusterServiceServicer_to_server(servicer, server):
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.GetClusterRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_cluster__pb2.Cluster.SerializeToString,
             ),
+            'PatchCluster': grpc.unary_unary_rpc_method_handler(
+                    servicer.PatchCluster,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.PatchClusterRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_cluster__pb2.ClusterDefinition.SerializeToString,
+            ),
             'DeleteCluster': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCluster,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.DeleteClusterRequest.FromString,
@@ -161,7 +179,7 @@ def add_ClusterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ClusterService:
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace.
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace.
     """
 
     @staticmethod
@@ -235,6 +253,33 @@ class ClusterService:
             '/shoal.clusters.v1.ClusterService/GetCluster',
             shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.GetClusterRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_cluster__pb2.Cluster.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PatchCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ClusterService/PatchCluster',
+            shoal_dot_clusters_dot_v1_dot_cluster__service__pb2.PatchClusterRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_cluster__pb2.ClusterDefinition.FromString,
             options,
             channel_credentials,
             insecure,

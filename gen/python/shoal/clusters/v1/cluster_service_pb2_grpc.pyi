@@ -29,23 +29,27 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ClusterServiceStub:
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace."""
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClusterServiceAsyncStub: ...
     CreateCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.CreateClusterRequest, _cluster_pb2.Cluster]
-    """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `already_exists` when the name is
-    taken, `unsupported` for what this version does not do, and 422 for a feature that the collections do not have.
+    """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `cluster_not_found` for a source of a
+    composite cluster, `already_exists` when the name is taken, and 422 for a feature that the collections do not have.
     """
     ListClusters: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.ListClustersRequest, _cluster_service_pb2.ListClustersResponse]
     """Lists cluster definitions, newest first."""
     GetCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.GetClusterRequest, _cluster_pb2.Cluster]
     """Reads one cluster definition by id or name. Fails with `cluster_not_found`."""
+    PatchCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.PatchClusterRequest, _cluster_pb2.ClusterDefinition]
+    """Changes what is set, and nothing else; runs that were accepted before go by what was then. Fails with
+    `cluster_not_found`, `already_exists` when the name is taken, and 422 for what does not apply to the cluster.
+    """
     DeleteCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.DeleteClusterRequest, _cluster_service_pb2.DeleteClusterResponse]
-    """Deletes a cluster definition with its runs and their artifacts; jobs that run are canceled. Fails with
-    `cluster_not_found`.
+    """Deletes a cluster definition with its triggers, runs, tasks and artifacts, and the collections that its runs wrote;
+    jobs that run are canceled. Fails with `cluster_not_found`.
     """
     ExecuteCluster: _grpc.UnaryUnaryMultiCallable[_cluster_service_pb2.ExecuteClusterRequest, _task_pb2.Task]
     """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
@@ -57,20 +61,24 @@ class ClusterServiceStub:
 
 @_typing.type_check_only
 class ClusterServiceAsyncStub(ClusterServiceStub):
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace."""
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.CreateClusterRequest, _cluster_pb2.Cluster]  # type: ignore[assignment]
-    """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `already_exists` when the name is
-    taken, `unsupported` for what this version does not do, and 422 for a feature that the collections do not have.
+    """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `cluster_not_found` for a source of a
+    composite cluster, `already_exists` when the name is taken, and 422 for a feature that the collections do not have.
     """
     ListClusters: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.ListClustersRequest, _cluster_service_pb2.ListClustersResponse]  # type: ignore[assignment]
     """Lists cluster definitions, newest first."""
     GetCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.GetClusterRequest, _cluster_pb2.Cluster]  # type: ignore[assignment]
     """Reads one cluster definition by id or name. Fails with `cluster_not_found`."""
+    PatchCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.PatchClusterRequest, _cluster_pb2.ClusterDefinition]  # type: ignore[assignment]
+    """Changes what is set, and nothing else; runs that were accepted before go by what was then. Fails with
+    `cluster_not_found`, `already_exists` when the name is taken, and 422 for what does not apply to the cluster.
+    """
     DeleteCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.DeleteClusterRequest, _cluster_service_pb2.DeleteClusterResponse]  # type: ignore[assignment]
-    """Deletes a cluster definition with its runs and their artifacts; jobs that run are canceled. Fails with
-    `cluster_not_found`.
+    """Deletes a cluster definition with its triggers, runs, tasks and artifacts, and the collections that its runs wrote;
+    jobs that run are canceled. Fails with `cluster_not_found`.
     """
     ExecuteCluster: _aio.UnaryUnaryMultiCallable[_cluster_service_pb2.ExecuteClusterRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Starts a run and answers with its task; `additional_data` names the run. Fails with `cluster_not_found`, with
@@ -81,7 +89,7 @@ class ClusterServiceAsyncStub(ClusterServiceStub):
     """Lists the groups of the latest completed run. Fails with `cluster_not_found`."""
 
 class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Makes, lists, runs and deletes cluster definitions of the caller's namespace."""
+    """Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace."""
 
     @_abc_1.abstractmethod
     def CreateCluster(
@@ -89,8 +97,8 @@ class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cluster_service_pb2.CreateClusterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cluster_pb2.Cluster, _abc.Awaitable[_cluster_pb2.Cluster]]:
-        """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `already_exists` when the name is
-        taken, `unsupported` for what this version does not do, and 422 for a feature that the collections do not have.
+        """Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `cluster_not_found` for a source of a
+        composite cluster, `already_exists` when the name is taken, and 422 for a feature that the collections do not have.
         """
 
     @_abc_1.abstractmethod
@@ -110,13 +118,23 @@ class ClusterServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reads one cluster definition by id or name. Fails with `cluster_not_found`."""
 
     @_abc_1.abstractmethod
+    def PatchCluster(
+        self,
+        request: _cluster_service_pb2.PatchClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cluster_pb2.ClusterDefinition, _abc.Awaitable[_cluster_pb2.ClusterDefinition]]:
+        """Changes what is set, and nothing else; runs that were accepted before go by what was then. Fails with
+        `cluster_not_found`, `already_exists` when the name is taken, and 422 for what does not apply to the cluster.
+        """
+
+    @_abc_1.abstractmethod
     def DeleteCluster(
         self,
         request: _cluster_service_pb2.DeleteClusterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cluster_service_pb2.DeleteClusterResponse, _abc.Awaitable[_cluster_service_pb2.DeleteClusterResponse]]:
-        """Deletes a cluster definition with its runs and their artifacts; jobs that run are canceled. Fails with
-        `cluster_not_found`.
+        """Deletes a cluster definition with its triggers, runs, tasks and artifacts, and the collections that its runs wrote;
+        jobs that run are canceled. Fails with `cluster_not_found`.
         """
 
     @_abc_1.abstractmethod

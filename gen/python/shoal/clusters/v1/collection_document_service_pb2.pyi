@@ -503,7 +503,7 @@ class ListDocumentsRequest(_message.Message):
     search: _builtins.str
     """See `ListDocumentsBody.search`."""
     sort: _builtins.str
-    """One key to sort by, with `-` in front for descending."""
+    """One key to sort by: `field`, `-field`, `field:desc`, or the JSON of a `Sort`."""
     return_vectors: _builtins.bool
     """See `ListDocumentsBody.return_vectors`."""
     return_presigned_urls: _builtins.bool
@@ -653,19 +653,19 @@ class ListDocumentsBody(_message.Message):
 
     @_builtins.property
     def select(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Root keys of the payload to return; none means all."""
+        """Fields of the payload to return, a path with dots for one within; none means all."""
 
     @_builtins.property
     def group_by(self) -> _struct_pb2.Value:
-        """A field to put documents together by; refused with `unsupported` when it is set."""
+        """A field to put documents together by, its name or `{"field": name}`: the page then has `groups`, the largest first."""
 
     @_builtins.property
     def partition(self) -> _struct_pb2.Value:
-        """One of several parts of the list; refused with `unsupported` when it is set."""
+        """One of several parts that a list is split into by the documents' ids: `{"index": 0, "count": 4}`, at most 256."""
 
     @_builtins.property
     def expand(self) -> _struct_pb2.Value:
-        """Related documents to return; refused with `unsupported` when it is set."""
+        """Fields that hold ids of documents; these are returned under `_expanded`, at most 50 for a page."""
 
     def __init__(
         self,
@@ -740,8 +740,15 @@ class ListDocumentsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     PAGINATION_FIELD_NUMBER: _builtins.int
     TOTAL_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_COLLECTION_IDS_FIELD_NUMBER: _builtins.int
+    STATS_FIELD_NUMBER: _builtins.int
     total_documents: _builtins.int
     """Documents that meet the conditions; set when `include_total` was asked for."""
+    group_by_field: _builtins.str
+    """The field that the groups are made by."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
         """The documents, with the payload's keys at the root."""
@@ -750,22 +757,123 @@ class ListDocumentsResponse(_message.Message):
     def pagination(self) -> _pagination_pb2.Pagination:
         """Where the page stands."""
 
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentGroup]:
+        """The groups of this page where `group_by` was asked for; `results` is empty then."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the caller should know."""
+
+    @_builtins.property
+    def unknown_collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Collections that were named and are not there, while others are."""
+
+    @_builtins.property
+    def stats(self) -> Global___DocumentListStats:
+        """Figures of the whole list."""
+
     def __init__(
         self,
         *,
         results: _abc.Iterable[_struct_pb2.Struct] | None = ...,
         pagination: _pagination_pb2.Pagination | None = ...,
         total_documents: _builtins.int | None = ...,
+        groups: _abc.Iterable[Global___DocumentGroup] | None = ...,
+        group_by_field: _builtins.str | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        unknown_collection_ids: _abc.Iterable[_builtins.str] | None = ...,
+        stats: Global___DocumentListStats | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_documents", b"_total_documents", "pagination", b"pagination", "total_documents", b"total_documents"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_group_by_field", b"_group_by_field", "_total_documents", b"_total_documents", "group_by_field", b"group_by_field", "pagination", b"pagination", "stats", b"stats", "total_documents", b"total_documents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_documents", b"_total_documents", "pagination", b"pagination", "results", b"results", "total_documents", b"total_documents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_group_by_field", b"_group_by_field", "_total_documents", b"_total_documents", "group_by_field", b"group_by_field", "groups", b"groups", "pagination", b"pagination", "results", b"results", "stats", b"stats", "total_documents", b"total_documents", "unknown_collection_ids", b"unknown_collection_ids", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__group_by_field: _TypeAlias = _typing.Literal["group_by_field"]  # noqa: Y015
+    _WhichOneofArgType__group_by_field: _TypeAlias = _typing.Literal["_group_by_field", b"_group_by_field"]  # noqa: Y015
     _WhichOneofReturnType__total_documents: _TypeAlias = _typing.Literal["total_documents"]  # noqa: Y015
     _WhichOneofArgType__total_documents: _TypeAlias = _typing.Literal["_total_documents", b"_total_documents"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__group_by_field) -> _WhichOneofReturnType__group_by_field | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__total_documents) -> _WhichOneofReturnType__total_documents | None: ...
 
 Global___ListDocumentsResponse: _TypeAlias = ListDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class DocumentGroup(_message.Message):
+    """Documents that have one value of a field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_KEY_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def group_key(self) -> _struct_pb2.Value:
+        """The value; null for those that have none."""
+
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """The first of them in the order of the list, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        group_key: _struct_pb2.Value | None = ...,
+        documents: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group_key", b"group_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "documents", b"documents", "group_key", b"group_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentGroup: _TypeAlias = DocumentGroup  # noqa: Y015
+
+@_typing.final
+class DocumentListStats(_message.Message):
+    """Figures of a list of documents; counted where `include_total` or groups were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    TOTAL_GROUPS_FIELD_NUMBER: _builtins.int
+    AVG_DOCUMENTS_PER_GROUP_FIELD_NUMBER: _builtins.int
+    total_documents: _builtins.int
+    """Documents that meet the conditions."""
+    total_groups: _builtins.int
+    """Groups in the whole list."""
+    avg_documents_per_group: _builtins.float
+    """Documents in a group, on average."""
+    def __init__(
+        self,
+        *,
+        total_documents: _builtins.int | None = ...,
+        total_groups: _builtins.int | None = ...,
+        avg_documents_per_group: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_avg_documents_per_group", b"_avg_documents_per_group", "_total_documents", b"_total_documents", "_total_groups", b"_total_groups", "avg_documents_per_group", b"avg_documents_per_group", "total_documents", b"total_documents", "total_groups", b"total_groups"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avg_documents_per_group", b"_avg_documents_per_group", "_total_documents", b"_total_documents", "_total_groups", b"_total_groups", "avg_documents_per_group", b"avg_documents_per_group", "total_documents", b"total_documents", "total_groups", b"total_groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__avg_documents_per_group: _TypeAlias = _typing.Literal["avg_documents_per_group"]  # noqa: Y015
+    _WhichOneofArgType__avg_documents_per_group: _TypeAlias = _typing.Literal["_avg_documents_per_group", b"_avg_documents_per_group"]  # noqa: Y015
+    _WhichOneofReturnType__total_documents: _TypeAlias = _typing.Literal["total_documents"]  # noqa: Y015
+    _WhichOneofArgType__total_documents: _TypeAlias = _typing.Literal["_total_documents", b"_total_documents"]  # noqa: Y015
+    _WhichOneofReturnType__total_groups: _TypeAlias = _typing.Literal["total_groups"]  # noqa: Y015
+    _WhichOneofArgType__total_groups: _TypeAlias = _typing.Literal["_total_groups", b"_total_groups"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__avg_documents_per_group) -> _WhichOneofReturnType__avg_documents_per_group | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_documents) -> _WhichOneofReturnType__total_documents | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_groups) -> _WhichOneofReturnType__total_groups | None: ...
+
+Global___DocumentListStats: _TypeAlias = DocumentListStats  # noqa: Y015
 
 @_typing.final
 class ListTypedDocumentsRequest(_message.Message):
@@ -837,6 +945,8 @@ class GetDocumentRequest(_message.Message):
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     RETURN_VECTORS_FIELD_NUMBER: _builtins.int
     RETURN_PRESIGNED_URLS_FIELD_NUMBER: _builtins.int
+    RETURN_VECTOR_NAMES_FIELD_NUMBER: _builtins.int
+    EXPAND_FIELD_NUMBER: _builtins.int
     collection_id: _builtins.str
     """The collection's id or name."""
     document_id: _builtins.str
@@ -845,6 +955,10 @@ class GetDocumentRequest(_message.Message):
     """Whether its vectors are returned; unset means false."""
     return_presigned_urls: _builtins.bool
     """See `ListDocumentsBody.return_presigned_urls`."""
+    return_vector_names: _builtins.str
+    """`true` returns the names of its vectors as `_vectors`; names with commas between them return those vectors."""
+    expand: _builtins.str
+    """Fields that hold ids of documents, with commas between them; these are returned under `_expanded`."""
     def __init__(
         self,
         *,
@@ -852,17 +966,23 @@ class GetDocumentRequest(_message.Message):
         document_id: _builtins.str | None = ...,
         return_vectors: _builtins.bool | None = ...,
         return_presigned_urls: _builtins.bool | None = ...,
+        return_vector_names: _builtins.str | None = ...,
+        expand: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "collection_id", b"collection_id", "document_id", b"document_id", "return_presigned_urls", b"return_presigned_urls", "return_vectors", b"return_vectors"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "_expand", b"_expand", "_return_presigned_urls", b"_return_presigned_urls", "_return_vector_names", b"_return_vector_names", "_return_vectors", b"_return_vectors", "collection_id", b"collection_id", "document_id", b"document_id", "expand", b"expand", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "_return_presigned_urls", b"_return_presigned_urls", "_return_vectors", b"_return_vectors", "collection_id", b"collection_id", "document_id", b"document_id", "return_presigned_urls", b"return_presigned_urls", "return_vectors", b"return_vectors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "_expand", b"_expand", "_return_presigned_urls", b"_return_presigned_urls", "_return_vector_names", b"_return_vector_names", "_return_vectors", b"_return_vectors", "collection_id", b"collection_id", "document_id", b"document_id", "expand", b"expand", "return_presigned_urls", b"return_presigned_urls", "return_vector_names", b"return_vector_names", "return_vectors", b"return_vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
     _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
     _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
     _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    _WhichOneofReturnType__expand: _TypeAlias = _typing.Literal["expand"]  # noqa: Y015
+    _WhichOneofArgType__expand: _TypeAlias = _typing.Literal["_expand", b"_expand"]  # noqa: Y015
     _WhichOneofReturnType__return_presigned_urls: _TypeAlias = _typing.Literal["return_presigned_urls"]  # noqa: Y015
     _WhichOneofArgType__return_presigned_urls: _TypeAlias = _typing.Literal["_return_presigned_urls", b"_return_presigned_urls"]  # noqa: Y015
+    _WhichOneofReturnType__return_vector_names: _TypeAlias = _typing.Literal["return_vector_names"]  # noqa: Y015
+    _WhichOneofArgType__return_vector_names: _TypeAlias = _typing.Literal["_return_vector_names", b"_return_vector_names"]  # noqa: Y015
     _WhichOneofReturnType__return_vectors: _TypeAlias = _typing.Literal["return_vectors"]  # noqa: Y015
     _WhichOneofArgType__return_vectors: _TypeAlias = _typing.Literal["_return_vectors", b"_return_vectors"]  # noqa: Y015
     @_typing.overload
@@ -870,7 +990,11 @@ class GetDocumentRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expand) -> _WhichOneofReturnType__expand | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__return_presigned_urls) -> _WhichOneofReturnType__return_presigned_urls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__return_vector_names) -> _WhichOneofReturnType__return_vector_names | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__return_vectors) -> _WhichOneofReturnType__return_vectors | None: ...
 
@@ -957,3 +1081,972 @@ class GetTypedDocumentRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__return_vectors) -> _WhichOneofReturnType__return_vectors | None: ...
 
 Global___GetTypedDocumentRequest: _TypeAlias = GetTypedDocumentRequest  # noqa: Y015
+
+@_typing.final
+class CreateDocumentRequest(_message.Message):
+    """A document to store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    @_builtins.property
+    def document(self) -> _struct_pb2.Struct:
+        """The document: its fields at the root, and beside them `vectors` by name, `metadata`, and `document_id` where the
+        caller chooses it. Vectors have the forms of `UpsertDocument.vectors`.
+        """
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        document: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+
+Global___CreateDocumentRequest: _TypeAlias = CreateDocumentRequest  # noqa: Y015
+
+@_typing.final
+class UpdateDocumentRequest(_message.Message):
+    """What changes in a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    document_id: _builtins.str
+    """Its id."""
+    @_builtins.property
+    def fields(self) -> _struct_pb2.Struct:
+        """The fields to set."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        document_id: _builtins.str | None = ...,
+        fields: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "collection_id", b"collection_id", "document_id", b"document_id", "fields", b"fields"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "collection_id", b"collection_id", "document_id", b"document_id", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
+    _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
+
+Global___UpdateDocumentRequest: _TypeAlias = UpdateDocumentRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDocumentRequest(_message.Message):
+    """Which document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    document_id: _builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        document_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "collection_id", b"collection_id", "document_id", b"document_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_document_id", b"_document_id", "collection_id", b"collection_id", "document_id", b"document_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
+    _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
+
+Global___DeleteDocumentRequest: _TypeAlias = DeleteDocumentRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDocumentResponse(_message.Message):
+    """What a deletion answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUCCESS_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """What was done, for people."""
+    success: _builtins.bool
+    """Whether it is gone."""
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        success: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "success", b"success"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDocumentResponse: _TypeAlias = DeleteDocumentResponse  # noqa: Y015
+
+@_typing.final
+class CountDocumentsRequest(_message.Message):
+    """Which collection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+
+Global___CountDocumentsRequest: _TypeAlias = CountDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class CountDocumentsResponse(_message.Message):
+    """How many documents there are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id."""
+    count: _builtins.int
+    """Its documents."""
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_id", b"collection_id", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountDocumentsResponse: _TypeAlias = CountDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class BatchUpdateDocumentsRequest(_message.Message):
+    """Changes of documents: either `updates`, or `filters` and `update_data`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    UPDATES_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    UPDATE_DATA_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    @_builtins.property
+    def updates(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentUpdate]:
+        """What changes in each of these documents, at most 1000."""
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents change alike, in the filter language."""
+
+    @_builtins.property
+    def update_data(self) -> _struct_pb2.Struct:
+        """The fields to set in them; see `DocumentUpdate.update_data`."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        updates: _abc.Iterable[Global___DocumentUpdate] | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        update_data: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "filters", b"filters", "update_data", b"update_data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "filters", b"filters", "update_data", b"update_data", "updates", b"updates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+
+Global___BatchUpdateDocumentsRequest: _TypeAlias = BatchUpdateDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class DocumentUpdate(_message.Message):
+    """What changes in one document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    UPDATE_DATA_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Its id."""
+    @_builtins.property
+    def update_data(self) -> _struct_pb2.Struct:
+        """The fields to set, any but vectors: a key with dots sets a field within and keeps its neighbours, one without
+        replaces the whole field.
+        """
+
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str | None = ...,
+        update_data: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "document_id", b"document_id", "update_data", b"update_data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_document_id", b"_document_id", "document_id", b"document_id", "update_data", b"update_data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__document_id: _TypeAlias = _typing.Literal["document_id"]  # noqa: Y015
+    _WhichOneofArgType__document_id: _TypeAlias = _typing.Literal["_document_id", b"_document_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__document_id) -> _WhichOneofReturnType__document_id | None: ...
+
+Global___DocumentUpdate: _TypeAlias = DocumentUpdate  # noqa: Y015
+
+@_typing.final
+class BatchUpdateDocumentsResponse(_message.Message):
+    """What a batch of changes did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATED_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    updated_count: _builtins.int
+    """Documents that were changed."""
+    failed_count: _builtins.int
+    """Documents that were not."""
+    message: _builtins.str
+    """What was done, for people."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentOutcome]:
+        """What became of each document that was named; empty for a filter."""
+
+    def __init__(
+        self,
+        *,
+        updated_count: _builtins.int = ...,
+        failed_count: _builtins.int = ...,
+        results: _abc.Iterable[Global___DocumentOutcome] | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_count", b"failed_count", "message", b"message", "results", b"results", "updated_count", b"updated_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchUpdateDocumentsResponse: _TypeAlias = BatchUpdateDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class DocumentOutcome(_message.Message):
+    """What became of one document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    SUCCESS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """Its id."""
+    success: _builtins.bool
+    """Whether it was done."""
+    error: _builtins.str
+    """Why not."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        success: _builtins.bool = ...,
+        error: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "document_id", b"document_id", "error", b"error", "success", b"success"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
+    _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
+
+Global___DocumentOutcome: _TypeAlias = DocumentOutcome  # noqa: Y015
+
+@_typing.final
+class BatchDeleteDocumentsRequest(_message.Message):
+    """Which documents to delete: either `document_ids` or `filters`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    reason: _builtins.str
+    """Why they are deleted; told to those who listen for events."""
+    @_builtins.property
+    def document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their ids, at most 1000."""
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents, in the filter language; one that says nothing is refused."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        document_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        reason: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_reason", b"_reason", "collection_id", b"collection_id", "filters", b"filters", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_reason", b"_reason", "collection_id", b"collection_id", "document_ids", b"document_ids", "filters", b"filters", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
+    _WhichOneofArgType__reason: _TypeAlias = _typing.Literal["_reason", b"_reason"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reason) -> _WhichOneofReturnType__reason | None: ...
+
+Global___BatchDeleteDocumentsRequest: _TypeAlias = BatchDeleteDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class BatchDeleteDocumentsResponse(_message.Message):
+    """What a batch of deletions did; it is done when the call answers, so that there is never a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    DELETED_COUNT_FIELD_NUMBER: _builtins.int
+    FAILED_COUNT_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Never set."""
+    status: _builtins.str
+    """Never set."""
+    deleted_count: _builtins.int
+    """Documents that were deleted."""
+    failed_count: _builtins.int
+    """Documents that were named and are not there."""
+    message: _builtins.str
+    """What was done, for people."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentOutcome]:
+        """What became of each document that was named; empty for a filter."""
+
+    @_builtins.property
+    def limits(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """For a filter, how many documents it matched, as `matched`."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str | None = ...,
+        status: _builtins.str | None = ...,
+        deleted_count: _builtins.int | None = ...,
+        failed_count: _builtins.int = ...,
+        results: _abc.Iterable[Global___DocumentOutcome] | None = ...,
+        limits: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deleted_count", b"_deleted_count", "_status", b"_status", "_task_id", b"_task_id", "deleted_count", b"deleted_count", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deleted_count", b"_deleted_count", "_status", b"_status", "_task_id", b"_task_id", "deleted_count", b"deleted_count", "failed_count", b"failed_count", "limits", b"limits", "message", b"message", "results", b"results", "status", b"status", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__deleted_count: _TypeAlias = _typing.Literal["deleted_count"]  # noqa: Y015
+    _WhichOneofArgType__deleted_count: _TypeAlias = _typing.Literal["_deleted_count", b"_deleted_count"]  # noqa: Y015
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    _WhichOneofReturnType__task_id: _TypeAlias = _typing.Literal["task_id"]  # noqa: Y015
+    _WhichOneofArgType__task_id: _TypeAlias = _typing.Literal["_task_id", b"_task_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deleted_count) -> _WhichOneofReturnType__deleted_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__task_id) -> _WhichOneofReturnType__task_id | None: ...
+
+Global___BatchDeleteDocumentsResponse: _TypeAlias = BatchDeleteDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class BulkUpdateDocumentsRequest(_message.Message):
+    """One change of many documents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    UPDATE_DATA_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents, in the filter language; unset means all."""
+
+    @_builtins.property
+    def update_data(self) -> _struct_pb2.Struct:
+        """The fields to set in them; see `DocumentUpdate.update_data`."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        update_data: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "filters", b"filters", "update_data", b"update_data"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "filters", b"filters", "update_data", b"update_data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+
+Global___BulkUpdateDocumentsRequest: _TypeAlias = BulkUpdateDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class BulkUpdateDocumentsResponse(_message.Message):
+    """What one change of many documents did; it is done when the call answers, so that there is never a task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    UPDATED_COUNT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """Never set."""
+    status: _builtins.str
+    """Never set."""
+    updated_count: _builtins.int
+    """Documents that were changed."""
+    message: _builtins.str
+    """What was done, for people."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str | None = ...,
+        status: _builtins.str | None = ...,
+        updated_count: _builtins.int | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_status", b"_status", "_task_id", b"_task_id", "_updated_count", b"_updated_count", "status", b"status", "task_id", b"task_id", "updated_count", b"updated_count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_status", b"_status", "_task_id", b"_task_id", "_updated_count", b"_updated_count", "message", b"message", "status", b"status", "task_id", b"task_id", "updated_count", b"updated_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    _WhichOneofReturnType__task_id: _TypeAlias = _typing.Literal["task_id"]  # noqa: Y015
+    _WhichOneofArgType__task_id: _TypeAlias = _typing.Literal["_task_id", b"_task_id"]  # noqa: Y015
+    _WhichOneofReturnType__updated_count: _TypeAlias = _typing.Literal["updated_count"]  # noqa: Y015
+    _WhichOneofArgType__updated_count: _TypeAlias = _typing.Literal["_updated_count", b"_updated_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__task_id) -> _WhichOneofReturnType__task_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__updated_count) -> _WhichOneofReturnType__updated_count | None: ...
+
+Global___BulkUpdateDocumentsResponse: _TypeAlias = BulkUpdateDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class AggregateDocumentsRequest(_message.Message):
+    """Figures over groups of documents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    AGGREGATIONS_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    HAVING_FIELD_NUMBER: _builtins.int
+    UNWIND_FIELD_NUMBER: _builtins.int
+    RANGE_BUCKETS_FIELD_NUMBER: _builtins.int
+    SORT_BY_FIELD_NUMBER: _builtins.int
+    SORT_DIRECTION_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    unwind: _builtins.str
+    """A list of which each element counts as a document of its own; unset means that documents count."""
+    sort_by: _builtins.str
+    """The alias of a figure or of what is grouped by, to sort by; unset means the order of the groups."""
+    sort_direction: _builtins.str
+    """`asc` or `desc`; unset means `desc`."""
+    limit: _builtins.int
+    """Most groups, 1 to 10000; unset means 10000."""
+    @_builtins.property
+    def group_by(self) -> _containers.RepeatedCompositeFieldContainer[Global___GroupByField]:
+        """What the groups have in common; none makes one group of all."""
+
+    @_builtins.property
+    def aggregations(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregationOperation]:
+        """The figures, at least one."""
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents count, in the filter language; unset means all."""
+
+    @_builtins.property
+    def having(self) -> _containers.RepeatedCompositeFieldContainer[Global___HavingCondition]:
+        """Which groups are returned, by their figures."""
+
+    @_builtins.property
+    def range_buckets(self) -> _containers.RepeatedCompositeFieldContainer[Global___RangeBucket]:
+        """Groups by ranges of numbers."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        group_by: _abc.Iterable[Global___GroupByField] | None = ...,
+        aggregations: _abc.Iterable[Global___AggregationOperation] | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        having: _abc.Iterable[Global___HavingCondition] | None = ...,
+        unwind: _builtins.str | None = ...,
+        range_buckets: _abc.Iterable[Global___RangeBucket] | None = ...,
+        sort_by: _builtins.str | None = ...,
+        sort_direction: _builtins.str | None = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_limit", b"_limit", "_sort_by", b"_sort_by", "_sort_direction", b"_sort_direction", "_unwind", b"_unwind", "collection_id", b"collection_id", "filters", b"filters", "limit", b"limit", "sort_by", b"sort_by", "sort_direction", b"sort_direction", "unwind", b"unwind"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_limit", b"_limit", "_sort_by", b"_sort_by", "_sort_direction", b"_sort_direction", "_unwind", b"_unwind", "aggregations", b"aggregations", "collection_id", b"collection_id", "filters", b"filters", "group_by", b"group_by", "having", b"having", "limit", b"limit", "range_buckets", b"range_buckets", "sort_by", b"sort_by", "sort_direction", b"sort_direction", "unwind", b"unwind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    _WhichOneofReturnType__sort_by: _TypeAlias = _typing.Literal["sort_by"]  # noqa: Y015
+    _WhichOneofArgType__sort_by: _TypeAlias = _typing.Literal["_sort_by", b"_sort_by"]  # noqa: Y015
+    _WhichOneofReturnType__sort_direction: _TypeAlias = _typing.Literal["sort_direction"]  # noqa: Y015
+    _WhichOneofArgType__sort_direction: _TypeAlias = _typing.Literal["_sort_direction", b"_sort_direction"]  # noqa: Y015
+    _WhichOneofReturnType__unwind: _TypeAlias = _typing.Literal["unwind"]  # noqa: Y015
+    _WhichOneofArgType__unwind: _TypeAlias = _typing.Literal["_unwind", b"_unwind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sort_by) -> _WhichOneofReturnType__sort_by | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sort_direction) -> _WhichOneofReturnType__sort_direction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unwind) -> _WhichOneofReturnType__unwind | None: ...
+
+Global___AggregateDocumentsRequest: _TypeAlias = AggregateDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class GroupByField(_message.Message):
+    """What groups have in common."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    DATE_TRUNC_FIELD_NUMBER: _builtins.int
+    DATE_PART_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Path of a field; `document_id`, `collection_id`, `created_at` and `updated_at` are fields too."""
+    alias: _builtins.str
+    """Its name in the answer; unset means the field's."""
+    date_trunc: _builtins.str
+    """The unit that a time is cut to; unset means none."""
+    date_part: _builtins.str
+    """The part of a time that is taken; unset means none."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str | None = ...,
+        alias: _builtins.str | None = ...,
+        date_trunc: _builtins.str | None = ...,
+        date_part: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_alias", b"_alias", "_date_part", b"_date_part", "_date_trunc", b"_date_trunc", "_field", b"_field", "alias", b"alias", "date_part", b"date_part", "date_trunc", b"date_trunc", "field", b"field"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alias", b"_alias", "_date_part", b"_date_part", "_date_trunc", b"_date_trunc", "_field", b"_field", "alias", b"alias", "date_part", b"date_part", "date_trunc", b"date_trunc", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__alias: _TypeAlias = _typing.Literal["alias"]  # noqa: Y015
+    _WhichOneofArgType__alias: _TypeAlias = _typing.Literal["_alias", b"_alias"]  # noqa: Y015
+    _WhichOneofReturnType__date_part: _TypeAlias = _typing.Literal["date_part"]  # noqa: Y015
+    _WhichOneofArgType__date_part: _TypeAlias = _typing.Literal["_date_part", b"_date_part"]  # noqa: Y015
+    _WhichOneofReturnType__date_trunc: _TypeAlias = _typing.Literal["date_trunc"]  # noqa: Y015
+    _WhichOneofArgType__date_trunc: _TypeAlias = _typing.Literal["_date_trunc", b"_date_trunc"]  # noqa: Y015
+    _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
+    _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__alias) -> _WhichOneofReturnType__alias | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__date_part) -> _WhichOneofReturnType__date_part | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__date_trunc) -> _WhichOneofReturnType__date_trunc | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+
+Global___GroupByField: _TypeAlias = GroupByField  # noqa: Y015
+
+@_typing.final
+class AggregationOperation(_message.Message):
+    """One figure of each group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FUNCTION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    DISTINCT_FIELD_FIELD_NUMBER: _builtins.int
+    function: _builtins.str
+    """What is computed. `sum` and `avg` take numbers only."""
+    field: _builtins.str
+    """Path of the field; needed by all but `count`."""
+    alias: _builtins.str
+    """Its name in the answer."""
+    distinct_field: _builtins.str
+    """For `count_distinct`, the field where `field` is unset."""
+    def __init__(
+        self,
+        *,
+        function: _builtins.str | None = ...,
+        field: _builtins.str | None = ...,
+        alias: _builtins.str | None = ...,
+        distinct_field: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_alias", b"_alias", "_distinct_field", b"_distinct_field", "_field", b"_field", "_function", b"_function", "alias", b"alias", "distinct_field", b"distinct_field", "field", b"field", "function", b"function"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alias", b"_alias", "_distinct_field", b"_distinct_field", "_field", b"_field", "_function", b"_function", "alias", b"alias", "distinct_field", b"distinct_field", "field", b"field", "function", b"function"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__alias: _TypeAlias = _typing.Literal["alias"]  # noqa: Y015
+    _WhichOneofArgType__alias: _TypeAlias = _typing.Literal["_alias", b"_alias"]  # noqa: Y015
+    _WhichOneofReturnType__distinct_field: _TypeAlias = _typing.Literal["distinct_field"]  # noqa: Y015
+    _WhichOneofArgType__distinct_field: _TypeAlias = _typing.Literal["_distinct_field", b"_distinct_field"]  # noqa: Y015
+    _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
+    _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    _WhichOneofReturnType__function: _TypeAlias = _typing.Literal["function"]  # noqa: Y015
+    _WhichOneofArgType__function: _TypeAlias = _typing.Literal["_function", b"_function"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__alias) -> _WhichOneofReturnType__alias | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__distinct_field) -> _WhichOneofReturnType__distinct_field | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__function) -> _WhichOneofReturnType__function | None: ...
+
+Global___AggregationOperation: _TypeAlias = AggregationOperation  # noqa: Y015
+
+@_typing.final
+class HavingCondition(_message.Message):
+    """Which groups are returned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The alias of a figure."""
+    operator: _builtins.str
+    """How it is compared."""
+    @_builtins.property
+    def value(self) -> _struct_pb2.Value:
+        """What it is compared with."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str | None = ...,
+        operator: _builtins.str | None = ...,
+        value: _struct_pb2.Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_field", b"_field", "_operator", b"_operator", "field", b"field", "operator", b"operator", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_field", b"_field", "_operator", b"_operator", "field", b"field", "operator", b"operator", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
+    _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    _WhichOneofReturnType__operator: _TypeAlias = _typing.Literal["operator"]  # noqa: Y015
+    _WhichOneofArgType__operator: _TypeAlias = _typing.Literal["_operator", b"_operator"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__operator) -> _WhichOneofReturnType__operator | None: ...
+
+Global___HavingCondition: _TypeAlias = HavingCondition  # noqa: Y015
+
+@_typing.final
+class RangeBucket(_message.Message):
+    """Groups by ranges of a number: below the first boundary, between two, above the last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BOUNDARIES_FIELD_NUMBER: _builtins.int
+    DEFAULT_BUCKET_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Path of the field."""
+    default_bucket: _builtins.str
+    """Name of the group of what is no number; unset means null."""
+    @_builtins.property
+    def boundaries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The boundaries, ascending; a value on one belongs to the range below it."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str | None = ...,
+        boundaries: _abc.Iterable[_builtins.float] | None = ...,
+        default_bucket: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_bucket", b"_default_bucket", "_field", b"_field", "default_bucket", b"default_bucket", "field", b"field"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_bucket", b"_default_bucket", "_field", b"_field", "boundaries", b"boundaries", "default_bucket", b"default_bucket", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__default_bucket: _TypeAlias = _typing.Literal["default_bucket"]  # noqa: Y015
+    _WhichOneofArgType__default_bucket: _TypeAlias = _typing.Literal["_default_bucket", b"_default_bucket"]  # noqa: Y015
+    _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
+    _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_bucket) -> _WhichOneofReturnType__default_bucket | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+
+Global___RangeBucket: _TypeAlias = RangeBucket  # noqa: Y015
+
+@_typing.final
+class AggregateDocumentsResponse(_message.Message):
+    """Figures of groups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    TOTAL_GROUPS_FIELD_NUMBER: _builtins.int
+    QUERY_INFO_FIELD_NUMBER: _builtins.int
+    total_groups: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AggregationResult]:
+        """The groups."""
+
+    @_builtins.property
+    def query_info(self) -> _struct_pb2.Struct:
+        """More about the answer; empty when it is complete."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___AggregationResult] | None = ...,
+        total_groups: _builtins.int = ...,
+        query_info: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query_info", b"query_info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["query_info", b"query_info", "results", b"results", "total_groups", b"total_groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AggregateDocumentsResponse: _TypeAlias = AggregateDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class AggregationResult(_message.Message):
+    """One group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _struct_pb2.Struct:
+        """What its documents have in common, by alias."""
+
+    @_builtins.property
+    def metrics(self) -> _struct_pb2.Struct:
+        """Its figures, by alias."""
+
+    def __init__(
+        self,
+        *,
+        group: _struct_pb2.Struct | None = ...,
+        metrics: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "metrics", b"metrics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "metrics", b"metrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AggregationResult: _TypeAlias = AggregationResult  # noqa: Y015
+
+@_typing.final
+class DistinctDocumentValuesRequest(_message.Message):
+    """Which values to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    collection_id: _builtins.str
+    """The collection's id or name."""
+    field: _builtins.str
+    """Path of the field; of a list, its elements are the values."""
+    limit: _builtins.int
+    """Most values, 1 to 10000; unset means 10000."""
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents count, in the filter language; unset means all."""
+
+    def __init__(
+        self,
+        *,
+        collection_id: _builtins.str | None = ...,
+        field: _builtins.str | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_field", b"_field", "_limit", b"_limit", "collection_id", b"collection_id", "field", b"field", "filters", b"filters", "limit", b"limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_field", b"_field", "_limit", b"_limit", "collection_id", b"collection_id", "field", b"field", "filters", b"filters", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__field: _TypeAlias = _typing.Literal["field"]  # noqa: Y015
+    _WhichOneofArgType__field: _TypeAlias = _typing.Literal["_field", b"_field"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field) -> _WhichOneofReturnType__field | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___DistinctDocumentValuesRequest: _TypeAlias = DistinctDocumentValuesRequest  # noqa: Y015
+
+@_typing.final
+class DistinctDocumentValuesResponse(_message.Message):
+    """The values of a field, the most frequent first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    TOTAL_DISTINCT_FIELD_NUMBER: _builtins.int
+    QUERY_INFO_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field."""
+    total_distinct: _builtins.int
+    """How many are listed."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___DistinctValue]:
+        """Its values; null and missing ones are left out."""
+
+    @_builtins.property
+    def query_info(self) -> _struct_pb2.Struct:
+        """More about the answer; empty when it is complete."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        values: _abc.Iterable[Global___DistinctValue] | None = ...,
+        total_distinct: _builtins.int = ...,
+        query_info: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query_info", b"query_info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "query_info", b"query_info", "total_distinct", b"total_distinct", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DistinctDocumentValuesResponse: _TypeAlias = DistinctDocumentValuesResponse  # noqa: Y015
+
+@_typing.final
+class DistinctValue(_message.Message):
+    """One value of a field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Documents that have it."""
+    @_builtins.property
+    def value(self) -> _struct_pb2.Value:
+        """The value."""
+
+    def __init__(
+        self,
+        *,
+        value: _struct_pb2.Value | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DistinctValue: _TypeAlias = DistinctValue  # noqa: Y015

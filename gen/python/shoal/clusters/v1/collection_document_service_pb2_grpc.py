@@ -72,6 +72,51 @@ class CollectionDocumentServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.GetTypedDocumentRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__pb2.CollectionDocument.FromString,
                 _registered_method=True)
+        self.CreateDocument = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/CreateDocument',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CreateDocumentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+                _registered_method=True)
+        self.UpdateDocument = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/UpdateDocument',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.UpdateDocumentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+                _registered_method=True)
+        self.DeleteDocument = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/DeleteDocument',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentResponse.FromString,
+                _registered_method=True)
+        self.CountDocuments = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/CountDocuments',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsResponse.FromString,
+                _registered_method=True)
+        self.BatchUpdateDocuments = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/BatchUpdateDocuments',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsResponse.FromString,
+                _registered_method=True)
+        self.BatchDeleteDocuments = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/BatchDeleteDocuments',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsResponse.FromString,
+                _registered_method=True)
+        self.BulkUpdateDocuments = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/BulkUpdateDocuments',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsResponse.FromString,
+                _registered_method=True)
+        self.AggregateDocuments = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/AggregateDocuments',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsResponse.FromString,
+                _registered_method=True)
+        self.DistinctDocumentValues = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionDocumentService/DistinctDocumentValues',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesResponse.FromString,
+                _registered_method=True)
 
 
 class CollectionDocumentServiceServicer:
@@ -98,8 +143,8 @@ class CollectionDocumentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDocuments(self, request, context):
-        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
-        `unsupported` for what this version does not do.
+        """Lists the documents of a collection in the order of their ids, or puts them in groups. Fails with
+        `collection_not_found`, and with `deadline_exceeded` when conditions on fields without an index take too long.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,6 +174,75 @@ class CollectionDocumentServiceServicer:
 
     def GetTypedDocument(self, request, context):
         """The typed twin of `GetDocument`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateDocument(self, request, context):
+        """Stores one new document; its id is made (`doc_…`) unless the body has a `document_id`. Fails with
+        `collection_not_found`, `already_exists` for an id that is there, `invalid_vectors`, and `conflict` for a collection
+        that an index keeps.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateDocument(self, request, context):
+        """Changes some fields of a document; what is not sent stays, and so do its vectors. In `metadata` each key is set by
+        itself, null removes it; a key with dots sets a field within. PUT and PATCH are the same. Fails with
+        `collection_not_found`, `collection_document_not_found`, and `conflict` for a collection that an index keeps.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDocument(self, request, context):
+        """Deletes a document with its vectors. Fails as `UpdateDocument` does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountDocuments(self, request, context):
+        """Says how many documents a collection has. Fails with `collection_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchUpdateDocuments(self, request, context):
+        """Changes up to 1000 documents by id, each in its own way, or all that meet a filter in one way. Ids that are not
+        there are said and do not fail the others. Fails with `collection_not_found` and `conflict`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchDeleteDocuments(self, request, context):
+        """Deletes up to 1000 documents by id, or all that meet a filter. Fails with `collection_not_found` and `conflict`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BulkUpdateDocuments(self, request, context):
+        """Changes all documents that meet a filter, or all there are, in one way; done when the call answers. Fails with
+        `collection_not_found` and `conflict`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AggregateDocuments(self, request, context):
+        """Computes figures over groups of documents. Fails with `collection_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DistinctDocumentValues(self, request, context):
+        """Lists the values of one field with the number of documents that have each. Fails with `collection_not_found`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,6 +285,51 @@ def add_CollectionDocumentServiceServicer_to_server(servicer, server):
                     servicer.GetTypedDocument,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.GetTypedDocumentRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__pb2.CollectionDocument.SerializeToString,
+            ),
+            'CreateDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDocument,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CreateDocumentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+            ),
+            'UpdateDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDocument,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.UpdateDocumentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+            ),
+            'DeleteDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDocument,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentResponse.SerializeToString,
+            ),
+            'CountDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountDocuments,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsResponse.SerializeToString,
+            ),
+            'BatchUpdateDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchUpdateDocuments,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsResponse.SerializeToString,
+            ),
+            'BatchDeleteDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDeleteDocuments,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsResponse.SerializeToString,
+            ),
+            'BulkUpdateDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkUpdateDocuments,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsResponse.SerializeToString,
+            ),
+            'AggregateDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.AggregateDocuments,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsResponse.SerializeToString,
+            ),
+            'DistinctDocumentValues': grpc.unary_unary_rpc_method_handler(
+                    servicer.DistinctDocumentValues,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -363,6 +522,249 @@ class CollectionDocumentService:
             '/shoal.clusters.v1.CollectionDocumentService/GetTypedDocument',
             shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.GetTypedDocumentRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_collection__document__pb2.CollectionDocument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/CreateDocument',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CreateDocumentRequest.SerializeToString,
+            google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/UpdateDocument',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.UpdateDocumentRequest.SerializeToString,
+            google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/DeleteDocument',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DeleteDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/CountDocuments',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.CountDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchUpdateDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/BatchUpdateDocuments',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchUpdateDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDeleteDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/BatchDeleteDocuments',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BatchDeleteDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkUpdateDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/BulkUpdateDocuments',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.BulkUpdateDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AggregateDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/AggregateDocuments',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.AggregateDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DistinctDocumentValues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionDocumentService/DistinctDocumentValues',
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__document__service__pb2.DistinctDocumentValuesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,8 +47,8 @@ class CollectionDocumentServiceStub:
     Fails as `UpsertDocuments` does.
     """
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListDocumentsRequest, _collection_document_service_pb2.ListDocumentsResponse]
-    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
-    `unsupported` for what this version does not do.
+    """Lists the documents of a collection in the order of their ids, or puts them in groups. Fails with
+    `collection_not_found`, and with `deadline_exceeded` when conditions on fields without an index take too long.
     """
     ListTypedDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListTypedDocumentsRequest, _collection_document_service_pb2.ListTypedDocumentsResponse]
     """The typed twin of `ListDocuments`."""
@@ -60,6 +60,34 @@ class CollectionDocumentServiceStub:
     """
     GetTypedDocument: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.GetTypedDocumentRequest, _collection_document_pb2.CollectionDocument]
     """The typed twin of `GetDocument`."""
+    CreateDocument: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.CreateDocumentRequest, _struct_pb2.Struct]
+    """Stores one new document; its id is made (`doc_…`) unless the body has a `document_id`. Fails with
+    `collection_not_found`, `already_exists` for an id that is there, `invalid_vectors`, and `conflict` for a collection
+    that an index keeps.
+    """
+    UpdateDocument: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.UpdateDocumentRequest, _struct_pb2.Struct]
+    """Changes some fields of a document; what is not sent stays, and so do its vectors. In `metadata` each key is set by
+    itself, null removes it; a key with dots sets a field within. PUT and PATCH are the same. Fails with
+    `collection_not_found`, `collection_document_not_found`, and `conflict` for a collection that an index keeps.
+    """
+    DeleteDocument: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.DeleteDocumentRequest, _collection_document_service_pb2.DeleteDocumentResponse]
+    """Deletes a document with its vectors. Fails as `UpdateDocument` does."""
+    CountDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.CountDocumentsRequest, _collection_document_service_pb2.CountDocumentsResponse]
+    """Says how many documents a collection has. Fails with `collection_not_found`."""
+    BatchUpdateDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.BatchUpdateDocumentsRequest, _collection_document_service_pb2.BatchUpdateDocumentsResponse]
+    """Changes up to 1000 documents by id, each in its own way, or all that meet a filter in one way. Ids that are not
+    there are said and do not fail the others. Fails with `collection_not_found` and `conflict`.
+    """
+    BatchDeleteDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.BatchDeleteDocumentsRequest, _collection_document_service_pb2.BatchDeleteDocumentsResponse]
+    """Deletes up to 1000 documents by id, or all that meet a filter. Fails with `collection_not_found` and `conflict`."""
+    BulkUpdateDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.BulkUpdateDocumentsRequest, _collection_document_service_pb2.BulkUpdateDocumentsResponse]
+    """Changes all documents that meet a filter, or all there are, in one way; done when the call answers. Fails with
+    `collection_not_found` and `conflict`.
+    """
+    AggregateDocuments: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.AggregateDocumentsRequest, _collection_document_service_pb2.AggregateDocumentsResponse]
+    """Computes figures over groups of documents. Fails with `collection_not_found`."""
+    DistinctDocumentValues: _grpc.UnaryUnaryMultiCallable[_collection_document_service_pb2.DistinctDocumentValuesRequest, _collection_document_service_pb2.DistinctDocumentValuesResponse]
+    """Lists the values of one field with the number of documents that have each. Fails with `collection_not_found`."""
 
 @_typing.type_check_only
 class CollectionDocumentServiceAsyncStub(CollectionDocumentServiceStub):
@@ -78,8 +106,8 @@ class CollectionDocumentServiceAsyncStub(CollectionDocumentServiceStub):
     Fails as `UpsertDocuments` does.
     """
     ListDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListDocumentsRequest, _collection_document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
-    """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
-    `unsupported` for what this version does not do.
+    """Lists the documents of a collection in the order of their ids, or puts them in groups. Fails with
+    `collection_not_found`, and with `deadline_exceeded` when conditions on fields without an index take too long.
     """
     ListTypedDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.ListTypedDocumentsRequest, _collection_document_service_pb2.ListTypedDocumentsResponse]  # type: ignore[assignment]
     """The typed twin of `ListDocuments`."""
@@ -91,6 +119,34 @@ class CollectionDocumentServiceAsyncStub(CollectionDocumentServiceStub):
     """
     GetTypedDocument: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.GetTypedDocumentRequest, _collection_document_pb2.CollectionDocument]  # type: ignore[assignment]
     """The typed twin of `GetDocument`."""
+    CreateDocument: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.CreateDocumentRequest, _struct_pb2.Struct]  # type: ignore[assignment]
+    """Stores one new document; its id is made (`doc_…`) unless the body has a `document_id`. Fails with
+    `collection_not_found`, `already_exists` for an id that is there, `invalid_vectors`, and `conflict` for a collection
+    that an index keeps.
+    """
+    UpdateDocument: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.UpdateDocumentRequest, _struct_pb2.Struct]  # type: ignore[assignment]
+    """Changes some fields of a document; what is not sent stays, and so do its vectors. In `metadata` each key is set by
+    itself, null removes it; a key with dots sets a field within. PUT and PATCH are the same. Fails with
+    `collection_not_found`, `collection_document_not_found`, and `conflict` for a collection that an index keeps.
+    """
+    DeleteDocument: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.DeleteDocumentRequest, _collection_document_service_pb2.DeleteDocumentResponse]  # type: ignore[assignment]
+    """Deletes a document with its vectors. Fails as `UpdateDocument` does."""
+    CountDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.CountDocumentsRequest, _collection_document_service_pb2.CountDocumentsResponse]  # type: ignore[assignment]
+    """Says how many documents a collection has. Fails with `collection_not_found`."""
+    BatchUpdateDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.BatchUpdateDocumentsRequest, _collection_document_service_pb2.BatchUpdateDocumentsResponse]  # type: ignore[assignment]
+    """Changes up to 1000 documents by id, each in its own way, or all that meet a filter in one way. Ids that are not
+    there are said and do not fail the others. Fails with `collection_not_found` and `conflict`.
+    """
+    BatchDeleteDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.BatchDeleteDocumentsRequest, _collection_document_service_pb2.BatchDeleteDocumentsResponse]  # type: ignore[assignment]
+    """Deletes up to 1000 documents by id, or all that meet a filter. Fails with `collection_not_found` and `conflict`."""
+    BulkUpdateDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.BulkUpdateDocumentsRequest, _collection_document_service_pb2.BulkUpdateDocumentsResponse]  # type: ignore[assignment]
+    """Changes all documents that meet a filter, or all there are, in one way; done when the call answers. Fails with
+    `collection_not_found` and `conflict`.
+    """
+    AggregateDocuments: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.AggregateDocumentsRequest, _collection_document_service_pb2.AggregateDocumentsResponse]  # type: ignore[assignment]
+    """Computes figures over groups of documents. Fails with `collection_not_found`."""
+    DistinctDocumentValues: _aio.UnaryUnaryMultiCallable[_collection_document_service_pb2.DistinctDocumentValuesRequest, _collection_document_service_pb2.DistinctDocumentValuesResponse]  # type: ignore[assignment]
+    """Lists the values of one field with the number of documents that have each. Fails with `collection_not_found`."""
 
 class CollectionDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Stores and reads documents with vectors."""
@@ -124,8 +180,8 @@ class CollectionDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _collection_document_service_pb2.ListDocumentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_collection_document_service_pb2.ListDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.ListDocumentsResponse]]:
-        """Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
-        `unsupported` for what this version does not do.
+        """Lists the documents of a collection in the order of their ids, or puts them in groups. Fails with
+        `collection_not_found`, and with `deadline_exceeded` when conditions on fields without an index take too long.
         """
 
     @_abc_1.abstractmethod
@@ -161,5 +217,87 @@ class CollectionDocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_collection_document_pb2.CollectionDocument, _abc.Awaitable[_collection_document_pb2.CollectionDocument]]:
         """The typed twin of `GetDocument`."""
+
+    @_abc_1.abstractmethod
+    def CreateDocument(
+        self,
+        request: _collection_document_service_pb2.CreateDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_struct_pb2.Struct, _abc.Awaitable[_struct_pb2.Struct]]:
+        """Stores one new document; its id is made (`doc_…`) unless the body has a `document_id`. Fails with
+        `collection_not_found`, `already_exists` for an id that is there, `invalid_vectors`, and `conflict` for a collection
+        that an index keeps.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateDocument(
+        self,
+        request: _collection_document_service_pb2.UpdateDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_struct_pb2.Struct, _abc.Awaitable[_struct_pb2.Struct]]:
+        """Changes some fields of a document; what is not sent stays, and so do its vectors. In `metadata` each key is set by
+        itself, null removes it; a key with dots sets a field within. PUT and PATCH are the same. Fails with
+        `collection_not_found`, `collection_document_not_found`, and `conflict` for a collection that an index keeps.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteDocument(
+        self,
+        request: _collection_document_service_pb2.DeleteDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.DeleteDocumentResponse, _abc.Awaitable[_collection_document_service_pb2.DeleteDocumentResponse]]:
+        """Deletes a document with its vectors. Fails as `UpdateDocument` does."""
+
+    @_abc_1.abstractmethod
+    def CountDocuments(
+        self,
+        request: _collection_document_service_pb2.CountDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.CountDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.CountDocumentsResponse]]:
+        """Says how many documents a collection has. Fails with `collection_not_found`."""
+
+    @_abc_1.abstractmethod
+    def BatchUpdateDocuments(
+        self,
+        request: _collection_document_service_pb2.BatchUpdateDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.BatchUpdateDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.BatchUpdateDocumentsResponse]]:
+        """Changes up to 1000 documents by id, each in its own way, or all that meet a filter in one way. Ids that are not
+        there are said and do not fail the others. Fails with `collection_not_found` and `conflict`.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchDeleteDocuments(
+        self,
+        request: _collection_document_service_pb2.BatchDeleteDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.BatchDeleteDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.BatchDeleteDocumentsResponse]]:
+        """Deletes up to 1000 documents by id, or all that meet a filter. Fails with `collection_not_found` and `conflict`."""
+
+    @_abc_1.abstractmethod
+    def BulkUpdateDocuments(
+        self,
+        request: _collection_document_service_pb2.BulkUpdateDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.BulkUpdateDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.BulkUpdateDocumentsResponse]]:
+        """Changes all documents that meet a filter, or all there are, in one way; done when the call answers. Fails with
+        `collection_not_found` and `conflict`.
+        """
+
+    @_abc_1.abstractmethod
+    def AggregateDocuments(
+        self,
+        request: _collection_document_service_pb2.AggregateDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.AggregateDocumentsResponse, _abc.Awaitable[_collection_document_service_pb2.AggregateDocumentsResponse]]:
+        """Computes figures over groups of documents. Fails with `collection_not_found`."""
+
+    @_abc_1.abstractmethod
+    def DistinctDocumentValues(
+        self,
+        request: _collection_document_service_pb2.DistinctDocumentValuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_document_service_pb2.DistinctDocumentValuesResponse, _abc.Awaitable[_collection_document_service_pb2.DistinctDocumentValuesResponse]]:
+        """Lists the values of one field with the number of documents that have each. Fails with `collection_not_found`."""
 
 def add_CollectionDocumentServiceServicer_to_server(servicer: CollectionDocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -59,19 +59,31 @@ class CollectionSource(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    BUCKET_IDS_FIELD_NUMBER: _builtins.int
+    COLLECTION_IDS_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """`bucket` for documents that are uploaded or come from an index, `collection` for those made from other collections."""
     collection_id: _builtins.str
     """The collection that it was made from."""
+    @_builtins.property
+    def bucket_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The buckets that were named."""
+
+    @_builtins.property
+    def collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The collections that it was made from."""
+
     def __init__(
         self,
         *,
         type: _builtins.str = ...,
         collection_id: _builtins.str | None = ...,
+        bucket_ids: _abc.Iterable[_builtins.str] | None = ...,
+        collection_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "bucket_ids", b"bucket_ids", "collection_id", b"collection_id", "collection_ids", b"collection_ids", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
     _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015

@@ -30,7 +30,7 @@ from shoal.clusters.v1 import namespace_pb2 as shoal_dot_clusters_dot_v1_dot_nam
 from shoal.clusters.v1 import pagination_pb2 as shoal_dot_clusters_dot_v1_dot_pagination__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*shoal/clusters/v1/collection_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\"shoal/clusters/v1/collection.proto\x1a!shoal/clusters/v1/namespace.proto\x1a\"shoal/clusters/v1/pagination.proto\"\xfb\x01\n\x17\x43reateCollectionRequest\x12*\n\x0f\x63ollection_name\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x03\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x01\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x03 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 \x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x12\n\x10_collection_nameB\x0e\n\x0c_description\"\xce\x03\n\x16ListCollectionsRequest\x12\x1e\n\x05limit\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12\"\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\x1f\n\x06offset\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x02\x88\x01\x01\x12\x1a\n\x04page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x04\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1a\n\rinclude_total\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1d\n\x06search\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_totalB\t\n\x07_search\"\x91\x01\n\x17ListCollectionsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.shoal.clusters.v1.Collection\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\"c\n\x14GetCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x18\n\x16_collection_identifier\"f\n\x17\x44\x65leteCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x18\n\x16_collection_identifier\"<\n\x18\x44\x65leteCollectionResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0f\n\x07success\x18\x02 \x01(\x08\x32\xda\x04\n\x11\x43ollectionService\x12y\n\x10\x43reateCollection\x12*.shoal.clusters.v1.CreateCollectionRequest\x1a\x1d.shoal.clusters.v1.Collection\"\x1a\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/collections:\x01*\x12\x9f\x01\n\x0fListCollections\x12).shoal.clusters.v1.ListCollectionsRequest\x1a*.shoal.clusters.v1.ListCollectionsResponse\"5\x82\xd3\xe4\x93\x02/\x12\x0f/v1/collectionsZ\x1c\"\x14/v1/collections/list:\x04\x62ody\x12\x88\x01\n\rGetCollection\x12\'.shoal.clusters.v1.GetCollectionRequest\x1a\x1d.shoal.clusters.v1.Collection\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/collections/{collection_identifier}\x12\x9c\x01\n\x10\x44\x65leteCollection\x12*.shoal.clusters.v1.DeleteCollectionRequest\x1a+.shoal.clusters.v1.DeleteCollectionResponse\"/\x82\xd3\xe4\x93\x02)*\'/v1/collections/{collection_identifier}Bw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*shoal/clusters/v1/collection_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\"shoal/clusters/v1/collection.proto\x1a!shoal/clusters/v1/namespace.proto\x1a\"shoal/clusters/v1/pagination.proto\"\xf6\x02\n\x17\x43reateCollectionRequest\x12*\n\x0f\x63ollection_name\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x03\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x01\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x03 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 \x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x41\n\x11\x66\x65\x61ture_extractor\x18\x05 \x01(\x0b\x32&.shoal.clusters.v1.NewFeatureExtractor\x12\x36\n\x06source\x18\x06 \x01(\x0b\x32&.shoal.clusters.v1.NewCollectionSourceB\x12\n\x10_collection_nameB\x0e\n\x0c_description\"\x91\x01\n\x13NewFeatureExtractor\x12\x32\n\x16\x66\x65\x61ture_extractor_name\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x07version\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32H\x01\x88\x01\x01\x42\x19\n\x17_feature_extractor_nameB\n\n\x08_version\"\xc7\x01\n\x13NewCollectionSource\x12/\n\x04type\x18\x01 \x01(\tB\x1c\xbaH\x19r\x14R\x06\x62ucketR\ncollection\xc8\x01\x01H\x00\x88\x01\x01\x12\x1c\n\nbucket_ids\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12$\n\rcollection_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x01\x88\x01\x01\x12 \n\x0e\x63ollection_ids\x18\x04 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x42\x07\n\x05_typeB\x10\n\x0e_collection_id\"\xce\x03\n\x16ListCollectionsRequest\x12\x1e\n\x05limit\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12\"\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\x1f\n\x06offset\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x02\x88\x01\x01\x12\x1a\n\x04page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x04\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1a\n\rinclude_total\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1d\n\x06search\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_totalB\t\n\x07_search\"\xc8\x01\n\x17ListCollectionsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.shoal.clusters.v1.Collection\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\x12\x35\n\x05stats\x18\x04 \x01(\x0b\x32&.shoal.clusters.v1.CollectionListStats\"T\n\x13\x43ollectionListStats\x12\x17\n\x0ftotal_documents\x18\x01 \x01(\x05\x12$\n\x1c\x61vg_documents_per_collection\x18\x02 \x01(\x01\"c\n\x14GetCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x18\n\x16_collection_identifier\"f\n\x17\x44\x65leteCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x18\n\x16_collection_identifier\"<\n\x18\x44\x65leteCollectionResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0f\n\x07success\x18\x02 \x01(\x08\"\x82\x02\n\x17UpdateCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\'\n\x0f\x63ollection_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x03\x18\x64H\x01\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x02\x88\x01\x01\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x18\n\x16_collection_identifierB\x12\n\x10_collection_nameB\x0e\n\x0c_description\"\xff\x02\n\x16\x43loneCollectionRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12*\n\x0f\x63ollection_name\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\x10\x03\x18\x64\xc8\x01\x01H\x01\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x02\x88\x01\x01\x12)\n\x08metadata\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x41\n\x11\x66\x65\x61ture_extractor\x18\x05 \x01(\x0b\x32&.shoal.clusters.v1.NewFeatureExtractor\x12\x36\n\x06source\x18\x06 \x01(\x0b\x32&.shoal.clusters.v1.NewCollectionSourceB\x18\n\x16_collection_identifierB\x12\n\x10_collection_nameB\x0e\n\x0c_description\"j\n\x17\x43loneCollectionResponse\x12\x31\n\ncollection\x18\x01 \x01(\x0b\x32\x1d.shoal.clusters.v1.Collection\x12\x1c\n\x14source_collection_id\x18\x02 \x01(\t\"l\n\x1dListCollectionFeaturesRequest\x12\x31\n\x15\x63ollection_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x18\n\x16_collection_identifier\"X\n\x1eListCollectionFeaturesResponse\x12\x36\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32$.shoal.clusters.v1.CollectionFeature\"\xc0\x01\n\x11\x43ollectionFeature\x12\x17\n\x0f\x66\x65\x61ture_address\x18\x01 \x01(\t\x12\x1e\n\x16\x66\x65\x61ture_extractor_name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12;\n\x0cvector_index\x18\x04 \x01(\x0b\x32%.shoal.clusters.v1.FeatureVectorIndex\x12\x0f\n\x07primary\x18\x05 \x01(\x08\x12\x13\n\x0b\x66\x65\x61ture_uri\x18\x06 \x01(\t\"k\n\x12\x46\x65\x61tureVectorIndex\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\ndimensions\x18\x03 \x01(\x05\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x10\n\x08\x64istance\x18\x05 \x01(\t2\xcd\x08\n\x11\x43ollectionService\x12y\n\x10\x43reateCollection\x12*.shoal.clusters.v1.CreateCollectionRequest\x1a\x1d.shoal.clusters.v1.Collection\"\x1a\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/collections:\x01*\x12\x9f\x01\n\x0fListCollections\x12).shoal.clusters.v1.ListCollectionsRequest\x1a*.shoal.clusters.v1.ListCollectionsResponse\"5\x82\xd3\xe4\x93\x02/\x12\x0f/v1/collectionsZ\x1c\"\x14/v1/collections/list:\x04\x62ody\x12\x88\x01\n\rGetCollection\x12\'.shoal.clusters.v1.GetCollectionRequest\x1a\x1d.shoal.clusters.v1.Collection\"/\x82\xd3\xe4\x93\x02)\x12\'/v1/collections/{collection_identifier}\x12\x9c\x01\n\x10\x44\x65leteCollection\x12*.shoal.clusters.v1.DeleteCollectionRequest\x1a+.shoal.clusters.v1.DeleteCollectionResponse\"/\x82\xd3\xe4\x93\x02)*\'/v1/collections/{collection_identifier}\x12\x91\x01\n\x10UpdateCollection\x12*.shoal.clusters.v1.UpdateCollectionRequest\x1a\x1d.shoal.clusters.v1.Collection\"2\x82\xd3\xe4\x93\x02,2\'/v1/collections/{collection_identifier}:\x01*\x12\xa2\x01\n\x0f\x43loneCollection\x12).shoal.clusters.v1.CloneCollectionRequest\x1a*.shoal.clusters.v1.CloneCollectionResponse\"8\x82\xd3\xe4\x93\x02\x32\"-/v1/collections/{collection_identifier}/clone:\x01*\x12\xb7\x01\n\x16ListCollectionFeatures\x12\x30.shoal.clusters.v1.ListCollectionFeaturesRequest\x1a\x31.shoal.clusters.v1.ListCollectionFeaturesResponse\"8\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/collections/{collection_identifier}/featuresBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECOLLECTIONREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\320\017'
   _globals['_CREATECOLLECTIONREQUEST'].fields_by_name['vector_configs']._loaded_options = None
   _globals['_CREATECOLLECTIONREQUEST'].fields_by_name['vector_configs']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_NEWFEATUREEXTRACTOR'].fields_by_name['feature_extractor_name']._loaded_options = None
+  _globals['_NEWFEATUREEXTRACTOR'].fields_by_name['feature_extractor_name']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_NEWFEATUREEXTRACTOR'].fields_by_name['version']._loaded_options = None
+  _globals['_NEWFEATUREEXTRACTOR'].fields_by_name['version']._serialized_options = b'\272H\006r\004\020\001\0302'
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['type']._loaded_options = None
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['type']._serialized_options = b'\272H\031r\024R\006bucketR\ncollection\310\001\001'
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['bucket_ids']._loaded_options = None
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['bucket_ids']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['collection_id']._loaded_options = None
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['collection_id']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['collection_ids']._loaded_options = None
+  _globals['_NEWCOLLECTIONSOURCE'].fields_by_name['collection_ids']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_LISTCOLLECTIONSREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_LISTCOLLECTIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_LISTCOLLECTIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -64,6 +76,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCOLLECTIONREQUEST'].fields_by_name['collection_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_DELETECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._loaded_options = None
   _globals['_DELETECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._loaded_options = None
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['collection_name']._loaded_options = None
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['collection_name']._serialized_options = b'\272H\006r\004\020\003\030d'
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._loaded_options = None
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['collection_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['collection_name']._loaded_options = None
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['collection_name']._serialized_options = b'\272H\tr\004\020\003\030d\310\001\001'
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CLONECOLLECTIONREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_LISTCOLLECTIONFEATURESREQUEST'].fields_by_name['collection_identifier']._loaded_options = None
+  _globals['_LISTCOLLECTIONFEATURESREQUEST'].fields_by_name['collection_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
   _globals['_COLLECTIONSERVICE'].methods_by_name['CreateCollection']._loaded_options = None
   _globals['_COLLECTIONSERVICE'].methods_by_name['CreateCollection']._serialized_options = b'\202\323\344\223\002\024\"\017/v1/collections:\001*'
   _globals['_COLLECTIONSERVICE'].methods_by_name['ListCollections']._loaded_options = None
@@ -72,18 +98,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLLECTIONSERVICE'].methods_by_name['GetCollection']._serialized_options = b'\202\323\344\223\002)\022\'/v1/collections/{collection_identifier}'
   _globals['_COLLECTIONSERVICE'].methods_by_name['DeleteCollection']._loaded_options = None
   _globals['_COLLECTIONSERVICE'].methods_by_name['DeleteCollection']._serialized_options = b'\202\323\344\223\002)*\'/v1/collections/{collection_identifier}'
+  _globals['_COLLECTIONSERVICE'].methods_by_name['UpdateCollection']._loaded_options = None
+  _globals['_COLLECTIONSERVICE'].methods_by_name['UpdateCollection']._serialized_options = b'\202\323\344\223\002,2\'/v1/collections/{collection_identifier}:\001*'
+  _globals['_COLLECTIONSERVICE'].methods_by_name['CloneCollection']._loaded_options = None
+  _globals['_COLLECTIONSERVICE'].methods_by_name['CloneCollection']._serialized_options = b'\202\323\344\223\0022\"-/v1/collections/{collection_identifier}/clone:\001*'
+  _globals['_COLLECTIONSERVICE'].methods_by_name['ListCollectionFeatures']._loaded_options = None
+  _globals['_COLLECTIONSERVICE'].methods_by_name['ListCollectionFeatures']._serialized_options = b'\202\323\344\223\0022\0220/v1/collections/{collection_identifier}/features'
   _globals['_CREATECOLLECTIONREQUEST']._serialized_start=262
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=513
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=516
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=978
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=981
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1126
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=1128
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1227
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1229
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1331
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1333
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1393
-  _globals['_COLLECTIONSERVICE']._serialized_start=1396
-  _globals['_COLLECTIONSERVICE']._serialized_end=1998
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=636
+  _globals['_NEWFEATUREEXTRACTOR']._serialized_start=639
+  _globals['_NEWFEATUREEXTRACTOR']._serialized_end=784
+  _globals['_NEWCOLLECTIONSOURCE']._serialized_start=787
+  _globals['_NEWCOLLECTIONSOURCE']._serialized_end=986
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=989
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1451
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1454
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1654
+  _globals['_COLLECTIONLISTSTATS']._serialized_start=1656
+  _globals['_COLLECTIONLISTSTATS']._serialized_end=1740
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=1742
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1841
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1843
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1945
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1947
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=2007
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_start=2010
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_end=2268
+  _globals['_CLONECOLLECTIONREQUEST']._serialized_start=2271
+  _globals['_CLONECOLLECTIONREQUEST']._serialized_end=2654
+  _globals['_CLONECOLLECTIONRESPONSE']._serialized_start=2656
+  _globals['_CLONECOLLECTIONRESPONSE']._serialized_end=2762
+  _globals['_LISTCOLLECTIONFEATURESREQUEST']._serialized_start=2764
+  _globals['_LISTCOLLECTIONFEATURESREQUEST']._serialized_end=2872
+  _globals['_LISTCOLLECTIONFEATURESRESPONSE']._serialized_start=2874
+  _globals['_LISTCOLLECTIONFEATURESRESPONSE']._serialized_end=2962
+  _globals['_COLLECTIONFEATURE']._serialized_start=2965
+  _globals['_COLLECTIONFEATURE']._serialized_end=3157
+  _globals['_FEATUREVECTORINDEX']._serialized_start=3159
+  _globals['_FEATUREVECTORINDEX']._serialized_end=3266
+  _globals['_COLLECTIONSERVICE']._serialized_start=3269
+  _globals['_COLLECTIONSERVICE']._serialized_end=4370
 # @@protoc_insertion_point(module_scope)

@@ -32,6 +32,8 @@ class CreateCollectionRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     VECTOR_CONFIGS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     collection_name: _builtins.str
     """Its name, 3 to 100 characters, unique in the namespace; a name that looks like an id is refused."""
     description: _builtins.str
@@ -44,6 +46,14 @@ class CreateCollectionRequest(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """What the caller wants to remember about it; unset means nothing."""
 
+    @_builtins.property
+    def feature_extractor(self) -> Global___NewFeatureExtractor:
+        """Who makes its vectors, which is remembered and shown; the caller brings them. Unset means `byo_vectors`."""
+
+    @_builtins.property
+    def source(self) -> Global___NewCollectionSource:
+        """Where its documents come from, which is remembered and shown; unset means `bucket`."""
+
     def __init__(
         self,
         *,
@@ -51,10 +61,12 @@ class CreateCollectionRequest(_message.Message):
         description: _builtins.str | None = ...,
         vector_configs: _abc.Iterable[_namespace_pb2.VectorConfig] | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
+        feature_extractor: Global___NewFeatureExtractor | None = ...,
+        source: Global___NewCollectionSource | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_name: _TypeAlias = _typing.Literal["collection_name"]  # noqa: Y015
     _WhichOneofArgType__collection_name: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name"]  # noqa: Y015
@@ -66,6 +78,84 @@ class CreateCollectionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
 
 Global___CreateCollectionRequest: _TypeAlias = CreateCollectionRequest  # noqa: Y015
+
+@_typing.final
+class NewFeatureExtractor(_message.Message):
+    """Who makes the vectors of a new collection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEATURE_EXTRACTOR_NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    feature_extractor_name: _builtins.str
+    """Its name."""
+    version: _builtins.str
+    """Its version; unset means `v1`."""
+    def __init__(
+        self,
+        *,
+        feature_extractor_name: _builtins.str | None = ...,
+        version: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_feature_extractor_name", b"_feature_extractor_name", "_version", b"_version", "feature_extractor_name", b"feature_extractor_name", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_feature_extractor_name", b"_feature_extractor_name", "_version", b"_version", "feature_extractor_name", b"feature_extractor_name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__feature_extractor_name: _TypeAlias = _typing.Literal["feature_extractor_name"]  # noqa: Y015
+    _WhichOneofArgType__feature_extractor_name: _TypeAlias = _typing.Literal["_feature_extractor_name", b"_feature_extractor_name"]  # noqa: Y015
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature_extractor_name) -> _WhichOneofReturnType__feature_extractor_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___NewFeatureExtractor: _TypeAlias = NewFeatureExtractor  # noqa: Y015
+
+@_typing.final
+class NewCollectionSource(_message.Message):
+    """Where the documents of a new collection come from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    BUCKET_IDS_FIELD_NUMBER: _builtins.int
+    COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    COLLECTION_IDS_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """`bucket` or `collection`."""
+    collection_id: _builtins.str
+    """The collection that it is made from, for `collection`."""
+    @_builtins.property
+    def bucket_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of buckets, for `bucket`."""
+
+    @_builtins.property
+    def collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The collections that it is made from, for `collection`."""
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str | None = ...,
+        bucket_ids: _abc.Iterable[_builtins.str] | None = ...,
+        collection_id: _builtins.str | None = ...,
+        collection_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_type", b"_type", "collection_id", b"collection_id", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "_type", b"_type", "bucket_ids", b"bucket_ids", "collection_id", b"collection_id", "collection_ids", b"collection_ids", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_id: _TypeAlias = _typing.Literal["collection_id"]  # noqa: Y015
+    _WhichOneofArgType__collection_id: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_id) -> _WhichOneofReturnType__collection_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
+
+Global___NewCollectionSource: _TypeAlias = NewCollectionSource  # noqa: Y015
 
 @_typing.final
 class ListCollectionsRequest(_message.Message):
@@ -171,6 +261,7 @@ class ListCollectionsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     PAGINATION_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    STATS_FIELD_NUMBER: _builtins.int
     total_count: _builtins.int
     """Collections in the whole list."""
     @_builtins.property
@@ -181,20 +272,51 @@ class ListCollectionsResponse(_message.Message):
     def pagination(self) -> _pagination_pb2.Pagination:
         """Where the page stands."""
 
+    @_builtins.property
+    def stats(self) -> Global___CollectionListStats:
+        """Figures of the whole list."""
+
     def __init__(
         self,
         *,
         results: _abc.Iterable[_collection_pb2.Collection] | None = ...,
         pagination: _pagination_pb2.Pagination | None = ...,
         total_count: _builtins.int = ...,
+        stats: Global___CollectionListStats | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["pagination", b"pagination"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pagination", b"pagination", "stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["pagination", b"pagination", "results", b"results", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pagination", b"pagination", "results", b"results", "stats", b"stats", "total_count", b"total_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCollectionsResponse: _TypeAlias = ListCollectionsResponse  # noqa: Y015
+
+@_typing.final
+class CollectionListStats(_message.Message):
+    """Figures of a list of collections."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    AVG_DOCUMENTS_PER_COLLECTION_FIELD_NUMBER: _builtins.int
+    total_documents: _builtins.int
+    """Documents in all of them."""
+    avg_documents_per_collection: _builtins.float
+    """Documents in one, on average; 0 where there are none."""
+    def __init__(
+        self,
+        *,
+        total_documents: _builtins.int = ...,
+        avg_documents_per_collection: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_documents_per_collection", b"avg_documents_per_collection", "total_documents", b"total_documents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectionListStats: _TypeAlias = CollectionListStats  # noqa: Y015
 
 @_typing.final
 class GetCollectionRequest(_message.Message):
@@ -269,3 +391,267 @@ class DeleteCollectionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteCollectionResponse: _TypeAlias = DeleteCollectionResponse  # noqa: Y015
+
+@_typing.final
+class UpdateCollectionRequest(_message.Message):
+    """What changes in a collection; what is unset stays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    COLLECTION_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    collection_identifier: _builtins.str
+    """The collection's id or name."""
+    collection_name: _builtins.str
+    """Its new name."""
+    description: _builtins.str
+    """What it holds."""
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the caller wants to remember about it, in the place of what was there."""
+
+    def __init__(
+        self,
+        *,
+        collection_identifier: _builtins.str | None = ...,
+        collection_name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
+    _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
+    _WhichOneofReturnType__collection_name: _TypeAlias = _typing.Literal["collection_name"]  # noqa: Y015
+    _WhichOneofArgType__collection_name: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_identifier) -> _WhichOneofReturnType__collection_identifier | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_name) -> _WhichOneofReturnType__collection_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+
+Global___UpdateCollectionRequest: _TypeAlias = UpdateCollectionRequest  # noqa: Y015
+
+@_typing.final
+class CloneCollectionRequest(_message.Message):
+    """What a clone is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    COLLECTION_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    collection_identifier: _builtins.str
+    """The collection's id or name."""
+    collection_name: _builtins.str
+    """Its name."""
+    description: _builtins.str
+    """What it holds; unset means what the other holds."""
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the caller wants to remember about it; unset means what is remembered of the other."""
+
+    @_builtins.property
+    def feature_extractor(self) -> Global___NewFeatureExtractor:
+        """Who makes its vectors; unset means who makes the other's."""
+
+    @_builtins.property
+    def source(self) -> Global___NewCollectionSource:
+        """Where its documents come from; unset means where the other's do."""
+
+    def __init__(
+        self,
+        *,
+        collection_identifier: _builtins.str | None = ...,
+        collection_name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
+        feature_extractor: Global___NewFeatureExtractor | None = ...,
+        source: Global___NewCollectionSource | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
+    _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
+    _WhichOneofReturnType__collection_name: _TypeAlias = _typing.Literal["collection_name"]  # noqa: Y015
+    _WhichOneofArgType__collection_name: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_identifier) -> _WhichOneofReturnType__collection_identifier | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_name) -> _WhichOneofReturnType__collection_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+
+Global___CloneCollectionRequest: _TypeAlias = CloneCollectionRequest  # noqa: Y015
+
+@_typing.final
+class CloneCollectionResponse(_message.Message):
+    """A new clone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    SOURCE_COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    source_collection_id: _builtins.str
+    """What it was cloned from."""
+    @_builtins.property
+    def collection(self) -> _collection_pb2.Collection:
+        """The clone."""
+
+    def __init__(
+        self,
+        *,
+        collection: _collection_pb2.Collection | None = ...,
+        source_collection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "source_collection_id", b"source_collection_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloneCollectionResponse: _TypeAlias = CloneCollectionResponse  # noqa: Y015
+
+@_typing.final
+class ListCollectionFeaturesRequest(_message.Message):
+    """Which collection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    collection_identifier: _builtins.str
+    """The collection's id or name."""
+    def __init__(
+        self,
+        *,
+        collection_identifier: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "collection_identifier", b"collection_identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "collection_identifier", b"collection_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
+    _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_identifier) -> _WhichOneofReturnType__collection_identifier | None: ...
+
+Global___ListCollectionFeaturesRequest: _TypeAlias = ListCollectionFeaturesRequest  # noqa: Y015
+
+@_typing.final
+class ListCollectionFeaturesResponse(_message.Message):
+    """The features of a collection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEATURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___CollectionFeature]:
+        """One for each of its named vectors."""
+
+    def __init__(
+        self,
+        *,
+        features: _abc.Iterable[Global___CollectionFeature] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["features", b"features"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCollectionFeaturesResponse: _TypeAlias = ListCollectionFeaturesResponse  # noqa: Y015
+
+@_typing.final
+class CollectionFeature(_message.Message):
+    """One named vector of a collection, as a feature (`CollectionFeatureDescriptor`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FEATURE_ADDRESS_FIELD_NUMBER: _builtins.int
+    FEATURE_EXTRACTOR_NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    VECTOR_INDEX_FIELD_NUMBER: _builtins.int
+    PRIMARY_FIELD_NUMBER: _builtins.int
+    FEATURE_URI_FIELD_NUMBER: _builtins.int
+    feature_address: _builtins.str
+    """Its URI."""
+    feature_extractor_name: _builtins.str
+    """Who makes it."""
+    version: _builtins.str
+    """The version of that."""
+    primary: _builtins.bool
+    """Whether it is the only one, so that nothing need be said to mean it."""
+    feature_uri: _builtins.str
+    """Its URI, again."""
+    @_builtins.property
+    def vector_index(self) -> Global___FeatureVectorIndex:
+        """The vector."""
+
+    def __init__(
+        self,
+        *,
+        feature_address: _builtins.str = ...,
+        feature_extractor_name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        vector_index: Global___FeatureVectorIndex | None = ...,
+        primary: _builtins.bool = ...,
+        feature_uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vector_index", b"vector_index"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feature_address", b"feature_address", "feature_extractor_name", b"feature_extractor_name", "feature_uri", b"feature_uri", "primary", b"primary", "vector_index", b"vector_index", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectionFeature: _TypeAlias = CollectionFeature  # noqa: Y015
+
+@_typing.final
+class FeatureVectorIndex(_message.Message):
+    """How the vectors of a feature are stored and compared (`VectorIndex`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DISTANCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the vector."""
+    description: _builtins.str
+    """What it is, for people."""
+    dimensions: _builtins.int
+    """Number of its components, or of those of each row."""
+    type: _builtins.str
+    """`dense`, `sparse` or `multi_dense`."""
+    distance: _builtins.str
+    """`cosine`, `euclidean` or `dot`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        dimensions: _builtins.int = ...,
+        type: _builtins.str = ...,
+        distance: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "dimensions", b"dimensions", "distance", b"distance", "name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeatureVectorIndex: _TypeAlias = FeatureVectorIndex  # noqa: Y015

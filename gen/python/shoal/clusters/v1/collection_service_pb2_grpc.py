@@ -56,6 +56,21 @@ class CollectionServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionResponse.FromString,
                 _registered_method=True)
+        self.UpdateCollection = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionService/UpdateCollection',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__pb2.Collection.FromString,
+                _registered_method=True)
+        self.CloneCollection = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionService/CloneCollection',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionResponse.FromString,
+                _registered_method=True)
+        self.ListCollectionFeatures = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionService/ListCollectionFeatures',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.FromString,
+                _registered_method=True)
 
 
 class CollectionServiceServicer:
@@ -91,6 +106,29 @@ class CollectionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateCollection(self, request, context):
+        """Changes what is sent of a collection. Fails with `collection_not_found` and `already_exists`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloneCollection(self, request, context):
+        """Makes an empty collection for vectors like those of another. Fails with `collection_not_found` and
+        `already_exists`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCollectionFeatures(self, request, context):
+        """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
+        `collection_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +151,21 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.DeleteCollection,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionResponse.SerializeToString,
+            ),
+            'UpdateCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCollection,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__pb2.Collection.SerializeToString,
+            ),
+            'CloneCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloneCollection,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionResponse.SerializeToString,
+            ),
+            'ListCollectionFeatures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCollectionFeatures,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +277,87 @@ class CollectionService:
             '/shoal.clusters.v1.CollectionService/DeleteCollection',
             shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_collection__service__pb2.DeleteCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionService/UpdateCollection',
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__pb2.Collection.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloneCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionService/CloneCollection',
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.CloneCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCollectionFeatures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionService/ListCollectionFeatures',
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,16 @@ class CollectionServiceStub:
     """Deletes a collection with its documents. Runs that read it keep their artifacts. Fails with
     `collection_not_found`, and with `conflict` for a collection that an index keeps.
     """
+    UpdateCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.UpdateCollectionRequest, _collection_pb2.Collection]
+    """Changes what is sent of a collection. Fails with `collection_not_found` and `already_exists`."""
+    CloneCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.CloneCollectionRequest, _collection_service_pb2.CloneCollectionResponse]
+    """Makes an empty collection for vectors like those of another. Fails with `collection_not_found` and
+    `already_exists`.
+    """
+    ListCollectionFeatures: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ListCollectionFeaturesRequest, _collection_service_pb2.ListCollectionFeaturesResponse]
+    """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
+    `collection_not_found`.
+    """
 
 @_typing.type_check_only
 class CollectionServiceAsyncStub(CollectionServiceStub):
@@ -59,6 +69,16 @@ class CollectionServiceAsyncStub(CollectionServiceStub):
     DeleteCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.DeleteCollectionRequest, _collection_service_pb2.DeleteCollectionResponse]  # type: ignore[assignment]
     """Deletes a collection with its documents. Runs that read it keep their artifacts. Fails with
     `collection_not_found`, and with `conflict` for a collection that an index keeps.
+    """
+    UpdateCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.UpdateCollectionRequest, _collection_pb2.Collection]  # type: ignore[assignment]
+    """Changes what is sent of a collection. Fails with `collection_not_found` and `already_exists`."""
+    CloneCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.CloneCollectionRequest, _collection_service_pb2.CloneCollectionResponse]  # type: ignore[assignment]
+    """Makes an empty collection for vectors like those of another. Fails with `collection_not_found` and
+    `already_exists`.
+    """
+    ListCollectionFeatures: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ListCollectionFeaturesRequest, _collection_service_pb2.ListCollectionFeaturesResponse]  # type: ignore[assignment]
+    """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
+    `collection_not_found`.
     """
 
 class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -96,6 +116,34 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_collection_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_collection_service_pb2.DeleteCollectionResponse]]:
         """Deletes a collection with its documents. Runs that read it keep their artifacts. Fails with
         `collection_not_found`, and with `conflict` for a collection that an index keeps.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateCollection(
+        self,
+        request: _collection_service_pb2.UpdateCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_pb2.Collection, _abc.Awaitable[_collection_pb2.Collection]]:
+        """Changes what is sent of a collection. Fails with `collection_not_found` and `already_exists`."""
+
+    @_abc_1.abstractmethod
+    def CloneCollection(
+        self,
+        request: _collection_service_pb2.CloneCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_service_pb2.CloneCollectionResponse, _abc.Awaitable[_collection_service_pb2.CloneCollectionResponse]]:
+        """Makes an empty collection for vectors like those of another. Fails with `collection_not_found` and
+        `already_exists`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCollectionFeatures(
+        self,
+        request: _collection_service_pb2.ListCollectionFeaturesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_service_pb2.ListCollectionFeaturesResponse, _abc.Awaitable[_collection_service_pb2.ListCollectionFeaturesResponse]]:
+        """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
+        `collection_not_found`.
         """
 
 def add_CollectionServiceServicer_to_server(servicer: CollectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

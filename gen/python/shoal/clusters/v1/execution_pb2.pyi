@@ -49,6 +49,11 @@ class Execution(_message.Message):
     EFFECTIVE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     REPLAY_FIELD_NUMBER: _builtins.int
+    RUN_NAME_FIELD_NUMBER: _builtins.int
+    LABEL_OVERRIDES_FIELD_NUMBER: _builtins.int
+    SOURCE_EXECUTION_IDS_FIELD_NUMBER: _builtins.int
+    COMPOSITE_MAPPING_FIELD_NUMBER: _builtins.int
+    EXECUTIONS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its id: `run_` and sixteen hex digits."""
     cluster_id: _builtins.str
@@ -79,6 +84,8 @@ class Execution(_message.Message):
     """`full`, `assign` or `composite`."""
     task_id: _builtins.str
     """The task that ran it."""
+    run_name: _builtins.str
+    """What people call the run; unset until it is named."""
     @_builtins.property
     def metrics(self) -> Global___ExecutionMetrics:
         """Its quality; unset until the run has completed."""
@@ -113,6 +120,26 @@ class Execution(_message.Message):
     def replay(self) -> Global___Replay:
         """What a run that repeats another found; unset for other runs. Ours."""
 
+    @_builtins.property
+    def label_overrides(self) -> _struct_pb2.Struct:
+        """Names that people gave to groups, by the groups' ids; `centroids` carry them already. Unset while there are none."""
+
+    @_builtins.property
+    def source_execution_ids(self) -> _struct_pb2.ListValue:
+        """The ids of the runs whose groups a `composite` run grouped; unset for other runs."""
+
+    @_builtins.property
+    def composite_mapping(self) -> _struct_pb2.Struct:
+        """Of a `composite` run: for each of its groups the groups that it is made of, a list of objects with
+        `source_run_id`, `original_cluster_id` and `num_members`; unset for other runs.
+        """
+
+    @_builtins.property
+    def executions(self) -> _struct_pb2.ListValue:
+        """The newest runs of the cluster, ten at most, newest first, this one among them, as lists show them; unset but where
+        the latest run of a cluster is read. `ListExecutions` has them all.
+        """
+
     def __init__(
         self,
         *,
@@ -139,10 +166,15 @@ class Execution(_message.Message):
         effective: _struct_pb2.Struct | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         replay: Global___Replay | None = ...,
+        run_name: _builtins.str | None = ...,
+        label_overrides: _struct_pb2.Struct | None = ...,
+        source_execution_ids: _struct_pb2.ListValue | None = ...,
+        composite_mapping: _struct_pb2.Struct | None = ...,
+        executions: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "replay", b"replay", "source_documents", b"source_documents", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "replay", b"replay", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "index_gap", b"index_gap", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "replay", b"replay", "run_id", b"run_id", "source_documents", b"source_documents", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "replay", b"replay", "run_id", b"run_id", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
@@ -154,6 +186,8 @@ class Execution(_message.Message):
     _WhichOneofArgType__layout_stability_reason: _TypeAlias = _typing.Literal["_layout_stability_reason", b"_layout_stability_reason"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__run_name: _TypeAlias = _typing.Literal["run_name"]  # noqa: Y015
+    _WhichOneofArgType__run_name: _TypeAlias = _typing.Literal["_run_name", b"_run_name"]  # noqa: Y015
     _WhichOneofReturnType__source_documents: _TypeAlias = _typing.Literal["source_documents"]  # noqa: Y015
     _WhichOneofArgType__source_documents: _TypeAlias = _typing.Literal["_source_documents", b"_source_documents"]  # noqa: Y015
     _WhichOneofReturnType__task_id: _TypeAlias = _typing.Literal["task_id"]  # noqa: Y015
@@ -172,6 +206,8 @@ class Execution(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layout_stability_reason) -> _WhichOneofReturnType__layout_stability_reason | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_name) -> _WhichOneofReturnType__run_name | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_documents) -> _WhichOneofReturnType__source_documents | None: ...
     @_typing.overload

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class ExecutionServiceStub:
-    """Reads the runs of a cluster, and repeats them.
+    """Reads the runs of a cluster, names and ends them, and repeats them.
     """
 
     def __init__(self, channel):
@@ -52,6 +52,21 @@ class ExecutionServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.FromString,
                 _registered_method=True)
+        self.CancelExecution = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/CancelExecution',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+                _registered_method=True)
+        self.RenameExecution = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/RenameExecution',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionResponse.FromString,
+                _registered_method=True)
+        self.RelabelExecution = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/RelabelExecution',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.FromString,
+                _registered_method=True)
         self.ReplayExecution = channel.unary_unary(
                 '/shoal.clusters.v1.ExecutionService/ReplayExecution',
                 request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.SerializeToString,
@@ -70,12 +85,12 @@ class ExecutionServiceStub:
 
 
 class ExecutionServiceServicer:
-    """Reads the runs of a cluster, and repeats them.
+    """Reads the runs of a cluster, names and ends them, and repeats them.
     """
 
     def GetLatestExecution(self, request, context):
-        """Reads the latest run, whatever its state. Before the first run typed clients get an empty message and JSON clients
-        `null`. Fails with `cluster_not_found`.
+        """Reads the latest run, whatever its state, with the newest runs beside it. Before the first run typed clients get an
+        empty message and JSON clients `null`. Fails with `cluster_not_found`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,6 +105,30 @@ class ExecutionServiceServicer:
 
     def GetExecution(self, request, context):
         """Reads one run. Fails with `cluster_not_found` or `execution_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelExecution(self, request, context):
+        """Ends a run that is pending or at work: one that waits has ended when this answers, one that works within two
+        seconds. Fails with `cluster_not_found`, `execution_not_found`, and `bad_request` when the run has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameExecution(self, request, context):
+        """Gives a run a name for people, whatever its state. Fails with `cluster_not_found` or `execution_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RelabelExecution(self, request, context):
+        """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
+        not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
+        `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +179,21 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.SerializeToString,
             ),
+            'CancelExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelExecution,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'RenameExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameExecution,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionResponse.SerializeToString,
+            ),
+            'RelabelExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.RelabelExecution,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.SerializeToString,
+            ),
             'ReplayExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayExecution,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.ReplayExecutionRequest.FromString,
@@ -164,7 +218,7 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExecutionService:
-    """Reads the runs of a cluster, and repeats them.
+    """Reads the runs of a cluster, names and ends them, and repeats them.
     """
 
     @staticmethod
@@ -238,6 +292,87 @@ class ExecutionService:
             '/shoal.clusters.v1.ExecutionService/GetExecution',
             shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetExecutionRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_execution__pb2.Execution.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/CancelExecution',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/RenameExecution',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RenameExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelabelExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/RelabelExecution',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.FromString,
             options,
             channel_credentials,
             insecure,

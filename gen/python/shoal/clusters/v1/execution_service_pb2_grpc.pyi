@@ -29,20 +29,31 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExecutionServiceStub:
-    """Reads the runs of a cluster, and repeats them."""
+    """Reads the runs of a cluster, names and ends them, and repeats them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExecutionServiceAsyncStub: ...
     GetLatestExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetLatestExecutionRequest, _execution_pb2.Execution]
-    """Reads the latest run, whatever its state. Before the first run typed clients get an empty message and JSON clients
-    `null`. Fails with `cluster_not_found`.
+    """Reads the latest run, whatever its state, with the newest runs beside it. Before the first run typed clients get an
+    empty message and JSON clients `null`. Fails with `cluster_not_found`.
     """
     ListExecutions: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]
     """Lists runs, newest first. Fails with `cluster_not_found`."""
     GetExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+    CancelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]
+    """Ends a run that is pending or at work: one that waits has ended when this answers, one that works within two
+    seconds. Fails with `cluster_not_found`, `execution_not_found`, and `bad_request` when the run has ended.
+    """
+    RenameExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.RenameExecutionRequest, _execution_service_pb2.RenameExecutionResponse]
+    """Gives a run a name for people, whatever its state. Fails with `cluster_not_found` or `execution_not_found`."""
+    RelabelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.RelabelExecutionRequest, _execution_service_pb2.RelabelExecutionResponse]
+    """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
+    not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
+    `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+    """
     ReplayExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
     with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
@@ -60,17 +71,28 @@ class ExecutionServiceStub:
 
 @_typing.type_check_only
 class ExecutionServiceAsyncStub(ExecutionServiceStub):
-    """Reads the runs of a cluster, and repeats them."""
+    """Reads the runs of a cluster, names and ends them, and repeats them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetLatestExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLatestExecutionRequest, _execution_pb2.Execution]  # type: ignore[assignment]
-    """Reads the latest run, whatever its state. Before the first run typed clients get an empty message and JSON clients
-    `null`. Fails with `cluster_not_found`.
+    """Reads the latest run, whatever its state, with the newest runs beside it. Before the first run typed clients get an
+    empty message and JSON clients `null`. Fails with `cluster_not_found`.
     """
     ListExecutions: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ListExecutionsRequest, _execution_service_pb2.ListExecutionsResponse]  # type: ignore[assignment]
     """Lists runs, newest first. Fails with `cluster_not_found`."""
     GetExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetExecutionRequest, _execution_pb2.Execution]  # type: ignore[assignment]
     """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+    CancelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.CancelExecutionRequest, _execution_service_pb2.CancelExecutionResponse]  # type: ignore[assignment]
+    """Ends a run that is pending or at work: one that waits has ended when this answers, one that works within two
+    seconds. Fails with `cluster_not_found`, `execution_not_found`, and `bad_request` when the run has ended.
+    """
+    RenameExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.RenameExecutionRequest, _execution_service_pb2.RenameExecutionResponse]  # type: ignore[assignment]
+    """Gives a run a name for people, whatever its state. Fails with `cluster_not_found` or `execution_not_found`."""
+    RelabelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.RelabelExecutionRequest, _execution_service_pb2.RelabelExecutionResponse]  # type: ignore[assignment]
+    """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
+    not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
+    `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+    """
     ReplayExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
     with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
@@ -87,7 +109,7 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Streams the lineages of all completed runs, oldest first. Fails with `cluster_not_found` or `execution_not_found`."""
 
 class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the runs of a cluster, and repeats them."""
+    """Reads the runs of a cluster, names and ends them, and repeats them."""
 
     @_abc_1.abstractmethod
     def GetLatestExecution(
@@ -95,8 +117,8 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _execution_service_pb2.GetLatestExecutionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.Execution, _abc.Awaitable[_execution_pb2.Execution]]:
-        """Reads the latest run, whatever its state. Before the first run typed clients get an empty message and JSON clients
-        `null`. Fails with `cluster_not_found`.
+        """Reads the latest run, whatever its state, with the newest runs beside it. Before the first run typed clients get an
+        empty message and JSON clients `null`. Fails with `cluster_not_found`.
         """
 
     @_abc_1.abstractmethod
@@ -114,6 +136,35 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_execution_pb2.Execution, _abc.Awaitable[_execution_pb2.Execution]]:
         """Reads one run. Fails with `cluster_not_found` or `execution_not_found`."""
+
+    @_abc_1.abstractmethod
+    def CancelExecution(
+        self,
+        request: _execution_service_pb2.CancelExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.CancelExecutionResponse, _abc.Awaitable[_execution_service_pb2.CancelExecutionResponse]]:
+        """Ends a run that is pending or at work: one that waits has ended when this answers, one that works within two
+        seconds. Fails with `cluster_not_found`, `execution_not_found`, and `bad_request` when the run has ended.
+        """
+
+    @_abc_1.abstractmethod
+    def RenameExecution(
+        self,
+        request: _execution_service_pb2.RenameExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.RenameExecutionResponse, _abc.Awaitable[_execution_service_pb2.RenameExecutionResponse]]:
+        """Gives a run a name for people, whatever its state. Fails with `cluster_not_found` or `execution_not_found`."""
+
+    @_abc_1.abstractmethod
+    def RelabelExecution(
+        self,
+        request: _execution_service_pb2.RelabelExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_execution_service_pb2.RelabelExecutionResponse, _abc.Awaitable[_execution_service_pb2.RelabelExecutionResponse]]:
+        """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
+        not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
+        `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+        """
 
     @_abc_1.abstractmethod
     def ReplayExecution(

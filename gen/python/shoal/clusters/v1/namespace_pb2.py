@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shoal/clusters/v1/namespace.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n\x0cVectorConfig\x12 \n\x04name\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\tdimension\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x02(\x01\xc8\x01\x01H\x01\x88\x01\x01\x12:\n\x06metric\x18\x03 \x01(\tB%\xbaH\"r R\x06\x63osineR\teuclideanR\x0b\x64ot_productH\x02\x88\x01\x01\x12\"\n\x0b\x66\x65\x61ture_uri\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03H\x03\x88\x01\x01\x12\x35\n\x04kind\x18\x05 \x01(\tB\"\xbaH\x1fr\x1dR\x05\x64\x65nseR\x06sparseR\x0cmulti_vectorH\x04\x88\x01\x01\x42\x07\n\x05_nameB\x0c\n\n_dimensionB\t\n\x07_metricB\x0e\n\x0c_feature_uriB\x07\n\x05_kind\"\xbb\x02\n\tNamespace\x12\x14\n\x0cnamespace_id\x18\x01 \x01(\t\x12\x16\n\x0enamespace_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\x37\n\x0evector_configs\x18\x05 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x05\x12\x17\n\x0fnamespace_ready\x18\x07 \x01(\x08\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_descriptionBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shoal/clusters/v1/namespace.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eshoal/options/v1/options.proto\"\xa6\x02\n\x0cVectorConfig\x12 \n\x04name\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\tdimension\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x02(\x01\xc8\x01\x01H\x01\x88\x01\x01\x12:\n\x06metric\x18\x03 \x01(\tB%\xbaH\"r R\x06\x63osineR\teuclideanR\x0b\x64ot_productH\x02\x88\x01\x01\x12\"\n\x0b\x66\x65\x61ture_uri\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03H\x03\x88\x01\x01\x12\x35\n\x04kind\x18\x05 \x01(\tB\"\xbaH\x1fr\x1dR\x05\x64\x65nseR\x06sparseR\x0cmulti_vectorH\x04\x88\x01\x01\x42\x07\n\x05_nameB\x0c\n\n_dimensionB\t\n\x07_metricB\x0e\n\x0c_feature_uriB\x07\n\x05_kind\"\xa5\x01\n\x0cPayloadIndex\x12&\n\nfield_name\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xff\x01\xc8\x01\x01H\x00\x88\x01\x01\x12U\n\x04type\x18\x02 \x01(\tBB\xbaH?r:R\x07keywordR\x07integerR\x05\x66loatR\x04\x62oolR\x03geoR\x08\x64\x61tetimeR\x04textR\x04uuid\xc8\x01\x01H\x01\x88\x01\x01\x42\r\n\x0b_field_nameB\x07\n\x05_type\"\xf6\x02\n\tNamespace\x12\x14\n\x0cnamespace_id\x18\x01 \x01(\t\x12\x16\n\x0enamespace_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\x37\n\x0evector_configs\x18\x05 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x05\x12\x17\n\x0fnamespace_ready\x18\x07 \x01(\x08\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x0fpayload_indexes\x18\n \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x04\xa8\xbb\x18\x01\x42\x0e\n\x0c_description\"\xa5\x01\n\x0eNamespaceStats\x12\x14\n\x0cnamespace_id\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x05\x12\x1f\n\x17\x64ocument_count_complete\x18\x03 \x01(\x08\x12\x14\n\x0c\x62ucket_count\x18\x04 \x01(\x05\x12\x18\n\x10\x63ollection_count\x18\x05 \x01(\x05\x12\x14\n\x0cobject_count\x18\x06 \x01(\x05\x42w\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,8 +46,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VECTORCONFIG'].fields_by_name['feature_uri']._serialized_options = b'\272H\005r\003\030\364\003'
   _globals['_VECTORCONFIG'].fields_by_name['kind']._loaded_options = None
   _globals['_VECTORCONFIG'].fields_by_name['kind']._serialized_options = b'\272H\037r\035R\005denseR\006sparseR\014multi_vector'
-  _globals['_VECTORCONFIG']._serialized_start=119
-  _globals['_VECTORCONFIG']._serialized_end=413
-  _globals['_NAMESPACE']._serialized_start=416
-  _globals['_NAMESPACE']._serialized_end=731
+  _globals['_PAYLOADINDEX'].fields_by_name['field_name']._loaded_options = None
+  _globals['_PAYLOADINDEX'].fields_by_name['field_name']._serialized_options = b'\272H\nr\005\020\001\030\377\001\310\001\001'
+  _globals['_PAYLOADINDEX'].fields_by_name['type']._loaded_options = None
+  _globals['_PAYLOADINDEX'].fields_by_name['type']._serialized_options = b'\272H?r:R\007keywordR\007integerR\005floatR\004boolR\003geoR\010datetimeR\004textR\004uuid\310\001\001'
+  _globals['_NAMESPACE'].fields_by_name['payload_indexes']._loaded_options = None
+  _globals['_NAMESPACE'].fields_by_name['payload_indexes']._serialized_options = b'\250\273\030\001'
+  _globals['_VECTORCONFIG']._serialized_start=181
+  _globals['_VECTORCONFIG']._serialized_end=475
+  _globals['_PAYLOADINDEX']._serialized_start=478
+  _globals['_PAYLOADINDEX']._serialized_end=643
+  _globals['_NAMESPACE']._serialized_start=646
+  _globals['_NAMESPACE']._serialized_end=1020
+  _globals['_NAMESPACESTATS']._serialized_start=1023
+  _globals['_NAMESPACESTATS']._serialized_end=1188
 # @@protoc_insertion_point(module_scope)

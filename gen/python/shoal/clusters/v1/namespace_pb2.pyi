@@ -6,16 +6,17 @@ What everything belongs to."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -81,6 +82,39 @@ class VectorConfig(_message.Message):
 Global___VectorConfig: _TypeAlias = VectorConfig  # noqa: Y015
 
 @_typing.final
+class PayloadIndex(_message.Message):
+    """One payload field that pages of documents are often chosen by (`PayloadIndexConfig`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    field_name: _builtins.str
+    """Dotted path of the field in the payload; each once."""
+    type: _builtins.str
+    """What its values are: `keyword`, `integer`, `float`, `bool`, `geo`, `datetime`, `text` or `uuid`."""
+    def __init__(
+        self,
+        *,
+        field_name: _builtins.str | None = ...,
+        type: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_field_name", b"_field_name", "_type", b"_type", "field_name", b"field_name", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_field_name", b"_field_name", "_type", b"_type", "field_name", b"field_name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__field_name: _TypeAlias = _typing.Literal["field_name"]  # noqa: Y015
+    _WhichOneofArgType__field_name: _TypeAlias = _typing.Literal["_field_name", b"_field_name"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__field_name) -> _WhichOneofReturnType__field_name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
+
+Global___PayloadIndex: _TypeAlias = PayloadIndex  # noqa: Y015
+
+@_typing.final
 class Namespace(_message.Message):
     """A namespace (`NamespaceModel`). The namespace `default` exists from the start."""
 
@@ -95,6 +129,7 @@ class Namespace(_message.Message):
     NAMESPACE_READY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    PAYLOAD_INDEXES_FIELD_NUMBER: _builtins.int
     namespace_id: _builtins.str
     """Its id: `ns_` and ten characters, or the id that a standalone namespace was given."""
     namespace_name: _builtins.str
@@ -119,6 +154,10 @@ class Namespace(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def payload_indexes(self) -> _struct_pb2.ListValue:
+        """The declared payload indexes, objects {`field_name`, `type`, `is_protected`}; left out where there are none."""
+
     def __init__(
         self,
         *,
@@ -131,13 +170,56 @@ class Namespace(_message.Message):
         namespace_ready: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        payload_indexes: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "created_at", b"created_at", "description", b"description", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "created_at", b"created_at", "description", b"description", "payload_indexes", b"payload_indexes", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "mode", b"mode", "namespace_id", b"namespace_id", "namespace_name", b"namespace_name", "namespace_ready", b"namespace_ready", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "mode", b"mode", "namespace_id", b"namespace_id", "namespace_name", b"namespace_name", "namespace_ready", b"namespace_ready", "payload_indexes", b"payload_indexes", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
 
 Global___Namespace: _TypeAlias = Namespace  # noqa: Y015
+
+@_typing.final
+class NamespaceStats(_message.Message):
+    """How much a namespace holds (`NamespaceStatsResponse`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_COUNT_COMPLETE_FIELD_NUMBER: _builtins.int
+    BUCKET_COUNT_FIELD_NUMBER: _builtins.int
+    COLLECTION_COUNT_FIELD_NUMBER: _builtins.int
+    OBJECT_COUNT_FIELD_NUMBER: _builtins.int
+    namespace_id: _builtins.str
+    """The namespace."""
+    document_count: _builtins.int
+    """Documents in all of its collections."""
+    document_count_complete: _builtins.bool
+    """Whether all were counted; always true."""
+    bucket_count: _builtins.int
+    """Buckets; there are none here."""
+    collection_count: _builtins.int
+    """Collections."""
+    object_count: _builtins.int
+    """Objects in buckets; there are none here."""
+    def __init__(
+        self,
+        *,
+        namespace_id: _builtins.str = ...,
+        document_count: _builtins.int = ...,
+        document_count_complete: _builtins.bool = ...,
+        bucket_count: _builtins.int = ...,
+        collection_count: _builtins.int = ...,
+        object_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket_count", b"bucket_count", "collection_count", b"collection_count", "document_count", b"document_count", "document_count_complete", b"document_count_complete", "namespace_id", b"namespace_id", "object_count", b"object_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamespaceStats: _TypeAlias = NamespaceStats  # noqa: Y015

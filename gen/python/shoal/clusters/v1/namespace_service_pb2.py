@@ -24,11 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from shoal.clusters.v1 import namespace_pb2 as shoal_dot_clusters_dot_v1_dot_namespace__pb2
 from shoal.clusters.v1 import pagination_pb2 as shoal_dot_clusters_dot_v1_dot_pagination__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shoal/clusters/v1/namespace_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!shoal/clusters/v1/namespace.proto\x1a\"shoal/clusters/v1/pagination.proto\"\x85\x02\n\x16\x43reateNamespaceRequest\x12)\n\x0enamespace_name\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x03\x18@\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x01\x88\x01\x01\x12-\n\x04mode\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15R\x07managedR\nstandaloneH\x02\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x04 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 B\x11\n\x0f_namespace_nameB\x0e\n\x0c_descriptionB\x07\n\x05_mode\"\x9f\x03\n CreateStandaloneNamespaceRequest\x12\x43\n\x0cnamespace_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$H\x00\x88\x01\x01\x12\'\n\x0enamespace_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01H\x01\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x02\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x04 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 :r\xbaHo\x1am\n\x0bvalue_error\x12*namespace_id or namespace_name is required\x1a\x32has(this.namespace_id) || has(this.namespace_name)B\x0f\n\r_namespace_idB\x11\n\x0f_namespace_nameB\x0e\n\x0c_description\"\xb2\x01\n\x13StandaloneNamespace\x12\x14\n\x0cnamespace_id\x18\x01 \x01(\t\x12\x16\n\x0enamespace_name\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x37\n\x0evector_configs\x18\x05 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x05\"\xcd\x03\n\x15ListNamespacesRequest\x12\x1e\n\x05limit\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12\"\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\x1f\n\x06offset\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x02\x88\x01\x01\x12\x1a\n\x04page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x04\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1a\n\rinclude_total\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1d\n\x06search\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_totalB\t\n\x07_search\"\x8f\x01\n\x16ListNamespacesResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.shoal.clusters.v1.Namespace\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\"`\n\x13GetNamespaceRequest\x12\x30\n\x14namespace_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x17\n\x15_namespace_identifier2\xcd\x04\n\x10NamespaceService\x12u\n\x0f\x43reateNamespace\x12).shoal.clusters.v1.CreateNamespaceRequest\x1a\x1c.shoal.clusters.v1.Namespace\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/namespaces:\x01*\x12\x9e\x01\n\x19\x43reateStandaloneNamespace\x12\x33.shoal.clusters.v1.CreateStandaloneNamespaceRequest\x1a&.shoal.clusters.v1.StandaloneNamespace\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/namespaces/standalone:\x01*\x12\x9a\x01\n\x0eListNamespaces\x12(.shoal.clusters.v1.ListNamespacesRequest\x1a).shoal.clusters.v1.ListNamespacesResponse\"3\x82\xd3\xe4\x93\x02-\x12\x0e/v1/namespacesZ\x1b\"\x13/v1/namespaces/list:\x04\x62ody\x12\x83\x01\n\x0cGetNamespace\x12&.shoal.clusters.v1.GetNamespaceRequest\x1a\x1c.shoal.clusters.v1.Namespace\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/namespaces/{namespace_identifier}Bw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)shoal/clusters/v1/namespace_service.proto\x12\x11shoal.clusters.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!shoal/clusters/v1/namespace.proto\x1a\"shoal/clusters/v1/pagination.proto\x1a\x1eshoal/options/v1/options.proto\"\x9f\x03\n\x16\x43reateNamespaceRequest\x12)\n\x0enamespace_name\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x03\x18@\xc8\x01\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x01\x88\x01\x01\x12-\n\x04mode\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15R\x07managedR\nstandaloneH\x02\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x04 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x42\n\x0fpayload_indexes\x18\x05 \x03(\x0b\x32\x1f.shoal.clusters.v1.PayloadIndexB\x08\xbaH\x05\x92\x01\x02\x10@\x12\x43\n\x0cnamespace_id\x18\x06 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$H\x03\x88\x01\x01\x42\x11\n\x0f_namespace_nameB\x0e\n\x0c_descriptionB\x07\n\x05_modeB\x0f\n\r_namespace_id\"\x9f\x03\n CreateStandaloneNamespaceRequest\x12\x43\n\x0cnamespace_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$H\x00\x88\x01\x01\x12\'\n\x0enamespace_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01H\x01\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x02\x88\x01\x01\x12\x41\n\x0evector_configs\x18\x04 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfigB\x08\xbaH\x05\x92\x01\x02\x10 :r\xbaHo\x1am\n\x0bvalue_error\x12*namespace_id or namespace_name is required\x1a\x32has(this.namespace_id) || has(this.namespace_name)B\x0f\n\r_namespace_idB\x11\n\x0f_namespace_nameB\x0e\n\x0c_description\"\xb2\x01\n\x13StandaloneNamespace\x12\x14\n\x0cnamespace_id\x18\x01 \x01(\t\x12\x16\n\x0enamespace_name\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x37\n\x0evector_configs\x18\x05 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x16\n\x0e\x64ocument_count\x18\x06 \x01(\x05\"\xcd\x03\n\x15ListNamespacesRequest\x12\x1e\n\x05limit\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12\"\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01\x88\x01\x01\x12\x1f\n\x06offset\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00H\x02\x88\x01\x01\x12\x1a\n\x04page\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x03\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x04\x88\x01\x01\x12\"\n\x0bnext_cursor\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x05\x88\x01\x01\x12\x1c\n\x05\x61\x66ter\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x06\x88\x01\x01\x12\x1a\n\rinclude_total\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1d\n\x06search\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x08\x88\x01\x01\x12)\n\x04\x62ody\x18\n \x01(\x0b\x32\x1b.shoal.clusters.v1.ListBodyB\x08\n\x06_limitB\x0c\n\n_page_sizeB\t\n\x07_offsetB\x07\n\x05_pageB\t\n\x07_cursorB\x0e\n\x0c_next_cursorB\x08\n\x06_afterB\x10\n\x0e_include_totalB\t\n\x07_search\"\x8f\x01\n\x16ListNamespacesResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.shoal.clusters.v1.Namespace\x12\x31\n\npagination\x18\x02 \x01(\x0b\x32\x1d.shoal.clusters.v1.Pagination\x12\x13\n\x0btotal_count\x18\x03 \x01(\x05\"`\n\x13GetNamespaceRequest\x12\x30\n\x14namespace_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x17\n\x15_namespace_identifier\"\x99\x01\n\x16UpdateNamespaceRequest\x12\x30\n\x14namespace_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x34\n\x04\x62ody\x18\x02 \x01(\x0b\x32&.shoal.clusters.v1.UpdateNamespaceBodyB\x17\n\x15_namespace_identifier\"\xb9\x01\n\x13UpdateNamespaceBody\x12&\n\x0enamespace_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x03\x18@H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x01\x88\x01\x01\x12\x33\n\x0fpayload_indexes\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x11\n\x0f_namespace_nameB\x0e\n\x0c_description\"\x81\x01\n\x16\x44\x65leteNamespaceRequest\x12\x30\n\x14namespace_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x12\x12\n\x05\x66orce\x18\x02 \x01(\x08H\x01\x88\x01\x01\x42\x17\n\x15_namespace_identifierB\x08\n\x06_force\"Q\n\x17\x44\x65leteNamespaceResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0f\n\x07success\x18\x02 \x01(\x08\x12\x14\n\x0cnamespace_id\x18\x03 \x01(\t\"e\n\x18GetNamespaceStatsRequest\x12\x30\n\x14namespace_identifier\x18\x01 \x01(\tB\r\xbaH\nr\x05\x10\x01\x18\xc8\x01\xc8\x01\x01H\x00\x88\x01\x01\x42\x17\n\x15_namespace_identifier\"I\n\x1d\x42\x61tchGetNamespaceStatsRequest\x12(\n\rnamespace_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x64\"\x07r\x05\x10\x01\x18\xc8\x01\"\xbe\x01\n\x1e\x42\x61tchGetNamespaceStatsResponse\x12K\n\x05stats\x18\x01 \x03(\x0b\x32<.shoal.clusters.v1.BatchGetNamespaceStatsResponse.StatsEntry\x1aO\n\nStatsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.shoal.clusters.v1.NamespaceStats:\x02\x38\x01\x32\xee\t\n\x10NamespaceService\x12u\n\x0f\x43reateNamespace\x12).shoal.clusters.v1.CreateNamespaceRequest\x1a\x1c.shoal.clusters.v1.Namespace\"\x19\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/namespaces:\x01*\x12\x9e\x01\n\x19\x43reateStandaloneNamespace\x12\x33.shoal.clusters.v1.CreateStandaloneNamespaceRequest\x1a&.shoal.clusters.v1.StandaloneNamespace\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/namespaces/standalone:\x01*\x12\x9a\x01\n\x0eListNamespaces\x12(.shoal.clusters.v1.ListNamespacesRequest\x1a).shoal.clusters.v1.ListNamespacesResponse\"3\x82\xd3\xe4\x93\x02-\x12\x0e/v1/namespacesZ\x1b\"\x13/v1/namespaces/list:\x04\x62ody\x12\x83\x01\n\x0cGetNamespace\x12&.shoal.clusters.v1.GetNamespaceRequest\x1a\x1c.shoal.clusters.v1.Namespace\"-\x82\xd3\xe4\x93\x02\'\x12%/v1/namespaces/{namespace_identifier}\x12\xbe\x01\n\x0fUpdateNamespace\x12).shoal.clusters.v1.UpdateNamespaceRequest\x1a\x1c.shoal.clusters.v1.Namespace\"b\x82\xd3\xe4\x93\x02\\2%/v1/namespaces/{namespace_identifier}:\x04\x62odyZ-\x1a%/v1/namespaces/{namespace_identifier}:\x04\x62ody\x12\x9b\x01\n\x0f\x44\x65leteNamespace\x12).shoal.clusters.v1.DeleteNamespaceRequest\x1a*.shoal.clusters.v1.DeleteNamespaceResponse\"1\xb8\xbb\x18\x01\x82\xd3\xe4\x93\x02\'*%/v1/namespaces/{namespace_identifier}\x12\x98\x01\n\x11GetNamespaceStats\x12+.shoal.clusters.v1.GetNamespaceStatsRequest\x1a!.shoal.clusters.v1.NamespaceStats\"3\x82\xd3\xe4\x93\x02-\x12+/v1/namespaces/{namespace_identifier}/stats\x12\xa4\x01\n\x16\x42\x61tchGetNamespaceStats\x12\x30.shoal.clusters.v1.BatchGetNamespaceStatsRequest\x1a\x31.shoal.clusters.v1.BatchGetNamespaceStatsResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/namespaces/stats/batch:\x01*Bw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATENAMESPACEREQUEST'].fields_by_name['mode']._serialized_options = b'\272H\027r\025R\007managedR\nstandalone'
   _globals['_CREATENAMESPACEREQUEST'].fields_by_name['vector_configs']._loaded_options = None
   _globals['_CREATENAMESPACEREQUEST'].fields_by_name['vector_configs']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_CREATENAMESPACEREQUEST'].fields_by_name['payload_indexes']._loaded_options = None
+  _globals['_CREATENAMESPACEREQUEST'].fields_by_name['payload_indexes']._serialized_options = b'\272H\005\222\001\002\020@'
+  _globals['_CREATENAMESPACEREQUEST'].fields_by_name['namespace_id']._loaded_options = None
+  _globals['_CREATENAMESPACEREQUEST'].fields_by_name['namespace_id']._serialized_options = b'\272H%r#2!^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'
   _globals['_CREATESTANDALONENAMESPACEREQUEST'].fields_by_name['namespace_id']._loaded_options = None
   _globals['_CREATESTANDALONENAMESPACEREQUEST'].fields_by_name['namespace_id']._serialized_options = b'\272H%r#2!^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'
   _globals['_CREATESTANDALONENAMESPACEREQUEST'].fields_by_name['namespace_name']._loaded_options = None
@@ -72,6 +78,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTNAMESPACESREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_GETNAMESPACEREQUEST'].fields_by_name['namespace_identifier']._loaded_options = None
   _globals['_GETNAMESPACEREQUEST'].fields_by_name['namespace_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_UPDATENAMESPACEREQUEST'].fields_by_name['namespace_identifier']._loaded_options = None
+  _globals['_UPDATENAMESPACEREQUEST'].fields_by_name['namespace_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_UPDATENAMESPACEBODY'].fields_by_name['namespace_name']._loaded_options = None
+  _globals['_UPDATENAMESPACEBODY'].fields_by_name['namespace_name']._serialized_options = b'\272H\006r\004\020\003\030@'
+  _globals['_UPDATENAMESPACEBODY'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATENAMESPACEBODY'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_DELETENAMESPACEREQUEST'].fields_by_name['namespace_identifier']._loaded_options = None
+  _globals['_DELETENAMESPACEREQUEST'].fields_by_name['namespace_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_GETNAMESPACESTATSREQUEST'].fields_by_name['namespace_identifier']._loaded_options = None
+  _globals['_GETNAMESPACESTATSREQUEST'].fields_by_name['namespace_identifier']._serialized_options = b'\272H\nr\005\020\001\030\310\001\310\001\001'
+  _globals['_BATCHGETNAMESPACESTATSREQUEST'].fields_by_name['namespace_ids']._loaded_options = None
+  _globals['_BATCHGETNAMESPACESTATSREQUEST'].fields_by_name['namespace_ids']._serialized_options = b'\272H\016\222\001\013\020d\"\007r\005\020\001\030\310\001'
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE_STATSENTRY']._loaded_options = None
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE_STATSENTRY']._serialized_options = b'8\001'
   _globals['_NAMESPACESERVICE'].methods_by_name['CreateNamespace']._loaded_options = None
   _globals['_NAMESPACESERVICE'].methods_by_name['CreateNamespace']._serialized_options = b'\202\323\344\223\002\023\"\016/v1/namespaces:\001*'
   _globals['_NAMESPACESERVICE'].methods_by_name['CreateStandaloneNamespace']._loaded_options = None
@@ -80,18 +100,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NAMESPACESERVICE'].methods_by_name['ListNamespaces']._serialized_options = b'\202\323\344\223\002-\022\016/v1/namespacesZ\033\"\023/v1/namespaces/list:\004body'
   _globals['_NAMESPACESERVICE'].methods_by_name['GetNamespace']._loaded_options = None
   _globals['_NAMESPACESERVICE'].methods_by_name['GetNamespace']._serialized_options = b'\202\323\344\223\002\'\022%/v1/namespaces/{namespace_identifier}'
-  _globals['_CREATENAMESPACEREQUEST']._serialized_start=195
-  _globals['_CREATENAMESPACEREQUEST']._serialized_end=456
-  _globals['_CREATESTANDALONENAMESPACEREQUEST']._serialized_start=459
-  _globals['_CREATESTANDALONENAMESPACEREQUEST']._serialized_end=874
-  _globals['_STANDALONENAMESPACE']._serialized_start=877
-  _globals['_STANDALONENAMESPACE']._serialized_end=1055
-  _globals['_LISTNAMESPACESREQUEST']._serialized_start=1058
-  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1519
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1522
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1665
-  _globals['_GETNAMESPACEREQUEST']._serialized_start=1667
-  _globals['_GETNAMESPACEREQUEST']._serialized_end=1763
-  _globals['_NAMESPACESERVICE']._serialized_start=1766
-  _globals['_NAMESPACESERVICE']._serialized_end=2355
+  _globals['_NAMESPACESERVICE'].methods_by_name['UpdateNamespace']._loaded_options = None
+  _globals['_NAMESPACESERVICE'].methods_by_name['UpdateNamespace']._serialized_options = b'\202\323\344\223\002\\2%/v1/namespaces/{namespace_identifier}:\004bodyZ-\032%/v1/namespaces/{namespace_identifier}:\004body'
+  _globals['_NAMESPACESERVICE'].methods_by_name['DeleteNamespace']._loaded_options = None
+  _globals['_NAMESPACESERVICE'].methods_by_name['DeleteNamespace']._serialized_options = b'\270\273\030\001\202\323\344\223\002\'*%/v1/namespaces/{namespace_identifier}'
+  _globals['_NAMESPACESERVICE'].methods_by_name['GetNamespaceStats']._loaded_options = None
+  _globals['_NAMESPACESERVICE'].methods_by_name['GetNamespaceStats']._serialized_options = b'\202\323\344\223\002-\022+/v1/namespaces/{namespace_identifier}/stats'
+  _globals['_NAMESPACESERVICE'].methods_by_name['BatchGetNamespaceStats']._loaded_options = None
+  _globals['_NAMESPACESERVICE'].methods_by_name['BatchGetNamespaceStats']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/namespaces/stats/batch:\001*'
+  _globals['_CREATENAMESPACEREQUEST']._serialized_start=257
+  _globals['_CREATENAMESPACEREQUEST']._serialized_end=672
+  _globals['_CREATESTANDALONENAMESPACEREQUEST']._serialized_start=675
+  _globals['_CREATESTANDALONENAMESPACEREQUEST']._serialized_end=1090
+  _globals['_STANDALONENAMESPACE']._serialized_start=1093
+  _globals['_STANDALONENAMESPACE']._serialized_end=1271
+  _globals['_LISTNAMESPACESREQUEST']._serialized_start=1274
+  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1735
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1738
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1881
+  _globals['_GETNAMESPACEREQUEST']._serialized_start=1883
+  _globals['_GETNAMESPACEREQUEST']._serialized_end=1979
+  _globals['_UPDATENAMESPACEREQUEST']._serialized_start=1982
+  _globals['_UPDATENAMESPACEREQUEST']._serialized_end=2135
+  _globals['_UPDATENAMESPACEBODY']._serialized_start=2138
+  _globals['_UPDATENAMESPACEBODY']._serialized_end=2323
+  _globals['_DELETENAMESPACEREQUEST']._serialized_start=2326
+  _globals['_DELETENAMESPACEREQUEST']._serialized_end=2455
+  _globals['_DELETENAMESPACERESPONSE']._serialized_start=2457
+  _globals['_DELETENAMESPACERESPONSE']._serialized_end=2538
+  _globals['_GETNAMESPACESTATSREQUEST']._serialized_start=2540
+  _globals['_GETNAMESPACESTATSREQUEST']._serialized_end=2641
+  _globals['_BATCHGETNAMESPACESTATSREQUEST']._serialized_start=2643
+  _globals['_BATCHGETNAMESPACESTATSREQUEST']._serialized_end=2716
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE']._serialized_start=2719
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE']._serialized_end=2909
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE_STATSENTRY']._serialized_start=2830
+  _globals['_BATCHGETNAMESPACESTATSRESPONSE_STATSENTRY']._serialized_end=2909
+  _globals['_NAMESPACESERVICE']._serialized_start=2912
+  _globals['_NAMESPACESERVICE']._serialized_end=4174
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ What can be done with namespaces."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from shoal.clusters.v1 import namespace_pb2 as _namespace_pb2
 from shoal.clusters.v1 import pagination_pb2 as _pagination_pb2
@@ -30,15 +31,23 @@ class CreateNamespaceRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     VECTOR_CONFIGS_FIELD_NUMBER: _builtins.int
+    PAYLOAD_INDEXES_FIELD_NUMBER: _builtins.int
+    NAMESPACE_ID_FIELD_NUMBER: _builtins.int
     namespace_name: _builtins.str
     """Its name, 3 to 64 characters, unique; a name that looks like an id is refused."""
     description: _builtins.str
     """What it is for; unset means nothing is said."""
     mode: _builtins.str
     """`managed` or `standalone`; unset means `managed`."""
+    namespace_id: _builtins.str
+    """Its id, of the caller's choice: letters, digits, `_` and `-`, at most 128; unset means that one is made."""
     @_builtins.property
     def vector_configs(self) -> _containers.RepeatedCompositeFieldContainer[_namespace_pb2.VectorConfig]:
         """The vectors that its documents may carry; none means that the first document of a collection decides."""
+
+    @_builtins.property
+    def payload_indexes(self) -> _containers.RepeatedCompositeFieldContainer[_namespace_pb2.PayloadIndex]:
+        """Payload fields to index; none means that pages chosen by payload fields look through all documents."""
 
     def __init__(
         self,
@@ -47,21 +56,27 @@ class CreateNamespaceRequest(_message.Message):
         description: _builtins.str | None = ...,
         mode: _builtins.str | None = ...,
         vector_configs: _abc.Iterable[_namespace_pb2.VectorConfig] | None = ...,
+        payload_indexes: _abc.Iterable[_namespace_pb2.PayloadIndex] | None = ...,
+        namespace_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_mode", b"_mode", "_namespace_name", b"_namespace_name", "description", b"description", "mode", b"mode", "namespace_name", b"namespace_name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_mode", b"_mode", "_namespace_id", b"_namespace_id", "_namespace_name", b"_namespace_name", "description", b"description", "mode", b"mode", "namespace_id", b"namespace_id", "namespace_name", b"namespace_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_mode", b"_mode", "_namespace_name", b"_namespace_name", "description", b"description", "mode", b"mode", "namespace_name", b"namespace_name", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_mode", b"_mode", "_namespace_id", b"_namespace_id", "_namespace_name", b"_namespace_name", "description", b"description", "mode", b"mode", "namespace_id", b"namespace_id", "namespace_name", b"namespace_name", "payload_indexes", b"payload_indexes", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__namespace_id: _TypeAlias = _typing.Literal["namespace_id"]  # noqa: Y015
+    _WhichOneofArgType__namespace_id: _TypeAlias = _typing.Literal["_namespace_id", b"_namespace_id"]  # noqa: Y015
     _WhichOneofReturnType__namespace_name: _TypeAlias = _typing.Literal["namespace_name"]  # noqa: Y015
     _WhichOneofArgType__namespace_name: _TypeAlias = _typing.Literal["_namespace_name", b"_namespace_name"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_id) -> _WhichOneofReturnType__namespace_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_name) -> _WhichOneofReturnType__namespace_name | None: ...
 
@@ -310,3 +325,228 @@ class GetNamespaceRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_identifier) -> _WhichOneofReturnType__namespace_identifier | None: ...
 
 Global___GetNamespaceRequest: _TypeAlias = GetNamespaceRequest  # noqa: Y015
+
+@_typing.final
+class UpdateNamespaceRequest(_message.Message):
+    """Which namespace to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    namespace_identifier: _builtins.str
+    """Its id or its name."""
+    @_builtins.property
+    def body(self) -> Global___UpdateNamespaceBody:
+        """What to change."""
+
+    def __init__(
+        self,
+        *,
+        namespace_identifier: _builtins.str | None = ...,
+        body: Global___UpdateNamespaceBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier", "body", b"body", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier", "body", b"body", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__namespace_identifier: _TypeAlias = _typing.Literal["namespace_identifier"]  # noqa: Y015
+    _WhichOneofArgType__namespace_identifier: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_identifier) -> _WhichOneofReturnType__namespace_identifier | None: ...
+
+Global___UpdateNamespaceRequest: _TypeAlias = UpdateNamespaceRequest  # noqa: Y015
+
+@_typing.final
+class UpdateNamespaceBody(_message.Message):
+    """What to change of a namespace (`PatchNamespaceRequest`, `UpdateNamespaceRequest`). What is unset or null stays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PAYLOAD_INDEXES_FIELD_NUMBER: _builtins.int
+    namespace_name: _builtins.str
+    """Its name, by the rules of `CreateNamespaceRequest.namespace_name`."""
+    description: _builtins.str
+    """What it is for; empty means nothing is said."""
+    @_builtins.property
+    def payload_indexes(self) -> _struct_pb2.ListValue:
+        """The payload fields to index, all of them; an empty list means none."""
+
+    def __init__(
+        self,
+        *,
+        namespace_name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        payload_indexes: _struct_pb2.ListValue | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_namespace_name", b"_namespace_name", "description", b"description", "namespace_name", b"namespace_name", "payload_indexes", b"payload_indexes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_namespace_name", b"_namespace_name", "description", b"description", "namespace_name", b"namespace_name", "payload_indexes", b"payload_indexes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__namespace_name: _TypeAlias = _typing.Literal["namespace_name"]  # noqa: Y015
+    _WhichOneofArgType__namespace_name: _TypeAlias = _typing.Literal["_namespace_name", b"_namespace_name"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_name) -> _WhichOneofReturnType__namespace_name | None: ...
+
+Global___UpdateNamespaceBody: _TypeAlias = UpdateNamespaceBody  # noqa: Y015
+
+@_typing.final
+class DeleteNamespaceRequest(_message.Message):
+    """Which namespace to delete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    namespace_identifier: _builtins.str
+    """Its id or its name."""
+    force: _builtins.bool
+    """Whether jobs that are at work in it are canceled; unset means false, and that the call fails while there are such."""
+    def __init__(
+        self,
+        *,
+        namespace_identifier: _builtins.str | None = ...,
+        force: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_force", b"_force", "_namespace_identifier", b"_namespace_identifier", "force", b"force", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_force", b"_force", "_namespace_identifier", b"_namespace_identifier", "force", b"force", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__force: _TypeAlias = _typing.Literal["force"]  # noqa: Y015
+    _WhichOneofArgType__force: _TypeAlias = _typing.Literal["_force", b"_force"]  # noqa: Y015
+    _WhichOneofReturnType__namespace_identifier: _TypeAlias = _typing.Literal["namespace_identifier"]  # noqa: Y015
+    _WhichOneofArgType__namespace_identifier: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__force) -> _WhichOneofReturnType__force | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_identifier) -> _WhichOneofReturnType__namespace_identifier | None: ...
+
+Global___DeleteNamespaceRequest: _TypeAlias = DeleteNamespaceRequest  # noqa: Y015
+
+@_typing.final
+class DeleteNamespaceResponse(_message.Message):
+    """What a deletion answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SUCCESS_FIELD_NUMBER: _builtins.int
+    NAMESPACE_ID_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """What was done, for people."""
+    success: _builtins.bool
+    """Whether it is gone."""
+    namespace_id: _builtins.str
+    """The namespace that was deleted."""
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        success: _builtins.bool = ...,
+        namespace_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "namespace_id", b"namespace_id", "success", b"success"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteNamespaceResponse: _TypeAlias = DeleteNamespaceResponse  # noqa: Y015
+
+@_typing.final
+class GetNamespaceStatsRequest(_message.Message):
+    """Which namespace to count in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    namespace_identifier: _builtins.str
+    """Its id or its name."""
+    def __init__(
+        self,
+        *,
+        namespace_identifier: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier", "namespace_identifier", b"namespace_identifier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__namespace_identifier: _TypeAlias = _typing.Literal["namespace_identifier"]  # noqa: Y015
+    _WhichOneofArgType__namespace_identifier: _TypeAlias = _typing.Literal["_namespace_identifier", b"_namespace_identifier"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__namespace_identifier) -> _WhichOneofReturnType__namespace_identifier | None: ...
+
+Global___GetNamespaceStatsRequest: _TypeAlias = GetNamespaceStatsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetNamespaceStatsRequest(_message.Message):
+    """Which namespaces to count in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMESPACE_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def namespace_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their ids."""
+
+    def __init__(
+        self,
+        *,
+        namespace_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["namespace_ids", b"namespace_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetNamespaceStatsRequest: _TypeAlias = BatchGetNamespaceStatsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetNamespaceStatsResponse(_message.Message):
+    """How much several namespaces hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class StatsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _namespace_pb2.NamespaceStats: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _namespace_pb2.NamespaceStats | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STATS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def stats(self) -> _containers.MessageMap[_builtins.str, _namespace_pb2.NamespaceStats]:
+        """The counts by namespace id."""
+
+    def __init__(
+        self,
+        *,
+        stats: _abc.Mapping[_builtins.str, _namespace_pb2.NamespaceStats] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stats", b"stats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetNamespaceStatsResponse: _TypeAlias = BatchGetNamespaceStatsResponse  # noqa: Y015

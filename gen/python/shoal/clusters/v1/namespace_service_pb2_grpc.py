@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class NamespaceServiceStub:
-    """Makes and lists namespaces.
+    """Makes, lists, changes and deletes namespaces.
     """
 
     def __init__(self, channel):
@@ -56,10 +56,30 @@ class NamespaceServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.FromString,
                 _registered_method=True)
+        self.UpdateNamespace = channel.unary_unary(
+                '/shoal.clusters.v1.NamespaceService/UpdateNamespace',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.UpdateNamespaceRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.FromString,
+                _registered_method=True)
+        self.DeleteNamespace = channel.unary_unary(
+                '/shoal.clusters.v1.NamespaceService/DeleteNamespace',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceResponse.FromString,
+                _registered_method=True)
+        self.GetNamespaceStats = channel.unary_unary(
+                '/shoal.clusters.v1.NamespaceService/GetNamespaceStats',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceStatsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.NamespaceStats.FromString,
+                _registered_method=True)
+        self.BatchGetNamespaceStats = channel.unary_unary(
+                '/shoal.clusters.v1.NamespaceService/BatchGetNamespaceStats',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsResponse.FromString,
+                _registered_method=True)
 
 
 class NamespaceServiceServicer:
-    """Makes and lists namespaces.
+    """Makes, lists, changes and deletes namespaces.
     """
 
     def CreateNamespace(self, request, context):
@@ -91,6 +111,37 @@ class NamespaceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateNamespace(self, request, context):
+        """Changes what is set, and nothing else. Fails with `namespace_not_found`, `already_exists` when the name is taken, and
+        `conflict` when the namespace is the one that calls without a namespace mean and another name is asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteNamespace(self, request, context):
+        """Deletes a namespace with its clusters, collections, triggers and webhooks. It has ended when this answers; one that is
+        broken off may be asked for again. Fails with `namespace_not_found`, and with `conflict` for the namespace that calls
+        without a namespace mean, for one that holds projects, and, without `force`, while jobs are at work in it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNamespaceStats(self, request, context):
+        """Counts what a namespace holds. Fails with `namespace_not_found`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetNamespaceStats(self, request, context):
+        """Counts what several namespaces hold; those that are not there are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NamespaceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +165,26 @@ def add_NamespaceServiceServicer_to_server(servicer, server):
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.SerializeToString,
             ),
+            'UpdateNamespace': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateNamespace,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.UpdateNamespaceRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.SerializeToString,
+            ),
+            'DeleteNamespace': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteNamespace,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceResponse.SerializeToString,
+            ),
+            'GetNamespaceStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNamespaceStats,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceStatsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_namespace__pb2.NamespaceStats.SerializeToString,
+            ),
+            'BatchGetNamespaceStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetNamespaceStats,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'shoal.clusters.v1.NamespaceService', rpc_method_handlers)
@@ -123,7 +194,7 @@ def add_NamespaceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NamespaceService:
-    """Makes and lists namespaces.
+    """Makes, lists, changes and deletes namespaces.
     """
 
     @staticmethod
@@ -224,6 +295,114 @@ class NamespaceService:
             '/shoal.clusters.v1.NamespaceService/GetNamespace',
             shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateNamespace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.NamespaceService/UpdateNamespace',
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.UpdateNamespaceRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_namespace__pb2.Namespace.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteNamespace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.NamespaceService/DeleteNamespace',
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.DeleteNamespaceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNamespaceStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.NamespaceService/GetNamespaceStats',
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.GetNamespaceStatsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_namespace__pb2.NamespaceStats.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetNamespaceStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.NamespaceService/BatchGetNamespaceStats',
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_namespace__service__pb2.BatchGetNamespaceStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

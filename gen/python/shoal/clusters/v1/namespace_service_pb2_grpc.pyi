@@ -28,7 +28,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NamespaceServiceStub:
-    """Makes and lists namespaces."""
+    """Makes, lists, changes and deletes namespaces."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -44,10 +44,23 @@ class NamespaceServiceStub:
     """Lists namespaces, newest first."""
     GetNamespace: _grpc.UnaryUnaryMultiCallable[_namespace_service_pb2.GetNamespaceRequest, _namespace_pb2.Namespace]
     """Reads one namespace by id or name. Fails with `namespace_not_found`."""
+    UpdateNamespace: _grpc.UnaryUnaryMultiCallable[_namespace_service_pb2.UpdateNamespaceRequest, _namespace_pb2.Namespace]
+    """Changes what is set, and nothing else. Fails with `namespace_not_found`, `already_exists` when the name is taken, and
+    `conflict` when the namespace is the one that calls without a namespace mean and another name is asked for.
+    """
+    DeleteNamespace: _grpc.UnaryUnaryMultiCallable[_namespace_service_pb2.DeleteNamespaceRequest, _namespace_service_pb2.DeleteNamespaceResponse]
+    """Deletes a namespace with its clusters, collections, triggers and webhooks. It has ended when this answers; one that is
+    broken off may be asked for again. Fails with `namespace_not_found`, and with `conflict` for the namespace that calls
+    without a namespace mean, for one that holds projects, and, without `force`, while jobs are at work in it.
+    """
+    GetNamespaceStats: _grpc.UnaryUnaryMultiCallable[_namespace_service_pb2.GetNamespaceStatsRequest, _namespace_pb2.NamespaceStats]
+    """Counts what a namespace holds. Fails with `namespace_not_found`."""
+    BatchGetNamespaceStats: _grpc.UnaryUnaryMultiCallable[_namespace_service_pb2.BatchGetNamespaceStatsRequest, _namespace_service_pb2.BatchGetNamespaceStatsResponse]
+    """Counts what several namespaces hold; those that are not there are left out."""
 
 @_typing.type_check_only
 class NamespaceServiceAsyncStub(NamespaceServiceStub):
-    """Makes and lists namespaces."""
+    """Makes, lists, changes and deletes namespaces."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateNamespace: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.CreateNamespaceRequest, _namespace_pb2.Namespace]  # type: ignore[assignment]
@@ -60,9 +73,22 @@ class NamespaceServiceAsyncStub(NamespaceServiceStub):
     """Lists namespaces, newest first."""
     GetNamespace: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.GetNamespaceRequest, _namespace_pb2.Namespace]  # type: ignore[assignment]
     """Reads one namespace by id or name. Fails with `namespace_not_found`."""
+    UpdateNamespace: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.UpdateNamespaceRequest, _namespace_pb2.Namespace]  # type: ignore[assignment]
+    """Changes what is set, and nothing else. Fails with `namespace_not_found`, `already_exists` when the name is taken, and
+    `conflict` when the namespace is the one that calls without a namespace mean and another name is asked for.
+    """
+    DeleteNamespace: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.DeleteNamespaceRequest, _namespace_service_pb2.DeleteNamespaceResponse]  # type: ignore[assignment]
+    """Deletes a namespace with its clusters, collections, triggers and webhooks. It has ended when this answers; one that is
+    broken off may be asked for again. Fails with `namespace_not_found`, and with `conflict` for the namespace that calls
+    without a namespace mean, for one that holds projects, and, without `force`, while jobs are at work in it.
+    """
+    GetNamespaceStats: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.GetNamespaceStatsRequest, _namespace_pb2.NamespaceStats]  # type: ignore[assignment]
+    """Counts what a namespace holds. Fails with `namespace_not_found`."""
+    BatchGetNamespaceStats: _aio.UnaryUnaryMultiCallable[_namespace_service_pb2.BatchGetNamespaceStatsRequest, _namespace_service_pb2.BatchGetNamespaceStatsResponse]  # type: ignore[assignment]
+    """Counts what several namespaces hold; those that are not there are left out."""
 
 class NamespaceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Makes and lists namespaces."""
+    """Makes, lists, changes and deletes namespaces."""
 
     @_abc_1.abstractmethod
     def CreateNamespace(
@@ -97,5 +123,42 @@ class NamespaceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_namespace_pb2.Namespace, _abc.Awaitable[_namespace_pb2.Namespace]]:
         """Reads one namespace by id or name. Fails with `namespace_not_found`."""
+
+    @_abc_1.abstractmethod
+    def UpdateNamespace(
+        self,
+        request: _namespace_service_pb2.UpdateNamespaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namespace_pb2.Namespace, _abc.Awaitable[_namespace_pb2.Namespace]]:
+        """Changes what is set, and nothing else. Fails with `namespace_not_found`, `already_exists` when the name is taken, and
+        `conflict` when the namespace is the one that calls without a namespace mean and another name is asked for.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteNamespace(
+        self,
+        request: _namespace_service_pb2.DeleteNamespaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namespace_service_pb2.DeleteNamespaceResponse, _abc.Awaitable[_namespace_service_pb2.DeleteNamespaceResponse]]:
+        """Deletes a namespace with its clusters, collections, triggers and webhooks. It has ended when this answers; one that is
+        broken off may be asked for again. Fails with `namespace_not_found`, and with `conflict` for the namespace that calls
+        without a namespace mean, for one that holds projects, and, without `force`, while jobs are at work in it.
+        """
+
+    @_abc_1.abstractmethod
+    def GetNamespaceStats(
+        self,
+        request: _namespace_service_pb2.GetNamespaceStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namespace_pb2.NamespaceStats, _abc.Awaitable[_namespace_pb2.NamespaceStats]]:
+        """Counts what a namespace holds. Fails with `namespace_not_found`."""
+
+    @_abc_1.abstractmethod
+    def BatchGetNamespaceStats(
+        self,
+        request: _namespace_service_pb2.BatchGetNamespaceStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_namespace_service_pb2.BatchGetNamespaceStatsResponse, _abc.Awaitable[_namespace_service_pb2.BatchGetNamespaceStatsResponse]]:
+        """Counts what several namespaces hold; those that are not there are left out."""
 
 def add_NamespaceServiceServicer_to_server(servicer: NamespaceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/clusters/v1/task.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xab\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\ttask_type\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0e\n\x06inputs\x18\x04 \x03(\t\x12\x0f\n\x07outputs\x18\x05 \x03(\t\x12\x30\n\x0f\x61\x64\x64itional_data\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05\x65rror\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_errorBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cshoal/clusters/v1/task.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\"\xe1\x01\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x11\n\ttask_type\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0e\n\x06inputs\x18\x04 \x03(\t\x12\x0f\n\x07outputs\x18\x05 \x03(\t\x12\x30\n\x0f\x61\x64\x64itional_data\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05\x65rror\x18\x07 \x01(\tH\x00\x88\x01\x01\x12!\n\x0equeue_position\x18\x08 \x01(\x05\x42\x04\xa8\xbb\x18\x01H\x01\x88\x01\x01\x42\x08\n\x06_errorB\x11\n\x0f_queue_positionBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.task_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
-  _globals['_TASK']._serialized_start=82
-  _globals['_TASK']._serialized_end=253
+  _globals['_TASK'].fields_by_name['queue_position']._loaded_options = None
+  _globals['_TASK'].fields_by_name['queue_position']._serialized_options = b'\250\273\030\001'
+  _globals['_TASK']._serialized_start=114
+  _globals['_TASK']._serialized_end=339
 # @@protoc_insertion_point(module_scope)

@@ -32,16 +32,19 @@ class Task(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     ADDITIONAL_DATA_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """Its id."""
     task_type: _builtins.str
-    """What it does: `engine_cluster_build`."""
+    """What it does, a word of the document: `engine_cluster_build` for a run."""
     status: _builtins.str
     """`PENDING`, `QUEUED`, `IN_PROGRESS`, `PROCESSING`, `COMPLETED`, `COMPLETED_WITH_ERRORS`, `FAILED`, `CANCELED` or
     `SKIPPED`.
     """
     error: _builtins.str
     """Why it failed."""
+    queue_position: _builtins.int
+    """Its place among the tasks that wait, from 1; unset for one that does not, and in lists."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it works on: the ids of the cluster's collections."""
@@ -66,13 +69,19 @@ class Task(_message.Message):
         outputs: _abc.Iterable[_builtins.str] | None = ...,
         additional_data: _struct_pb2.Struct | None = ...,
         error: _builtins.str | None = ...,
+        queue_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "additional_data", b"additional_data", "error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_queue_position", b"_queue_position", "additional_data", b"additional_data", "error", b"error", "queue_position", b"queue_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "additional_data", b"additional_data", "error", b"error", "inputs", b"inputs", "outputs", b"outputs", "status", b"status", "task_id", b"task_id", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_queue_position", b"_queue_position", "additional_data", b"additional_data", "error", b"error", "inputs", b"inputs", "outputs", b"outputs", "queue_position", b"queue_position", "status", b"status", "task_id", b"task_id", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
+    _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
+    _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_position) -> _WhichOneofReturnType__queue_position | None: ...
 
 Global___Task: _TypeAlias = Task  # noqa: Y015

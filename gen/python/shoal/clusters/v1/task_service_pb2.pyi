@@ -154,7 +154,7 @@ class ListTasksBody(_message.Message):
     task_type: _builtins.str
     """The type that tasks must have; unset means any."""
     search: _builtins.str
-    """Text that the id must contain; unset means all."""
+    """Text that the ids of task, cluster or run, or the error, must contain; unset means all."""
     limit: _builtins.int
     """Most rows on a page, 1 to 1000; unset means `page_size`, else 10."""
     page_size: _builtins.int
@@ -169,11 +169,11 @@ class ListTasksBody(_message.Message):
     """Whether totals are wanted; unset means false."""
     @_builtins.property
     def filters(self) -> _struct_pb2.Struct:
-        """Conditions on the listed fields, in the filter language; unset means all."""
+        """Conditions on the listed fields and on `created_at`, in the filter language; unset means all."""
 
     @_builtins.property
     def sort(self) -> _pagination_pb2.Sort:
-        """The key to sort by; unset means newest first."""
+        """The key to sort by: `task_id`, `task_type`, `status`, `created_at` or `updated_at`; unset means newest first."""
 
     def __init__(
         self,

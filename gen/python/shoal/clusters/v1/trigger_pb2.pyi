@@ -62,9 +62,9 @@ class Trigger(_message.Message):
     last_execution_job_id: _builtins.str
     """The job that it started then."""
     execution_count: _builtins.int
-    """How often it fired."""
+    """How many runs it started."""
     consecutive_failures: _builtins.int
-    """Failures since the last success."""
+    """Failures since the last success; five make it `failed`."""
     last_execution_status: _builtins.str
     """How the last run ended."""
     last_execution_error: _builtins.str
@@ -89,11 +89,11 @@ class Trigger(_message.Message):
 
     @_builtins.property
     def next_scheduled_at(self) -> _timestamp_pb2.Timestamp:
-        """When it fires next."""
+        """When it fires next, or its condition is looked at next; unset for one that waits for events."""
 
     @_builtins.property
     def last_cooldown_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last waited after a run."""
+        """When it last began to wait after a run."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -203,13 +203,15 @@ class TriggerHistoryItem(_message.Message):
     NUM_CLUSTERS_FIELD_NUMBER: _builtins.int
     NUM_DOCUMENTS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
-    """The job that it started."""
+    """The job that it started; of a skipped one the job of the run that stood in its way, and empty where no run could be
+    started.
+    """
     status: _builtins.str
-    """How it ended."""
+    """`pending` while the run is at work, then `completed`, `failed` or `canceled`; `skipped` where a run was still at work."""
     execution_time_ms: _builtins.int
-    """Milliseconds that it took."""
+    """Milliseconds that the run took."""
     error: _builtins.str
-    """Why it failed."""
+    """Why it failed, or was skipped."""
     num_clusters: _builtins.int
     """Groups found."""
     num_documents: _builtins.int
@@ -251,3 +253,221 @@ class TriggerHistoryItem(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__num_documents) -> _WhichOneofReturnType__num_documents | None: ...
 
 Global___TriggerHistoryItem: _TypeAlias = TriggerHistoryItem  # noqa: Y015
+
+@_typing.final
+class GeneralTrigger(_message.Message):
+    """A trigger in the words of the general API (`TriggerModel`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRIGGER_ID_FIELD_NUMBER: _builtins.int
+    NAMESPACE_ID_FIELD_NUMBER: _builtins.int
+    INTERNAL_ID_FIELD_NUMBER: _builtins.int
+    ACTION_TYPE_FIELD_NUMBER: _builtins.int
+    ACTION_CONFIG_FIELD_NUMBER: _builtins.int
+    TRIGGER_TYPE_FIELD_NUMBER: _builtins.int
+    SCHEDULE_CONFIG_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LAST_TRIGGERED_AT_FIELD_NUMBER: _builtins.int
+    LAST_EXECUTION_TASK_ID_FIELD_NUMBER: _builtins.int
+    NEXT_SCHEDULED_AT_FIELD_NUMBER: _builtins.int
+    EXECUTION_COUNT_FIELD_NUMBER: _builtins.int
+    CONSECUTIVE_FAILURES_FIELD_NUMBER: _builtins.int
+    LAST_EXECUTION_STATUS_FIELD_NUMBER: _builtins.int
+    LAST_EXECUTION_ERROR_FIELD_NUMBER: _builtins.int
+    EVENT_COUNTER_FIELD_NUMBER: _builtins.int
+    LAST_COOLDOWN_AT_FIELD_NUMBER: _builtins.int
+    BASELINE_SNAPSHOT_FIELD_NUMBER: _builtins.int
+    LAST_DRIFT_MEASUREMENT_FIELD_NUMBER: _builtins.int
+    LAST_VOLUME_MEASUREMENT_FIELD_NUMBER: _builtins.int
+    LAST_CONDITION_CHECK_AT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    IS_OVERDUE_FIELD_NUMBER: _builtins.int
+    trigger_id: _builtins.str
+    """Its id."""
+    namespace_id: _builtins.str
+    """The namespace that it belongs to."""
+    internal_id: _builtins.str
+    """The organization that it belongs to."""
+    action_type: _builtins.str
+    """What it starts: `cluster`."""
+    trigger_type: _builtins.str
+    """`cron`, `interval`, `event` or `conditional`."""
+    status: _builtins.str
+    """`active`, `paused`, `disabled` or `failed`."""
+    last_execution_task_id: _builtins.str
+    """The task that it started then."""
+    execution_count: _builtins.int
+    """How many runs it started."""
+    consecutive_failures: _builtins.int
+    """Failures since the last success; five make it `failed`."""
+    last_execution_status: _builtins.str
+    """How the last run ended."""
+    last_execution_error: _builtins.str
+    """Why it failed."""
+    event_counter: _builtins.int
+    """Events counted since it last fired."""
+    name: _builtins.str
+    """Its name."""
+    description: _builtins.str
+    """What it is for."""
+    created_by: _builtins.str
+    """Who made it."""
+    is_overdue: _builtins.bool
+    """Whether `next_scheduled_at` of an active trigger has passed."""
+    @_builtins.property
+    def action_config(self) -> _struct_pb2.Struct:
+        """Which, and how: `cluster_id`, `mode`, `assignment_threshold`, and what else was set."""
+
+    @_builtins.property
+    def schedule_config(self) -> _struct_pb2.Struct:
+        """When it fires, as its type has it."""
+
+    @_builtins.property
+    def last_triggered_at(self) -> _timestamp_pb2.Timestamp:
+        """When it last fired."""
+
+    @_builtins.property
+    def next_scheduled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it fires next, or its condition is looked at next; unset for one that waits for events."""
+
+    @_builtins.property
+    def last_cooldown_at(self) -> _timestamp_pb2.Timestamp:
+        """When it last began to wait after a run."""
+
+    @_builtins.property
+    def baseline_snapshot(self) -> _struct_pb2.Struct:
+        """What its condition is compared with: `run_id`, `captured_at` and figures of the last completed run."""
+
+    @_builtins.property
+    def last_drift_measurement(self) -> _struct_pb2.Struct:
+        """What the last look at drift found: `metric`, `value`, `threshold`, `documents`, `is_met`, `measured_at`."""
+
+    @_builtins.property
+    def last_volume_measurement(self) -> _struct_pb2.Struct:
+        """What the last look at another condition found, likewise."""
+
+    @_builtins.property
+    def last_condition_check_at(self) -> _timestamp_pb2.Timestamp:
+        """When its condition was last looked at."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def updated_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last changed."""
+
+    def __init__(
+        self,
+        *,
+        trigger_id: _builtins.str = ...,
+        namespace_id: _builtins.str = ...,
+        internal_id: _builtins.str = ...,
+        action_type: _builtins.str = ...,
+        action_config: _struct_pb2.Struct | None = ...,
+        trigger_type: _builtins.str = ...,
+        schedule_config: _struct_pb2.Struct | None = ...,
+        status: _builtins.str = ...,
+        last_triggered_at: _timestamp_pb2.Timestamp | None = ...,
+        last_execution_task_id: _builtins.str | None = ...,
+        next_scheduled_at: _timestamp_pb2.Timestamp | None = ...,
+        execution_count: _builtins.int = ...,
+        consecutive_failures: _builtins.int = ...,
+        last_execution_status: _builtins.str | None = ...,
+        last_execution_error: _builtins.str | None = ...,
+        event_counter: _builtins.int = ...,
+        last_cooldown_at: _timestamp_pb2.Timestamp | None = ...,
+        baseline_snapshot: _struct_pb2.Struct | None = ...,
+        last_drift_measurement: _struct_pb2.Struct | None = ...,
+        last_volume_measurement: _struct_pb2.Struct | None = ...,
+        last_condition_check_at: _timestamp_pb2.Timestamp | None = ...,
+        name: _builtins.str | None = ...,
+        description: _builtins.str | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        updated_at: _timestamp_pb2.Timestamp | None = ...,
+        created_by: _builtins.str | None = ...,
+        is_overdue: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_created_by", b"_created_by", "_description", b"_description", "_last_execution_error", b"_last_execution_error", "_last_execution_status", b"_last_execution_status", "_last_execution_task_id", b"_last_execution_task_id", "_name", b"_name", "action_config", b"action_config", "baseline_snapshot", b"baseline_snapshot", "created_at", b"created_at", "created_by", b"created_by", "description", b"description", "last_condition_check_at", b"last_condition_check_at", "last_cooldown_at", b"last_cooldown_at", "last_drift_measurement", b"last_drift_measurement", "last_execution_error", b"last_execution_error", "last_execution_status", b"last_execution_status", "last_execution_task_id", b"last_execution_task_id", "last_triggered_at", b"last_triggered_at", "last_volume_measurement", b"last_volume_measurement", "name", b"name", "next_scheduled_at", b"next_scheduled_at", "schedule_config", b"schedule_config", "updated_at", b"updated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_created_by", b"_created_by", "_description", b"_description", "_last_execution_error", b"_last_execution_error", "_last_execution_status", b"_last_execution_status", "_last_execution_task_id", b"_last_execution_task_id", "_name", b"_name", "action_config", b"action_config", "action_type", b"action_type", "baseline_snapshot", b"baseline_snapshot", "consecutive_failures", b"consecutive_failures", "created_at", b"created_at", "created_by", b"created_by", "description", b"description", "event_counter", b"event_counter", "execution_count", b"execution_count", "internal_id", b"internal_id", "is_overdue", b"is_overdue", "last_condition_check_at", b"last_condition_check_at", "last_cooldown_at", b"last_cooldown_at", "last_drift_measurement", b"last_drift_measurement", "last_execution_error", b"last_execution_error", "last_execution_status", b"last_execution_status", "last_execution_task_id", b"last_execution_task_id", "last_triggered_at", b"last_triggered_at", "last_volume_measurement", b"last_volume_measurement", "name", b"name", "namespace_id", b"namespace_id", "next_scheduled_at", b"next_scheduled_at", "schedule_config", b"schedule_config", "status", b"status", "trigger_id", b"trigger_id", "trigger_type", b"trigger_type", "updated_at", b"updated_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__created_by: _TypeAlias = _typing.Literal["created_by"]  # noqa: Y015
+    _WhichOneofArgType__created_by: _TypeAlias = _typing.Literal["_created_by", b"_created_by"]  # noqa: Y015
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__last_execution_error: _TypeAlias = _typing.Literal["last_execution_error"]  # noqa: Y015
+    _WhichOneofArgType__last_execution_error: _TypeAlias = _typing.Literal["_last_execution_error", b"_last_execution_error"]  # noqa: Y015
+    _WhichOneofReturnType__last_execution_status: _TypeAlias = _typing.Literal["last_execution_status"]  # noqa: Y015
+    _WhichOneofArgType__last_execution_status: _TypeAlias = _typing.Literal["_last_execution_status", b"_last_execution_status"]  # noqa: Y015
+    _WhichOneofReturnType__last_execution_task_id: _TypeAlias = _typing.Literal["last_execution_task_id"]  # noqa: Y015
+    _WhichOneofArgType__last_execution_task_id: _TypeAlias = _typing.Literal["_last_execution_task_id", b"_last_execution_task_id"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__created_by) -> _WhichOneofReturnType__created_by | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_execution_error) -> _WhichOneofReturnType__last_execution_error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_execution_status) -> _WhichOneofReturnType__last_execution_status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_execution_task_id) -> _WhichOneofReturnType__last_execution_task_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+
+Global___GeneralTrigger: _TypeAlias = GeneralTrigger  # noqa: Y015
+
+@_typing.final
+class GeneralTriggerHistoryItem(_message.Message):
+    """One firing of a trigger in the words of the general API."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    TRIGGERED_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    EXECUTION_TIME_MS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """The task that it started; see `TriggerHistoryItem.job_id`."""
+    status: _builtins.str
+    """See `TriggerHistoryItem.status`."""
+    execution_time_ms: _builtins.float
+    """Milliseconds that the run took."""
+    error: _builtins.str
+    """Why it failed, or was skipped."""
+    @_builtins.property
+    def triggered_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        triggered_at: _timestamp_pb2.Timestamp | None = ...,
+        status: _builtins.str = ...,
+        execution_time_ms: _builtins.float | None = ...,
+        error: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_execution_time_ms", b"_execution_time_ms", "error", b"error", "execution_time_ms", b"execution_time_ms", "triggered_at", b"triggered_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_execution_time_ms", b"_execution_time_ms", "error", b"error", "execution_time_ms", b"execution_time_ms", "status", b"status", "task_id", b"task_id", "triggered_at", b"triggered_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
+    _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
+    _WhichOneofReturnType__execution_time_ms: _TypeAlias = _typing.Literal["execution_time_ms"]  # noqa: Y015
+    _WhichOneofArgType__execution_time_ms: _TypeAlias = _typing.Literal["_execution_time_ms", b"_execution_time_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__execution_time_ms) -> _WhichOneofReturnType__execution_time_ms | None: ...
+
+Global___GeneralTriggerHistoryItem: _TypeAlias = GeneralTriggerHistoryItem  # noqa: Y015

@@ -55,7 +55,9 @@ class Webhook(_message.Message):
 
     @_builtins.property
     def delivery_health(self) -> _struct_pb2.Struct:
-        """How deliveries went."""
+        """The present run of failed tries: `consecutive_failures`, `first_failure_at`, `last_failure_at`,
+        `last_failure_cause`, and when the run paused the webhook `paused_at` and `paused_reason`; null while all goes well.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -95,10 +97,10 @@ class WebhookChannel(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     CONFIGS_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
-    """`webhook`."""
+    """`webhook`, `slack` or `email`."""
     @_builtins.property
     def configs(self) -> _struct_pb2.Struct:
-        """Address, headers, and whether a secret signs the message; the secret itself is never shown."""
+        """Its settings, see `WebhookChannelInput.configs`; secrets, and headers that carry credentials, are `redacted`."""
 
     def __init__(
         self,
@@ -113,3 +115,126 @@ class WebhookChannel(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WebhookChannel: _TypeAlias = WebhookChannel  # noqa: Y015
+
+@_typing.final
+class WebhookDelivery(_message.Message):
+    """One event on its way through one channel of a webhook."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_ID_FIELD_NUMBER: _builtins.int
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    CHANNEL_NO_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    FINISHED_AT_FIELD_NUMBER: _builtins.int
+    delivery_id: _builtins.str
+    """Its id: `dlv_` and sixteen hex digits."""
+    webhook_id: _builtins.str
+    """The webhook's id."""
+    channel: _builtins.str
+    """`webhook`, `slack` or `email`."""
+    channel_no: _builtins.int
+    """The place of the channel among those of the webhook, from 0."""
+    event_id: _builtins.str
+    """The event's id, the same in every try: `evt_` and 32 hex digits."""
+    event_type: _builtins.str
+    """The event's type."""
+    status: _builtins.str
+    """`waiting` for its first or next try, `delivered`, or `failed` for good."""
+    tries: _builtins.int
+    """Tries since it was made or last redelivered."""
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookDeliveryAttempt]:
+        """What came of the latest tries, oldest first, at most twenty."""
+
+    @_builtins.property
+    def payload(self) -> _struct_pb2.Struct:
+        """What is told."""
+
+    @_builtins.property
+    def next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried next; null once it has ended."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def finished_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; null while it waits."""
+
+    def __init__(
+        self,
+        *,
+        delivery_id: _builtins.str = ...,
+        webhook_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        channel_no: _builtins.int = ...,
+        event_id: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        tries: _builtins.int = ...,
+        attempts: _abc.Iterable[Global___WebhookDeliveryAttempt] | None = ...,
+        payload: _struct_pb2.Struct | None = ...,
+        next_try_at: _timestamp_pb2.Timestamp | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        finished_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "finished_at", b"finished_at", "next_try_at", b"next_try_at", "payload", b"payload"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "channel", b"channel", "channel_no", b"channel_no", "created_at", b"created_at", "delivery_id", b"delivery_id", "event_id", b"event_id", "event_type", b"event_type", "finished_at", b"finished_at", "next_try_at", b"next_try_at", "payload", b"payload", "status", b"status", "tries", b"tries", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookDelivery: _TypeAlias = WebhookDelivery  # noqa: Y015
+
+@_typing.final
+class WebhookDeliveryAttempt(_message.Message):
+    """What came of one try."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    STATUS_CODE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    duration_ms: _builtins.int
+    """How long it took, in milliseconds."""
+    status_code: _builtins.int
+    """The HTTP status of the answer; null when there was none."""
+    error: _builtins.str
+    """What went wrong; null when the receiver took it."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        duration_ms: _builtins.int = ...,
+        status_code: _builtins.int | None = ...,
+        error: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_status_code", b"_status_code", "at", b"at", "error", b"error", "status_code", b"status_code"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error", b"_error", "_status_code", b"_status_code", "at", b"at", "duration_ms", b"duration_ms", "error", b"error", "status_code", b"status_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
+    _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
+    _WhichOneofReturnType__status_code: _TypeAlias = _typing.Literal["status_code"]  # noqa: Y015
+    _WhichOneofArgType__status_code: _TypeAlias = _typing.Literal["_status_code", b"_status_code"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status_code) -> _WhichOneofReturnType__status_code | None: ...
+
+Global___WebhookDeliveryAttempt: _TypeAlias = WebhookDeliveryAttempt  # noqa: Y015

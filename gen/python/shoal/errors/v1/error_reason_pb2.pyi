@@ -144,6 +144,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
     ERROR_REASON_RANGE_NOT_SATISFIABLE: _ErrorReason.ValueType  # 60
     """OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`"""
+    ERROR_REASON_TRIGGER_NOT_FOUND: _ErrorReason.ValueType  # 70
+    """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Trigger not found.","type":"NotFoundError","code":"trigger_not_found","details":{}}}`"""
+    ERROR_REASON_TOO_MANY_TRIGGERS: _ErrorReason.ValueType  # 71
+    """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"The namespace has as many active triggers as it may have.","type":"BadRequestError","code":"too_many_triggers","details":{}}}`"""
+    ERROR_REASON_WEBHOOK_NOT_FOUND: _ErrorReason.ValueType  # 61
+    """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Webhook not found.","type":"NotFoundError","code":"webhook_not_found","details":{}}}`"""
+    ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 62
+    """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Delivery not found.","type":"NotFoundError","code":"delivery_not_found","details":{}}}`"""
+    ERROR_REASON_ADDRESS_REFUSED: _ErrorReason.ValueType  # 63
+    """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`"""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The machine-readable reason of a failure. `ErrorInfo.reason` carries the name without its prefix under the domain `shoal`; JSON bodies carry
@@ -272,4 +282,14 @@ ERROR_REASON_INVALID_ENSEMBLE_SOURCES: ErrorReason.ValueType  # 59
 """INVALID_ARGUMENT, HTTP 400: `{"detail":{"code":"invalid_ensemble_sources","message":"The sources of this ensemble cannot be fused.","detail":{},"hint":null}}`"""
 ERROR_REASON_RANGE_NOT_SATISFIABLE: ErrorReason.ValueType  # 60
 """OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`"""
+ERROR_REASON_TRIGGER_NOT_FOUND: ErrorReason.ValueType  # 70
+"""NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Trigger not found.","type":"NotFoundError","code":"trigger_not_found","details":{}}}`"""
+ERROR_REASON_TOO_MANY_TRIGGERS: ErrorReason.ValueType  # 71
+"""INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"The namespace has as many active triggers as it may have.","type":"BadRequestError","code":"too_many_triggers","details":{}}}`"""
+ERROR_REASON_WEBHOOK_NOT_FOUND: ErrorReason.ValueType  # 61
+"""NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Webhook not found.","type":"NotFoundError","code":"webhook_not_found","details":{}}}`"""
+ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 62
+"""NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Delivery not found.","type":"NotFoundError","code":"delivery_not_found","details":{}}}`"""
+ERROR_REASON_ADDRESS_REFUSED: ErrorReason.ValueType  # 63
+"""INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

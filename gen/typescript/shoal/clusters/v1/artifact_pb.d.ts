@@ -123,6 +123,20 @@ export declare type Member = Message<"shoal.clusters.v1.Member"> & {
    * @generated from field: string collection_id = 7;
    */
   collectionId: string;
+
+  /**
+   * Of a composite run: the run that the document comes from.
+   *
+   * @generated from field: optional string source_run_id = 8;
+   */
+  sourceRunId?: string | undefined;
+
+  /**
+   * Of a composite run: its group there.
+   *
+   * @generated from field: optional string source_cluster_id = 9;
+   */
+  sourceClusterId?: string | undefined;
 };
 
 /**
@@ -192,4 +206,336 @@ export declare type ExportLink = Message<"shoal.clusters.v1.ExportLink"> & {
  * Use `create(ExportLinkSchema)` to create a new message.
  */
 export declare const ExportLinkSchema: GenMessage<ExportLink>;
+
+/**
+ * The map of a run, as its JSON shows it: all groups, and members that are drawn evenly from all of them.
+ *
+ * @generated from message shoal.clusters.v1.Visualization
+ */
+export declare type Visualization = Message<"shoal.clusters.v1.Visualization"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * Dimensions of the map: 2 or 3.
+   *
+   * @generated from field: int32 dimensions = 3;
+   */
+  dimensions: number;
+
+  /**
+   * The groups.
+   *
+   * @generated from field: repeated shoal.clusters.v1.VisualizationCentroid centroids = 4;
+   */
+  centroids: VisualizationCentroid[];
+
+  /**
+   * Members; none when only groups were asked for. In the compact form `members` is one `VisualizationColumns`.
+   *
+   * @generated from field: repeated shoal.clusters.v1.VisualizationPoint members = 5;
+   */
+  members: VisualizationPoint[];
+
+  /**
+   * Members of the run.
+   *
+   * @generated from field: int32 total_members = 6;
+   */
+  totalMembers: number;
+
+  /**
+   * Members in this answer.
+   *
+   * @generated from field: int32 returned_members = 7;
+   */
+  returnedMembers: number;
+
+  /**
+   * Whether these are fewer.
+   *
+   * @generated from field: bool sampled = 8;
+   */
+  sampled: boolean;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.Visualization.
+ * Use `create(VisualizationSchema)` to create a new message.
+ */
+export declare const VisualizationSchema: GenMessage<Visualization>;
+
+/**
+ * A group on the map.
+ *
+ * @generated from message shoal.clusters.v1.VisualizationCentroid
+ */
+export declare type VisualizationCentroid = Message<"shoal.clusters.v1.VisualizationCentroid"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * Its name, people's own before any other.
+   *
+   * @generated from field: optional string cluster_label = 2;
+   */
+  clusterLabel?: string | undefined;
+
+  /**
+   * Its documents, those of its parts too.
+   *
+   * @generated from field: int32 num_members = 3;
+   */
+  numMembers: number;
+
+  /**
+   * Its place: the middle of its members.
+   *
+   * @generated from field: double x = 4;
+   */
+  x: number;
+
+  /**
+   * Its place.
+   *
+   * @generated from field: double y = 5;
+   */
+  y: number;
+
+  /**
+   * Its place on a map of three dimensions.
+   *
+   * @generated from field: optional double z = 6;
+   */
+  z?: number | undefined;
+
+  /**
+   * The group that it is part of.
+   *
+   * @generated from field: optional string parent_cluster_id = 7;
+   */
+  parentClusterId?: string | undefined;
+
+  /**
+   * Depth below the first level, from 0.
+   *
+   * @generated from field: int32 hierarchy_level = 8;
+   */
+  hierarchyLevel: number;
+
+  /**
+   * Its distinctive terms.
+   *
+   * @generated from field: repeated string keywords = 9;
+   */
+  keywords: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.VisualizationCentroid.
+ * Use `create(VisualizationCentroidSchema)` to create a new message.
+ */
+export declare const VisualizationCentroidSchema: GenMessage<VisualizationCentroid>;
+
+/**
+ * A document on the map.
+ *
+ * @generated from message shoal.clusters.v1.VisualizationPoint
+ */
+export declare type VisualizationPoint = Message<"shoal.clusters.v1.VisualizationPoint"> & {
+  /**
+   * Id of the document.
+   *
+   * @generated from field: string document_id = 1;
+   */
+  documentId: string;
+
+  /**
+   * Its group: `cl_0`, or `-1` when it is in none.
+   *
+   * @generated from field: string cluster_id = 2;
+   */
+  clusterId: string;
+
+  /**
+   * The name of its group.
+   *
+   * @generated from field: optional string cluster_label = 3;
+   */
+  clusterLabel?: string | undefined;
+
+  /**
+   * Its place.
+   *
+   * @generated from field: float x = 4;
+   */
+  x: number;
+
+  /**
+   * Its place.
+   *
+   * @generated from field: float y = 5;
+   */
+  y: number;
+
+  /**
+   * Its place on a map of three dimensions.
+   *
+   * @generated from field: optional float z = 6;
+   */
+  z?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.VisualizationPoint.
+ * Use `create(VisualizationPointSchema)` to create a new message.
+ */
+export declare const VisualizationPointSchema: GenMessage<VisualizationPoint>;
+
+/**
+ * Documents on the map in columns of one length.
+ *
+ * @generated from message shoal.clusters.v1.VisualizationColumns
+ */
+export declare type VisualizationColumns = Message<"shoal.clusters.v1.VisualizationColumns"> & {
+  /**
+   * Places.
+   *
+   * @generated from field: repeated float x = 1;
+   */
+  x: number[];
+
+  /**
+   * Places.
+   *
+   * @generated from field: repeated float y = 2;
+   */
+  y: number[];
+
+  /**
+   * Places on a map of three dimensions; empty on a flat one.
+   *
+   * @generated from field: repeated float z = 3;
+   */
+  z: number[];
+
+  /**
+   * Groups.
+   *
+   * @generated from field: repeated string cluster_ids = 4;
+   */
+  clusterIds: string[];
+
+  /**
+   * Ids of the documents.
+   *
+   * @generated from field: repeated string document_ids = 5;
+   */
+  documentIds: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.VisualizationColumns.
+ * Use `create(VisualizationColumnsSchema)` to create a new message.
+ */
+export declare const VisualizationColumnsSchema: GenMessage<VisualizationColumns>;
+
+/**
+ * Members as lists of one length, one for each column; a column that the run has not is empty, and NaN stands for no
+ * number.
+ *
+ * @generated from message shoal.clusters.v1.MemberColumns
+ */
+export declare type MemberColumns = Message<"shoal.clusters.v1.MemberColumns"> & {
+  /**
+   * Ids of the documents.
+   *
+   * @generated from field: repeated string point_id = 1;
+   */
+  pointId: string[];
+
+  /**
+   * Their collections.
+   *
+   * @generated from field: repeated string collection_id = 2;
+   */
+  collectionId: string[];
+
+  /**
+   * Their groups: `cl_0`, or `-1` for none.
+   *
+   * @generated from field: repeated string cluster_id = 3;
+   */
+  clusterId: string[];
+
+  /**
+   * Places on the map.
+   *
+   * @generated from field: repeated float x = 4;
+   */
+  x: number[];
+
+  /**
+   * Places on the map.
+   *
+   * @generated from field: repeated float y = 5;
+   */
+  y: number[];
+
+  /**
+   * Places on a map of three dimensions.
+   *
+   * @generated from field: repeated float z = 6;
+   */
+  z: number[];
+
+  /**
+   * Cosines to the centroids of their groups, 0 to 1.
+   *
+   * @generated from field: repeated float cosine_similarity_to_centroid = 7;
+   */
+  cosineSimilarityToCentroid: number[];
+
+  /**
+   * The same, which may be negative.
+   *
+   * @generated from field: repeated float raw_cosine_to_centroid = 8;
+   */
+  rawCosineToCentroid: number[];
+
+  /**
+   * How firmly each belongs to its group, 0 to 1.
+   *
+   * @generated from field: repeated float probability = 9;
+   */
+  probability: number[];
+
+  /**
+   * The features that they were grouped by, where each was grouped by itself.
+   *
+   * @generated from field: repeated string feature = 10;
+   */
+  feature: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.MemberColumns.
+ * Use `create(MemberColumnsSchema)` to create a new message.
+ */
+export declare const MemberColumnsSchema: GenMessage<MemberColumns>;
 

@@ -6,8 +6,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { ExportLinkSchema, MemberColumns } from "./artifact_pb.js";
 import type { HttpBodySchema } from "../../../google/api/httpbody_pb.js";
-import type { ExportLinkSchema } from "./artifact_pb.js";
 
 /**
  * Describes the file shoal/clusters/v1/artifact_service.proto.
@@ -204,6 +204,62 @@ export declare type ExecutionDataBody = Message<"shoal.clusters.v1.ExecutionData
 export declare const ExecutionDataBodySchema: GenMessage<ExecutionDataBody>;
 
 /**
+ * Which map, and how much of it.
+ *
+ * @generated from message shoal.clusters.v1.DownloadVisualizationRequest
+ */
+export declare type DownloadVisualizationRequest = Message<"shoal.clusters.v1.DownloadVisualizationRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * Members to draw at most; unset means 10000.
+   *
+   * @generated from field: optional int32 max_points = 2;
+   */
+  maxPoints?: number | undefined;
+
+  /**
+   * Whether members are left out; unset means false.
+   *
+   * @generated from field: optional bool centroids_only = 3;
+   */
+  centroidsOnly?: boolean | undefined;
+
+  /**
+   * Whether members come as parallel arrays (`VisualizationColumns`), which are shorter; unset means false.
+   *
+   * @generated from field: optional bool compact = 4;
+   */
+  compact?: boolean | undefined;
+
+  /**
+   * The run; unset means the latest completed one.
+   *
+   * @generated from field: optional string run_id = 5;
+   */
+  runId?: string | undefined;
+
+  /**
+   * The map of this feature, of a run that groups each feature by itself (422 for any other); unset means the first.
+   * Ours.
+   *
+   * @generated from field: optional string feature = 6;
+   */
+  feature?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DownloadVisualizationRequest.
+ * Use `create(DownloadVisualizationRequestSchema)` to create a new message.
+ */
+export declare const DownloadVisualizationRequestSchema: GenMessage<DownloadVisualizationRequest>;
+
+/**
  * Which members.
  *
  * @generated from message shoal.clusters.v1.StreamMembersRequest
@@ -222,6 +278,13 @@ export declare type StreamMembersRequest = Message<"shoal.clusters.v1.StreamMemb
    * @generated from field: optional string run_id = 2;
    */
   runId?: string | undefined;
+
+  /**
+   * How the columns are written: `arrow`, or `lists` for languages without Arrow; unset means `arrow`.
+   *
+   * @generated from field: optional string format = 3;
+   */
+  format?: string | undefined;
 };
 
 /**
@@ -237,7 +300,7 @@ export declare const StreamMembersRequestSchema: GenMessage<StreamMembersRequest
  */
 export declare type StreamMembersResponse = Message<"shoal.clusters.v1.StreamMembersResponse"> & {
   /**
-   * One Arrow IPC stream with one record batch; each message can be read by itself.
+   * One Arrow IPC stream with one record batch; each message can be read by itself. Empty for `lists`.
    *
    * @generated from field: bytes arrow = 1;
    */
@@ -249,6 +312,13 @@ export declare type StreamMembersResponse = Message<"shoal.clusters.v1.StreamMem
    * @generated from field: int32 rows = 2;
    */
   rows: number;
+
+  /**
+   * The columns as lists, when that is the format.
+   *
+   * @generated from field: shoal.clusters.v1.MemberColumns lists = 3;
+   */
+  lists?: MemberColumns | undefined;
 };
 
 /**
@@ -374,10 +444,21 @@ export declare const ArtifactService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * Streams members as Arrow record batches of at most 2 MiB: the columns `point_id`, `collection_id`, `cluster_id`,
-   * `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be negative, `probability`, how
-   * firmly a member belongs to its group, and `feature` where features were grouped each by itself: then a document is a
-   * member once for each.
+   * Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
+   * from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+   *
+   * @generated from rpc shoal.clusters.v1.ArtifactService.DownloadVisualization
+   */
+  downloadVisualization: {
+    methodKind: "server_streaming";
+    input: typeof DownloadVisualizationRequestSchema;
+    output: typeof HttpBodySchema;
+  },
+  /**
+   * Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
+   * `collection_id`, `cluster_id`, `x`, `y`, `z`, `cosine_similarity_to_centroid`, `raw_cosine_to_centroid`, which may be
+   * negative, `probability`, how firmly a member belongs to its group, and `feature` where features were grouped each by
+   * itself: then a document is a member once for each.
    *
    * @generated from rpc shoal.clusters.v1.ArtifactService.StreamMembers
    */

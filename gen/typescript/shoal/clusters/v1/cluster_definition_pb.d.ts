@@ -169,7 +169,7 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   effectiveFeatureMethod?: string | undefined;
 
   /**
-   * Whether runs write into the source documents; true is refused with `unsupported`.
+   * Another name of `CreateClusterRequest.enrich_source_collection`.
    *
    * @generated from field: optional bool enrich_source = 19;
    */

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { AttributeGrouping, FaceClusterMerge, Labeling, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/cluster.proto.
@@ -342,6 +342,34 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: repeated string warnings = 46;
    */
   warnings: string[];
+
+  /**
+   * Their names, in the same order.
+   *
+   * @generated from field: repeated string output_collection_names = 47;
+   */
+  outputCollectionNames: string[];
+
+  /**
+   * Whether a run starts by itself after a batch of new documents. Ours here: the document shows it in the nested shape.
+   *
+   * @generated from field: bool auto_execute_on_batch = 48;
+   */
+  autoExecuteOnBatch: boolean;
+
+  /**
+   * Documents that the collections must hold together before one does. Ours here.
+   *
+   * @generated from field: optional int32 auto_execute_min_documents = 49;
+   */
+  autoExecuteMinDocuments?: number | undefined;
+
+  /**
+   * Seconds between two runs that start so. Ours here.
+   *
+   * @generated from field: int32 auto_execute_cooldown_seconds = 50;
+   */
+  autoExecuteCooldownSeconds: number;
 };
 
 /**
@@ -353,7 +381,203 @@ export declare const ClusterSchema: GenMessage<Cluster>;
 /**
  * The nested shape of a cluster (`ClusterModel`), which changing it answers.
  *
+ * @generated from message shoal.clusters.v1.ClusterDefinition
+ */
+export declare type ClusterDefinition = Message<"shoal.clusters.v1.ClusterDefinition"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The collections whose documents are clustered; of a composite cluster those of its sources.
+   *
+   * @generated from field: repeated string collection_ids = 2;
+   */
+  collectionIds: string[];
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string cluster_name = 3;
+   */
+  clusterName: string;
+
+  /**
+   * What it is for.
+   *
+   * @generated from field: optional string description = 4;
+   */
+  description?: string | undefined;
+
+  /**
+   * `vector` or `attribute`.
+   *
+   * @generated from field: string cluster_type = 5;
+   */
+  clusterType: string;
+
+  /**
+   * How vectors are grouped, in the shape of `VectorClustering` without what is unset: clients refuse empty lists there.
+   *
+   * @generated from field: google.protobuf.Struct vector_config = 6;
+   */
+  vectorConfig?: JsonObject | undefined;
+
+  /**
+   * How documents are grouped by attributes.
+   *
+   * @generated from field: shoal.clusters.v1.AttributeGrouping attribute_config = 7;
+   */
+  attributeConfig?: AttributeGrouping | undefined;
+
+  /**
+   * Conditions that documents must meet to be clustered.
+   *
+   * @generated from field: google.protobuf.Struct filters = 8;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * How groups get names.
+   *
+   * @generated from field: shoal.clusters.v1.Labeling llm_labeling = 9;
+   */
+  llmLabeling?: Labeling | undefined;
+
+  /**
+   * Whether runs write into the source collections.
+   *
+   * @generated from field: bool enrich_source_collection = 10;
+   */
+  enrichSourceCollection: boolean;
+
+  /**
+   * What they write.
+   *
+   * @generated from field: shoal.clusters.v1.SourceEnrichment source_enrichment_config = 11;
+   */
+  sourceEnrichmentConfig?: SourceEnrichment | undefined;
+
+  /**
+   * Whether a run starts by itself after a batch of new documents.
+   *
+   * @generated from field: bool auto_execute_on_batch = 12;
+   */
+  autoExecuteOnBatch: boolean;
+
+  /**
+   * Documents that the collections must hold together before one does.
+   *
+   * @generated from field: optional int32 auto_execute_min_documents = 13;
+   */
+  autoExecuteMinDocuments?: number | undefined;
+
+  /**
+   * Seconds between two runs that start so.
+   *
+   * @generated from field: int32 auto_execute_cooldown_seconds = 14;
+   */
+  autoExecuteCooldownSeconds: number;
+
+  /**
+   * Clusters that a composite one is made from, strings; unset for others.
+   *
+   * @generated from field: google.protobuf.ListValue source_cluster_ids = 15;
+   */
+  sourceClusterIds?: ListValue | undefined;
+
+  /**
+   * The folder of the last run's artifacts in the object store; unset while it has not completed.
+   *
+   * @generated from field: optional string parquet_path = 16;
+   */
+  parquetPath?: string | undefined;
+
+  /**
+   * The key of its members.
+   *
+   * @generated from field: optional string members_key = 17;
+   */
+  membersKey?: string | undefined;
+
+  /**
+   * Groups that the last run found.
+   *
+   * @generated from field: optional int32 num_clusters = 18;
+   */
+  numClusters?: number | undefined;
+
+  /**
+   * Figures of the last run.
+   *
+   * @generated from field: shoal.clusters.v1.ClusterStats cluster_stats = 19;
+   */
+  clusterStats?: ClusterStats | undefined;
+
+  /**
+   * State of the last run's task, in upper case; `PENDING` before the first.
+   *
+   * @generated from field: string status = 20;
+   */
+  status: string;
+
+  /**
+   * That task.
+   *
+   * @generated from field: optional string task_id = 21;
+   */
+  taskId?: string | undefined;
+
+  /**
+   * The last run.
+   *
+   * @generated from field: optional string last_run_id = 22;
+   */
+  lastRunId?: string | undefined;
+
+  /**
+   * When the definition was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 23;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_at = 24;
+   */
+  updatedAt?: Timestamp | undefined;
+
+  /**
+   * What the caller wants to remember about it.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 25;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * What was changed and does not apply, such as parameters that the algorithm does not have; runs say it again. Ours.
+   *
+   * @generated from field: repeated string warnings = 26;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ClusterDefinition.
+ * Use `create(ClusterDefinitionSchema)` to create a new message.
+ */
+export declare const ClusterDefinitionSchema: GenMessage<ClusterDefinition>;
+
+/**
+ * A former draft of `ClusterDefinition`; no call answers with it.
+ *
  * @generated from message shoal.clusters.v1.ClusterModel
+ * @deprecated
  */
 export declare type ClusterModel = Message<"shoal.clusters.v1.ClusterModel"> & {
   /**
@@ -521,6 +745,7 @@ export declare type ClusterModel = Message<"shoal.clusters.v1.ClusterModel"> & {
 /**
  * Describes the message shoal.clusters.v1.ClusterModel.
  * Use `create(ClusterModelSchema)` to create a new message.
+ * @deprecated
  */
 export declare const ClusterModelSchema: GenMessage<ClusterModel>;
 

@@ -6,9 +6,9 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { AttributeGrouping, DimensionReduction, Labeling, PreprocessingStep, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
+import type { AttributeGrouping, DimensionReduction, FaceClusterMerge, Labeling, PreprocessingStep, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
 import type { ListBody, Pagination } from "./pagination_pb.js";
-import type { Cluster, ClusterGroup, ClusterSchema } from "./cluster_pb.js";
+import type { Cluster, ClusterDefinitionSchema, ClusterGroup, ClusterSchema } from "./cluster_pb.js";
 import type { TaskSchema } from "./task_pb.js";
 
 /**
@@ -30,7 +30,8 @@ export declare type CreateClusterRequest = Message<"shoal.clusters.v1.CreateClus
   collectionIds: string[];
 
   /**
-   * Clusters that a composite one is made from. Refused with `unsupported` unless empty.
+   * Ids or names of clusters that a composite one is made from: its runs group the groups of theirs. The collections are
+   * those of the sources unless some are named.
    *
    * @generated from field: repeated string source_cluster_ids = 2;
    */
@@ -94,35 +95,36 @@ export declare type CreateClusterRequest = Message<"shoal.clusters.v1.CreateClus
   llmLabeling?: Labeling | undefined;
 
   /**
-   * Whether runs write into the source collections; true is refused with `unsupported`.
+   * Whether runs write into the source collections instead of making an output collection; unset means false.
    *
    * @generated from field: optional bool enrich_source_collection = 11;
    */
   enrichSourceCollection?: boolean | undefined;
 
   /**
-   * What they write; applies with `enrich_source_collection` only.
+   * What they write; unset means `cluster_id` and `cluster_label`. Applies with `enrich_source_collection` only.
    *
    * @generated from field: shoal.clusters.v1.SourceEnrichment source_enrichment_config = 12;
    */
   sourceEnrichmentConfig?: SourceEnrichment | undefined;
 
   /**
-   * Whether a run starts by itself after a batch of new documents; true is refused with `unsupported`.
+   * Whether a run starts by itself after a batch of new documents; unset means false.
    *
    * @generated from field: optional bool auto_execute_on_batch = 13;
    */
   autoExecuteOnBatch?: boolean | undefined;
 
   /**
-   * New documents that it waits for; applies with `auto_execute_on_batch` only.
+   * Documents that the collections must hold together; unset means no least number. Applies with
+   * `auto_execute_on_batch` only.
    *
    * @generated from field: optional int32 auto_execute_min_documents = 14;
    */
   autoExecuteMinDocuments?: number | undefined;
 
   /**
-   * Seconds that it waits after a run; applies with `auto_execute_on_batch` only.
+   * Seconds between two runs that start so; unset means 3600. Applies with `auto_execute_on_batch` only.
    *
    * @generated from field: optional int32 auto_execute_cooldown_seconds = 15;
    */
@@ -377,6 +379,137 @@ export declare type GetClusterRequest = Message<"shoal.clusters.v1.GetClusterReq
 export declare const GetClusterRequestSchema: GenMessage<GetClusterRequest>;
 
 /**
+ * Which cluster to change.
+ *
+ * @generated from message shoal.clusters.v1.PatchClusterRequest
+ */
+export declare type PatchClusterRequest = Message<"shoal.clusters.v1.PatchClusterRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: optional string cluster_identifier = 1;
+   */
+  clusterIdentifier?: string | undefined;
+
+  /**
+   * What to change.
+   *
+   * @generated from field: shoal.clusters.v1.PatchClusterBody body = 2;
+   */
+  body?: PatchClusterBody | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.PatchClusterRequest.
+ * Use `create(PatchClusterRequestSchema)` to create a new message.
+ */
+export declare const PatchClusterRequestSchema: GenMessage<PatchClusterRequest>;
+
+/**
+ * What to change of a cluster (`PatchClusterRequest`). What is unset or null stays as it is.
+ *
+ * @generated from message shoal.clusters.v1.PatchClusterBody
+ */
+export declare type PatchClusterBody = Message<"shoal.clusters.v1.PatchClusterBody"> & {
+  /**
+   * Its name, by the rules of `CreateClusterRequest.cluster_name`.
+   *
+   * @generated from field: optional string cluster_name = 1;
+   */
+  clusterName?: string | undefined;
+
+  /**
+   * What it is for; empty means nothing is said.
+   *
+   * @generated from field: optional string description = 2;
+   */
+  description?: string | undefined;
+
+  /**
+   * What the caller wants to remember about it, in place of all that was there.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 3;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * How groups get names, in place of what was there.
+   *
+   * @generated from field: shoal.clusters.v1.Labeling llm_labeling = 4;
+   */
+  llmLabeling?: Labeling | undefined;
+
+  /**
+   * Conditions in place of those that were there; an empty object means all documents.
+   *
+   * @generated from field: google.protobuf.Struct filters = 5;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * See `VectorClustering.face_cluster_merge`.
+   *
+   * @generated from field: shoal.clusters.v1.FaceClusterMerge face_cluster_merge = 6;
+   */
+  faceClusterMerge?: FaceClusterMerge | undefined;
+
+  /**
+   * See `VectorClustering.sample_size`.
+   *
+   * @generated from field: optional int32 sample_size = 7;
+   */
+  sampleSize?: number | undefined;
+
+  /**
+   * See `VectorClustering.algorithm_params`; in place of all that were there.
+   *
+   * @generated from field: google.protobuf.Struct algorithm_params = 8;
+   */
+  algorithmParams?: JsonObject | undefined;
+
+  /**
+   * See `CreateClusterRequest.source_cluster_ids`; only a composite cluster has such.
+   *
+   * @generated from field: repeated string source_cluster_ids = 9;
+   */
+  sourceClusterIds: string[];
+
+  /**
+   * See `VectorClustering.layout_stability`.
+   *
+   * @generated from field: optional string layout_stability = 10;
+   */
+  layoutStability?: string | undefined;
+
+  /**
+   * See `CreateClusterRequest.auto_execute_on_batch`. Ours.
+   *
+   * @generated from field: optional bool auto_execute_on_batch = 11;
+   */
+  autoExecuteOnBatch?: boolean | undefined;
+
+  /**
+   * See `CreateClusterRequest.auto_execute_min_documents`. Ours.
+   *
+   * @generated from field: optional int32 auto_execute_min_documents = 12;
+   */
+  autoExecuteMinDocuments?: number | undefined;
+
+  /**
+   * See `CreateClusterRequest.auto_execute_cooldown_seconds`. Ours.
+   *
+   * @generated from field: optional int32 auto_execute_cooldown_seconds = 13;
+   */
+  autoExecuteCooldownSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.PatchClusterBody.
+ * Use `create(PatchClusterBodySchema)` to create a new message.
+ */
+export declare const PatchClusterBodySchema: GenMessage<PatchClusterBody>;
+
+/**
  * Which cluster.
  *
  * @generated from message shoal.clusters.v1.DeleteClusterRequest
@@ -390,7 +523,7 @@ export declare type DeleteClusterRequest = Message<"shoal.clusters.v1.DeleteClus
   clusterId?: string | undefined;
 
   /**
-   * Whether collections that its runs wrote go too; unset means true. Runs of this version write none.
+   * Whether the collections that its runs wrote, and the files of their artifacts, go too; unset means true.
    *
    * @generated from field: optional bool cascade_output_collections = 2;
    */
@@ -429,6 +562,13 @@ export declare type DeleteClusterResponse = Message<"shoal.clusters.v1.DeleteClu
    * @generated from field: string cluster_id = 3;
    */
   clusterId: string;
+
+  /**
+   * Its runs whose artifacts stay in the object store, under `runs/<run>/`; empty where nothing is kept.
+   *
+   * @generated from field: repeated string kept_run_ids = 4;
+   */
+  keptRunIds: string[];
 };
 
 /**
@@ -631,14 +771,14 @@ export declare type GetClusterGroupsResponse = Message<"shoal.clusters.v1.GetClu
 export declare const GetClusterGroupsResponseSchema: GenMessage<GetClusterGroupsResponse>;
 
 /**
- * Makes, lists, runs and deletes cluster definitions of the caller's namespace.
+ * Makes, lists, changes, runs and deletes cluster definitions of the caller's namespace.
  *
  * @generated from service shoal.clusters.v1.ClusterService
  */
 export declare const ClusterService: GenService<{
   /**
-   * Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `already_exists` when the name is
-   * taken, `unsupported` for what this version does not do, and 422 for a feature that the collections do not have.
+   * Makes a cluster definition; nothing runs yet. Fails with `collection_not_found`, `cluster_not_found` for a source of a
+   * composite cluster, `already_exists` when the name is taken, and 422 for a feature that the collections do not have.
    *
    * @generated from rpc shoal.clusters.v1.ClusterService.CreateCluster
    */
@@ -668,8 +808,19 @@ export declare const ClusterService: GenService<{
     output: typeof ClusterSchema;
   },
   /**
-   * Deletes a cluster definition with its runs and their artifacts; jobs that run are canceled. Fails with
-   * `cluster_not_found`.
+   * Changes what is set, and nothing else; runs that were accepted before go by what was then. Fails with
+   * `cluster_not_found`, `already_exists` when the name is taken, and 422 for what does not apply to the cluster.
+   *
+   * @generated from rpc shoal.clusters.v1.ClusterService.PatchCluster
+   */
+  patchCluster: {
+    methodKind: "unary";
+    input: typeof PatchClusterRequestSchema;
+    output: typeof ClusterDefinitionSchema;
+  },
+  /**
+   * Deletes a cluster definition with its triggers, runs, tasks and artifacts, and the collections that its runs wrote;
+   * jobs that run are canceled. Fails with `cluster_not_found`.
    *
    * @generated from rpc shoal.clusters.v1.ClusterService.DeleteCluster
    */

@@ -433,7 +433,7 @@ export declare type ListDocumentsRequest = Message<"shoal.clusters.v1.ListDocume
   search?: string | undefined;
 
   /**
-   * One key to sort by, with `-` in front for descending.
+   * One key to sort by: `field`, `-field`, `field:desc`, or the JSON of a `Sort`.
    *
    * @generated from field: optional string sort = 12;
    */
@@ -565,28 +565,28 @@ export declare type ListDocumentsBody = Message<"shoal.clusters.v1.ListDocuments
   returnPresignedUrls?: boolean | undefined;
 
   /**
-   * Root keys of the payload to return; none means all.
+   * Fields of the payload to return, a path with dots for one within; none means all.
    *
    * @generated from field: repeated string select = 14;
    */
   select: string[];
 
   /**
-   * A field to put documents together by; refused with `unsupported` when it is set.
+   * A field to put documents together by, its name or `{"field": name}`: the page then has `groups`, the largest first.
    *
    * @generated from field: google.protobuf.Value group_by = 15;
    */
   groupBy?: Value | undefined;
 
   /**
-   * One of several parts of the list; refused with `unsupported` when it is set.
+   * One of several parts that a list is split into by the documents' ids: `{"index": 0, "count": 4}`, at most 256.
    *
    * @generated from field: google.protobuf.Value partition = 16;
    */
   partition?: Value | undefined;
 
   /**
-   * Related documents to return; refused with `unsupported` when it is set.
+   * Fields that hold ids of documents; these are returned under `_expanded`, at most 50 for a page.
    *
    * @generated from field: google.protobuf.Value expand = 17;
    */
@@ -625,6 +625,41 @@ export declare type ListDocumentsResponse = Message<"shoal.clusters.v1.ListDocum
    * @generated from field: optional int32 total_documents = 3;
    */
   totalDocuments?: number | undefined;
+
+  /**
+   * The groups of this page where `group_by` was asked for; `results` is empty then.
+   *
+   * @generated from field: repeated shoal.clusters.v1.DocumentGroup groups = 4;
+   */
+  groups: DocumentGroup[];
+
+  /**
+   * The field that the groups are made by.
+   *
+   * @generated from field: optional string group_by_field = 5;
+   */
+  groupByField?: string | undefined;
+
+  /**
+   * What the caller should know.
+   *
+   * @generated from field: repeated string warnings = 6;
+   */
+  warnings: string[];
+
+  /**
+   * Collections that were named and are not there, while others are.
+   *
+   * @generated from field: repeated string unknown_collection_ids = 7;
+   */
+  unknownCollectionIds: string[];
+
+  /**
+   * Figures of the whole list.
+   *
+   * @generated from field: shoal.clusters.v1.DocumentListStats stats = 8;
+   */
+  stats?: DocumentListStats | undefined;
 };
 
 /**
@@ -632,6 +667,74 @@ export declare type ListDocumentsResponse = Message<"shoal.clusters.v1.ListDocum
  * Use `create(ListDocumentsResponseSchema)` to create a new message.
  */
 export declare const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse>;
+
+/**
+ * Documents that have one value of a field.
+ *
+ * @generated from message shoal.clusters.v1.DocumentGroup
+ */
+export declare type DocumentGroup = Message<"shoal.clusters.v1.DocumentGroup"> & {
+  /**
+   * The value; null for those that have none.
+   *
+   * @generated from field: google.protobuf.Value group_key = 1;
+   */
+  groupKey?: Value | undefined;
+
+  /**
+   * The first of them in the order of the list, at most 100.
+   *
+   * @generated from field: repeated google.protobuf.Struct documents = 2;
+   */
+  documents: JsonObject[];
+
+  /**
+   * How many there are.
+   *
+   * @generated from field: int32 count = 3;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DocumentGroup.
+ * Use `create(DocumentGroupSchema)` to create a new message.
+ */
+export declare const DocumentGroupSchema: GenMessage<DocumentGroup>;
+
+/**
+ * Figures of a list of documents; counted where `include_total` or groups were asked for.
+ *
+ * @generated from message shoal.clusters.v1.DocumentListStats
+ */
+export declare type DocumentListStats = Message<"shoal.clusters.v1.DocumentListStats"> & {
+  /**
+   * Documents that meet the conditions.
+   *
+   * @generated from field: optional int32 total_documents = 1;
+   */
+  totalDocuments?: number | undefined;
+
+  /**
+   * Groups in the whole list.
+   *
+   * @generated from field: optional int32 total_groups = 2;
+   */
+  totalGroups?: number | undefined;
+
+  /**
+   * Documents in a group, on average.
+   *
+   * @generated from field: optional double avg_documents_per_group = 3;
+   */
+  avgDocumentsPerGroup?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DocumentListStats.
+ * Use `create(DocumentListStatsSchema)` to create a new message.
+ */
+export declare const DocumentListStatsSchema: GenMessage<DocumentListStats>;
 
 /**
  * See `ListDocumentsRequest`.
@@ -720,6 +823,20 @@ export declare type GetDocumentRequest = Message<"shoal.clusters.v1.GetDocumentR
    * @generated from field: optional bool return_presigned_urls = 4;
    */
   returnPresignedUrls?: boolean | undefined;
+
+  /**
+   * `true` returns the names of its vectors as `_vectors`; names with commas between them return those vectors.
+   *
+   * @generated from field: optional string return_vector_names = 5;
+   */
+  returnVectorNames?: string | undefined;
+
+  /**
+   * Fields that hold ids of documents, with commas between them; these are returned under `_expanded`.
+   *
+   * @generated from field: optional string expand = 6;
+   */
+  expand?: string | undefined;
 };
 
 /**
@@ -797,6 +914,894 @@ export declare type GetTypedDocumentRequest = Message<"shoal.clusters.v1.GetType
 export declare const GetTypedDocumentRequestSchema: GenMessage<GetTypedDocumentRequest>;
 
 /**
+ * A document to store.
+ *
+ * @generated from message shoal.clusters.v1.CreateDocumentRequest
+ */
+export declare type CreateDocumentRequest = Message<"shoal.clusters.v1.CreateDocumentRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * The document: its fields at the root, and beside them `vectors` by name, `metadata`, and `document_id` where the
+   * caller chooses it. Vectors have the forms of `UpsertDocument.vectors`.
+   *
+   * @generated from field: google.protobuf.Struct document = 2;
+   */
+  document?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CreateDocumentRequest.
+ * Use `create(CreateDocumentRequestSchema)` to create a new message.
+ */
+export declare const CreateDocumentRequestSchema: GenMessage<CreateDocumentRequest>;
+
+/**
+ * What changes in a document.
+ *
+ * @generated from message shoal.clusters.v1.UpdateDocumentRequest
+ */
+export declare type UpdateDocumentRequest = Message<"shoal.clusters.v1.UpdateDocumentRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * Its id.
+   *
+   * @generated from field: optional string document_id = 2;
+   */
+  documentId?: string | undefined;
+
+  /**
+   * The fields to set.
+   *
+   * @generated from field: google.protobuf.Struct fields = 3;
+   */
+  fields?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.UpdateDocumentRequest.
+ * Use `create(UpdateDocumentRequestSchema)` to create a new message.
+ */
+export declare const UpdateDocumentRequestSchema: GenMessage<UpdateDocumentRequest>;
+
+/**
+ * Which document.
+ *
+ * @generated from message shoal.clusters.v1.DeleteDocumentRequest
+ */
+export declare type DeleteDocumentRequest = Message<"shoal.clusters.v1.DeleteDocumentRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * Its id.
+   *
+   * @generated from field: optional string document_id = 2;
+   */
+  documentId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DeleteDocumentRequest.
+ * Use `create(DeleteDocumentRequestSchema)` to create a new message.
+ */
+export declare const DeleteDocumentRequestSchema: GenMessage<DeleteDocumentRequest>;
+
+/**
+ * What a deletion answers.
+ *
+ * @generated from message shoal.clusters.v1.DeleteDocumentResponse
+ */
+export declare type DeleteDocumentResponse = Message<"shoal.clusters.v1.DeleteDocumentResponse"> & {
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * Whether it is gone.
+   *
+   * @generated from field: bool success = 2;
+   */
+  success: boolean;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DeleteDocumentResponse.
+ * Use `create(DeleteDocumentResponseSchema)` to create a new message.
+ */
+export declare const DeleteDocumentResponseSchema: GenMessage<DeleteDocumentResponse>;
+
+/**
+ * Which collection.
+ *
+ * @generated from message shoal.clusters.v1.CountDocumentsRequest
+ */
+export declare type CountDocumentsRequest = Message<"shoal.clusters.v1.CountDocumentsRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CountDocumentsRequest.
+ * Use `create(CountDocumentsRequestSchema)` to create a new message.
+ */
+export declare const CountDocumentsRequestSchema: GenMessage<CountDocumentsRequest>;
+
+/**
+ * How many documents there are.
+ *
+ * @generated from message shoal.clusters.v1.CountDocumentsResponse
+ */
+export declare type CountDocumentsResponse = Message<"shoal.clusters.v1.CountDocumentsResponse"> & {
+  /**
+   * The collection's id.
+   *
+   * @generated from field: string collection_id = 1;
+   */
+  collectionId: string;
+
+  /**
+   * Its documents.
+   *
+   * @generated from field: int32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CountDocumentsResponse.
+ * Use `create(CountDocumentsResponseSchema)` to create a new message.
+ */
+export declare const CountDocumentsResponseSchema: GenMessage<CountDocumentsResponse>;
+
+/**
+ * Changes of documents: either `updates`, or `filters` and `update_data`.
+ *
+ * @generated from message shoal.clusters.v1.BatchUpdateDocumentsRequest
+ */
+export declare type BatchUpdateDocumentsRequest = Message<"shoal.clusters.v1.BatchUpdateDocumentsRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * What changes in each of these documents, at most 1000.
+   *
+   * @generated from field: repeated shoal.clusters.v1.DocumentUpdate updates = 2;
+   */
+  updates: DocumentUpdate[];
+
+  /**
+   * Which documents change alike, in the filter language.
+   *
+   * @generated from field: google.protobuf.Struct filters = 3;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * The fields to set in them; see `DocumentUpdate.update_data`.
+   *
+   * @generated from field: google.protobuf.Struct update_data = 4;
+   */
+  updateData?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchUpdateDocumentsRequest.
+ * Use `create(BatchUpdateDocumentsRequestSchema)` to create a new message.
+ */
+export declare const BatchUpdateDocumentsRequestSchema: GenMessage<BatchUpdateDocumentsRequest>;
+
+/**
+ * What changes in one document.
+ *
+ * @generated from message shoal.clusters.v1.DocumentUpdate
+ */
+export declare type DocumentUpdate = Message<"shoal.clusters.v1.DocumentUpdate"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: optional string document_id = 1;
+   */
+  documentId?: string | undefined;
+
+  /**
+   * The fields to set, any but vectors: a key with dots sets a field within and keeps its neighbours, one without
+   * replaces the whole field.
+   *
+   * @generated from field: google.protobuf.Struct update_data = 2;
+   */
+  updateData?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DocumentUpdate.
+ * Use `create(DocumentUpdateSchema)` to create a new message.
+ */
+export declare const DocumentUpdateSchema: GenMessage<DocumentUpdate>;
+
+/**
+ * What a batch of changes did.
+ *
+ * @generated from message shoal.clusters.v1.BatchUpdateDocumentsResponse
+ */
+export declare type BatchUpdateDocumentsResponse = Message<"shoal.clusters.v1.BatchUpdateDocumentsResponse"> & {
+  /**
+   * Documents that were changed.
+   *
+   * @generated from field: int32 updated_count = 1;
+   */
+  updatedCount: number;
+
+  /**
+   * Documents that were not.
+   *
+   * @generated from field: int32 failed_count = 2;
+   */
+  failedCount: number;
+
+  /**
+   * What became of each document that was named; empty for a filter.
+   *
+   * @generated from field: repeated shoal.clusters.v1.DocumentOutcome results = 3;
+   */
+  results: DocumentOutcome[];
+
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchUpdateDocumentsResponse.
+ * Use `create(BatchUpdateDocumentsResponseSchema)` to create a new message.
+ */
+export declare const BatchUpdateDocumentsResponseSchema: GenMessage<BatchUpdateDocumentsResponse>;
+
+/**
+ * What became of one document.
+ *
+ * @generated from message shoal.clusters.v1.DocumentOutcome
+ */
+export declare type DocumentOutcome = Message<"shoal.clusters.v1.DocumentOutcome"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string document_id = 1;
+   */
+  documentId: string;
+
+  /**
+   * Whether it was done.
+   *
+   * @generated from field: bool success = 2;
+   */
+  success: boolean;
+
+  /**
+   * Why not.
+   *
+   * @generated from field: optional string error = 3;
+   */
+  error?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DocumentOutcome.
+ * Use `create(DocumentOutcomeSchema)` to create a new message.
+ */
+export declare const DocumentOutcomeSchema: GenMessage<DocumentOutcome>;
+
+/**
+ * Which documents to delete: either `document_ids` or `filters`.
+ *
+ * @generated from message shoal.clusters.v1.BatchDeleteDocumentsRequest
+ */
+export declare type BatchDeleteDocumentsRequest = Message<"shoal.clusters.v1.BatchDeleteDocumentsRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * Their ids, at most 1000.
+   *
+   * @generated from field: repeated string document_ids = 2;
+   */
+  documentIds: string[];
+
+  /**
+   * Which documents, in the filter language; one that says nothing is refused.
+   *
+   * @generated from field: google.protobuf.Struct filters = 3;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * Why they are deleted; told to those who listen for events.
+   *
+   * @generated from field: optional string reason = 4;
+   */
+  reason?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchDeleteDocumentsRequest.
+ * Use `create(BatchDeleteDocumentsRequestSchema)` to create a new message.
+ */
+export declare const BatchDeleteDocumentsRequestSchema: GenMessage<BatchDeleteDocumentsRequest>;
+
+/**
+ * What a batch of deletions did; it is done when the call answers, so that there is never a task.
+ *
+ * @generated from message shoal.clusters.v1.BatchDeleteDocumentsResponse
+ */
+export declare type BatchDeleteDocumentsResponse = Message<"shoal.clusters.v1.BatchDeleteDocumentsResponse"> & {
+  /**
+   * Never set.
+   *
+   * @generated from field: optional string task_id = 1;
+   */
+  taskId?: string | undefined;
+
+  /**
+   * Never set.
+   *
+   * @generated from field: optional string status = 2;
+   */
+  status?: string | undefined;
+
+  /**
+   * Documents that were deleted.
+   *
+   * @generated from field: optional int32 deleted_count = 3;
+   */
+  deletedCount?: number | undefined;
+
+  /**
+   * Documents that were named and are not there.
+   *
+   * @generated from field: int32 failed_count = 4;
+   */
+  failedCount: number;
+
+  /**
+   * What became of each document that was named; empty for a filter.
+   *
+   * @generated from field: repeated shoal.clusters.v1.DocumentOutcome results = 5;
+   */
+  results: DocumentOutcome[];
+
+  /**
+   * For a filter, how many documents it matched, as `matched`.
+   *
+   * @generated from field: map<string, int32> limits = 6;
+   */
+  limits: { [key: string]: number };
+
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 7;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchDeleteDocumentsResponse.
+ * Use `create(BatchDeleteDocumentsResponseSchema)` to create a new message.
+ */
+export declare const BatchDeleteDocumentsResponseSchema: GenMessage<BatchDeleteDocumentsResponse>;
+
+/**
+ * One change of many documents.
+ *
+ * @generated from message shoal.clusters.v1.BulkUpdateDocumentsRequest
+ */
+export declare type BulkUpdateDocumentsRequest = Message<"shoal.clusters.v1.BulkUpdateDocumentsRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * Which documents, in the filter language; unset means all.
+   *
+   * @generated from field: google.protobuf.Struct filters = 2;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * The fields to set in them; see `DocumentUpdate.update_data`.
+   *
+   * @generated from field: google.protobuf.Struct update_data = 3;
+   */
+  updateData?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BulkUpdateDocumentsRequest.
+ * Use `create(BulkUpdateDocumentsRequestSchema)` to create a new message.
+ */
+export declare const BulkUpdateDocumentsRequestSchema: GenMessage<BulkUpdateDocumentsRequest>;
+
+/**
+ * What one change of many documents did; it is done when the call answers, so that there is never a task.
+ *
+ * @generated from message shoal.clusters.v1.BulkUpdateDocumentsResponse
+ */
+export declare type BulkUpdateDocumentsResponse = Message<"shoal.clusters.v1.BulkUpdateDocumentsResponse"> & {
+  /**
+   * Never set.
+   *
+   * @generated from field: optional string task_id = 1;
+   */
+  taskId?: string | undefined;
+
+  /**
+   * Never set.
+   *
+   * @generated from field: optional string status = 2;
+   */
+  status?: string | undefined;
+
+  /**
+   * Documents that were changed.
+   *
+   * @generated from field: optional int32 updated_count = 3;
+   */
+  updatedCount?: number | undefined;
+
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BulkUpdateDocumentsResponse.
+ * Use `create(BulkUpdateDocumentsResponseSchema)` to create a new message.
+ */
+export declare const BulkUpdateDocumentsResponseSchema: GenMessage<BulkUpdateDocumentsResponse>;
+
+/**
+ * Figures over groups of documents.
+ *
+ * @generated from message shoal.clusters.v1.AggregateDocumentsRequest
+ */
+export declare type AggregateDocumentsRequest = Message<"shoal.clusters.v1.AggregateDocumentsRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * What the groups have in common; none makes one group of all.
+   *
+   * @generated from field: repeated shoal.clusters.v1.GroupByField group_by = 2;
+   */
+  groupBy: GroupByField[];
+
+  /**
+   * The figures, at least one.
+   *
+   * @generated from field: repeated shoal.clusters.v1.AggregationOperation aggregations = 3;
+   */
+  aggregations: AggregationOperation[];
+
+  /**
+   * Which documents count, in the filter language; unset means all.
+   *
+   * @generated from field: google.protobuf.Struct filters = 4;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * Which groups are returned, by their figures.
+   *
+   * @generated from field: repeated shoal.clusters.v1.HavingCondition having = 5;
+   */
+  having: HavingCondition[];
+
+  /**
+   * A list of which each element counts as a document of its own; unset means that documents count.
+   *
+   * @generated from field: optional string unwind = 6;
+   */
+  unwind?: string | undefined;
+
+  /**
+   * Groups by ranges of numbers.
+   *
+   * @generated from field: repeated shoal.clusters.v1.RangeBucket range_buckets = 7;
+   */
+  rangeBuckets: RangeBucket[];
+
+  /**
+   * The alias of a figure or of what is grouped by, to sort by; unset means the order of the groups.
+   *
+   * @generated from field: optional string sort_by = 8;
+   */
+  sortBy?: string | undefined;
+
+  /**
+   * `asc` or `desc`; unset means `desc`.
+   *
+   * @generated from field: optional string sort_direction = 9;
+   */
+  sortDirection?: string | undefined;
+
+  /**
+   * Most groups, 1 to 10000; unset means 10000.
+   *
+   * @generated from field: optional int32 limit = 10;
+   */
+  limit?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.AggregateDocumentsRequest.
+ * Use `create(AggregateDocumentsRequestSchema)` to create a new message.
+ */
+export declare const AggregateDocumentsRequestSchema: GenMessage<AggregateDocumentsRequest>;
+
+/**
+ * What groups have in common.
+ *
+ * @generated from message shoal.clusters.v1.GroupByField
+ */
+export declare type GroupByField = Message<"shoal.clusters.v1.GroupByField"> & {
+  /**
+   * Path of a field; `document_id`, `collection_id`, `created_at` and `updated_at` are fields too.
+   *
+   * @generated from field: optional string field = 1;
+   */
+  field?: string | undefined;
+
+  /**
+   * Its name in the answer; unset means the field's.
+   *
+   * @generated from field: optional string alias = 2;
+   */
+  alias?: string | undefined;
+
+  /**
+   * The unit that a time is cut to; unset means none.
+   *
+   * @generated from field: optional string date_trunc = 3;
+   */
+  dateTrunc?: string | undefined;
+
+  /**
+   * The part of a time that is taken; unset means none.
+   *
+   * @generated from field: optional string date_part = 4;
+   */
+  datePart?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GroupByField.
+ * Use `create(GroupByFieldSchema)` to create a new message.
+ */
+export declare const GroupByFieldSchema: GenMessage<GroupByField>;
+
+/**
+ * One figure of each group.
+ *
+ * @generated from message shoal.clusters.v1.AggregationOperation
+ */
+export declare type AggregationOperation = Message<"shoal.clusters.v1.AggregationOperation"> & {
+  /**
+   * What is computed. `sum` and `avg` take numbers only.
+   *
+   * @generated from field: optional string function = 1;
+   */
+  function?: string | undefined;
+
+  /**
+   * Path of the field; needed by all but `count`.
+   *
+   * @generated from field: optional string field = 2;
+   */
+  field?: string | undefined;
+
+  /**
+   * Its name in the answer.
+   *
+   * @generated from field: optional string alias = 3;
+   */
+  alias?: string | undefined;
+
+  /**
+   * For `count_distinct`, the field where `field` is unset.
+   *
+   * @generated from field: optional string distinct_field = 4;
+   */
+  distinctField?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.AggregationOperation.
+ * Use `create(AggregationOperationSchema)` to create a new message.
+ */
+export declare const AggregationOperationSchema: GenMessage<AggregationOperation>;
+
+/**
+ * Which groups are returned.
+ *
+ * @generated from message shoal.clusters.v1.HavingCondition
+ */
+export declare type HavingCondition = Message<"shoal.clusters.v1.HavingCondition"> & {
+  /**
+   * The alias of a figure.
+   *
+   * @generated from field: optional string field = 1;
+   */
+  field?: string | undefined;
+
+  /**
+   * How it is compared.
+   *
+   * @generated from field: optional string operator = 2;
+   */
+  operator?: string | undefined;
+
+  /**
+   * What it is compared with.
+   *
+   * @generated from field: google.protobuf.Value value = 3;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.HavingCondition.
+ * Use `create(HavingConditionSchema)` to create a new message.
+ */
+export declare const HavingConditionSchema: GenMessage<HavingCondition>;
+
+/**
+ * Groups by ranges of a number: below the first boundary, between two, above the last.
+ *
+ * @generated from message shoal.clusters.v1.RangeBucket
+ */
+export declare type RangeBucket = Message<"shoal.clusters.v1.RangeBucket"> & {
+  /**
+   * Path of the field.
+   *
+   * @generated from field: optional string field = 1;
+   */
+  field?: string | undefined;
+
+  /**
+   * The boundaries, ascending; a value on one belongs to the range below it.
+   *
+   * @generated from field: repeated double boundaries = 2;
+   */
+  boundaries: number[];
+
+  /**
+   * Name of the group of what is no number; unset means null.
+   *
+   * @generated from field: optional string default_bucket = 3;
+   */
+  defaultBucket?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.RangeBucket.
+ * Use `create(RangeBucketSchema)` to create a new message.
+ */
+export declare const RangeBucketSchema: GenMessage<RangeBucket>;
+
+/**
+ * Figures of groups.
+ *
+ * @generated from message shoal.clusters.v1.AggregateDocumentsResponse
+ */
+export declare type AggregateDocumentsResponse = Message<"shoal.clusters.v1.AggregateDocumentsResponse"> & {
+  /**
+   * The groups.
+   *
+   * @generated from field: repeated shoal.clusters.v1.AggregationResult results = 1;
+   */
+  results: AggregationResult[];
+
+  /**
+   * How many there are.
+   *
+   * @generated from field: int32 total_groups = 2;
+   */
+  totalGroups: number;
+
+  /**
+   * More about the answer; empty when it is complete.
+   *
+   * @generated from field: google.protobuf.Struct query_info = 3;
+   */
+  queryInfo?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.AggregateDocumentsResponse.
+ * Use `create(AggregateDocumentsResponseSchema)` to create a new message.
+ */
+export declare const AggregateDocumentsResponseSchema: GenMessage<AggregateDocumentsResponse>;
+
+/**
+ * One group.
+ *
+ * @generated from message shoal.clusters.v1.AggregationResult
+ */
+export declare type AggregationResult = Message<"shoal.clusters.v1.AggregationResult"> & {
+  /**
+   * What its documents have in common, by alias.
+   *
+   * @generated from field: google.protobuf.Struct group = 1;
+   */
+  group?: JsonObject | undefined;
+
+  /**
+   * Its figures, by alias.
+   *
+   * @generated from field: google.protobuf.Struct metrics = 2;
+   */
+  metrics?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.AggregationResult.
+ * Use `create(AggregationResultSchema)` to create a new message.
+ */
+export declare const AggregationResultSchema: GenMessage<AggregationResult>;
+
+/**
+ * Which values to list.
+ *
+ * @generated from message shoal.clusters.v1.DistinctDocumentValuesRequest
+ */
+export declare type DistinctDocumentValuesRequest = Message<"shoal.clusters.v1.DistinctDocumentValuesRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_id = 1;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * Path of the field; of a list, its elements are the values.
+   *
+   * @generated from field: optional string field = 2;
+   */
+  field?: string | undefined;
+
+  /**
+   * Which documents count, in the filter language; unset means all.
+   *
+   * @generated from field: google.protobuf.Struct filters = 3;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * Most values, 1 to 10000; unset means 10000.
+   *
+   * @generated from field: optional int32 limit = 4;
+   */
+  limit?: number | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DistinctDocumentValuesRequest.
+ * Use `create(DistinctDocumentValuesRequestSchema)` to create a new message.
+ */
+export declare const DistinctDocumentValuesRequestSchema: GenMessage<DistinctDocumentValuesRequest>;
+
+/**
+ * The values of a field, the most frequent first.
+ *
+ * @generated from message shoal.clusters.v1.DistinctDocumentValuesResponse
+ */
+export declare type DistinctDocumentValuesResponse = Message<"shoal.clusters.v1.DistinctDocumentValuesResponse"> & {
+  /**
+   * The field.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Its values; null and missing ones are left out.
+   *
+   * @generated from field: repeated shoal.clusters.v1.DistinctValue values = 2;
+   */
+  values: DistinctValue[];
+
+  /**
+   * How many are listed.
+   *
+   * @generated from field: int32 total_distinct = 3;
+   */
+  totalDistinct: number;
+
+  /**
+   * More about the answer; empty when it is complete.
+   *
+   * @generated from field: google.protobuf.Struct query_info = 4;
+   */
+  queryInfo?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DistinctDocumentValuesResponse.
+ * Use `create(DistinctDocumentValuesResponseSchema)` to create a new message.
+ */
+export declare const DistinctDocumentValuesResponseSchema: GenMessage<DistinctDocumentValuesResponse>;
+
+/**
+ * One value of a field.
+ *
+ * @generated from message shoal.clusters.v1.DistinctValue
+ */
+export declare type DistinctValue = Message<"shoal.clusters.v1.DistinctValue"> & {
+  /**
+   * The value.
+   *
+   * @generated from field: google.protobuf.Value value = 1;
+   */
+  value?: Value | undefined;
+
+  /**
+   * Documents that have it.
+   *
+   * @generated from field: int32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DistinctValue.
+ * Use `create(DistinctValueSchema)` to create a new message.
+ */
+export declare const DistinctValueSchema: GenMessage<DistinctValue>;
+
+/**
  * Stores and reads documents with vectors.
  *
  * @generated from service shoal.clusters.v1.CollectionDocumentService
@@ -828,8 +1833,8 @@ export declare const CollectionDocumentService: GenService<{
     output: typeof ImportDocumentsResponseSchema;
   },
   /**
-   * Lists the documents of a collection in the order of their ids. Fails with `collection_not_found`, and with
-   * `unsupported` for what this version does not do.
+   * Lists the documents of a collection in the order of their ids, or puts them in groups. Fails with
+   * `collection_not_found`, and with `deadline_exceeded` when conditions on fields without an index take too long.
    *
    * @generated from rpc shoal.clusters.v1.CollectionDocumentService.ListDocuments
    */
@@ -878,6 +1883,102 @@ export declare const CollectionDocumentService: GenService<{
     methodKind: "unary";
     input: typeof GetTypedDocumentRequestSchema;
     output: typeof CollectionDocumentSchema;
+  },
+  /**
+   * Stores one new document; its id is made (`doc_…`) unless the body has a `document_id`. Fails with
+   * `collection_not_found`, `already_exists` for an id that is there, `invalid_vectors`, and `conflict` for a collection
+   * that an index keeps.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.CreateDocument
+   */
+  createDocument: {
+    methodKind: "unary";
+    input: typeof CreateDocumentRequestSchema;
+    output: typeof StructSchema;
+  },
+  /**
+   * Changes some fields of a document; what is not sent stays, and so do its vectors. In `metadata` each key is set by
+   * itself, null removes it; a key with dots sets a field within. PUT and PATCH are the same. Fails with
+   * `collection_not_found`, `collection_document_not_found`, and `conflict` for a collection that an index keeps.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.UpdateDocument
+   */
+  updateDocument: {
+    methodKind: "unary";
+    input: typeof UpdateDocumentRequestSchema;
+    output: typeof StructSchema;
+  },
+  /**
+   * Deletes a document with its vectors. Fails as `UpdateDocument` does.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.DeleteDocument
+   */
+  deleteDocument: {
+    methodKind: "unary";
+    input: typeof DeleteDocumentRequestSchema;
+    output: typeof DeleteDocumentResponseSchema;
+  },
+  /**
+   * Says how many documents a collection has. Fails with `collection_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.CountDocuments
+   */
+  countDocuments: {
+    methodKind: "unary";
+    input: typeof CountDocumentsRequestSchema;
+    output: typeof CountDocumentsResponseSchema;
+  },
+  /**
+   * Changes up to 1000 documents by id, each in its own way, or all that meet a filter in one way. Ids that are not
+   * there are said and do not fail the others. Fails with `collection_not_found` and `conflict`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.BatchUpdateDocuments
+   */
+  batchUpdateDocuments: {
+    methodKind: "unary";
+    input: typeof BatchUpdateDocumentsRequestSchema;
+    output: typeof BatchUpdateDocumentsResponseSchema;
+  },
+  /**
+   * Deletes up to 1000 documents by id, or all that meet a filter. Fails with `collection_not_found` and `conflict`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.BatchDeleteDocuments
+   */
+  batchDeleteDocuments: {
+    methodKind: "unary";
+    input: typeof BatchDeleteDocumentsRequestSchema;
+    output: typeof BatchDeleteDocumentsResponseSchema;
+  },
+  /**
+   * Changes all documents that meet a filter, or all there are, in one way; done when the call answers. Fails with
+   * `collection_not_found` and `conflict`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.BulkUpdateDocuments
+   */
+  bulkUpdateDocuments: {
+    methodKind: "unary";
+    input: typeof BulkUpdateDocumentsRequestSchema;
+    output: typeof BulkUpdateDocumentsResponseSchema;
+  },
+  /**
+   * Computes figures over groups of documents. Fails with `collection_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.AggregateDocuments
+   */
+  aggregateDocuments: {
+    methodKind: "unary";
+    input: typeof AggregateDocumentsRequestSchema;
+    output: typeof AggregateDocumentsResponseSchema;
+  },
+  /**
+   * Lists the values of one field with the number of documents that have each. Fails with `collection_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionDocumentService.DistinctDocumentValues
+   */
+  distinctDocumentValues: {
+    methodKind: "unary";
+    input: typeof DistinctDocumentValuesRequestSchema;
+    output: typeof DistinctDocumentValuesResponseSchema;
   },
 }>;
 

@@ -67,6 +67,20 @@ export declare type CollectionSource = Message<"shoal.clusters.v1.CollectionSour
    * @generated from field: optional string collection_id = 2;
    */
   collectionId?: string | undefined;
+
+  /**
+   * The buckets that were named.
+   *
+   * @generated from field: repeated string bucket_ids = 3;
+   */
+  bucketIds: string[];
+
+  /**
+   * The collections that it was made from.
+   *
+   * @generated from field: repeated string collection_ids = 4;
+   */
+  collectionIds: string[];
 };
 
 /**

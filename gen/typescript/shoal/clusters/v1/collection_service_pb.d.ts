@@ -48,6 +48,20 @@ export declare type CreateCollectionRequest = Message<"shoal.clusters.v1.CreateC
    * @generated from field: google.protobuf.Struct metadata = 4;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * Who makes its vectors, which is remembered and shown; the caller brings them. Unset means `byo_vectors`.
+   *
+   * @generated from field: shoal.clusters.v1.NewFeatureExtractor feature_extractor = 5;
+   */
+  featureExtractor?: NewFeatureExtractor | undefined;
+
+  /**
+   * Where its documents come from, which is remembered and shown; unset means `bucket`.
+   *
+   * @generated from field: shoal.clusters.v1.NewCollectionSource source = 6;
+   */
+  source?: NewCollectionSource | undefined;
 };
 
 /**
@@ -55,6 +69,74 @@ export declare type CreateCollectionRequest = Message<"shoal.clusters.v1.CreateC
  * Use `create(CreateCollectionRequestSchema)` to create a new message.
  */
 export declare const CreateCollectionRequestSchema: GenMessage<CreateCollectionRequest>;
+
+/**
+ * Who makes the vectors of a new collection.
+ *
+ * @generated from message shoal.clusters.v1.NewFeatureExtractor
+ */
+export declare type NewFeatureExtractor = Message<"shoal.clusters.v1.NewFeatureExtractor"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: optional string feature_extractor_name = 1;
+   */
+  featureExtractorName?: string | undefined;
+
+  /**
+   * Its version; unset means `v1`.
+   *
+   * @generated from field: optional string version = 2;
+   */
+  version?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.NewFeatureExtractor.
+ * Use `create(NewFeatureExtractorSchema)` to create a new message.
+ */
+export declare const NewFeatureExtractorSchema: GenMessage<NewFeatureExtractor>;
+
+/**
+ * Where the documents of a new collection come from.
+ *
+ * @generated from message shoal.clusters.v1.NewCollectionSource
+ */
+export declare type NewCollectionSource = Message<"shoal.clusters.v1.NewCollectionSource"> & {
+  /**
+   * `bucket` or `collection`.
+   *
+   * @generated from field: optional string type = 1;
+   */
+  type?: string | undefined;
+
+  /**
+   * Names of buckets, for `bucket`.
+   *
+   * @generated from field: repeated string bucket_ids = 2;
+   */
+  bucketIds: string[];
+
+  /**
+   * The collection that it is made from, for `collection`.
+   *
+   * @generated from field: optional string collection_id = 3;
+   */
+  collectionId?: string | undefined;
+
+  /**
+   * The collections that it is made from, for `collection`.
+   *
+   * @generated from field: repeated string collection_ids = 4;
+   */
+  collectionIds: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.NewCollectionSource.
+ * Use `create(NewCollectionSourceSchema)` to create a new message.
+ */
+export declare const NewCollectionSourceSchema: GenMessage<NewCollectionSource>;
 
 /**
  * Which collections, and how many at a time; the body of the POST form wins over the query string.
@@ -165,6 +247,13 @@ export declare type ListCollectionsResponse = Message<"shoal.clusters.v1.ListCol
    * @generated from field: int32 total_count = 3;
    */
   totalCount: number;
+
+  /**
+   * Figures of the whole list.
+   *
+   * @generated from field: shoal.clusters.v1.CollectionListStats stats = 4;
+   */
+  stats?: CollectionListStats | undefined;
 };
 
 /**
@@ -172,6 +261,33 @@ export declare type ListCollectionsResponse = Message<"shoal.clusters.v1.ListCol
  * Use `create(ListCollectionsResponseSchema)` to create a new message.
  */
 export declare const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse>;
+
+/**
+ * Figures of a list of collections.
+ *
+ * @generated from message shoal.clusters.v1.CollectionListStats
+ */
+export declare type CollectionListStats = Message<"shoal.clusters.v1.CollectionListStats"> & {
+  /**
+   * Documents in all of them.
+   *
+   * @generated from field: int32 total_documents = 1;
+   */
+  totalDocuments: number;
+
+  /**
+   * Documents in one, on average; 0 where there are none.
+   *
+   * @generated from field: double avg_documents_per_collection = 2;
+   */
+  avgDocumentsPerCollection: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CollectionListStats.
+ * Use `create(CollectionListStatsSchema)` to create a new message.
+ */
+export declare const CollectionListStatsSchema: GenMessage<CollectionListStats>;
 
 /**
  * Which collection.
@@ -241,6 +357,272 @@ export declare type DeleteCollectionResponse = Message<"shoal.clusters.v1.Delete
 export declare const DeleteCollectionResponseSchema: GenMessage<DeleteCollectionResponse>;
 
 /**
+ * What changes in a collection; what is unset stays.
+ *
+ * @generated from message shoal.clusters.v1.UpdateCollectionRequest
+ */
+export declare type UpdateCollectionRequest = Message<"shoal.clusters.v1.UpdateCollectionRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_identifier = 1;
+   */
+  collectionIdentifier?: string | undefined;
+
+  /**
+   * Its new name.
+   *
+   * @generated from field: optional string collection_name = 2;
+   */
+  collectionName?: string | undefined;
+
+  /**
+   * What it holds.
+   *
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * What the caller wants to remember about it, in the place of what was there.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 4;
+   */
+  metadata?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.UpdateCollectionRequest.
+ * Use `create(UpdateCollectionRequestSchema)` to create a new message.
+ */
+export declare const UpdateCollectionRequestSchema: GenMessage<UpdateCollectionRequest>;
+
+/**
+ * What a clone is.
+ *
+ * @generated from message shoal.clusters.v1.CloneCollectionRequest
+ */
+export declare type CloneCollectionRequest = Message<"shoal.clusters.v1.CloneCollectionRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_identifier = 1;
+   */
+  collectionIdentifier?: string | undefined;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: optional string collection_name = 2;
+   */
+  collectionName?: string | undefined;
+
+  /**
+   * What it holds; unset means what the other holds.
+   *
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * What the caller wants to remember about it; unset means what is remembered of the other.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 4;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * Who makes its vectors; unset means who makes the other's.
+   *
+   * @generated from field: shoal.clusters.v1.NewFeatureExtractor feature_extractor = 5;
+   */
+  featureExtractor?: NewFeatureExtractor | undefined;
+
+  /**
+   * Where its documents come from; unset means where the other's do.
+   *
+   * @generated from field: shoal.clusters.v1.NewCollectionSource source = 6;
+   */
+  source?: NewCollectionSource | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CloneCollectionRequest.
+ * Use `create(CloneCollectionRequestSchema)` to create a new message.
+ */
+export declare const CloneCollectionRequestSchema: GenMessage<CloneCollectionRequest>;
+
+/**
+ * A new clone.
+ *
+ * @generated from message shoal.clusters.v1.CloneCollectionResponse
+ */
+export declare type CloneCollectionResponse = Message<"shoal.clusters.v1.CloneCollectionResponse"> & {
+  /**
+   * The clone.
+   *
+   * @generated from field: shoal.clusters.v1.Collection collection = 1;
+   */
+  collection?: Collection | undefined;
+
+  /**
+   * What it was cloned from.
+   *
+   * @generated from field: string source_collection_id = 2;
+   */
+  sourceCollectionId: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CloneCollectionResponse.
+ * Use `create(CloneCollectionResponseSchema)` to create a new message.
+ */
+export declare const CloneCollectionResponseSchema: GenMessage<CloneCollectionResponse>;
+
+/**
+ * Which collection.
+ *
+ * @generated from message shoal.clusters.v1.ListCollectionFeaturesRequest
+ */
+export declare type ListCollectionFeaturesRequest = Message<"shoal.clusters.v1.ListCollectionFeaturesRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_identifier = 1;
+   */
+  collectionIdentifier?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ListCollectionFeaturesRequest.
+ * Use `create(ListCollectionFeaturesRequestSchema)` to create a new message.
+ */
+export declare const ListCollectionFeaturesRequestSchema: GenMessage<ListCollectionFeaturesRequest>;
+
+/**
+ * The features of a collection.
+ *
+ * @generated from message shoal.clusters.v1.ListCollectionFeaturesResponse
+ */
+export declare type ListCollectionFeaturesResponse = Message<"shoal.clusters.v1.ListCollectionFeaturesResponse"> & {
+  /**
+   * One for each of its named vectors.
+   *
+   * @generated from field: repeated shoal.clusters.v1.CollectionFeature features = 1;
+   */
+  features: CollectionFeature[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ListCollectionFeaturesResponse.
+ * Use `create(ListCollectionFeaturesResponseSchema)` to create a new message.
+ */
+export declare const ListCollectionFeaturesResponseSchema: GenMessage<ListCollectionFeaturesResponse>;
+
+/**
+ * One named vector of a collection, as a feature (`CollectionFeatureDescriptor`).
+ *
+ * @generated from message shoal.clusters.v1.CollectionFeature
+ */
+export declare type CollectionFeature = Message<"shoal.clusters.v1.CollectionFeature"> & {
+  /**
+   * Its URI.
+   *
+   * @generated from field: string feature_address = 1;
+   */
+  featureAddress: string;
+
+  /**
+   * Who makes it.
+   *
+   * @generated from field: string feature_extractor_name = 2;
+   */
+  featureExtractorName: string;
+
+  /**
+   * The version of that.
+   *
+   * @generated from field: string version = 3;
+   */
+  version: string;
+
+  /**
+   * The vector.
+   *
+   * @generated from field: shoal.clusters.v1.FeatureVectorIndex vector_index = 4;
+   */
+  vectorIndex?: FeatureVectorIndex | undefined;
+
+  /**
+   * Whether it is the only one, so that nothing need be said to mean it.
+   *
+   * @generated from field: bool primary = 5;
+   */
+  primary: boolean;
+
+  /**
+   * Its URI, again.
+   *
+   * @generated from field: string feature_uri = 6;
+   */
+  featureUri: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CollectionFeature.
+ * Use `create(CollectionFeatureSchema)` to create a new message.
+ */
+export declare const CollectionFeatureSchema: GenMessage<CollectionFeature>;
+
+/**
+ * How the vectors of a feature are stored and compared (`VectorIndex`).
+ *
+ * @generated from message shoal.clusters.v1.FeatureVectorIndex
+ */
+export declare type FeatureVectorIndex = Message<"shoal.clusters.v1.FeatureVectorIndex"> & {
+  /**
+   * Name of the vector.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it is, for people.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * Number of its components, or of those of each row.
+   *
+   * @generated from field: int32 dimensions = 3;
+   */
+  dimensions: number;
+
+  /**
+   * `dense`, `sparse` or `multi_dense`.
+   *
+   * @generated from field: string type = 4;
+   */
+  type: string;
+
+  /**
+   * `cosine`, `euclidean` or `dot`.
+   *
+   * @generated from field: string distance = 5;
+   */
+  distance: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.FeatureVectorIndex.
+ * Use `create(FeatureVectorIndexSchema)` to create a new message.
+ */
+export declare const FeatureVectorIndexSchema: GenMessage<FeatureVectorIndex>;
+
+/**
  * Makes and lists collections of the caller's namespace.
  *
  * @generated from service shoal.clusters.v1.CollectionService
@@ -286,6 +668,38 @@ export declare const CollectionService: GenService<{
     methodKind: "unary";
     input: typeof DeleteCollectionRequestSchema;
     output: typeof DeleteCollectionResponseSchema;
+  },
+  /**
+   * Changes what is sent of a collection. Fails with `collection_not_found` and `already_exists`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionService.UpdateCollection
+   */
+  updateCollection: {
+    methodKind: "unary";
+    input: typeof UpdateCollectionRequestSchema;
+    output: typeof CollectionSchema;
+  },
+  /**
+   * Makes an empty collection for vectors like those of another. Fails with `collection_not_found` and
+   * `already_exists`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionService.CloneCollection
+   */
+  cloneCollection: {
+    methodKind: "unary";
+    input: typeof CloneCollectionRequestSchema;
+    output: typeof CloneCollectionResponseSchema;
+  },
+  /**
+   * Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
+   * `collection_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionService.ListCollectionFeatures
+   */
+  listCollectionFeatures: {
+    methodKind: "unary";
+    input: typeof ListCollectionFeaturesRequestSchema;
+    output: typeof ListCollectionFeaturesResponseSchema;
   },
 }>;
 

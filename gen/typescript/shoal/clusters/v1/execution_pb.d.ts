@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Timestamp, Value } from "@bufbuild/protobuf/wkt";
+import type { ListValue, Timestamp, Value } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/execution.proto.
@@ -180,6 +180,43 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
    * @generated from field: shoal.clusters.v1.Replay replay = 23;
    */
   replay?: Replay | undefined;
+
+  /**
+   * What people call the run; unset until it is named.
+   *
+   * @generated from field: optional string run_name = 24;
+   */
+  runName?: string | undefined;
+
+  /**
+   * Names that people gave to groups, by the groups' ids; `centroids` carry them already. Unset while there are none.
+   *
+   * @generated from field: google.protobuf.Struct label_overrides = 25;
+   */
+  labelOverrides?: JsonObject | undefined;
+
+  /**
+   * The ids of the runs whose groups a `composite` run grouped; unset for other runs.
+   *
+   * @generated from field: google.protobuf.ListValue source_execution_ids = 26;
+   */
+  sourceExecutionIds?: ListValue | undefined;
+
+  /**
+   * Of a `composite` run: for each of its groups the groups that it is made of, a list of objects with
+   * `source_run_id`, `original_cluster_id` and `num_members`; unset for other runs.
+   *
+   * @generated from field: google.protobuf.Struct composite_mapping = 27;
+   */
+  compositeMapping?: JsonObject | undefined;
+
+  /**
+   * The newest runs of the cluster, ten at most, newest first, this one among them, as lists show them; unset but where
+   * the latest run of a cluster is read. `ListExecutions` has them all.
+   *
+   * @generated from field: google.protobuf.ListValue executions = 28;
+   */
+  executions?: ListValue | undefined;
 };
 
 /**

@@ -249,6 +249,217 @@ export declare type GetExecutionRequest = Message<"shoal.clusters.v1.GetExecutio
 export declare const GetExecutionRequestSchema: GenMessage<GetExecutionRequest>;
 
 /**
+ * Which run to end.
+ *
+ * @generated from message shoal.clusters.v1.CancelExecutionRequest
+ */
+export declare type CancelExecutionRequest = Message<"shoal.clusters.v1.CancelExecutionRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run's id.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CancelExecutionRequest.
+ * Use `create(CancelExecutionRequestSchema)` to create a new message.
+ */
+export declare const CancelExecutionRequestSchema: GenMessage<CancelExecutionRequest>;
+
+/**
+ * What a cancellation answers.
+ *
+ * @generated from message shoal.clusters.v1.CancelExecutionResponse
+ */
+export declare type CancelExecutionResponse = Message<"shoal.clusters.v1.CancelExecutionResponse"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * `canceled`, or `processing` while the worker has not let go of it yet.
+   *
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+
+  /**
+   * Whether the run ends.
+   *
+   * @generated from field: bool success = 5;
+   */
+  success: boolean;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.CancelExecutionResponse.
+ * Use `create(CancelExecutionResponseSchema)` to create a new message.
+ */
+export declare const CancelExecutionResponseSchema: GenMessage<CancelExecutionResponse>;
+
+/**
+ * Which run, and what to call it.
+ *
+ * @generated from message shoal.clusters.v1.RenameExecutionRequest
+ */
+export declare type RenameExecutionRequest = Message<"shoal.clusters.v1.RenameExecutionRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run's id.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+
+  /**
+   * The name, without outer spaces; empty takes it away.
+   *
+   * @generated from field: optional string run_name = 3;
+   */
+  runName?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.RenameExecutionRequest.
+ * Use `create(RenameExecutionRequestSchema)` to create a new message.
+ */
+export declare const RenameExecutionRequestSchema: GenMessage<RenameExecutionRequest>;
+
+/**
+ * What a run is called now.
+ *
+ * @generated from message shoal.clusters.v1.RenameExecutionResponse
+ */
+export declare type RenameExecutionResponse = Message<"shoal.clusters.v1.RenameExecutionResponse"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * Its name; unset for none.
+   *
+   * @generated from field: optional string run_name = 3;
+   */
+  runName?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.RenameExecutionResponse.
+ * Use `create(RenameExecutionResponseSchema)` to create a new message.
+ */
+export declare const RenameExecutionResponseSchema: GenMessage<RenameExecutionResponse>;
+
+/**
+ * Which run, and what to call its groups.
+ *
+ * @generated from message shoal.clusters.v1.RelabelExecutionRequest
+ */
+export declare type RelabelExecutionRequest = Message<"shoal.clusters.v1.RelabelExecutionRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run's id.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+
+  /**
+   * Names by the ids of groups, such as `cl_0`, without outer spaces; an empty name brings back the group's own label.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+};
+
+/**
+ * Describes the message shoal.clusters.v1.RelabelExecutionRequest.
+ * Use `create(RelabelExecutionRequestSchema)` to create a new message.
+ */
+export declare const RelabelExecutionRequestSchema: GenMessage<RelabelExecutionRequest>;
+
+/**
+ * What people call the groups of a run now.
+ *
+ * @generated from message shoal.clusters.v1.RelabelExecutionResponse
+ */
+export declare type RelabelExecutionResponse = Message<"shoal.clusters.v1.RelabelExecutionResponse"> & {
+  /**
+   * The cluster.
+   *
+   * @generated from field: string cluster_id = 1;
+   */
+  clusterId: string;
+
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * All names that people gave, by the ids of the groups.
+   *
+   * @generated from field: map<string, string> label_overrides = 3;
+   */
+  labelOverrides: { [key: string]: string };
+};
+
+/**
+ * Describes the message shoal.clusters.v1.RelabelExecutionResponse.
+ * Use `create(RelabelExecutionResponseSchema)` to create a new message.
+ */
+export declare const RelabelExecutionResponseSchema: GenMessage<RelabelExecutionResponse>;
+
+/**
  * Which run to repeat.
  *
  * @generated from message shoal.clusters.v1.ReplayExecutionRequest
@@ -330,14 +541,14 @@ export declare type StreamLineagesRequest = Message<"shoal.clusters.v1.StreamLin
 export declare const StreamLineagesRequestSchema: GenMessage<StreamLineagesRequest>;
 
 /**
- * Reads the runs of a cluster, and repeats them.
+ * Reads the runs of a cluster, names and ends them, and repeats them.
  *
  * @generated from service shoal.clusters.v1.ExecutionService
  */
 export declare const ExecutionService: GenService<{
   /**
-   * Reads the latest run, whatever its state. Before the first run typed clients get an empty message and JSON clients
-   * `null`. Fails with `cluster_not_found`.
+   * Reads the latest run, whatever its state, with the newest runs beside it. Before the first run typed clients get an
+   * empty message and JSON clients `null`. Fails with `cluster_not_found`.
    *
    * @generated from rpc shoal.clusters.v1.ExecutionService.GetLatestExecution
    */
@@ -365,6 +576,39 @@ export declare const ExecutionService: GenService<{
     methodKind: "unary";
     input: typeof GetExecutionRequestSchema;
     output: typeof ExecutionSchema;
+  },
+  /**
+   * Ends a run that is pending or at work: one that waits has ended when this answers, one that works within two
+   * seconds. Fails with `cluster_not_found`, `execution_not_found`, and `bad_request` when the run has ended.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.CancelExecution
+   */
+  cancelExecution: {
+    methodKind: "unary";
+    input: typeof CancelExecutionRequestSchema;
+    output: typeof CancelExecutionResponseSchema;
+  },
+  /**
+   * Gives a run a name for people, whatever its state. Fails with `cluster_not_found` or `execution_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.RenameExecution
+   */
+  renameExecution: {
+    methodKind: "unary";
+    input: typeof RenameExecutionRequestSchema;
+    output: typeof RenameExecutionResponseSchema;
+  },
+  /**
+   * Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
+   * not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
+   * `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.RelabelExecution
+   */
+  relabelExecution: {
+    methodKind: "unary";
+    input: typeof RelabelExecutionRequestSchema;
+    output: typeof RelabelExecutionResponseSchema;
   },
   /**
    * Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/namespace.proto.
@@ -62,6 +62,33 @@ export declare type VectorConfig = Message<"shoal.clusters.v1.VectorConfig"> & {
  * Use `create(VectorConfigSchema)` to create a new message.
  */
 export declare const VectorConfigSchema: GenMessage<VectorConfig>;
+
+/**
+ * One payload field that pages of documents are often chosen by (`PayloadIndexConfig`).
+ *
+ * @generated from message shoal.clusters.v1.PayloadIndex
+ */
+export declare type PayloadIndex = Message<"shoal.clusters.v1.PayloadIndex"> & {
+  /**
+   * Dotted path of the field in the payload; each once.
+   *
+   * @generated from field: optional string field_name = 1;
+   */
+  fieldName?: string | undefined;
+
+  /**
+   * What its values are: `keyword`, `integer`, `float`, `bool`, `geo`, `datetime`, `text` or `uuid`.
+   *
+   * @generated from field: optional string type = 2;
+   */
+  type?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.PayloadIndex.
+ * Use `create(PayloadIndexSchema)` to create a new message.
+ */
+export declare const PayloadIndexSchema: GenMessage<PayloadIndex>;
 
 /**
  * A namespace (`NamespaceModel`). The namespace `default` exists from the start.
@@ -131,6 +158,13 @@ export declare type Namespace = Message<"shoal.clusters.v1.Namespace"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 9;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * The declared payload indexes, objects {`field_name`, `type`, `is_protected`}; left out where there are none.
+   *
+   * @generated from field: google.protobuf.ListValue payload_indexes = 10;
+   */
+  payloadIndexes?: ListValue | undefined;
 };
 
 /**
@@ -138,4 +172,59 @@ export declare type Namespace = Message<"shoal.clusters.v1.Namespace"> & {
  * Use `create(NamespaceSchema)` to create a new message.
  */
 export declare const NamespaceSchema: GenMessage<Namespace>;
+
+/**
+ * How much a namespace holds (`NamespaceStatsResponse`).
+ *
+ * @generated from message shoal.clusters.v1.NamespaceStats
+ */
+export declare type NamespaceStats = Message<"shoal.clusters.v1.NamespaceStats"> & {
+  /**
+   * The namespace.
+   *
+   * @generated from field: string namespace_id = 1;
+   */
+  namespaceId: string;
+
+  /**
+   * Documents in all of its collections.
+   *
+   * @generated from field: int32 document_count = 2;
+   */
+  documentCount: number;
+
+  /**
+   * Whether all were counted; always true.
+   *
+   * @generated from field: bool document_count_complete = 3;
+   */
+  documentCountComplete: boolean;
+
+  /**
+   * Buckets; there are none here.
+   *
+   * @generated from field: int32 bucket_count = 4;
+   */
+  bucketCount: number;
+
+  /**
+   * Collections.
+   *
+   * @generated from field: int32 collection_count = 5;
+   */
+  collectionCount: number;
+
+  /**
+   * Objects in buckets; there are none here.
+   *
+   * @generated from field: int32 object_count = 6;
+   */
+  objectCount: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.NamespaceStats.
+ * Use `create(NamespaceStatsSchema)` to create a new message.
+ */
+export declare const NamespaceStatsSchema: GenMessage<NamespaceStats>;
 

@@ -6,8 +6,9 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Namespace, NamespaceSchema, VectorConfig } from "./namespace_pb.js";
+import type { Namespace, NamespaceSchema, NamespaceStats, NamespaceStatsSchema, PayloadIndex, VectorConfig } from "./namespace_pb.js";
 import type { ListBody, Pagination } from "./pagination_pb.js";
+import type { ListValue } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/namespace_service.proto.
@@ -47,6 +48,20 @@ export declare type CreateNamespaceRequest = Message<"shoal.clusters.v1.CreateNa
    * @generated from field: repeated shoal.clusters.v1.VectorConfig vector_configs = 4;
    */
   vectorConfigs: VectorConfig[];
+
+  /**
+   * Payload fields to index; none means that pages chosen by payload fields look through all documents.
+   *
+   * @generated from field: repeated shoal.clusters.v1.PayloadIndex payload_indexes = 5;
+   */
+  payloadIndexes: PayloadIndex[];
+
+  /**
+   * Its id, of the caller's choice: letters, digits, `_` and `-`, at most 128; unset means that one is made.
+   *
+   * @generated from field: optional string namespace_id = 6;
+   */
+  namespaceId?: string | undefined;
 };
 
 /**
@@ -289,7 +304,189 @@ export declare type GetNamespaceRequest = Message<"shoal.clusters.v1.GetNamespac
 export declare const GetNamespaceRequestSchema: GenMessage<GetNamespaceRequest>;
 
 /**
- * Makes and lists namespaces.
+ * Which namespace to change.
+ *
+ * @generated from message shoal.clusters.v1.UpdateNamespaceRequest
+ */
+export declare type UpdateNamespaceRequest = Message<"shoal.clusters.v1.UpdateNamespaceRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: optional string namespace_identifier = 1;
+   */
+  namespaceIdentifier?: string | undefined;
+
+  /**
+   * What to change.
+   *
+   * @generated from field: shoal.clusters.v1.UpdateNamespaceBody body = 2;
+   */
+  body?: UpdateNamespaceBody | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.UpdateNamespaceRequest.
+ * Use `create(UpdateNamespaceRequestSchema)` to create a new message.
+ */
+export declare const UpdateNamespaceRequestSchema: GenMessage<UpdateNamespaceRequest>;
+
+/**
+ * What to change of a namespace (`PatchNamespaceRequest`, `UpdateNamespaceRequest`). What is unset or null stays.
+ *
+ * @generated from message shoal.clusters.v1.UpdateNamespaceBody
+ */
+export declare type UpdateNamespaceBody = Message<"shoal.clusters.v1.UpdateNamespaceBody"> & {
+  /**
+   * Its name, by the rules of `CreateNamespaceRequest.namespace_name`.
+   *
+   * @generated from field: optional string namespace_name = 1;
+   */
+  namespaceName?: string | undefined;
+
+  /**
+   * What it is for; empty means nothing is said.
+   *
+   * @generated from field: optional string description = 2;
+   */
+  description?: string | undefined;
+
+  /**
+   * The payload fields to index, all of them; an empty list means none.
+   *
+   * @generated from field: google.protobuf.ListValue payload_indexes = 3;
+   */
+  payloadIndexes?: ListValue | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.UpdateNamespaceBody.
+ * Use `create(UpdateNamespaceBodySchema)` to create a new message.
+ */
+export declare const UpdateNamespaceBodySchema: GenMessage<UpdateNamespaceBody>;
+
+/**
+ * Which namespace to delete.
+ *
+ * @generated from message shoal.clusters.v1.DeleteNamespaceRequest
+ */
+export declare type DeleteNamespaceRequest = Message<"shoal.clusters.v1.DeleteNamespaceRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: optional string namespace_identifier = 1;
+   */
+  namespaceIdentifier?: string | undefined;
+
+  /**
+   * Whether jobs that are at work in it are canceled; unset means false, and that the call fails while there are such.
+   *
+   * @generated from field: optional bool force = 2;
+   */
+  force?: boolean | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DeleteNamespaceRequest.
+ * Use `create(DeleteNamespaceRequestSchema)` to create a new message.
+ */
+export declare const DeleteNamespaceRequestSchema: GenMessage<DeleteNamespaceRequest>;
+
+/**
+ * What a deletion answers.
+ *
+ * @generated from message shoal.clusters.v1.DeleteNamespaceResponse
+ */
+export declare type DeleteNamespaceResponse = Message<"shoal.clusters.v1.DeleteNamespaceResponse"> & {
+  /**
+   * What was done, for people.
+   *
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * Whether it is gone.
+   *
+   * @generated from field: bool success = 2;
+   */
+  success: boolean;
+
+  /**
+   * The namespace that was deleted.
+   *
+   * @generated from field: string namespace_id = 3;
+   */
+  namespaceId: string;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.DeleteNamespaceResponse.
+ * Use `create(DeleteNamespaceResponseSchema)` to create a new message.
+ */
+export declare const DeleteNamespaceResponseSchema: GenMessage<DeleteNamespaceResponse>;
+
+/**
+ * Which namespace to count in.
+ *
+ * @generated from message shoal.clusters.v1.GetNamespaceStatsRequest
+ */
+export declare type GetNamespaceStatsRequest = Message<"shoal.clusters.v1.GetNamespaceStatsRequest"> & {
+  /**
+   * Its id or its name.
+   *
+   * @generated from field: optional string namespace_identifier = 1;
+   */
+  namespaceIdentifier?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GetNamespaceStatsRequest.
+ * Use `create(GetNamespaceStatsRequestSchema)` to create a new message.
+ */
+export declare const GetNamespaceStatsRequestSchema: GenMessage<GetNamespaceStatsRequest>;
+
+/**
+ * Which namespaces to count in.
+ *
+ * @generated from message shoal.clusters.v1.BatchGetNamespaceStatsRequest
+ */
+export declare type BatchGetNamespaceStatsRequest = Message<"shoal.clusters.v1.BatchGetNamespaceStatsRequest"> & {
+  /**
+   * Their ids.
+   *
+   * @generated from field: repeated string namespace_ids = 1;
+   */
+  namespaceIds: string[];
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchGetNamespaceStatsRequest.
+ * Use `create(BatchGetNamespaceStatsRequestSchema)` to create a new message.
+ */
+export declare const BatchGetNamespaceStatsRequestSchema: GenMessage<BatchGetNamespaceStatsRequest>;
+
+/**
+ * How much several namespaces hold.
+ *
+ * @generated from message shoal.clusters.v1.BatchGetNamespaceStatsResponse
+ */
+export declare type BatchGetNamespaceStatsResponse = Message<"shoal.clusters.v1.BatchGetNamespaceStatsResponse"> & {
+  /**
+   * The counts by namespace id.
+   *
+   * @generated from field: map<string, shoal.clusters.v1.NamespaceStats> stats = 1;
+   */
+  stats: { [key: string]: NamespaceStats };
+};
+
+/**
+ * Describes the message shoal.clusters.v1.BatchGetNamespaceStatsResponse.
+ * Use `create(BatchGetNamespaceStatsResponseSchema)` to create a new message.
+ */
+export declare const BatchGetNamespaceStatsResponseSchema: GenMessage<BatchGetNamespaceStatsResponse>;
+
+/**
+ * Makes, lists, changes and deletes namespaces.
  *
  * @generated from service shoal.clusters.v1.NamespaceService
  */
@@ -334,6 +531,49 @@ export declare const NamespaceService: GenService<{
     methodKind: "unary";
     input: typeof GetNamespaceRequestSchema;
     output: typeof NamespaceSchema;
+  },
+  /**
+   * Changes what is set, and nothing else. Fails with `namespace_not_found`, `already_exists` when the name is taken, and
+   * `conflict` when the namespace is the one that calls without a namespace mean and another name is asked for.
+   *
+   * @generated from rpc shoal.clusters.v1.NamespaceService.UpdateNamespace
+   */
+  updateNamespace: {
+    methodKind: "unary";
+    input: typeof UpdateNamespaceRequestSchema;
+    output: typeof NamespaceSchema;
+  },
+  /**
+   * Deletes a namespace with its clusters, collections, triggers and webhooks. It has ended when this answers; one that is
+   * broken off may be asked for again. Fails with `namespace_not_found`, and with `conflict` for the namespace that calls
+   * without a namespace mean, for one that holds projects, and, without `force`, while jobs are at work in it.
+   *
+   * @generated from rpc shoal.clusters.v1.NamespaceService.DeleteNamespace
+   */
+  deleteNamespace: {
+    methodKind: "unary";
+    input: typeof DeleteNamespaceRequestSchema;
+    output: typeof DeleteNamespaceResponseSchema;
+  },
+  /**
+   * Counts what a namespace holds. Fails with `namespace_not_found`.
+   *
+   * @generated from rpc shoal.clusters.v1.NamespaceService.GetNamespaceStats
+   */
+  getNamespaceStats: {
+    methodKind: "unary";
+    input: typeof GetNamespaceStatsRequestSchema;
+    output: typeof NamespaceStatsSchema;
+  },
+  /**
+   * Counts what several namespaces hold; those that are not there are left out.
+   *
+   * @generated from rpc shoal.clusters.v1.NamespaceService.BatchGetNamespaceStats
+   */
+  batchGetNamespaceStats: {
+    methodKind: "unary";
+    input: typeof BatchGetNamespaceStatsRequestSchema;
+    output: typeof BatchGetNamespaceStatsResponseSchema;
   },
 }>;
 

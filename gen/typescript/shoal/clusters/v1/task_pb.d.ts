@@ -26,7 +26,7 @@ export declare type Task = Message<"shoal.clusters.v1.Task"> & {
   taskId: string;
 
   /**
-   * What it does: `engine_cluster_build`.
+   * What it does, a word of the document: `engine_cluster_build` for a run.
    *
    * @generated from field: string task_type = 2;
    */
@@ -68,6 +68,13 @@ export declare type Task = Message<"shoal.clusters.v1.Task"> & {
    * @generated from field: optional string error = 7;
    */
   error?: string | undefined;
+
+  /**
+   * Its place among the tasks that wait, from 1; unset for one that does not, and in lists.
+   *
+   * @generated from field: optional int32 queue_position = 8;
+   */
+  queuePosition?: number | undefined;
 };
 
 /**

@@ -131,21 +131,21 @@ export declare type ListTasksBody = Message<"shoal.clusters.v1.ListTasksBody"> &
   taskType?: string | undefined;
 
   /**
-   * Conditions on the listed fields, in the filter language; unset means all.
+   * Conditions on the listed fields and on `created_at`, in the filter language; unset means all.
    *
    * @generated from field: google.protobuf.Struct filters = 3;
    */
   filters?: JsonObject | undefined;
 
   /**
-   * The key to sort by; unset means newest first.
+   * The key to sort by: `task_id`, `task_type`, `status`, `created_at` or `updated_at`; unset means newest first.
    *
    * @generated from field: shoal.clusters.v1.Sort sort = 4;
    */
   sort?: Sort | undefined;
 
   /**
-   * Text that the id must contain; unset means all.
+   * Text that the ids of task, cluster or run, or the error, must contain; unset means all.
    *
    * @generated from field: optional string search = 5;
    */

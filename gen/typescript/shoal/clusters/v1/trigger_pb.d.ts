@@ -90,21 +90,21 @@ export declare type Trigger = Message<"shoal.clusters.v1.Trigger"> & {
   lastExecutionJobId?: string | undefined;
 
   /**
-   * When it fires next.
+   * When it fires next, or its condition is looked at next; unset for one that waits for events.
    *
    * @generated from field: google.protobuf.Timestamp next_scheduled_at = 11;
    */
   nextScheduledAt?: Timestamp | undefined;
 
   /**
-   * How often it fired.
+   * How many runs it started.
    *
    * @generated from field: int32 execution_count = 12;
    */
   executionCount: number;
 
   /**
-   * Failures since the last success.
+   * Failures since the last success; five make it `failed`.
    *
    * @generated from field: int32 consecutive_failures = 13;
    */
@@ -132,7 +132,7 @@ export declare type Trigger = Message<"shoal.clusters.v1.Trigger"> & {
   eventCounter: number;
 
   /**
-   * When it last waited after a run.
+   * When it last began to wait after a run.
    *
    * @generated from field: google.protobuf.Timestamp last_cooldown_at = 17;
    */
@@ -207,7 +207,8 @@ export declare const TriggerExecutionSchema: GenMessage<TriggerExecution>;
  */
 export declare type TriggerHistoryItem = Message<"shoal.clusters.v1.TriggerHistoryItem"> & {
   /**
-   * The job that it started.
+   * The job that it started; of a skipped one the job of the run that stood in its way, and empty where no run could be
+   * started.
    *
    * @generated from field: string job_id = 1;
    */
@@ -221,21 +222,21 @@ export declare type TriggerHistoryItem = Message<"shoal.clusters.v1.TriggerHisto
   triggeredAt?: Timestamp | undefined;
 
   /**
-   * How it ended.
+   * `pending` while the run is at work, then `completed`, `failed` or `canceled`; `skipped` where a run was still at work.
    *
    * @generated from field: string status = 3;
    */
   status: string;
 
   /**
-   * Milliseconds that it took.
+   * Milliseconds that the run took.
    *
    * @generated from field: optional int32 execution_time_ms = 4;
    */
   executionTimeMs?: number | undefined;
 
   /**
-   * Why it failed.
+   * Why it failed, or was skipped.
    *
    * @generated from field: optional string error = 5;
    */
@@ -261,4 +262,254 @@ export declare type TriggerHistoryItem = Message<"shoal.clusters.v1.TriggerHisto
  * Use `create(TriggerHistoryItemSchema)` to create a new message.
  */
 export declare const TriggerHistoryItemSchema: GenMessage<TriggerHistoryItem>;
+
+/**
+ * A trigger in the words of the general API (`TriggerModel`).
+ *
+ * @generated from message shoal.clusters.v1.GeneralTrigger
+ */
+export declare type GeneralTrigger = Message<"shoal.clusters.v1.GeneralTrigger"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string trigger_id = 1;
+   */
+  triggerId: string;
+
+  /**
+   * The namespace that it belongs to.
+   *
+   * @generated from field: string namespace_id = 2;
+   */
+  namespaceId: string;
+
+  /**
+   * The organization that it belongs to.
+   *
+   * @generated from field: string internal_id = 3;
+   */
+  internalId: string;
+
+  /**
+   * What it starts: `cluster`.
+   *
+   * @generated from field: string action_type = 4;
+   */
+  actionType: string;
+
+  /**
+   * Which, and how: `cluster_id`, `mode`, `assignment_threshold`, and what else was set.
+   *
+   * @generated from field: google.protobuf.Struct action_config = 5;
+   */
+  actionConfig?: JsonObject | undefined;
+
+  /**
+   * `cron`, `interval`, `event` or `conditional`.
+   *
+   * @generated from field: string trigger_type = 6;
+   */
+  triggerType: string;
+
+  /**
+   * When it fires, as its type has it.
+   *
+   * @generated from field: google.protobuf.Struct schedule_config = 7;
+   */
+  scheduleConfig?: JsonObject | undefined;
+
+  /**
+   * `active`, `paused`, `disabled` or `failed`.
+   *
+   * @generated from field: string status = 8;
+   */
+  status: string;
+
+  /**
+   * When it last fired.
+   *
+   * @generated from field: google.protobuf.Timestamp last_triggered_at = 9;
+   */
+  lastTriggeredAt?: Timestamp | undefined;
+
+  /**
+   * The task that it started then.
+   *
+   * @generated from field: optional string last_execution_task_id = 10;
+   */
+  lastExecutionTaskId?: string | undefined;
+
+  /**
+   * When it fires next, or its condition is looked at next; unset for one that waits for events.
+   *
+   * @generated from field: google.protobuf.Timestamp next_scheduled_at = 11;
+   */
+  nextScheduledAt?: Timestamp | undefined;
+
+  /**
+   * How many runs it started.
+   *
+   * @generated from field: int32 execution_count = 12;
+   */
+  executionCount: number;
+
+  /**
+   * Failures since the last success; five make it `failed`.
+   *
+   * @generated from field: int32 consecutive_failures = 13;
+   */
+  consecutiveFailures: number;
+
+  /**
+   * How the last run ended.
+   *
+   * @generated from field: optional string last_execution_status = 14;
+   */
+  lastExecutionStatus?: string | undefined;
+
+  /**
+   * Why it failed.
+   *
+   * @generated from field: optional string last_execution_error = 15;
+   */
+  lastExecutionError?: string | undefined;
+
+  /**
+   * Events counted since it last fired.
+   *
+   * @generated from field: int32 event_counter = 16;
+   */
+  eventCounter: number;
+
+  /**
+   * When it last began to wait after a run.
+   *
+   * @generated from field: google.protobuf.Timestamp last_cooldown_at = 17;
+   */
+  lastCooldownAt?: Timestamp | undefined;
+
+  /**
+   * What its condition is compared with: `run_id`, `captured_at` and figures of the last completed run.
+   *
+   * @generated from field: google.protobuf.Struct baseline_snapshot = 18;
+   */
+  baselineSnapshot?: JsonObject | undefined;
+
+  /**
+   * What the last look at drift found: `metric`, `value`, `threshold`, `documents`, `is_met`, `measured_at`.
+   *
+   * @generated from field: google.protobuf.Struct last_drift_measurement = 19;
+   */
+  lastDriftMeasurement?: JsonObject | undefined;
+
+  /**
+   * What the last look at another condition found, likewise.
+   *
+   * @generated from field: google.protobuf.Struct last_volume_measurement = 20;
+   */
+  lastVolumeMeasurement?: JsonObject | undefined;
+
+  /**
+   * When its condition was last looked at.
+   *
+   * @generated from field: google.protobuf.Timestamp last_condition_check_at = 21;
+   */
+  lastConditionCheckAt?: Timestamp | undefined;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: optional string name = 22;
+   */
+  name?: string | undefined;
+
+  /**
+   * What it is for.
+   *
+   * @generated from field: optional string description = 23;
+   */
+  description?: string | undefined;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 24;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it was last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_at = 25;
+   */
+  updatedAt?: Timestamp | undefined;
+
+  /**
+   * Who made it.
+   *
+   * @generated from field: optional string created_by = 26;
+   */
+  createdBy?: string | undefined;
+
+  /**
+   * Whether `next_scheduled_at` of an active trigger has passed.
+   *
+   * @generated from field: bool is_overdue = 27;
+   */
+  isOverdue: boolean;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GeneralTrigger.
+ * Use `create(GeneralTriggerSchema)` to create a new message.
+ */
+export declare const GeneralTriggerSchema: GenMessage<GeneralTrigger>;
+
+/**
+ * One firing of a trigger in the words of the general API.
+ *
+ * @generated from message shoal.clusters.v1.GeneralTriggerHistoryItem
+ */
+export declare type GeneralTriggerHistoryItem = Message<"shoal.clusters.v1.GeneralTriggerHistoryItem"> & {
+  /**
+   * The task that it started; see `TriggerHistoryItem.job_id`.
+   *
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp triggered_at = 2;
+   */
+  triggeredAt?: Timestamp | undefined;
+
+  /**
+   * See `TriggerHistoryItem.status`.
+   *
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * Milliseconds that the run took.
+   *
+   * @generated from field: optional double execution_time_ms = 4;
+   */
+  executionTimeMs?: number | undefined;
+
+  /**
+   * Why it failed, or was skipped.
+   *
+   * @generated from field: optional string error = 5;
+   */
+  error?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GeneralTriggerHistoryItem.
+ * Use `create(GeneralTriggerHistoryItemSchema)` to create a new message.
+ */
+export declare const GeneralTriggerHistoryItemSchema: GenMessage<GeneralTriggerHistoryItem>;
 

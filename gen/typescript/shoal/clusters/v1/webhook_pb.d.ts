@@ -62,7 +62,8 @@ export declare type Webhook = Message<"shoal.clusters.v1.Webhook"> & {
   isActive: boolean;
 
   /**
-   * How deliveries went.
+   * The present run of failed tries: `consecutive_failures`, `first_failure_at`, `last_failure_at`,
+   * `last_failure_cause`, and when the run paused the webhook `paused_at` and `paused_reason`; null while all goes well.
    *
    * @generated from field: google.protobuf.Struct delivery_health = 7;
    */
@@ -96,14 +97,14 @@ export declare const WebhookSchema: GenMessage<Webhook>;
  */
 export declare type WebhookChannel = Message<"shoal.clusters.v1.WebhookChannel"> & {
   /**
-   * `webhook`.
+   * `webhook`, `slack` or `email`.
    *
    * @generated from field: string channel = 1;
    */
   channel: string;
 
   /**
-   * Address, headers, and whether a secret signs the message; the secret itself is never shown.
+   * Its settings, see `WebhookChannelInput.configs`; secrets, and headers that carry credentials, are `redacted`.
    *
    * @generated from field: google.protobuf.Struct configs = 2;
    */
@@ -115,4 +116,149 @@ export declare type WebhookChannel = Message<"shoal.clusters.v1.WebhookChannel">
  * Use `create(WebhookChannelSchema)` to create a new message.
  */
 export declare const WebhookChannelSchema: GenMessage<WebhookChannel>;
+
+/**
+ * One event on its way through one channel of a webhook.
+ *
+ * @generated from message shoal.clusters.v1.WebhookDelivery
+ */
+export declare type WebhookDelivery = Message<"shoal.clusters.v1.WebhookDelivery"> & {
+  /**
+   * Its id: `dlv_` and sixteen hex digits.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * The webhook's id.
+   *
+   * @generated from field: string webhook_id = 2;
+   */
+  webhookId: string;
+
+  /**
+   * `webhook`, `slack` or `email`.
+   *
+   * @generated from field: string channel = 3;
+   */
+  channel: string;
+
+  /**
+   * The place of the channel among those of the webhook, from 0.
+   *
+   * @generated from field: int32 channel_no = 4;
+   */
+  channelNo: number;
+
+  /**
+   * The event's id, the same in every try: `evt_` and 32 hex digits.
+   *
+   * @generated from field: string event_id = 5;
+   */
+  eventId: string;
+
+  /**
+   * The event's type.
+   *
+   * @generated from field: string event_type = 6;
+   */
+  eventType: string;
+
+  /**
+   * `waiting` for its first or next try, `delivered`, or `failed` for good.
+   *
+   * @generated from field: string status = 7;
+   */
+  status: string;
+
+  /**
+   * Tries since it was made or last redelivered.
+   *
+   * @generated from field: int32 tries = 8;
+   */
+  tries: number;
+
+  /**
+   * What came of the latest tries, oldest first, at most twenty.
+   *
+   * @generated from field: repeated shoal.clusters.v1.WebhookDeliveryAttempt attempts = 9;
+   */
+  attempts: WebhookDeliveryAttempt[];
+
+  /**
+   * What is told.
+   *
+   * @generated from field: google.protobuf.Struct payload = 10;
+   */
+  payload?: JsonObject | undefined;
+
+  /**
+   * When it is tried next; null once it has ended.
+   *
+   * @generated from field: google.protobuf.Timestamp next_try_at = 11;
+   */
+  nextTryAt?: Timestamp | undefined;
+
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 12;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it ended; null while it waits.
+   *
+   * @generated from field: google.protobuf.Timestamp finished_at = 13;
+   */
+  finishedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.WebhookDelivery.
+ * Use `create(WebhookDeliverySchema)` to create a new message.
+ */
+export declare const WebhookDeliverySchema: GenMessage<WebhookDelivery>;
+
+/**
+ * What came of one try.
+ *
+ * @generated from message shoal.clusters.v1.WebhookDeliveryAttempt
+ */
+export declare type WebhookDeliveryAttempt = Message<"shoal.clusters.v1.WebhookDeliveryAttempt"> & {
+  /**
+   * When it began.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * How long it took, in milliseconds.
+   *
+   * @generated from field: int32 duration_ms = 2;
+   */
+  durationMs: number;
+
+  /**
+   * The HTTP status of the answer; null when there was none.
+   *
+   * @generated from field: optional int32 status_code = 3;
+   */
+  statusCode?: number | undefined;
+
+  /**
+   * What went wrong; null when the receiver took it.
+   *
+   * @generated from field: optional string error = 4;
+   */
+  error?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.WebhookDeliveryAttempt.
+ * Use `create(WebhookDeliveryAttemptSchema)` to create a new message.
+ */
+export declare const WebhookDeliveryAttemptSchema: GenMessage<WebhookDeliveryAttempt>;
 

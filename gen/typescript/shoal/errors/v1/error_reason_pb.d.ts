@@ -444,6 +444,41 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_RANGE_NOT_SATISFIABLE = 60;
    */
   RANGE_NOT_SATISFIABLE = 60,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Trigger not found.","type":"NotFoundError","code":"trigger_not_found","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_TRIGGER_NOT_FOUND = 70;
+   */
+  TRIGGER_NOT_FOUND = 70,
+
+  /**
+   * INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"The namespace has as many active triggers as it may have.","type":"BadRequestError","code":"too_many_triggers","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_TOO_MANY_TRIGGERS = 71;
+   */
+  TOO_MANY_TRIGGERS = 71,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Webhook not found.","type":"NotFoundError","code":"webhook_not_found","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_WEBHOOK_NOT_FOUND = 61;
+   */
+  WEBHOOK_NOT_FOUND = 61,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Delivery not found.","type":"NotFoundError","code":"delivery_not_found","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_DELIVERY_NOT_FOUND = 62;
+   */
+  DELIVERY_NOT_FOUND = 62,
+
+  /**
+   * INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_ADDRESS_REFUSED = 63;
+   */
+  ADDRESS_REFUSED = 63,
 }
 
 /**

@@ -323,6 +323,31 @@ class ErrorReason(betterproto2.Enum):
     OUT_OF_RANGE, HTTP 416: `{"detail":{"code":"range_not_satisfiable","message":"The file has no bytes in this range.","detail":{},"hint":null}}`
     """
 
+    TRIGGER_NOT_FOUND = 70
+    """
+    NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Trigger not found.","type":"NotFoundError","code":"trigger_not_found","details":{}}}`
+    """
+
+    TOO_MANY_TRIGGERS = 71
+    """
+    INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"The namespace has as many active triggers as it may have.","type":"BadRequestError","code":"too_many_triggers","details":{}}}`
+    """
+
+    WEBHOOK_NOT_FOUND = 61
+    """
+    NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Webhook not found.","type":"NotFoundError","code":"webhook_not_found","details":{}}}`
+    """
+
+    DELIVERY_NOT_FOUND = 62
+    """
+    NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Delivery not found.","type":"NotFoundError","code":"delivery_not_found","details":{}}}`
+    """
+
+    ADDRESS_REFUSED = 63
+    """
+    INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -387,6 +412,11 @@ class ErrorReason(betterproto2.Enum):
             58: "ERROR_REASON_RERANKING_FAILURE",
             59: "ERROR_REASON_INVALID_ENSEMBLE_SOURCES",
             60: "ERROR_REASON_RANGE_NOT_SATISFIABLE",
+            70: "ERROR_REASON_TRIGGER_NOT_FOUND",
+            71: "ERROR_REASON_TOO_MANY_TRIGGERS",
+            61: "ERROR_REASON_WEBHOOK_NOT_FOUND",
+            62: "ERROR_REASON_DELIVERY_NOT_FOUND",
+            63: "ERROR_REASON_ADDRESS_REFUSED",
         }
 
     @classmethod
@@ -453,4 +483,9 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_RERANKING_FAILURE": 58,
             "ERROR_REASON_INVALID_ENSEMBLE_SOURCES": 59,
             "ERROR_REASON_RANGE_NOT_SATISFIABLE": 60,
+            "ERROR_REASON_TRIGGER_NOT_FOUND": 70,
+            "ERROR_REASON_TOO_MANY_TRIGGERS": 71,
+            "ERROR_REASON_WEBHOOK_NOT_FOUND": 61,
+            "ERROR_REASON_DELIVERY_NOT_FOUND": 62,
+            "ERROR_REASON_ADDRESS_REFUSED": 63,
         }
