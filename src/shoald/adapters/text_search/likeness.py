@@ -19,24 +19,29 @@ _FIRST_SLICE, _SHORT_SECONDS = 64, 0.02
 
 
 class Likeness:
-    """One query, in lower case, compared with any number of texts, for a limited time."""
+    """One query, in lower case, compared with any number of texts.
+
+    It has so much processor time, not of the clock: that others ask, too, is not the query's fault.
+    """
 
     def __init__(self, query: str, threshold: int) -> None:
         self._query, self._threshold = query, threshold
-        self._until = time.monotonic() + SECONDS
+        self._left = SECONDS
         self._size = _FIRST_SLICE
 
     def of(self, texts: Sequence[str]) -> Scores:
         """Return the ratios of texts, 0 where one does not reach the threshold; raises `QueryTooLong`."""
         found, start = [np.zeros(0)], 0
         while start < len(texts):
-            began = time.monotonic()
-            if began > self._until:
+            began = time.thread_time()
+            if self._left <= 0:
                 raise QueryTooLong(f"takes longer than {SECONDS:.0f} seconds to compare with all texts; shorten it")
             part = texts[start : start + self._size]
             found.append(self._ratios(part))
             start += len(part)
-            if time.monotonic() - began < _SHORT_SECONDS:
+            took = time.thread_time() - began
+            self._left -= took
+            if took < _SHORT_SECONDS:
                 self._size *= 4
         return np.concatenate(found)
 

@@ -40,10 +40,14 @@ class _Linear:
 
 
 class _Pace:
-    """How long one search may still take, and how many texts the linear-time engine is given at once."""
+    """How long one search may still take, and how many texts the linear-time engine is given at once.
+
+    The linear-time engine is granted processor time: that others ask, too, is not the pattern's fault. The backtracking
+    one stops by the clock alone.
+    """
 
     def __init__(self) -> None:
-        self.linear_until = time.monotonic() + LINEAR_SECONDS
+        self.linear_left = LINEAR_SECONDS
         self.backtracking_until = time.monotonic() + BACKTRACKING_SECONDS
         self.size = _FIRST_SLICE
 
@@ -52,12 +56,11 @@ class _Pace:
         """Leave out of what it may take the time in which nobody waits for it."""
         began = time.monotonic()
         yield
-        pause = time.monotonic() - began
-        self.linear_until += pause
-        self.backtracking_until += pause
+        self.backtracking_until += time.monotonic() - began
 
     def went(self, seconds: float) -> None:
-        """Give it more at once when that took a moment only, less when it was long."""
+        """Count these seconds of the linear-time engine; it gets more at once after a moment only, less after long."""
+        self.linear_left -= seconds
         if seconds < _SHORT_SECONDS:
             self.size = min(4 * self.size, _LARGEST_SLICE)
         elif seconds > 10 * _SHORT_SECONDS:
@@ -132,13 +135,13 @@ class Pattern:
         """Say of each text whether it matches; slices grow as long as they are done in a moment."""
         found, start = [], 0
         while start < len(texts):
-            began, size = time.monotonic(), pace.size
-            if began > pace.linear_until:
+            began, size = time.thread_time(), pace.size
+            if pace.linear_left <= 0:
                 raise UnusablePattern(f"takes longer than {LINEAR_SECONDS:.0f} seconds")
             part = pc.match_substring_regex(texts.slice(start, size), source, ignore_case=self._ignores_case)
             found.append(part.to_numpy(zero_copy_only=False))
             start += size
-            pace.went(time.monotonic() - began)
+            pace.went(time.thread_time() - began)
         return np.concatenate(found) if found else np.zeros(0, bool)
 
     def _tried(self, texts: pa.Array, pace: _Pace) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,3 +129,13 @@ def test_a_query_that_takes_too_long_to_compare_is_named(tmp_path: Path, monkeyp
     texts = written(tmp_path / "texts", ["some text"] * 3)
     with pytest.raises(QueryTooLong, match="shorten it"):
         texts.alike("a long query", threshold=80)
+
+
+def test_waiting_for_others_is_not_the_querys_or_the_patterns_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=3600)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    texts = written(tmp_path / "texts", ["some text", "other"] * 500)
+    assert len(texts.alike("some", threshold=80)[0]) == 500
+    assert len(texts.matching(search.pattern("s.me"))) == 500
