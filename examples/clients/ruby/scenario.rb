@@ -137,11 +137,12 @@ def vectors_to_groups(shoal)
   cluster.cluster_id
 end
 
-# Steps 10 and 11: members in columns, each message an Arrow stream for red-arrow, and the run as a file.
+# Steps 10 and 11: members in columns, here as lists ("arrow" gives streams for red-arrow), and the run as a file.
 def results(shoal, cluster_id)
   artifacts = shoal.stub(CLUSTERS::ArtifactService)
-  members = artifacts.stream_members(CLUSTERS::StreamMembersRequest.new(cluster_id: cluster_id))
-  puts "10 members: #{members.sum(&:rows)}"
+  wanted = CLUSTERS::StreamMembersRequest.new(cluster_id: cluster_id, format: "lists")
+  point_ids = artifacts.stream_members(wanted).flat_map { |part| part.lists.point_id.to_a }
+  puts "10 members: #{point_ids.length}"
   link = artifacts.get_export_link(CLUSTERS::GetExportLinkRequest.new(cluster_id: cluster_id))
   hash = Digest::SHA256.new
   download = CLUSTERS::DownloadFileRequest.new(token: link.url.split("/").last)
