@@ -1,0 +1,1 @@
+"""Posts to receivers of webhooks."""
