@@ -360,6 +360,12 @@ class ClusterNotFound(NotFound):
     code = "cluster_not_found"
 
 
+class EnrichmentNotFound(NotFound):
+    """Enrichment not found."""
+
+    code = "enrichment_not_found"
+
+
 class ExecutionNotFound(NotFound):
     """Execution not found."""
 

@@ -77,6 +77,11 @@ def new_trigger_id() -> str:
     return "trig_" + _alphanumeric(10)
 
 
+def new_enrichment_id() -> str:
+    """Return `enr_` and sixteen hex digits."""
+    return "enr_" + secrets.token_hex(8)
+
+
 def looks_like_an_id(name: str) -> bool:
     """Say whether a name could be taken for an id of the clusters API, and so must not be a name.
 

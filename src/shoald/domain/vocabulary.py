@@ -33,6 +33,9 @@ class JobType(StrEnum):
     EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"
     CLUSTER_SWEEP = "cluster_sweep"
+    ENRICHMENT = "cluster_enrichment"
+    ENRICHMENT_UNDO = "cluster_enrichment_undo"
+    OUTPUT_LABELS = "cluster_output_labels"
 
 
 class RunStatus(StrEnum):
@@ -52,6 +55,19 @@ class ExecutionStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"
+
+
+class EnrichmentStatus(StrEnum):
+    """How far the writing back of a run is; `replaced` by a newer one, so that it cannot be undone."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REPLACED = "replaced"
+    UNDOING = "undoing"
+    UNDONE = "undone"
 
 
 class IndexStatus(StrEnum):
