@@ -111,8 +111,8 @@ class VectorClustering(_message.Message):
     enrich_source: _builtins.bool
     """Another name of `CreateClusterRequest.enrich_source_collection`."""
     output_strategy: _builtins.str
-    """`single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
-    this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.
+    """`single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Unset means
+    `single`.
     """
     stability: _builtins.str
     """How thoroughly it is measured whether groups come back from other samples and seeds: `none`, `quick` (four small
@@ -656,9 +656,11 @@ class EnrichmentFieldMapping(_message.Message):
     SOURCE_FIELD_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_FIELD_NUMBER: _builtins.int
     source_field: _builtins.str
-    """What is written: `cluster_id`, `cluster_label`, `distance_to_centroid`, `member_count`, `keywords`, `x`, `y`, `z`."""
+    """What is written: `cluster_id`, `cluster_label`, `distance_to_centroid` (1 less the cosine), `member_count`,
+    `keywords`, `x`, `y`, `z`, or behind `metadata.` what the definition's metadata has.
+    """
     target_field: _builtins.str
-    """The payload key that it is written to."""
+    """The payload key that it is written to, without dots."""
     def __init__(
         self,
         *,

@@ -176,8 +176,8 @@ export declare type VectorClustering = Message<"shoal.clusters.v1.VectorClusteri
   enrichSource?: boolean | undefined;
 
   /**
-   * `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
-   * this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.
+   * `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Unset means
+   * `single`.
    *
    * @generated from field: optional string output_strategy = 20;
    */
@@ -558,14 +558,15 @@ export declare const SourceEnrichmentSchema: GenMessage<SourceEnrichment>;
  */
 export declare type EnrichmentFieldMapping = Message<"shoal.clusters.v1.EnrichmentFieldMapping"> & {
   /**
-   * What is written: `cluster_id`, `cluster_label`, `distance_to_centroid`, `member_count`, `keywords`, `x`, `y`, `z`.
+   * What is written: `cluster_id`, `cluster_label`, `distance_to_centroid` (1 less the cosine), `member_count`,
+   * `keywords`, `x`, `y`, `z`, or behind `metadata.` what the definition's metadata has.
    *
    * @generated from field: optional string source_field = 1;
    */
   sourceField?: string | undefined;
 
   /**
-   * The payload key that it is written to.
+   * The payload key that it is written to, without dots.
    *
    * @generated from field: optional string target_field = 2;
    */

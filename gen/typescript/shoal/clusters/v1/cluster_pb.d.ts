@@ -8,6 +8,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { AttributeGrouping, FaceClusterMerge, Labeling, SourceEnrichment, VectorClustering } from "./cluster_definition_pb.js";
 import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Enrichment } from "./enrichment_pb.js";
 
 /**
  * Describes the file shoal/clusters/v1/cluster.proto.
@@ -154,7 +155,9 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
   aggregationMethod?: string | undefined;
 
   /**
-   * Collections that runs write.
+   * Collections that hold what the last run found, whole: a document for each group, and one for each document that was
+   * grouped, whose `source_document_id` is the id of that. One collection, or one for each feature with the
+   * `output_strategy` per_feature; the source collections where runs write into those. Empty before the first run.
    *
    * @generated from field: repeated string output_collection_ids = 20;
    */
@@ -370,6 +373,13 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: int32 auto_execute_cooldown_seconds = 50;
    */
   autoExecuteCooldownSeconds: number;
+
+  /**
+   * What of its runs was written back into documents last; unset when nothing was. Ours.
+   *
+   * @generated from field: shoal.clusters.v1.Enrichment last_enrichment = 51;
+   */
+  lastEnrichment?: Enrichment | undefined;
 };
 
 /**

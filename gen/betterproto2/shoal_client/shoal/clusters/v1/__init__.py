@@ -1253,7 +1253,9 @@ class Cluster(betterproto2.Message):
 
     output_collection_ids: "list[str]" = betterproto2.field(20, betterproto2.TYPE_STRING, repeated=True)
     """
-    Collections that runs write.
+    Collections that hold what the last run found, whole: a document for each group, and one for each document that was
+    grouped, whose `source_document_id` is the id of that. One collection, or one for each feature with the
+    `output_strategy` per_feature; the source collections where runs write into those. Empty before the first run.
     """
 
     algorithm: "str | None" = betterproto2.field(21, betterproto2.TYPE_STRING, optional=True)
@@ -1421,6 +1423,11 @@ class Cluster(betterproto2.Message):
     auto_execute_cooldown_seconds: "int" = betterproto2.field(50, betterproto2.TYPE_INT32)
     """
     Seconds between two runs that start so. Ours here.
+    """
+
+    last_enrichment: "Enrichment | None" = betterproto2.field(51, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    What of its runs was written back into documents last; unset when nothing was. Ours.
     """
 
 
@@ -3202,12 +3209,13 @@ class EnrichmentFieldMapping(betterproto2.Message):
 
     source_field: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    What is written: `cluster_id`, `cluster_label`, `distance_to_centroid`, `member_count`, `keywords`, `x`, `y`, `z`.
+    What is written: `cluster_id`, `cluster_label`, `distance_to_centroid` (1 less the cosine), `member_count`,
+    `keywords`, `x`, `y`, `z`, or behind `metadata.` what the definition's metadata has.
     """
 
     target_field: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    The payload key that it is written to.
+    The payload key that it is written to, without dots.
     """
 
 
@@ -8823,8 +8831,8 @@ class VectorClustering(betterproto2.Message):
 
     output_strategy: "str | None" = betterproto2.field(20, betterproto2.TYPE_STRING, optional=True)
     """
-    `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Runs of
-    this version write no collection; their artifacts are read whole or, by `feature`, for each feature alone.
+    `single` or `per_feature`, one output collection or one for each feature; applies to `independent` only. Unset means
+    `single`.
     """
 
     weight_learning_config: "___google__protobuf__.Struct | None" = betterproto2.field(
