@@ -2,7 +2,7 @@
 
 -- Headers that are of gRPC, or between the server and this file.
 local INTERNAL = {
-  "x-error-body", "x-http-status", "x-unwrap", "x-null-body", "x-local-reply", "x-own-status", "x-own-length", "grpc-status", "grpc-message",
+  "x-error-body", "x-http-status", "x-unwrap", "x-null-body", "x-no-content", "x-local-reply", "x-own-status", "x-own-length", "grpc-status", "grpc-message",
   "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding",
 }
 
@@ -332,6 +332,7 @@ function envoy_on_response(handle)
   local error_body, status = headers:get("x-error-body"), headers:get("x-http-status")
   local unwrap, is_null, local_reply = headers:get("x-unwrap"), headers:get("x-null-body"), headers:get("x-local-reply")
   local own_status, own_length = headers:get("x-own-status"), headers:get("x-own-length")
+  local is_nothing = headers:get("x-no-content")
   local http_status = tonumber(headers:get(":status")) or 500
   for _, name in ipairs(INTERNAL) do headers:remove(name) end -- before the first look at the body, which ends their life
   if error_body then
@@ -351,6 +352,10 @@ function envoy_on_response(handle)
     -- files: a part, or nothing new; with a length, so that a client can tell when an answer was cut
     headers:replace(":status", own_status)
     headers:replace("content-length", own_length)
+  elseif is_nothing then
+    headers:replace(":status", "204")
+    headers:remove("content-type")
+    handle:body(true):setBytes("")
   elseif is_null then
     handle:body(true):setBytes("null")
   elseif unwrap then

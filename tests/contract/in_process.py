@@ -181,6 +181,8 @@ def _failed(found: Mapping[str, str], code: grpc.StatusCode, details: str) -> Ht
 def _answered(answer: Message, headers: dict[str, str]) -> HttpAnswer:
     if isinstance(answer, httpbody_pb2.HttpBody):
         return HttpAnswer(200, {"content-type": answer.content_type}, answer.data)
+    if "x-no-content" in headers:
+        return HttpAnswer(204, {}, b"")
     body = None if "x-null-body" in headers else documented(answer)
     return HttpAnswer(200, {"content-type": "application/json", **headers}, json.dumps(body).encode())
 

@@ -30,6 +30,7 @@ from shoald.application.retrieving import Retrieving
 from shoald.application.segmenting import Segmenting
 from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
+from shoald.application.triggers import Triggers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +61,6 @@ class UseCases:
     clusters: Clusters
     executions: Executions
     tasks: Tasks
+    triggers: Triggers
     artifacts: Artifacts
     sweeps: Sweeps

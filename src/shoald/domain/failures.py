@@ -372,6 +372,18 @@ class ExecutionNotFound(NotFound):
     code = "execution_not_found"
 
 
+class TriggerNotFound(NotFound):
+    """Trigger not found."""
+
+    code = "trigger_not_found"
+
+
+class TooManyTriggers(BadRequest):
+    """The namespace has as many active triggers as it may have."""
+
+    code = "too_many_triggers"
+
+
 class TaskNotFound(NotFound):
     """Task not found."""
 

@@ -85,6 +85,11 @@ def answer_null() -> None:
     answer_header("x-null-body", "1")
 
 
+def answer_nothing() -> None:
+    """Make the present unary call's answer to JSON clients a 204 without a body; return an empty message beside it."""
+    answer_header("x-no-content", "1")
+
+
 @dataclass(slots=True)
 class Outcome:
     """What the log says of how a call ended."""

@@ -45,6 +45,8 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.segmenting import Segmenting
     from shoald.application.sweeping import Sweeps
     from shoald.application.tasks import Tasks
+    from shoald.application.trigger_starts import TriggerStarts
+    from shoald.application.triggers import Triggers
     from shoald.application.use_cases import UseCases
 
     build_job_handlers(adapters)
@@ -65,6 +67,7 @@ def build_application(adapters: Adapters) -> UseCases:
         vector_indexes=adapters.vector_indexes,
     )
     executions = Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs)
+    clusters = Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects)
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
@@ -89,7 +92,10 @@ def build_application(adapters: Adapters) -> UseCases:
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
         document_tables=adapters.document_tables,
-        clusters=Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects),
+        clusters=clusters,
+        triggers=Triggers(
+            open_unit_of_work=opens, clusters=clusters, starts=TriggerStarts(executions=executions), jobs=jobs
+        ),
         executions=executions,
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),

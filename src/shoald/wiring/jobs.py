@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shoald.application.embedding_prune import EmbeddingPrune
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
@@ -15,9 +15,12 @@ from shoald.scheduler.rounds import Round, Scheduler
 from shoald.wiring.adapters import Adapters
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.ports.jobs import JobHandler
     from shoald.application.segmenting import SegmentsHandler
+    from shoald.domain.records.cluster import ClusterRun
 
 _SWEEP_SECONDS = 60.0
 _OBJECT_SWEEP_SECONDS = 3600.0
@@ -174,9 +177,50 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
         rounds=[
             Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
             Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
+            *_trigger_rounds(adapters),
             Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
             Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
             Round(name="vectors removed", seconds=_OBJECT_SWEEP_SECONDS, run=vectors.run_pass),
             Round(name="embeddings removed", seconds=_OBJECT_SWEEP_SECONDS, run=embeddings.run_pass),
         ]
     )
+
+
+def _trigger_rounds(adapters: Adapters) -> list[Round]:
+    """Return what counts events for triggers, fires those that are due, and notes how their runs ended."""
+    from shoald.application.executions import Executions
+    from shoald.application.trigger_firing import TriggerFiring
+    from shoald.application.trigger_following import EventCounting, FiringEnds
+    from shoald.application.trigger_measuring import TriggerMeasuring
+    from shoald.application.trigger_starts import TriggerStarts
+
+    opens, seconds = adapters.open_unit_of_work, adapters.settings.reconcile_seconds
+    executions = Executions(
+        open_unit_of_work=opens, clock=adapters.clock, cursors=adapters.page_cursors, jobs=adapters.jobs
+    )
+    firing = TriggerFiring(
+        open_unit_of_work=opens,
+        starts=TriggerStarts(executions=executions),
+        jobs=adapters.jobs,
+        measuring=TriggerMeasuring(open_unit_of_work=opens, centroids=lambda run: _centroids(adapters, run)),
+    )
+    return [
+        Round(name="events counted", seconds=seconds, run=EventCounting(open_unit_of_work=opens).run_pass),
+        Round(name="triggers fired", seconds=seconds, run=firing.run_pass),
+        Round(name="firings ended", seconds=seconds, run=FiringEnds(open_unit_of_work=opens).run_pass),
+    ]
+
+
+def _centroids(adapters: Adapters, run: ClusterRun) -> Mapping[str, Any]:
+    """Return the vectors of a run's groups."""
+    from shoald.application.artifacts import Artifacts
+
+    artifacts = Artifacts(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        tables=adapters.run_tables,
+        links=adapters.file_links,
+        public_url=adapters.settings.public_url,
+    )
+    return artifacts.centroid_vectors(run)

@@ -138,7 +138,12 @@ class PostgresTriggers:
     def add_firing(self, firing: Firing) -> bool:
         """Insert one row, unless its slot is taken."""
         new = insert_or_not(trigger_firings).values(_values(firing)).on_conflict_do_nothing()
-        return self._connection.execute(new).rowcount == 1
+        return self._connection.execute(new.returning(trigger_firings.c.slot)).first() is not None
+
+    def has_fired(self, trigger_id: str, slot: str) -> bool:
+        """Look for the key."""
+        mine = and_(trigger_firings.c.trigger_id == trigger_id, trigger_firings.c.slot == slot)
+        return self._connection.execute(select(trigger_firings.c.slot).where(mine)).first() is not None
 
     def ended(self, limit: int) -> Sequence[Firing]:
         """Read without locks."""

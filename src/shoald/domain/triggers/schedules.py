@@ -180,7 +180,7 @@ class _Reading:
             self.problem(name, "string_type", "Input should be a text that is not empty")
         return value.strip() if isinstance(value, str) else ""
 
-    def word(self, name: str, words: type[TriggerEvent] | type[TriggerCondition]) -> str:
+    def word(self, name: str, words: type[TriggerEvent | TriggerCondition]) -> str:
         value = self.text(name)
         known = [word.value for word in words]
         if value and value not in known:

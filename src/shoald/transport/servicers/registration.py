@@ -13,6 +13,8 @@ from shoal.clusters.v1 import (
     artifact_service_pb2_grpc,
     cluster_service_pb2,
     cluster_service_pb2_grpc,
+    cluster_trigger_service_pb2,
+    cluster_trigger_service_pb2_grpc,
     collection_document_service_pb2,
     collection_document_service_pb2_grpc,
     collection_service_pb2,
@@ -25,6 +27,8 @@ from shoal.clusters.v1 import (
     sweep_service_pb2_grpc,
     task_service_pb2,
     task_service_pb2_grpc,
+    trigger_service_pb2,
+    trigger_service_pb2_grpc,
 )
 from shoal.rag.v1 import artifact_service_pb2 as rag_artifact_service_pb2
 from shoal.rag.v1 import artifact_service_pb2_grpc as rag_artifact_service_pb2_grpc
@@ -54,6 +58,7 @@ from shoal.rag.v1 import (
 )
 
 from shoald.transport.servicers.clusters.artifacts import ArtifactServicer
+from shoald.transport.servicers.clusters.cluster_triggers import ClusterTriggerServicer
 from shoald.transport.servicers.clusters.clusters import ClusterServicer
 from shoald.transport.servicers.clusters.collection_documents import CollectionDocumentServicer
 from shoald.transport.servicers.clusters.collections import CollectionServicer
@@ -61,6 +66,7 @@ from shoald.transport.servicers.clusters.executions import ExecutionServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
 from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
+from shoald.transport.servicers.clusters.triggers import TriggerServicer
 from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
 from shoald.transport.servicers.rag.documents import DocumentServicer
@@ -185,6 +191,16 @@ REGISTRATIONS: tuple[Registration, ...] = (
         sweep_service_pb2.DESCRIPTOR.services_by_name["SweepService"],
         sweep_service_pb2_grpc.add_SweepServiceServicer_to_server,
         lambda use_cases: SweepServicer(use_cases.access, use_cases.sweeps),
+    ),
+    Registration(
+        cluster_trigger_service_pb2.DESCRIPTOR.services_by_name["ClusterTriggerService"],
+        cluster_trigger_service_pb2_grpc.add_ClusterTriggerServiceServicer_to_server,
+        lambda use_cases: ClusterTriggerServicer(use_cases.access, use_cases.triggers),
+    ),
+    Registration(
+        trigger_service_pb2.DESCRIPTOR.services_by_name["TriggerService"],
+        trigger_service_pb2_grpc.add_TriggerServiceServicer_to_server,
+        lambda use_cases: TriggerServicer(use_cases.access, use_cases.triggers),
     ),
     Registration(
         task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],

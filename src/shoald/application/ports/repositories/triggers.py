@@ -80,6 +80,10 @@ class TriggerRepository(Protocol):
         """Store a firing, and say whether its slot was still free."""
         ...
 
+    def has_fired(self, trigger_id: str, slot: str) -> bool:
+        """Say whether a slot is taken."""
+        ...
+
     # What follows a run.
 
     def ended(self, limit: int) -> Sequence[Firing]:
