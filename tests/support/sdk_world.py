@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -64,9 +65,10 @@ def documents(number: int = DOCUMENTS, *, prefix: str = "d") -> list[dict[str, A
 
 def upload(client: Any, namespace: str, *, collection: str = COLLECTION, **asked: Any) -> str:
     """Store `documents(**asked)` in a collection, which the first upload makes, and return its id."""
-    body = {"collection_id": collection, "documents": documents(**asked)}
-    mixpeek.BYODocumentsApi(client).upsert_documents_byo_namespaces(namespace, body)
-    return str(mixpeek.CollectionsApi(client).get_collection(collection).collection_id)
+    body = mixpeek.BYOUpsertRequest.from_dict({"collection_id": collection, "documents": documents(**asked)})
+    upsert = mixpeek.BYODocumentsApi(client).upsert_documents_byo_namespaces_with_http_info
+    # the client's own model has no room for the id of the collection
+    return str(json.loads(upsert(namespace, body).raw_data)["collection_id"])
 
 
 def define(client: Any, **asked: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoald.application.cluster_options import (
+    LEVELS,
     MapOptions,
     WeightLearning,
     attributes_of,
@@ -18,6 +19,7 @@ from shoald.application.cluster_options import (
     sample_of,
     weight_learning_of,
 )
+from shoald.application.cluster_settings import settings_of
 from shoald.domain.clustering.attribute_groups import AttributeParameters
 from shoald.domain.clustering.face_merge import FaceMerge
 from shoald.domain.clustering.parameters import (
@@ -27,11 +29,17 @@ from shoald.domain.clustering.parameters import (
     parse_algorithm,
     parse_steps,
 )
-from shoald.domain.failures import FieldProblem, InvalidFields, Unsupported
+from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.identifiers import looks_like_an_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
-from shoald.domain.vocabulary import CentroidKind, ClusterType, MultiFeatureStrategy, StabilityEffort
+from shoald.domain.vocabulary import (
+    CentroidKind,
+    ClusteringMethod,
+    ClusterType,
+    MultiFeatureStrategy,
+    StabilityEffort,
+)
 
 PATH_WORDS = frozenset(
     {
@@ -109,27 +117,42 @@ class ClusterSpec:
 def normalized(asked: JsonObject) -> dict[str, Any]:
     """Return the create shape of the document with the guide's other spellings brought into it.
 
-    Raises `InvalidFields` for what is missing, and `Unsupported` for what this version does not do.
+    Raises `InvalidFields` for what is missing or contradicts itself. The collections of a composite cluster may be
+    left out; they are those of its sources then.
     """
     vector = {key: value for key, value in (asked.get("vector_config") or {}).items() if not _is_empty(value)}
     by_attributes = is_attribute(asked)
-    method = vector.pop("clustering_method", None) or vector.pop("algorithm", None) or asked.get("algorithm")
-    vector.pop("algorithm", None)
-    _refuse_unsupported(asked, vector)
+    settings = settings_of(asked, vector)
+    method = _method(asked, vector, settings)
+    _refuse_composite_attributes(settings, by_attributes=by_attributes)
     if method is None and not by_attributes:
         raise InvalidFields.field(
             "body", "vector_config", "clustering_method", message="Field required", kind="missing"
         )
     definition: dict[str, Any] = {
-        "collection_ids": _collection_ids(asked),
+        "collection_ids": _collection_ids(asked, settings),
         "cluster_type": ClusterType.ATTRIBUTE.value if by_attributes else ClusterType.VECTOR.value,
         "vector_config": None if by_attributes else _vector_config(asked, vector, str(method)),
         "attribute_config": dict(asked.get("attribute_config") or {}) if by_attributes else None,
         "filters": asked.get("filters") or None,
-        "llm_labeling": _labeling(asked.get("llm_labeling")),
+        "llm_labeling": labeling_of(asked.get("llm_labeling")),
+        **settings,
     }
     read_spec(definition)
     return definition
+
+
+def _method(asked: JsonObject, vector: dict[str, Any], settings: JsonObject) -> str | None:
+    """Take the method out of all of its places; a composite cluster chooses by itself where none is named."""
+    named = vector.pop("clustering_method", None), vector.pop("algorithm", None), asked.get("algorithm")
+    unless_named = ClusteringMethod.AUTO.value if settings["source_cluster_ids"] else None
+    return next((str(word) for word in named if word), unless_named)
+
+
+def _refuse_composite_attributes(settings: JsonObject, *, by_attributes: bool) -> None:
+    if by_attributes and settings["source_cluster_ids"]:
+        message = "does not apply to groups by attributes"
+        raise InvalidFields.field("body", "source_cluster_ids", message=message, value=settings["source_cluster_ids"])
 
 
 def _vector_config(asked: JsonObject, vector: JsonObject, method: str) -> dict[str, Any]:
@@ -225,8 +248,8 @@ def check_name(name: str) -> None:
         message = f"{name!r} is a word of this API's paths and cannot be a name"
     elif looks_like_an_id(name):
         message = "a name must not look like an id"
-    elif "/" in name or name != name.strip() or not name.isprintable():
-        message = "a name must not hold slashes, control characters or outer spaces"
+    elif name in {".", ".."} or name != name.strip() or not name.isprintable():
+        message = "a name must not be dots alone, nor hold control characters or outer spaces"
     if message is not None:
         raise InvalidFields.field("body", "cluster_name", message=message, value=name)
 
@@ -280,21 +303,9 @@ def _is_empty(value: Any) -> bool:
     return value is None or value in ([], {})
 
 
-def _refuse_unsupported(asked: JsonObject, vector: JsonObject) -> None:
-    wanted = {
-        "source_cluster_ids": not _is_empty(asked.get("source_cluster_ids")),
-        "enrich_source_collection": asked.get("enrich_source_collection"),
-        "auto_execute_on_batch": asked.get("auto_execute_on_batch"),
-        "enrich_source": vector.get("enrich_source"),
-    }
-    for what, is_wanted in wanted.items():
-        if is_wanted:
-            raise Unsupported(f"This version of Shoal does not do {what}.", detail={"field": what.split()[0]})
-
-
-def _collection_ids(asked: JsonObject) -> list[str]:
+def _collection_ids(asked: JsonObject, settings: JsonObject) -> list[str]:
     ids = asked.get("collection_ids") or asked.get("source_collection_ids") or []
-    if not ids:
+    if not ids and not settings["source_cluster_ids"]:
         raise InvalidFields.field("body", "collection_ids", message="Field required", kind="missing")
     return list(dict.fromkeys(ids))
 
@@ -342,7 +353,7 @@ def _reduced(asked: JsonObject, name: str) -> Any:
     return (asked.get("dimension_reduction") or {}).get(name)
 
 
-def _labeling(given: JsonObject | None) -> dict[str, Any] | None:
+def labeling_of(given: JsonObject | None) -> dict[str, Any] | None:
     """Keep what was said; a model that clients do not know is kept beside it, since its name breaks their lists."""
     if not given:
         return None
@@ -360,7 +371,7 @@ def _labeling(given: JsonObject | None) -> dict[str, Any] | None:
 def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
     """Name what was asked for and does not apply to this run."""
     warnings = []
-    if vector.get("max_hierarchy_depth") is not None and not vector.get("hierarchical"):
+    if vector.get("max_hierarchy_depth") not in (None, LEVELS) and not vector.get("hierarchical"):
         warnings.append("max_hierarchy_depth does not apply: hierarchical was not asked for")
     if vector["feature_weights"] and len(vector["feature_uris"]) <= 1:
         warnings.append("feature_weights does not apply: there is one feature")

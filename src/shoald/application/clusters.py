@@ -1,20 +1,24 @@
-"""Cluster definitions: made, found, listed and deleted, each with what its last run found."""
+"""Cluster definitions: made, found, listed, changed and deleted, each with what its last run found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from shoald.application.access import Caller
+from shoald.application.cluster_changes import changed
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
 from shoald.application.cluster_events import cluster_event
+from shoald.application.cluster_removal import GoesWithCluster
+from shoald.application.cluster_settings import idle_settings
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.run_artifacts import remove_artifacts
-from shoald.domain.failures import ClusterNotFound, CollectionNotFound, JobNotFound
+from shoald.domain.failures import ClusterNotFound, CollectionNotFound, InvalidFields, JobNotFound
 from shoald.domain.identifiers import new_cluster_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
@@ -49,38 +53,44 @@ class Clusters:
     """The cluster definitions of the caller's namespace."""
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors, jobs: Jobs, objects: ObjectStore
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        cursors: PageCursors,
+        jobs: Jobs,
+        objects: ObjectStore,
+        goes_along: Sequence[GoesWithCluster] = (),
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._cursors = cursors
         self._jobs = jobs
         self._objects = objects
+        self._goes_along = goes_along
 
     def create(self, caller: Caller, asked: JsonObject) -> ClusterState:
         """Make a definition from the documented request, in any of its spellings.
 
-        Raises `InvalidFields`, `Unsupported`, `CollectionNotFound`, and `AlreadyExists` when the name is taken.
+        Raises `InvalidFields`, `CollectionNotFound`, `ClusterNotFound` for a source of a composite cluster, and
+        `AlreadyExists` when the name is taken.
         """
-        definition = normalized(asked)
-        condition_of(definition["filters"])
+        asked_for = normalized(asked)
+        condition_of(asked_for["filters"])
         cluster_id = new_cluster_id()
         name = asked.get("cluster_name") or f"cluster {cluster_id.removeprefix('clust_')}"
         check_name(name)
         with self._open_unit_of_work() as uow:
-            collections = find_collections(uow, caller, definition["collection_ids"])
-            if definition["vector_config"] is not None:
-                resolve_features(definition["vector_config"]["feature_uris"], collections)
+            definition = _settled(uow, caller, asked_for)
             now = self._clock.now()
-            ids = tuple(one.collection_id for one in collections)
             cluster = Cluster(
                 cluster_id=cluster_id,
                 namespace_id=caller.namespace_id,
                 cluster_name=name,
                 description=asked.get("description"),
                 cluster_type=definition["cluster_type"],
-                collection_ids=ids,
-                definition={**definition, "collection_ids": list(ids)},
+                collection_ids=tuple(definition["collection_ids"]),
+                definition=definition,
                 metadata=asked.get("metadata") or {},
                 last_run_id=None,
                 created_at=now,
@@ -89,7 +99,7 @@ class Clusters:
             uow.clusters.add(cluster)
             uow.events.add(cluster_event(EventType.CLUSTER_CREATED, cluster, now))
             uow.commit()
-        return ClusterState(cluster, warnings=read_spec(definition).warnings)
+        return ClusterState(cluster, warnings=_warnings(cluster))
 
     def get(self, caller: Caller, id_or_name: str) -> ClusterState:
         """Return a definition with its last run; raises `ClusterNotFound`."""
@@ -106,21 +116,58 @@ class Clusters:
         seal = self._cursors.sealer(scope, query)
         return make_page(rows, query, selection, total=stats.total_clusters, seal=seal), stats
 
-    def delete(self, caller: Caller, id_or_name: str) -> Cluster:
-        """Remove a definition with its runs and their artifacts, and cancel what still runs."""
+    def patch(self, caller: Caller, id_or_name: str, asked: JsonObject) -> ClusterState:
+        """Change what is said, and nothing else; saying what is there already changes nothing.
+
+        Runs that were accepted before go by what was then. Raises `ClusterNotFound`, `InvalidFields`, and
+        `AlreadyExists` when the name is taken.
+        """
+        with self._open_unit_of_work() as uow:
+            before = uow.clusters.lock(caller.namespace_id, id_or_name)
+            if before is None:
+                raise _not_found(id_or_name)
+            after = changed(before, asked)
+            if asked.get("source_cluster_ids"):
+                after = _with_sources(uow, caller, after, asked["source_cluster_ids"])
+            if after != before:
+                after = replace(after, updated_at=self._clock.now())
+                uow.clusters.update(after)
+                uow.events.add(cluster_event(EventType.CLUSTER_UPDATED, after, after.updated_at))
+            (state,) = _with_runs(uow, [after])
+            uow.commit()
+        return replace(state, warnings=_warnings(after))
+
+    def delete(self, caller: Caller, id_or_name: str, *, keeps_output: bool = False) -> tuple[Cluster, Sequence[str]]:
+        """Remove a definition with its runs, their jobs and artifacts, and cancel what still runs.
+
+        With `keeps_output` the artifacts stay in the object store, and the ids of their runs are returned beside the
+        definition. Artifacts that a crash leaves behind are swept up later.
+        """
         with self._open_unit_of_work() as uow:
             cluster = find_cluster(uow, caller, id_or_name)
             runs = uow.cluster_runs.all(cluster.cluster_id)
         for run in runs:
             if run.status in _OPEN:
                 self._cancel(caller, run.job_id)
-        with self._open_unit_of_work() as uow:
-            uow.clusters.delete(cluster.cluster_id)
-            uow.events.add(cluster_event(EventType.CLUSTER_DELETED, cluster, self._clock.now()))
-            uow.commit()
+        kept = self._remove(caller, cluster, keeps_output=keeps_output)
         for run in runs:
-            remove_artifacts(self._objects, run.run_id)
-        return cluster
+            if run.run_id not in kept:
+                remove_artifacts(self._objects, run.run_id)
+        return cluster, kept
+
+    def _remove(self, caller: Caller, cluster: Cluster, *, keeps_output: bool) -> Sequence[str]:
+        with self._open_unit_of_work() as uow:
+            if uow.clusters.lock(caller.namespace_id, cluster.cluster_id) is None:
+                raise _not_found(cluster.cluster_id)
+            uow.clusters.hold_runs(cluster.cluster_id)
+            now = self._clock.now()
+            kept = uow.clusters.keep_artifacts(cluster.cluster_id, now) if keeps_output else []
+            for one in self._goes_along:
+                one.remove(uow, cluster, keeps_output=keeps_output)
+            uow.clusters.delete(cluster.cluster_id)
+            uow.events.add(cluster_event(EventType.CLUSTER_DELETED, cluster, now))
+            uow.commit()
+        return kept
 
     def _cancel(self, caller: Caller, job_id: str) -> None:
         try:
@@ -133,8 +180,12 @@ def find_cluster(uow: UnitOfWork, caller: Caller, id_or_name: str) -> Cluster:
     """Return a definition of the caller's namespace; raises `ClusterNotFound`."""
     found = uow.clusters.find(caller.namespace_id, id_or_name)
     if found is None:
-        raise ClusterNotFound(f"There is no cluster {id_or_name!r}.", detail={"cluster": id_or_name})
+        raise _not_found(id_or_name)
     return found
+
+
+def _not_found(id_or_name: str) -> ClusterNotFound:
+    return ClusterNotFound(f"There is no cluster {id_or_name!r}.", detail={"cluster": id_or_name})
 
 
 def find_collections(uow: UnitOfWork, caller: Caller, ids_or_names: Sequence[str]) -> list[Collection]:
@@ -146,6 +197,50 @@ def find_collections(uow: UnitOfWork, caller: Caller, ids_or_names: Sequence[str
         raise CollectionNotFound(message, detail={"collections": missing})
     by_id = {one.collection_id: one for one in found.values() if one is not None}
     return list(by_id.values())
+
+
+def _settled(uow: UnitOfWork, caller: Caller, definition: JsonObject) -> dict[str, Any]:
+    """Return a definition whose collections and sources are there, by their ids.
+
+    A composite one has the collections and features of its sources where it names none itself.
+    """
+    sources = [find_cluster(uow, caller, one) for one in definition["source_cluster_ids"]]
+    named = definition["collection_ids"] or [one for source in sources for one in source.collection_ids]
+    collections = find_collections(uow, caller, named)
+    vector = definition["vector_config"]
+    if vector is not None:
+        vector = {**vector, "feature_uris": vector["feature_uris"] or _features_of(sources)}
+        resolve_features(vector["feature_uris"], collections)
+    return {
+        **definition,
+        "vector_config": vector,
+        "collection_ids": [one.collection_id for one in collections],
+        "source_cluster_ids": list(dict.fromkeys(source.cluster_id for source in sources)),
+    }
+
+
+def _with_sources(uow: UnitOfWork, caller: Caller, cluster: Cluster, ids_or_names: Sequence[str]) -> Cluster:
+    """Return a composite cluster with other sources; their collections come to those that it has."""
+    sources = [find_cluster(uow, caller, one) for one in ids_or_names]
+    if any(source.cluster_id == cluster.cluster_id for source in sources):
+        message = "a cluster cannot be a source of itself"
+        raise InvalidFields.field("body", "source_cluster_ids", message=message, value=list(ids_or_names))
+    collections = dict.fromkeys(
+        [*cluster.collection_ids, *(one for source in sources for one in source.collection_ids)]
+    )
+    ids = list(dict.fromkeys(source.cluster_id for source in sources))
+    definition = {**cluster.definition, "source_cluster_ids": ids, "collection_ids": list(collections)}
+    return replace(cluster, collection_ids=tuple(collections), definition=definition)
+
+
+def _features_of(sources: Sequence[Cluster]) -> list[str]:
+    """Return the features of the first source that names any; that all have them is seen when it runs."""
+    named = ((source.definition["vector_config"] or {}).get("feature_uris") for source in sources)
+    return next((list(features) for features in named if features), [])
+
+
+def _warnings(cluster: Cluster) -> tuple[str, ...]:
+    return (*read_spec(cluster.definition).warnings, *idle_settings(cluster.definition))
 
 
 def _with_runs(uow: UnitOfWork, clusters: Sequence[Cluster]) -> list[ClusterState]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
+from shoald.application.cluster_settings import idle_settings
 from shoald.domain.clustering.parameters import HdbscanParameters, KmeansParameters
-from shoald.domain.failures import InvalidFields, Unsupported
+from shoald.domain.failures import InvalidFields
 from shoald.domain.records.collection import Collection, VectorConfig
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -129,18 +130,56 @@ def test_what_is_missing_is_named(asked: dict[str, Any], expected: tuple[str, ..
     assert problems(error) == [(("body", *expected), "missing")]
 
 
+def test_a_composite_cluster_needs_neither_collections_nor_a_method() -> None:
+    definition = normalized({"source_cluster_ids": ["one", "two", "one"]})
+    assert (definition["source_cluster_ids"], definition["collection_ids"]) == (["one", "two"], [])
+    assert definition["vector_config"]["clustering_method"] == "auto"
+    with pytest.raises(InvalidFields):
+        normalized(
+            {"source_cluster_ids": ["a"], "cluster_type": "attribute", "attribute_config": {"attributes": ["n"]}}
+        )
+
+
+@pytest.mark.parametrize("asked", [{"enrich_source_collection": True}, {"vector_config": {"enrich_source": True}}])
+def test_what_is_written_back_has_the_documented_default(asked: dict[str, Any]) -> None:
+    definition = normalized({"collection_ids": ["a"], "algorithm": "kmeans", **asked})
+    assert definition["enrich_source_collection"] is True
+    assert definition["source_enrichment_config"] == {
+        "field_mappings": [
+            {"source_field": "cluster_id", "target_field": "cluster_id"},
+            {"source_field": "cluster_label", "target_field": "cluster_label"},
+        ]
+    }
+
+
 @pytest.mark.parametrize(
-    "asked",
+    ("mapping", "loc", "kind"),
     [
-        {"source_cluster_ids": ["clust_1"]},
-        {"auto_execute_on_batch": True},
-        {"enrich_source_collection": True},
-        {"vector_config": {"enrich_source": True}},
+        ({"target_field": "t"}, "source_field", "missing"),
+        ({"source_field": "cluster_id"}, "target_field", "missing"),
+        ({"source_field": "colour", "target_field": "t"}, "source_field", "value_error"),
+        ({"source_field": "x", "target_field": "document_id"}, "target_field", "value_error"),
+        ({"source_field": "y", "target_field": "first"}, "target_field", "value_error"),
     ],
 )
-def test_what_is_not_done_is_refused_rather_than_ignored(asked: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported):
-        normalized({"collection_ids": ["a"], "algorithm": "kmeans", **asked})
+def test_a_bad_field_mapping_is_named(mapping: dict[str, str], loc: str, kind: str) -> None:
+    first = {"source_field": "metadata.any", "target_field": "first"}
+    config = {"field_mappings": [first, mapping]}
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "source_enrichment_config": config}
+    with pytest.raises(InvalidFields) as refused:
+        normalized(asked)
+    assert problems(refused) == [(("body", "source_enrichment_config", "field_mappings", 1, loc), kind)]
+
+
+def test_settings_that_do_not_apply_are_named() -> None:
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "auto_execute_cooldown_seconds": 3600}
+    assert idle_settings(normalized(asked)) == ()
+    config = {"field_mappings": [{"source_field": "x", "target_field": "x"}]}
+    idle = {"source_enrichment_config": config, "auto_execute_min_documents": 5, "auto_execute_cooldown_seconds": 60}
+    found = " ".join(idle_settings(normalized({**asked, **idle})))
+    assert [name in found for name in idle] == [True] * 3
+    used = {"enrich_source_collection": True, "auto_execute_on_batch": True}
+    assert idle_settings(normalized({**asked, **idle, **used})) == ()
 
 
 def test_what_asks_for_nothing_is_taken() -> None:
@@ -187,13 +226,13 @@ def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> N
     assert labeling == {"enabled": True, "parameters": {"model_name": "my-own"}}
 
 
-@pytest.mark.parametrize("name", ["list", "Enrich", "triggers", "clust_12ab", "run_1", "a/b", " a", "a\nb"])
+@pytest.mark.parametrize("name", ["list", "Enrich", "triggers", "clust_12ab", "run_1", ".", "..", " a", "a\nb"])
 def test_names_that_paths_could_not_tell_apart_are_refused(name: str) -> None:
     with pytest.raises(InvalidFields):
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["topics", "Themen 2026 ü", "a:b", "listing"])
+@pytest.mark.parametrize("name", ["topics", "Themen 2026 ü", "a:b", "a/b", "listing"])
 def test_other_names_are_taken(name: str) -> None:
     check_name(name)
 

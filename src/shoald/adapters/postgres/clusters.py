@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text, update
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.lists import ListedTable
-from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters
+from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters, kept_artifacts
+from shoald.adapters.postgres.tables.jobs import jobs
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.records.cluster import Cluster, ClusterListStats
@@ -66,36 +70,31 @@ class PostgresClusters:
 
     def add(self, cluster: Cluster) -> None:
         """Store a definition."""
-        values = {
+        own = {
             "cluster_id": cluster.cluster_id,
             "namespace_id": cluster.namespace_id,
-            "cluster_name": cluster.cluster_name,
-            "description": cluster.description,
-            "cluster_type": cluster.cluster_type,
-            "collection_ids": list(cluster.collection_ids),
-            "definition": dict(cluster.definition),
-            "metadata": dict(cluster.metadata),
             "last_run_id": cluster.last_run_id,
             "created_at": cluster.created_at,
-            "updated_at": cluster.updated_at,
         }
-        try:
-            self._connection.execute(insert(clusters).values(values))
-        except IntegrityError as error:
-            message = f"There is a cluster {cluster.cluster_name!r} already."
-            raise AlreadyExists(message, detail={"cluster_name": cluster.cluster_name}) from error
+        with _named_once(cluster):
+            self._connection.execute(insert(clusters).values({**own, **_changeable(cluster)}))
 
     def find(self, namespace_id: str, id_or_name: str) -> Cluster | None:
         """Return the definition of the namespace with this id, else the one with this name."""
-        statement = (
-            select(clusters)
-            .where(clusters.c.namespace_id == namespace_id)
-            .where(or_(clusters.c.cluster_id == id_or_name, clusters.c.cluster_name == id_or_name))
-            .order_by((clusters.c.cluster_id == id_or_name).desc())
-            .limit(1)
-        )
-        row = self._connection.execute(statement).first()
+        row = self._connection.execute(_found(namespace_id, id_or_name)).first()
         return None if row is None else _cluster(row)
+
+    def lock(self, namespace_id: str, id_or_name: str) -> Cluster | None:
+        """Lock the row."""
+        row = self._connection.execute(_found(namespace_id, id_or_name).with_for_update()).first()
+        return None if row is None else _cluster(row)
+
+    def update(self, cluster: Cluster) -> None:
+        """Store what was changed."""
+        with _named_once(cluster):
+            self._connection.execute(
+                update(clusters).where(clusters.c.cluster_id == cluster.cluster_id).values(_changeable(cluster))
+            )
 
     def stats(self, namespace_id: str, selection: Selection) -> ClusterListStats:
         """Add up in the database."""
@@ -125,6 +124,59 @@ class PostgresClusters:
         changed = update(clusters).where(clusters.c.cluster_id == cluster_id).values(last_run_id=run_id, updated_at=at)
         self._connection.execute(changed)
 
+    def hold_runs(self, cluster_id: str) -> None:
+        """Lock the rows of the runs, which their publishing writes."""
+        mine = select(cluster_runs.c.run_id).where(cluster_runs.c.cluster_id == cluster_id)
+        self._connection.execute(mine.order_by(cluster_runs.c.run_id).with_for_update())
+
+    def keep_artifacts(self, cluster_id: str, at: datetime) -> list[str]:
+        """Copy what the runs name."""
+        named = ("run_id", "namespace_id", "cluster_id", "artifacts")
+        completed = select(*(cluster_runs.c[name] for name in named), literal(at)).where(
+            cluster_runs.c.cluster_id == cluster_id, cluster_runs.c.artifacts != {}
+        )
+        kept = insert(kept_artifacts).from_select([*named, "created_at"], completed)
+        return sorted(self._connection.scalars(kept.returning(kept_artifacts.c.run_id)))
+
     def delete(self, cluster_id: str) -> None:
-        """Remove a definition with its runs."""
-        self._connection.execute(delete(clusters).where(clusters.c.cluster_id == cluster_id))
+        """Remove a definition with its runs; jobs that end later are removed then."""
+        row = self._connection.execute(
+            delete(clusters).where(clusters.c.cluster_id == cluster_id).returning(clusters.c.namespace_id)
+        ).first()
+        if row is not None:
+            ended = jobs.c.finished_at.is_not(None) & jobs.c.payload.contains({"cluster_id": cluster_id})
+            self._connection.execute(delete(jobs).where(jobs.c.namespace_id == row.namespace_id, ended))
+
+
+def _found(namespace_id: str, id_or_name: str) -> Select[Any]:
+    return (
+        select(clusters)
+        .where(clusters.c.namespace_id == namespace_id)
+        .where(or_(clusters.c.cluster_id == id_or_name, clusters.c.cluster_name == id_or_name))
+        .order_by((clusters.c.cluster_id == id_or_name).desc())
+        .limit(1)
+    )
+
+
+def _changeable(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "cluster_name": cluster.cluster_name,
+        "description": cluster.description,
+        "cluster_type": cluster.cluster_type,
+        "collection_ids": list(cluster.collection_ids),
+        "definition": dict(cluster.definition),
+        "metadata": dict(cluster.metadata),
+        "updated_at": cluster.updated_at,
+    }
+
+
+@contextmanager
+def _named_once(cluster: Cluster) -> Iterator[None]:
+    """Say of a name that is taken that it is."""
+    try:
+        yield
+    except IntegrityError as error:
+        if not isinstance(error.orig, UniqueViolation):
+            raise
+        message = f"There is a cluster {cluster.cluster_name!r} already."
+        raise AlreadyExists(message, detail={"cluster_name": cluster.cluster_name}) from error

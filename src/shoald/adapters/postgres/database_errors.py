@@ -14,6 +14,7 @@ from shoald.domain.failures import (
     DeadlineExceeded,
     Failure,
     InvalidFields,
+    NotFound,
     StorageFull,
     Unavailable,
 )
@@ -28,7 +29,10 @@ _MEANINGS: tuple[tuple[tuple[type[psycopg.Error], ...], Callable[[], Failure]], 
         (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable),
         lambda: Unavailable("Another call is changing the same thing; try again."),
     ),
+    # row-level security refuses to write below what the caller cannot see, and to touch tables of the system
+    ((psycopg.errors.InsufficientPrivilege,), lambda: NotFound("There is no such thing in this namespace.")),
     ((psycopg.errors.UniqueViolation,), lambda: Conflict("There is one of these already.")),
+    ((psycopg.errors.ForeignKeyViolation,), lambda: Conflict("What this belongs to was removed in the meantime.")),
     (
         (psycopg.errors.UntranslatableCharacter, psycopg.errors.CharacterNotInRepertoire),
         lambda: InvalidFields.field("body", message=_NUL),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Text, any_, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from shoald.adapters.postgres.tables.clusters import cluster_runs
+from shoald.adapters.postgres.tables.clusters import cluster_runs, kept_artifacts
 from shoald.adapters.postgres.tables.evaluations import evaluations
 from shoald.adapters.postgres.tables.jobs import jobs
 from shoald.adapters.postgres.tables.rag import document_versions, index_builds, keyword_indexes, segment_items
@@ -62,9 +62,12 @@ class PostgresObjectReferences:
         return self._named(evaluations.c.artifact_uri, is_owner, {"evaluation_id": evaluation_id}, keys)
 
     def of_runs(self, run_id: str, keys: Sequence[str]) -> set[str]:
-        """Look into the run's artifacts."""
-        named = cast(cluster_runs.c.artifacts, Text)
-        return self._named(named, cluster_runs.c.run_id == run_id, {"run_id": run_id}, keys)
+        """Look into the run's artifacts, and what is kept of runs that are gone."""
+        found: set[str] = set()
+        for table in (cluster_runs, kept_artifacts):
+            named = cast(table.c.artifacts, Text)
+            found |= self._named(named, table.c.run_id == run_id, {"run_id": run_id}, keys)
+        return found
 
     def _named(
         self, named: ColumnElement[Any], is_owner: ColumnElement[bool], payload: dict[str, str], keys: Sequence[str]

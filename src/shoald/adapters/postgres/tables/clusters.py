@@ -48,6 +48,7 @@ namespaces = Table(
     Column("description", Text),
     Column("mode", Text, nullable=False),
     _list("vector_configs"),
+    _list("payload_indexes"),
     _time("created_at"),
     _time("updated_at"),
     CheckConstraint("mode IN ('managed', 'standalone')", name="mode"),
@@ -150,3 +151,15 @@ Index(
     "ix_cluster_runs_newest", cluster_runs.c.cluster_id, cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc()
 )
 Index("ix_cluster_runs_job_id", cluster_runs.c.job_id)
+
+# what of deleted clusters stays in the object store
+kept_artifacts = Table(
+    "kept_artifacts",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("namespace_id", Text, nullable=False),
+    Column("cluster_id", Text, nullable=False),
+    _object("artifacts"),
+    _time("created_at"),
+    Index("ix_kept_artifacts_namespace_id", "namespace_id"),
+)

@@ -28,8 +28,24 @@ class ClusterRepository(Protocol):
         """Note the run that was started last."""
         ...
 
+    def lock(self, namespace_id: str, id_or_name: str) -> Cluster | None:
+        """Return what `find` does, and keep other writers away from it until the transaction ends."""
+        ...
+
+    def update(self, cluster: Cluster) -> None:
+        """Store what was changed of a definition; raises `AlreadyExists` when its name is taken in its namespace."""
+        ...
+
+    def hold_runs(self, cluster_id: str) -> None:
+        """Keep runs of a definition from being published until the transaction ends; waits for one that is."""
+        ...
+
+    def keep_artifacts(self, cluster_id: str, at: datetime) -> list[str]:
+        """Note that the artifacts of all completed runs stay when the definition goes; return the ids of those runs."""
+        ...
+
     def delete(self, cluster_id: str) -> None:
-        """Remove a definition with its runs."""
+        """Remove a definition with its runs and the jobs that were theirs."""
         ...
 
     def list(self, namespace_id: str, selection: Selection) -> list[Cluster]:

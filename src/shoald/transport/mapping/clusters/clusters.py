@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from shoal.clusters.v1 import cluster_definition_pb2, cluster_pb2, cluster_service_pb2
+from shoal.clusters.v1 import cluster_pb2, cluster_service_pb2
 
 from shoald.application.clusters import ClusterState
 from shoald.application.executions import RunState
@@ -14,20 +12,10 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.vocabulary import Aggregation, CentroidKind, ClusteringMethod
 from shoald.transport.json_values import documented, to_struct
+from shoald.transport.mapping.clusters.labeling import labeling_message
+from shoald.transport.mapping.clusters.settings import Settings
 from shoald.transport.mapping.clusters.times import to_timestamp
 
-# clients refuse null where the document has a default
-_LABELING_DEFAULTS = {
-    "enabled": False,
-    "include_summary": True,
-    "include_keywords": True,
-    "sample_text_max_length": 200,
-    "sample_selection_strategy": "representative",
-    "use_embedding_dedup": True,
-    "embedding_similarity_threshold": 0.8,
-    "cache_ttl_seconds": 604_800,
-    "parameters": {},
-}
 _FAILURES = {
     "deadline_exceeded": "timeout",
     "unavailable": "infrastructure",
@@ -48,7 +36,7 @@ def asked_of(request: Message) -> JsonObject:
 
 def to_message(state: ClusterState) -> cluster_pb2.Cluster:
     """Return a definition as it is shown, with what its last run found."""
-    cluster = state.cluster
+    cluster, settings = state.cluster, Settings.of(state.cluster.definition)
     message = cluster_pb2.Cluster(
         cluster_id=cluster.cluster_id,
         cluster_name=cluster.cluster_name,
@@ -61,6 +49,12 @@ def to_message(state: ClusterState) -> cluster_pb2.Cluster:
         updated_at=to_timestamp(cluster.updated_at),
         last_run_id=cluster.last_run_id,
         warnings=state.warnings,
+        source_cluster_ids=settings.sources,
+        enrich_source=settings.enriches,
+        source_enrichment_config=settings.enrichment,
+        auto_execute_on_batch=settings.starts_itself,
+        auto_execute_min_documents=settings.least_documents,
+        auto_execute_cooldown_seconds=settings.cooldown_seconds,
     )
     _add_definition(message, cluster)
     if state.last_run is not None:
@@ -73,7 +67,7 @@ def _add_definition(message: cluster_pb2.Cluster, cluster: Cluster) -> None:
     if definition["filters"]:
         message.filters.CopyFrom(to_struct(definition["filters"]))
     if definition["llm_labeling"]:
-        message.llm_labeling.CopyFrom(_labeling(definition["llm_labeling"]))
+        message.llm_labeling.CopyFrom(labeling_message(definition["llm_labeling"]))
     if definition["vector_config"] is None:
         _add_attributes(message, definition["attribute_config"])
     else:
@@ -101,11 +95,6 @@ def _add_vectors(message: cluster_pb2.Cluster, vector: JsonObject) -> None:
             setattr(message, name, vector[name])
     if vector.get("face_cluster_merge"):
         json_format.ParseDict(vector["face_cluster_merge"], message.face_cluster_merge)
-
-
-def _labeling(stored: JsonObject) -> cluster_definition_pb2.Labeling:
-    body: dict[str, Any] = {**_LABELING_DEFAULTS, **stored}
-    return json_format.ParseDict(body, cluster_definition_pb2.Labeling(), ignore_unknown_fields=True)
 
 
 def _add_run(message: cluster_pb2.Cluster, state: ClusterState, run: ClusterRun) -> None:

@@ -12,7 +12,7 @@ from shoald.application.executions import Executions
 from shoald.transport.callers import caller_of
 from shoald.transport.calls import metadata_of
 from shoald.transport.mapping.clusters import clusters as mapping
-from shoald.transport.mapping.clusters import tasks
+from shoald.transport.mapping.clusters import definitions, tasks
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
 _IDEMPOTENCY_KEY = "idempotency-key"
@@ -45,13 +45,22 @@ class ClusterServicer(cluster_service_pb2_grpc.ClusterServiceServicer):
         """Get one."""
         return mapping.to_message(self._clusters.get(caller_of(self._access, context), request.cluster_identifier))
 
+    def PatchCluster(
+        self, request: pb.PatchClusterRequest, context: grpc.ServicerContext
+    ) -> cluster_pb2.ClusterDefinition:
+        """Change one."""
+        caller, asked = caller_of(self._access, context), mapping.asked_of(request.body)
+        return definitions.to_message(self._clusters.patch(caller, request.cluster_identifier, asked))
+
     def DeleteCluster(
         self, request: pb.DeleteClusterRequest, context: grpc.ServicerContext
     ) -> pb.DeleteClusterResponse:
         """Delete one."""
-        gone = self._clusters.delete(caller_of(self._access, context), request.cluster_id)
+        caller = caller_of(self._access, context)
+        keeps_output = request.HasField("cascade_output_collections") and not request.cascade_output_collections
+        gone, kept = self._clusters.delete(caller, request.cluster_id, keeps_output=keeps_output)
         message = f"Cluster {gone.cluster_id} is deleted."
-        return pb.DeleteClusterResponse(message=message, success=True, cluster_id=gone.cluster_id)
+        return pb.DeleteClusterResponse(message=message, success=True, cluster_id=gone.cluster_id, kept_run_ids=kept)
 
     def ExecuteCluster(self, request: pb.ExecuteClusterRequest, context: grpc.ServicerContext) -> task_pb2.Task:
         """Start a run."""

@@ -82,3 +82,17 @@ CREATE TABLE trigger_firings (
 );
 CREATE INDEX ix_trigger_firings_open ON trigger_firings (triggered_at) WHERE status = 'pending';
 CREATE INDEX ix_trigger_firings_newest ON trigger_firings (trigger_id, triggered_at DESC, slot DESC);
+
+-- What of deleted clusters stays in the object store.
+CREATE TABLE kept_artifacts (
+    run_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    cluster_id TEXT NOT NULL,
+    artifacts JSONB DEFAULT '{}'::jsonb NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_kept_artifacts PRIMARY KEY (run_id)
+);
+CREATE INDEX ix_kept_artifacts_namespace_id ON kept_artifacts (namespace_id);
+
+-- Payload fields that pages of documents are chosen by.
+ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT NULL;
