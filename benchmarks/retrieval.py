@@ -37,7 +37,7 @@ from shoald.domain.retrieval.bm25 import words_of
 
 _SMALL = (1_000, 10_000)
 _CHARACTERS = 280
-_REPEATS = 9
+_REPEATS = 31
 _BUILDS = 3
 _CONNECTIONS = 4
 
