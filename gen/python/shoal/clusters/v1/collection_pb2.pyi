@@ -66,22 +66,22 @@ class CollectionSource(_message.Message):
     collection_id: _builtins.str
     """The collection that it was made from."""
     @_builtins.property
-    def bucket_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The buckets that were named."""
+    def bucket_ids(self) -> _struct_pb2.ListValue:
+        """The buckets that were named; unset without any, because clients refuse an empty list."""
 
     @_builtins.property
-    def collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The collections that it was made from."""
+    def collection_ids(self) -> _struct_pb2.ListValue:
+        """The collections that it was made from; unset without any."""
 
     def __init__(
         self,
         *,
         type: _builtins.str = ...,
         collection_id: _builtins.str | None = ...,
-        bucket_ids: _abc.Iterable[_builtins.str] | None = ...,
-        collection_ids: _abc.Iterable[_builtins.str] | None = ...,
+        bucket_ids: _struct_pb2.ListValue | None = ...,
+        collection_ids: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "collection_id", b"collection_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "bucket_ids", b"bucket_ids", "collection_id", b"collection_id", "collection_ids", b"collection_ids"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_id", b"_collection_id", "bucket_ids", b"bucket_ids", "collection_id", b"collection_id", "collection_ids", b"collection_ids", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

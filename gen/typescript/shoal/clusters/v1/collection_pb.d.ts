@@ -6,8 +6,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { VectorConfig } from "./namespace_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/collection.proto.
@@ -69,18 +69,18 @@ export declare type CollectionSource = Message<"shoal.clusters.v1.CollectionSour
   collectionId?: string | undefined;
 
   /**
-   * The buckets that were named.
+   * The buckets that were named; unset without any, because clients refuse an empty list.
    *
-   * @generated from field: repeated string bucket_ids = 3;
+   * @generated from field: google.protobuf.ListValue bucket_ids = 3;
    */
-  bucketIds: string[];
+  bucketIds?: ListValue | undefined;
 
   /**
-   * The collections that it was made from.
+   * The collections that it was made from; unset without any.
    *
-   * @generated from field: repeated string collection_ids = 4;
+   * @generated from field: google.protobuf.ListValue collection_ids = 4;
    */
-  collectionIds: string[];
+  collectionIds?: ListValue | undefined;
 };
 
 /**

@@ -479,6 +479,13 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_ADDRESS_REFUSED = 63;
    */
   ADDRESS_REFUSED = 63,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Enrichment not found.","type":"NotFoundError","code":"enrichment_not_found","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_ENRICHMENT_NOT_FOUND = 80;
+   */
+  ENRICHMENT_NOT_FOUND = 80,
 }
 
 /**

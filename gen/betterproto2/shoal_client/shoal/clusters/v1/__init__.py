@@ -2021,14 +2021,18 @@ class CollectionSource(betterproto2.Message):
     The collection that it was made from.
     """
 
-    bucket_ids: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    bucket_ids: "___google__protobuf__.ListValue | None" = betterproto2.field(
+        3, betterproto2.TYPE_MESSAGE, optional=True
+    )
     """
-    The buckets that were named.
+    The buckets that were named; unset without any, because clients refuse an empty list.
     """
 
-    collection_ids: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    collection_ids: "___google__protobuf__.ListValue | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True
+    )
     """
-    The collections that it was made from.
+    The collections that it was made from; unset without any.
     """
 
 

@@ -348,6 +348,11 @@ class ErrorReason(betterproto2.Enum):
     INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`
     """
 
+    ENRICHMENT_NOT_FOUND = 80
+    """
+    NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Enrichment not found.","type":"NotFoundError","code":"enrichment_not_found","details":{}}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -417,6 +422,7 @@ class ErrorReason(betterproto2.Enum):
             61: "ERROR_REASON_WEBHOOK_NOT_FOUND",
             62: "ERROR_REASON_DELIVERY_NOT_FOUND",
             63: "ERROR_REASON_ADDRESS_REFUSED",
+            80: "ERROR_REASON_ENRICHMENT_NOT_FOUND",
         }
 
     @classmethod
@@ -488,4 +494,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_WEBHOOK_NOT_FOUND": 61,
             "ERROR_REASON_DELIVERY_NOT_FOUND": 62,
             "ERROR_REASON_ADDRESS_REFUSED": 63,
+            "ERROR_REASON_ENRICHMENT_NOT_FOUND": 80,
         }
