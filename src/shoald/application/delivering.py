@@ -22,7 +22,7 @@ from shoald.application.ports.repositories.webhooks import Errand, Settlement
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.webhook_channels import WebhookChannels
 from shoald.domain.failures import Failure
-from shoald.domain.records.webhook import DeliveryAttempt
+from shoald.domain.records.webhook import DeliveryAttempt, Webhook
 from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 from shoald.domain.webhooks.payloads import text_of
 from shoald.domain.webhooks.retry_schedule import LONGEST_WAIT, breather_after, wait_after
@@ -96,10 +96,12 @@ class Delivering:
     def _settle(self, errand: Errand, reception: Reception, attempt: DeliveryAttempt) -> None:
         settlement = _settlement(errand, reception, attempt, self.chance())
         with self.open_unit_of_work() as uow:
-            if not uow.deliveries.settle(errand, settlement):
+            # locked before its channel, as whoever changes it does
+            webhook = uow.webhooks.find(errand.webhook.namespace_id, errand.webhook.webhook_id, lock=True)
+            if webhook is None or not uow.deliveries.settle(errand, settlement):
                 log.warning("delivery %s lost its lease; it is tried again", errand.delivery.delivery_id)
                 return
-            _note_health(uow, errand, reception, settlement)
+            _note_health(uow, webhook, reception, attempt.at)
             uow.commit()
         level = logging.INFO if reception.was_taken else logging.WARNING
         told = {"webhook_id": errand.webhook.webhook_id, "status_code": reception.status_code}
@@ -127,16 +129,12 @@ def _breather(failures: int, reception: Reception) -> timedelta:
     return max(breather_after(failures), min(reception.retry_after or timedelta(0), LONGEST_WAIT))
 
 
-def _note_health(uow: UnitOfWork, errand: Errand, reception: Reception, settlement: Settlement) -> None:
+def _note_health(uow: UnitOfWork, webhook: Webhook, reception: Reception, at: datetime) -> None:
     """Write the documented state of deliveries: nothing while all goes well, else the present run of failed tries."""
-    webhook = uow.webhooks.find(errand.webhook.namespace_id, errand.webhook.webhook_id, lock=True)
-    if webhook is None:
-        return
     if reception.was_taken:
         if webhook.delivery_health is not None and webhook.is_active:
             uow.webhooks.set_health(webhook.webhook_id, None, is_active=True)
         return
-    at = settlement.attempt.at
     health: dict[str, Any] = {"first_failure_at": text_of(at), **(webhook.delivery_health or {})}
     health["consecutive_failures"] = int(health.get("consecutive_failures", 0)) + 1
     health.update(last_failure_at=text_of(at), last_failure_cause=reception.error)

@@ -1,0 +1,71 @@
+"""No event is lost between the commit that made it and its receiver, whoever is killed, whenever."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shoald.domain.vocabulary import DeliveryStatus
+from support.webhook_receiver import Receiver, Reply, eventually
+from support.webhook_world import WebhookWorld
+
+pytestmark = pytest.mark.integration
+
+_TESTS = Path(__file__).parents[2]
+
+
+def _scheduler(webhooks: WebhookWorld) -> subprocess.Popen[bytes]:
+    settings = webhooks.world.adapters.settings
+    command = [sys.executable, "-m", "support.delivering_process", settings.database_url, str(settings.data_dir)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(_TESTS)}, stderr=subprocess.DEVNULL)
+
+
+def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: int, seed: int) -> None:
+    """Let events happen while schedulers are killed, and see that each reached every receiver."""
+    chance = random.Random(seed)
+    receiver.answer = lambda _: Reply(500 if chance.random() < 0.1 else 200, hold_seconds=chance.random() * 0.02)
+    told = [webhooks.webhook(f"{receiver.url}/{at}") for at in range(3)]
+    happened = [one.event_id for one in webhooks.happen(events // 2)]
+    for _ in range(kills):
+        before = len(receiver.received)
+        scheduler = _scheduler(webhooks)
+        happened += [one.event_id for one in webhooks.happen(events // 2 // kills)]
+        eventually(lambda before=before: len(receiver.received) > before + 3)
+        time.sleep(chance.random() * 0.2)
+        scheduler.kill()
+        scheduler.wait()
+    last = _scheduler(webhooks)
+    try:
+        wanted = {(f"/{at}", event) for at in range(len(told)) for event in happened}
+
+        def is_delivered() -> bool:
+            webhooks.make_due()
+            time.sleep(0.1)
+            return {(one.path, one.headers["webhook-id"]) for one in list(receiver.received)} >= wanted and all(
+                one.status is DeliveryStatus.DELIVERED for webhook in told for one in webhooks.deliveries(webhook)
+            )
+
+        eventually(is_delivered, seconds=120)
+    finally:
+        last.kill()
+        last.wait()
+    deliveries = [one for webhook in told for one in webhooks.deliveries(webhook)]
+    assert sorted((one.webhook_id, one.event_id) for one in deliveries) == sorted(
+        (webhook.webhook_id, event) for webhook in told for event in happened
+    )
+
+
+def test_nothing_is_lost_when_schedulers_are_killed(webhooks: WebhookWorld, receiver: Receiver) -> None:
+    _torment(webhooks, receiver, events=30, kills=1, seed=1)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_lost_under_many_kills(webhooks: WebhookWorld, receiver: Receiver, seed: int) -> None:
+    _torment(webhooks, receiver, events=400, kills=25, seed=seed)
