@@ -205,6 +205,14 @@ class Settings(BaseSettings):
     )
     reranker_api_key: SecretStr | None = Field(default=None, description="Its key; unset: it needs none.")
 
+    # questions about many documents
+    document_query_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Longest statement for filters, sorting, groups and figures of documents before it is given up.",
+    )
+
     # identity and secrets
     default_namespace: str = Field(default="default", description="Namespace of callers who name none.")
     signing_secret: SecretStr | None = Field(

@@ -1,4 +1,4 @@
-"""Documents with vectors that callers bring: stored by call or by stream, listed with filters, read by id."""
+"""Documents with vectors that callers bring: stored by call or by stream."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from shoald.application.access import Caller
-from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
+from shoald.application.collections import find_or_add_collection, refuse_kept_by_index
+from shoald.application.document_events import documents_written
+from shoald.application.document_reading import DocumentReading
 from shoald.application.document_vectors import (
     OWN_KEYS,
     IncomingDocument,
@@ -23,16 +25,11 @@ from shoald.application.document_vectors import (
     last_of_each,
     without_own_keys,
 )
-from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import caller_in
-from shoald.application.ports.clock import Clock
-from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import CollectionDocumentNotFound, CollectionNotFound, IdempotencyConflict
+from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.domain.failures import CollectionNotFound, IdempotencyConflict
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import Collection, CollectionDocument, DocumentBatch
-
-if TYPE_CHECKING:
-    from shoald.application.ports.repositories.collections import NamedVectors
+from shoald.domain.records.collection import Collection, DocumentBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +72,8 @@ class Imported:
     inserted: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadDocument:
-    """A document with the vectors that were asked for, and the names of all it has when those were."""
-
-    document: CollectionDocument
-    vectors: NamedVectors = field(default_factory=dict)
-    vector_names: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedVectors:
-    """Which vectors a list returns: all, some by name, or only the names of those there are."""
-
-    all: bool = False
-    names: tuple[str, ...] = ()
-    only_names: bool = False
-
-    def __bool__(self) -> bool:
-        return self.all or bool(self.names) or self.only_names
-
-
-class CollectionDocuments:
-    """The documents of the caller's collections."""
-
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors) -> None:
-        self._open_unit_of_work = open_unit_of_work
-        self._clock = clock
-        self._cursors = cursors
+class CollectionDocuments(DocumentReading):
+    """The documents of the caller's collections: read, and stored."""
 
     def upsert(self, caller: Caller, upsert: Upsert) -> Upserted:
         """Store all documents of a call or none; the same call under the same idempotency key is answered again.
@@ -118,7 +89,7 @@ class CollectionDocuments:
             collection = find_or_add_collection(uow, caller, upsert.collection, self._clock.now())
             documents, dropped = _without_own_keys(upsert.documents, collection)
             batch = last_of_each(batch_of(documents))
-            self._store(uow, collection.collection_id, iter([batch]))
+            self._store(uow, collection.collection_id, iter([batch]), by="upsert")
             answer = _answer(upsert, collection, dropped)
             if upsert.idempotency_key is not None:
                 stored = _as_json(answer)
@@ -144,53 +115,27 @@ class CollectionDocuments:
                 refuse_kept_by_index(collection)
                 uow.collections.lock(collection.collection_id)
                 uow.collections.replace_documents(collection.collection_id, (), at=self._clock.now())
-            inserted = self._store(uow, collection.collection_id, _counted(map(without_own_keys, batches), step))
+            counted = _counted(map(without_own_keys, batches), step)
+            inserted = self._store(uow, collection.collection_id, counted, by="import")
             uow.commit()
         return Imported(collection_id=collection.collection_id, inserted=inserted)
 
-    def _store(self, uow: UnitOfWork, collection_id: str, batches: Iterator[DocumentBatch]) -> int:
-        collection = uow.collections.lock(collection_id)
-        if collection is None:
-            raise CollectionNotFound
-        refuse_kept_by_index(collection)
+    def _store(self, uow: UnitOfWork, collection_id: str, batches: Iterator[DocumentBatch], *, by: str) -> int:
+        """Store documents and tell of them: what one call or stream brings is one batch."""
+        before = _held(uow, collection_id)
+        refuse_kept_by_index(before)
         at = self._clock.now()
-        return uow.collections.put_documents(collection_id, _checked(uow, collection, batches), at=at)
-
-    def list(
-        self, caller: Caller, collection: str, query: ListQuery, wanted: WantedVectors | None = None
-    ) -> Page[ReadDocument]:
-        """Return a page of documents in the order of their ids unless sorted; raises `CollectionNotFound`."""
-        condition = condition_of(query.filters)
-        with self._open_unit_of_work() as uow:
-            collection_id = find_collection(uow, caller, collection).collection_id
-            scope = f"documents/{collection_id}"
-            selection = select_page(query, self._cursors.open(scope, query), condition)
-            rows = uow.collections.documents(collection_id, selection)
-            whole = replace(selection, after=None)
-            total = uow.collections.count_documents(collection_id, whole) if query.include_total else None
-            read = _with_vectors(uow, collection_id, rows, wanted)
-        by_id = None if query.sort else _id_of
-        return make_page(read, query, selection, total=total, seal=self._cursors.sealer(scope, query), id_of=by_id)
-
-    def get(self, caller: Caller, collection: str, document_id: str, *, with_vectors: bool = False) -> ReadDocument:
-        """Return one document; raises `CollectionNotFound` or `CollectionDocumentNotFound`."""
-        with self._open_unit_of_work() as uow:
-            found = find_collection(uow, caller, collection)
-            document = uow.collections.document(found.collection_id, document_id)
-            return _one_with_vectors(uow, document, document_id, with_vectors=with_vectors)
-
-    def get_in_namespace(
-        self, caller: Caller, namespace: str, document_id: str, *, with_vectors: bool = False
-    ) -> ReadDocument:
-        """Return the newest document of that id in the namespace; raises `CollectionDocumentNotFound`."""
-        with self._open_unit_of_work() as uow:
-            namespace_id = caller_in(uow, caller, namespace).namespace_id
-            document = uow.collections.document_in_namespace(namespace_id, document_id)
-            return _one_with_vectors(uow, document, document_id, with_vectors=with_vectors)
+        stored = uow.collections.put_documents(collection_id, _checked(uow, before, batches), at=at)
+        added = _held(uow, collection_id).document_count - before.document_count
+        uow.events.add(documents_written(before, at, added=added, updated=stored - added, by=by))
+        return stored
 
 
-def _id_of(read: ReadDocument) -> str:
-    return read.document.document_id
+def _held(uow: UnitOfWork, collection_id: str) -> Collection:
+    collection = uow.collections.lock(collection_id)
+    if collection is None:
+        raise CollectionNotFound
+    return collection
 
 
 def _checked(uow: UnitOfWork, collection: Collection, batches: Iterator[DocumentBatch]) -> Iterator[DocumentBatch]:
@@ -210,32 +155,6 @@ def _counted(batches: Iterable[DocumentBatch], step: Callable[[int], None]) -> I
     for batch in batches:
         yield batch
         step(len(batch.ids))
-
-
-def _with_vectors(
-    uow: UnitOfWork, collection_id: str, rows: Sequence[CollectionDocument], wanted: WantedVectors | None
-) -> Sequence[ReadDocument]:
-    if not wanted:
-        return [ReadDocument(row) for row in rows]
-    names = None if wanted.all or wanted.only_names else wanted.names
-    vectors = uow.collections.vectors(collection_id, [row.document_id for row in rows], names)
-    if wanted.only_names and not wanted.all:
-        return [ReadDocument(row, {}, tuple(sorted(vectors[row.document_id]))) for row in rows]
-    return [
-        ReadDocument(
-            row, vectors[row.document_id], tuple(sorted(vectors[row.document_id])) if wanted.only_names else None
-        )
-        for row in rows
-    ]
-
-
-def _one_with_vectors(
-    uow: UnitOfWork, document: CollectionDocument | None, document_id: str, *, with_vectors: bool
-) -> ReadDocument:
-    if document is None:
-        raise CollectionDocumentNotFound(f"There is no document {document_id!r}.", detail={"document_id": document_id})
-    wanted = WantedVectors(all=with_vectors)
-    return _with_vectors(uow, document.collection_id, [document], wanted)[0]
 
 
 def _without_own_keys(

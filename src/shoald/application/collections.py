@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
+from shoald.application.document_events import collection_event, documents_written
 from shoald.application.document_vectors import without_own_keys
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import check_vector_configs
@@ -17,6 +18,7 @@ from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, 
 from shoald.domain.identifiers import looks_like_an_id, new_collection_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, DocumentBatch, ItemBatch, VectorConfig
+from shoald.domain.vocabulary import EventType
 
 DIRECT_UPSERT = "_direct_upsert"
 INDEX_VECTOR = "embedding"
@@ -32,6 +34,28 @@ class NewCollection:
     description: str | None = None
     vector_configs: tuple[VectorConfig, ...] = ()
     metadata: JsonObject = field(default_factory=dict[str, Any])
+    source: JsonObject = field(default_factory=dict[str, Any])
+    feature_extractor: JsonObject = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionChanges:
+    """What changes in a collection; None leaves it."""
+
+    collection_name: str | None = None
+    description: str | None = None
+    metadata: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionClone:
+    """What a clone is called, and what is other than in what it is cloned from; None is the same."""
+
+    collection_name: str
+    description: str | None = None
+    metadata: JsonObject | None = None
+    source: JsonObject | None = None
+    feature_extractor: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +88,46 @@ class Collections:
 
     def create(self, caller: Caller, new: NewCollection) -> Collection:
         """Make an empty collection; raises `AlreadyExists`, and `InvalidFields` for a name that looks like an id."""
-        if looks_like_an_id(new.collection_name):
-            message = "a name must not look like an id"
-            raise InvalidFields.field("body", "collection_name", message=message, value=new.collection_name)
+        _check_name(new.collection_name)
         check_vector_configs(new.vector_configs)
         with self._open_unit_of_work() as uow:
             collection = add_collection(uow, caller, new, self._clock.now())
             uow.commit()
         return collection
+
+    def update(self, caller: Caller, id_or_name: str, changes: CollectionChanges) -> Collection:
+        """Change what is said of a collection; raises `CollectionNotFound`, `AlreadyExists`, `InvalidFields`."""
+        if changes.collection_name is not None:
+            _check_name(changes.collection_name)
+        with self._open_unit_of_work() as uow:
+            found = find_collection(uow, caller, id_or_name)
+            now = self._clock.now()
+            said = {name: getattr(changes, name) for name in ("collection_name", "description", "metadata")}
+            changed = replace(found, **{k: v for k, v in said.items() if v is not None}, updated_at=now)
+            uow.collections.update(changed)
+            uow.events.add(collection_event(EventType.COLLECTION_UPDATED, changed, now))
+            uow.commit()
+        return changed
+
+    def clone(self, caller: Caller, id_or_name: str, clone: CollectionClone) -> tuple[Collection, Collection]:
+        """Make an empty collection for vectors like another's, and return it and the other.
+
+        Raises `CollectionNotFound`, `AlreadyExists`, `InvalidFields`.
+        """
+        _check_name(clone.collection_name)
+        with self._open_unit_of_work() as uow:
+            found = find_collection(uow, caller, id_or_name)
+            new = NewCollection(
+                collection_name=clone.collection_name,
+                description=found.description if clone.description is None else clone.description,
+                vector_configs=found.vector_configs,
+                metadata=found.metadata if clone.metadata is None else clone.metadata,
+                source=found.source if clone.source is None else clone.source,
+                feature_extractor=clone.feature_extractor or found.feature_extractor,
+            )
+            made = add_collection(uow, caller, new, self._clock.now())
+            uow.commit()
+        return made, found
 
     def get(self, caller: Caller, id_or_name: str) -> Collection:
         """Return a collection; raises `CollectionNotFound`."""
@@ -87,12 +143,19 @@ class Collections:
             total = uow.collections.count(caller.namespace_id, selection)
         return make_page(rows, query, selection, total=total, seal=self._cursors.sealer(scope, query))
 
+    def count_documents(self, caller: Caller, query: ListQuery) -> int:
+        """Return the number of documents in all collections of a list, whatever its pages."""
+        selection = select_page(query, 0, condition_of(query.filters))
+        with self._open_unit_of_work() as uow:
+            return uow.collections.count_in_listed(caller.namespace_id, selection)
+
     def delete(self, caller: Caller, id_or_name: str) -> Collection:
         """Remove a collection of the caller's own vectors; raises `Conflict` for one that an index keeps."""
         with self._open_unit_of_work() as uow:
             collection = find_collection(uow, caller, id_or_name)
             refuse_kept_by_index(collection)
             uow.collections.delete(collection.collection_id)
+            uow.events.add(collection_event(EventType.COLLECTION_DELETED, collection, self._clock.now()))
             uow.commit()
         return collection
 
@@ -138,12 +201,25 @@ def add_collection(uow: UnitOfWork, caller: Caller, new: NewCollection, at: date
         index_id=None,
         vector_configs=new.vector_configs or inherited,
         metadata=new.metadata,
+        source=new.source,
+        feature_extractor=new.feature_extractor,
         document_count=0,
         created_at=at,
         updated_at=at,
     )
+    return _added(uow, collection)
+
+
+def _added(uow: UnitOfWork, collection: Collection) -> Collection:
     uow.collections.add(collection)
+    uow.events.add(collection_event(EventType.COLLECTION_CREATED, collection, collection.created_at))
     return collection
+
+
+def _check_name(name: str) -> None:
+    if looks_like_an_id(name):
+        message = "a name must not look like an id"
+        raise InvalidFields.field("body", "collection_name", message=message, value=name)
 
 
 def refuse_kept_by_index(collection: Collection) -> None:
@@ -167,7 +243,8 @@ def publish_index_collection(
     uow.collections.set_vector_configs(collection.collection_id, [built.vector_config])
     # a chunk's `document_id` is its source's
     renamed = (batch if isinstance(batch, ItemBatch) else without_own_keys(batch) for batch in batches)
-    uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
+    stored = uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
+    uow.events.add(documents_written(collection, at, added=stored, updated=0, by="index_build"))
     return collection
 
 
@@ -193,5 +270,4 @@ def _add_index_collection(uow: UnitOfWork, built: BuiltIndex, at: datetime) -> C
         created_at=at,
         updated_at=at,
     )
-    uow.collections.add(collection)
-    return collection
+    return _added(uow, collection)

@@ -39,13 +39,15 @@ class ListQuery:
     filters: JsonObject | None = None
     sort: tuple[SortKey, ...] = ()
     search: str | None = None
+    partition: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What a repository is asked for: rows that meet the condition and hold the text, ordered, `limit` from `offset`.
 
-    `after` is the id behind which to begin, for lists in the order of their ids; then `offset` is 0.
+    `after` is the id behind which to begin, for lists in the order of their ids; then `offset` is 0. `partition` is
+    which of how many parts of the list, for lists that are read by several at once.
     """
 
     limit: int
@@ -54,6 +56,7 @@ class Selection:
     condition: Condition | None = None
     sort: tuple[SortKey, ...] = ()
     search: str | None = None
+    partition: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,8 @@ class PageCursors:
         return lambda position: self.seal(scope, query, position)
 
     def _seal(self, scope: str, query: ListQuery, body: bytes) -> bytes:
-        asked = [scope, query.filters, [[key.field, key.descending] for key in query.sort], query.search]
+        order = [[key.field, key.descending] for key in query.sort]
+        asked = [scope, query.filters, order, query.search, query.partition]
         shape = json.dumps(asked, sort_keys=True, default=str).encode()
         return hmac.digest(self._secret, hashlib.sha256(shape).digest() + body, "sha256")[:_SEAL_BYTES]
 
@@ -120,6 +124,7 @@ def select_page(query: ListQuery, position: int | str, condition: Condition | No
         condition=condition,
         sort=query.sort,
         search=query.search,
+        partition=query.partition,
     )
 
 

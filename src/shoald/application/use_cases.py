@@ -12,6 +12,8 @@ from shoald.application.clone_patching import ClonePatching
 from shoald.application.clusters import Clusters
 from shoald.application.collection_documents import CollectionDocuments
 from shoald.application.collections import Collections
+from shoald.application.document_changing import DocumentChanges
+from shoald.application.document_figures import DocumentFigures
 from shoald.application.documents import Documents
 from shoald.application.evaluating import Evaluating
 from shoald.application.executions import Executions
@@ -57,6 +59,8 @@ class UseCases:
     namespaces: Namespaces
     collections: Collections
     collection_documents: CollectionDocuments
+    document_changes: DocumentChanges
+    document_figures: DocumentFigures
     document_tables: DocumentTables
     clusters: Clusters
     executions: Executions

@@ -47,6 +47,11 @@ def new_collection_id() -> str:
     return "col_" + _alphanumeric(10)
 
 
+def new_document_id() -> str:
+    """Return `doc_` and sixteen hex digits."""
+    return "doc_" + secrets.token_hex(8)
+
+
 def new_cluster_id() -> str:
     """Return `clust_` and sixteen hex digits; clients insist on letters and digits only."""
     return "clust_" + secrets.token_hex(8)

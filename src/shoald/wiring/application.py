@@ -28,6 +28,8 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.clusters import Clusters
     from shoald.application.collection_documents import CollectionDocuments
     from shoald.application.collections import Collections
+    from shoald.application.document_changing import DocumentChanges
+    from shoald.application.document_figures import DocumentFigures
     from shoald.application.documents import Documents
     from shoald.application.evaluating import Evaluating
     from shoald.application.executions import Executions
@@ -90,7 +92,13 @@ def build_application(adapters: Adapters) -> UseCases:
         ),
         namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
-        collection_documents=CollectionDocuments(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collection_documents=CollectionDocuments(
+            open_unit_of_work=opens, clock=clock, cursors=cursors, query_seconds=settings.document_query_seconds
+        ),
+        document_changes=DocumentChanges(
+            open_unit_of_work=opens, clock=clock, query_seconds=settings.document_query_seconds
+        ),
+        document_figures=DocumentFigures(open_unit_of_work=opens, query_seconds=settings.document_query_seconds),
         document_tables=adapters.document_tables,
         clusters=clusters,
         triggers=Triggers(

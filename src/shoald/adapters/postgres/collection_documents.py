@@ -8,16 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, delete, func, select, text, true
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text, true
 from sqlalchemy import update as change
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.document_selection import document_of, in_collections, in_order, meets, selected
 from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.namespaces import read_vector_configs
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
-from shoald.application.listing import Selection, SortKey
+from shoald.application.listing import Selection
 from shoald.domain.failures import Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import CollectionDocument, DocumentBatch, ItemBatch, VectorColumn
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from shoald.application.ports.repositories.collections import NamedVectors
     from shoald.domain.filters import Condition
-
-_COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "created_at", "updated_at")}
 
 _MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_documents (LIKE collection_documents) ON COMMIT DROP;
@@ -61,59 +60,6 @@ WHERE {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(l
     AND (%(only)s::int[] IS NULL OR position = ANY(%(only)s::int[]))
 """
 
-# what a filter sees: a document as its readers see it
-_WHOLE = collection_documents.c.payload.op("||", return_type=JSONB)(
-    func.jsonb_build_object(
-        "document_id", collection_documents.c.document_id, "collection_id", collection_documents.c.collection_id
-    )
-)
-
-
-def _document(row: Row[Any]) -> CollectionDocument:
-    return CollectionDocument(
-        document_id=row.document_id,
-        collection_id=row.collection_id,
-        payload=row.payload,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _in(collection_id: str) -> ColumnElement[bool]:
-    return collection_documents.c.collection_id == collection_id
-
-
-def _conditions(collection_id: str, selection: Selection) -> ColumnElement[bool]:
-    parts = [_in(collection_id)]
-    if selection.condition is not None:
-        from shoald.adapters.postgres.filters import filter_clause
-
-        parts.append(filter_clause(selection.condition, _WHOLE))
-    if selection.search:
-        in_payload = cast(collection_documents.c.payload, Text).icontains(selection.search, autoescape=True)
-        parts.append(in_payload | collection_documents.c.document_id.icontains(selection.search, autoescape=True))
-    if selection.after is not None:
-        parts.append(collection_documents.c.document_id > selection.after)
-    return and_(*parts)
-
-
-def _sort_column(key: SortKey) -> ColumnElement[Any]:
-    """Return a column, or the value at a dotted path of the payload: numbers by size, text by its characters."""
-    if key.field in _COLUMNS:
-        return _COLUMNS[key.field]
-    value: ColumnElement[Any] = collection_documents.c.payload
-    for word in key.field.split("."):
-        value = value[word]
-    return value
-
-
-def _ordered(statement: Select[Any], selection: Selection) -> Select[Any]:
-    order: list[ColumnElement[Any]] = []
-    for key in selection.sort:
-        column = _sort_column(key)
-        order.append(column.desc().nulls_last() if key.descending else column.asc().nulls_last())
-    return statement.order_by(*order, collection_documents.c.document_id)
-
 
 class CollectionDocumentRows:
     """The part of the repository of collections that deals with their documents."""
@@ -144,7 +90,7 @@ class CollectionDocumentRows:
     ) -> int:
         """Put these documents in the place of all that there are."""
         self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
-        self._connection.execute(delete(collection_documents).where(_in(collection_id)))
+        self._connection.execute(delete(collection_documents).where(in_collections([collection_id])))
         stored = 0
         for batch in batches:
             if isinstance(batch, ItemBatch):
@@ -211,47 +157,49 @@ class CollectionDocumentRows:
         driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
         return driver
 
-    def documents(self, collection_id: str, selection: Selection) -> list[CollectionDocument]:
-        """Return documents in the order of their ids unless sorted by other keys."""
-        statement = select(collection_documents).where(_conditions(collection_id, selection))
-        chosen = _ordered(statement, selection).limit(selection.limit).offset(selection.offset)
-        return [_document(row) for row in self._connection.execute(chosen)]
+    def documents(self, collection_ids: Sequence[str], selection: Selection) -> list[CollectionDocument]:
+        """Return documents in the order of collections and ids unless sorted by other keys."""
+        statement = select(collection_documents).where(selected(collection_ids, selection))
+        chosen = in_order(statement, selection).limit(selection.limit).offset(selection.offset)
+        return [document_of(row) for row in self._connection.execute(chosen)]
 
-    def count_documents(self, collection_id: str, selection: Selection) -> int:
+    def count_documents(self, collection_ids: Sequence[str], selection: Selection) -> int:
         """Count what `documents` would return without limits."""
-        counted = select(func.count()).select_from(collection_documents).where(_conditions(collection_id, selection))
+        counted = select(func.count()).select_from(collection_documents).where(selected(collection_ids, selection))
         return self._connection.execute(counted).scalar_one()
 
     def document(self, collection_id: str, document_id: str) -> CollectionDocument | None:
         """Return one document."""
-        is_it = _in(collection_id) & (collection_documents.c.document_id == document_id)
+        is_it = in_collections([collection_id]) & (collection_documents.c.document_id == document_id)
         row = self._connection.execute(select(collection_documents).where(is_it)).first()
-        return None if row is None else _document(row)
+        return None if row is None else document_of(row)
 
     def document_in_namespace(self, namespace_id: str, document_id: str) -> CollectionDocument | None:
         """Return the newest document of that id in any collection of the namespace."""
+        return next(iter(self.documents_in_namespace(namespace_id, [document_id])), None)
+
+    def documents_in_namespace(self, namespace_id: str, document_ids: Sequence[str]) -> list[CollectionDocument]:
+        """Return the newest document of each of these ids in any collection of the namespace."""
         mine = select(collections.c.collection_id).where(
             collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS
         )
+        document_id = collection_documents.c.document_id
         statement = (
             select(collection_documents)
-            .where(collection_documents.c.collection_id.in_(mine), collection_documents.c.document_id == document_id)
-            .order_by(collection_documents.c.updated_at.desc(), collection_documents.c.collection_id)
-            .limit(1)
+            .ext(distinct_on(document_id))
+            .where(collection_documents.c.collection_id.in_(mine), document_id == func.any(list(document_ids)))
+            .order_by(document_id, collection_documents.c.updated_at.desc(), collection_documents.c.collection_id)
         )
-        row = self._connection.execute(statement).first()
-        return None if row is None else _document(row)
+        return [document_of(row) for row in self._connection.execute(statement)]
 
     def document_ids(self, collection_id: str, condition: Condition | None) -> npt.NDArray[np.bytes_]:
         """Return the ids of the documents that meet the condition, ascending by their bytes."""
         clause: ColumnElement[bool] = true()
         if condition is not None:
-            from shoald.adapters.postgres.filters import filter_clause
-
-            clause = filter_clause(condition, _WHOLE)
+            clause = meets(condition)
         found = self._connection.scalars(
             select(collection_documents.c.document_id)
-            .where(_in(collection_id), clause)
+            .where(in_collections([collection_id]), clause)
             .order_by(collection_documents.c.document_id)
         )
         from shoald.adapters.postgres.vector_copying import encoded_ids
@@ -261,7 +209,7 @@ class CollectionDocumentRows:
     def payloads(self, collection_id: str, document_ids: Sequence[str]) -> dict[str, JsonObject]:
         """Return the payloads of these documents, by id."""
         statement = select(collection_documents.c.document_id, collection_documents.c.payload).where(
-            _in(collection_id), collection_documents.c.document_id == func.any(list(document_ids))
+            in_collections([collection_id]), collection_documents.c.document_id == func.any(list(document_ids))
         )
         return {row.document_id: row.payload for row in self._connection.execute(statement)}
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
+from shoald.adapters.postgres.document_changes import DocumentChangeRows
+from shoald.adapters.postgres.document_questions import DocumentQuestionRows
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
@@ -36,6 +39,8 @@ def _collection(row: Row[Any]) -> Collection:
         index_build_id=row.index_build_id,
         vector_configs=read_vector_configs(row.vector_configs),
         metadata=row.metadata,
+        source=row.source,
+        feature_extractor=row.feature_extractor,
         revision=row.revision,
         document_count=row.document_count,
         created_at=row.created_at,
@@ -43,7 +48,7 @@ def _collection(row: Row[Any]) -> Collection:
     )
 
 
-class PostgresCollections(CollectionDocumentRows):
+class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQuestionRows):
     """Collections of one transaction."""
 
     def add(self, collection: Collection) -> None:
@@ -56,15 +61,13 @@ class PostgresCollections(CollectionDocumentRows):
             "index_id": collection.index_id,
             "vector_configs": stored_vector_configs(collection.vector_configs),
             "metadata": dict(collection.metadata),
+            "source": dict(collection.source),
+            "feature_extractor": dict(collection.feature_extractor),
             "created_at": collection.created_at,
             "updated_at": collection.updated_at,
         }
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(insert(collections).values(values))
-        except IntegrityError as error:
-            message = f"There is a collection {collection.collection_name!r} already."
-            raise AlreadyExists(message, detail={"collection_name": collection.collection_name}) from error
+        with self._unless_taken(collection):
+            self._connection.execute(insert(collections).values(values))
 
     def find(self, namespace_id: str, id_or_name: str) -> Collection | None:
         """Return the collection of the namespace with this id, else the one with this name."""
@@ -99,6 +102,13 @@ class PostgresCollections(CollectionDocumentRows):
         row = self._connection.execute(select(collections).where(collections.c.index_id == index_id)).first()
         return None if row is None else _collection(row)
 
+    def ids_in(self, namespace_id: str) -> list[str]:
+        """Return the ids of all collections of the namespace."""
+        mine = select(collections.c.collection_id).where(
+            collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS
+        )
+        return [*self._connection.scalars(mine)]
+
     def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
         """Return collections, newest first unless sorted."""
         statement = select(collections).where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
@@ -108,6 +118,12 @@ class PostgresCollections(CollectionDocumentRows):
         """Count what `list` would return without limits."""
         mine = and_(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
         return self._connection.execute(_LISTED.count(mine, selection)).scalar_one()
+
+    def count_in_listed(self, namespace_id: str, selection: Selection) -> int:
+        """Count the documents of all collections that `list` would return without limits."""
+        mine = and_(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS, _LISTED.conditions(selection))
+        total = select(func.coalesce(func.sum(collections.c.document_count), 0)).where(mine)
+        return int(self._connection.execute(total).scalar_one())
 
     def lock(self, collection_id: str) -> Collection | None:
         """Return a collection and keep other writers away from it until the transaction ends."""
@@ -123,6 +139,28 @@ class PostgresCollections(CollectionDocumentRows):
             delete(collection_documents).where(collection_documents.c.collection_id == collection_id)
         )
         self._connection.execute(delete(collections).where(collections.c.collection_id == collection_id))
+
+    def update(self, collection: Collection) -> None:
+        """Store name, description and metadata of a collection."""
+        values = {
+            "collection_name": collection.collection_name,
+            "description": collection.description,
+            "metadata": dict(collection.metadata),
+            "updated_at": collection.updated_at,
+        }
+        with self._unless_taken(collection):
+            self._connection.execute(
+                update(collections).where(collections.c.collection_id == collection.collection_id).values(values)
+            )
+
+    @contextmanager
+    def _unless_taken(self, collection: Collection) -> Iterator[None]:
+        try:
+            with self._connection.begin_nested():
+                yield
+        except IntegrityError as error:
+            message = f"There is a collection {collection.collection_name!r} already."
+            raise AlreadyExists(message, detail={"collection_name": collection.collection_name}) from error
 
     def set_vector_configs(self, collection_id: str, configs: Sequence[VectorConfig]) -> None:
         """Say which named vectors the documents have."""

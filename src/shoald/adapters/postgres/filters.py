@@ -192,18 +192,18 @@ def _any_of(document: Json, jsonpath: str, test: Callable[[Json], Test]) -> Test
     return exists(select(literal(1)).select_from(found.scalar_alias).where(test(found)))
 
 
-def _jsonpath(path: FieldPath) -> str:
+def jsonpath_of(path: FieldPath) -> str:
     """Return the path in jsonpath's lax mode, which goes on in each object of a list."""
     return "$" + "".join(f".{json.dumps(name)}" for name in path)
 
 
 def _any_value(document: Json, path: FieldPath, test: Callable[[Json], Test]) -> Test:
-    return _any_of(document, _jsonpath(path), test)
+    return _any_of(document, jsonpath_of(path), test)
 
 
 def _any_element(document: Json, path: FieldPath, test: Callable[[Json], Test]) -> Test:
     """Return whether a value passes the test, or, of a list, one of its elements."""
-    return _any_of(document, _jsonpath(path) + "[*]", test)
+    return _any_of(document, jsonpath_of(path) + "[*]", test)
 
 
 def _any_text(

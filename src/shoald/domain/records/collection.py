@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shoald.domain.json_types import JsonObject
 from shoald.domain.vocabulary import VectorKind
@@ -31,6 +31,14 @@ class VectorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadIndex:
+    """One payload field that pages of documents are chosen by: its dotted path, and what its values are."""
+
+    field_name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
     """What everything belongs to; the namespace `default` exists from the start."""
 
@@ -41,13 +49,25 @@ class Namespace:
     vector_configs: tuple[VectorConfig, ...]
     created_at: datetime
     updated_at: datetime
+    payload_indexes: tuple[PayloadIndex, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceCounts:
+    """How much a namespace holds, and what keeps it from being deleted: projects, and jobs that have not ended."""
+
+    documents: int = 0
+    collections: int = 0
+    projects: int = 0
+    open_job_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """Documents of one namespace that are clustered together; `index_id` is set on those that an index made.
 
-    `revision` is raised by every write to its documents; `index_build_id` is the build whose chunks they are.
+    `revision` is raised by every write to its documents; `index_build_id` is the build whose chunks they are. `source`
+    and `feature_extractor` are what its maker said of them, empty where nothing was.
     """
 
     collection_id: str
@@ -62,6 +82,8 @@ class Collection:
     updated_at: datetime
     index_build_id: str | None = None
     revision: int = 0
+    source: JsonObject = field(default_factory=dict[str, Any])
+    feature_extractor: JsonObject = field(default_factory=dict[str, Any])
 
     def vector(self, name: str) -> VectorConfig | None:
         """Return the vector of that name, or None."""

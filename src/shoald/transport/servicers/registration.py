@@ -21,6 +21,8 @@ from shoal.clusters.v1 import (
     collection_service_pb2_grpc,
     execution_service_pb2,
     execution_service_pb2_grpc,
+    namespace_document_service_pb2,
+    namespace_document_service_pb2_grpc,
     namespace_service_pb2,
     namespace_service_pb2_grpc,
     sweep_service_pb2,
@@ -63,6 +65,7 @@ from shoald.transport.servicers.clusters.clusters import ClusterServicer
 from shoald.transport.servicers.clusters.collection_documents import CollectionDocumentServicer
 from shoald.transport.servicers.clusters.collections import CollectionServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
+from shoald.transport.servicers.clusters.namespace_documents import NamespaceDocumentServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
 from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
@@ -174,7 +177,18 @@ REGISTRATIONS: tuple[Registration, ...] = (
         collection_document_service_pb2.DESCRIPTOR.services_by_name["CollectionDocumentService"],
         collection_document_service_pb2_grpc.add_CollectionDocumentServiceServicer_to_server,
         lambda use_cases: CollectionDocumentServicer(
-            use_cases.access, use_cases.collection_documents, use_cases.document_tables
+            use_cases.access,
+            use_cases.collection_documents,
+            use_cases.document_tables,
+            changes=use_cases.document_changes,
+            figures=use_cases.document_figures,
+        ),
+    ),
+    Registration(
+        namespace_document_service_pb2.DESCRIPTOR.services_by_name["NamespaceDocumentService"],
+        namespace_document_service_pb2_grpc.add_NamespaceDocumentServiceServicer_to_server,
+        lambda use_cases: NamespaceDocumentServicer(
+            use_cases.access, use_cases.collection_documents, use_cases.document_changes
         ),
     ),
     Registration(

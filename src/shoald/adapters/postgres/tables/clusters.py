@@ -65,6 +65,8 @@ collections = Table(
     Column("index_build_id", Text),
     _list("vector_configs"),
     _object("metadata"),
+    _object("source"),
+    _object("feature_extractor"),
     Column("revision", Integer, nullable=False, server_default="0"),
     Column("document_count", Integer, nullable=False, server_default="0"),
     _time("created_at"),

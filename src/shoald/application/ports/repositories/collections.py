@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shoald.application.listing import Selection
 from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
+from shoald.domain.records.aggregation import Aggregated, Aggregation, DistinctValue, DocumentGroup, Path
 from shoald.domain.records.collection import (
     Collection,
     CollectionDocument,
@@ -55,12 +57,24 @@ class CollectionRepository(Protocol):
         """Count what `list` would return without limits."""
         ...
 
+    def count_in_listed(self, namespace_id: str, selection: Selection) -> int:
+        """Count the documents of all collections that `list` would return without limits."""
+        ...
+
     def lock(self, collection_id: str) -> Collection | None:
         """Return a collection and keep other writers away from it until the transaction ends."""
         ...
 
     def delete(self, collection_id: str) -> None:
         """Remove a collection with its documents."""
+        ...
+
+    def ids_in(self, namespace_id: str) -> list[str]:
+        """Return the ids of all collections of the namespace."""
+        ...
+
+    def update(self, collection: Collection) -> None:
+        """Store name, description and metadata of a collection; raises `AlreadyExists` when the name is taken."""
         ...
 
     def set_vector_configs(self, collection_id: str, configs: Sequence[VectorConfig]) -> None:
@@ -91,11 +105,14 @@ class CollectionRepository(Protocol):
         """
         ...
 
-    def documents(self, collection_id: str, selection: Selection) -> list[CollectionDocument]:
-        """Return documents in the order of their ids unless sorted by other keys."""
+    def documents(self, collection_ids: Sequence[str], selection: Selection) -> list[CollectionDocument]:
+        """Return documents in the order of collections and ids unless sorted by other keys.
+
+        `selection.after` is a collection's id and a document's with a slash between them.
+        """
         ...
 
-    def count_documents(self, collection_id: str, selection: Selection) -> int:
+    def count_documents(self, collection_ids: Sequence[str], selection: Selection) -> int:
         """Count what `documents` would return without limits."""
         ...
 
@@ -105,6 +122,10 @@ class CollectionRepository(Protocol):
 
     def document_in_namespace(self, namespace_id: str, document_id: str) -> CollectionDocument | None:
         """Return the newest document of that id in any collection of the namespace."""
+        ...
+
+    def documents_in_namespace(self, namespace_id: str, document_ids: Sequence[str]) -> list[CollectionDocument]:
+        """Return the newest document of each of these ids in any collection of the namespace."""
         ...
 
     def document_ids(self, collection_id: str, condition: Condition | None) -> npt.NDArray[np.bytes_]:
@@ -122,6 +143,61 @@ class CollectionRepository(Protocol):
 
         A dense vector is (d,), a multi-vector (t, d) float32.
         """
+        ...
+
+    # Changes and deletions. The caller has locked the collection; each raises the revision when it changes anything.
+
+    def change_documents(
+        self, collection_id: str, changes: Mapping[str, Callable[[JsonObject], JsonObject]], *, at: datetime
+    ) -> list[str]:
+        """Change payloads by document id, and return the ids of those that there are."""
+        ...
+
+    def change_matching(
+        self,
+        collection_id: str,
+        condition: Condition | None,
+        change: Callable[[JsonObject], JsonObject],
+        *,
+        at: datetime,
+    ) -> int:
+        """Change the payloads of all documents that meet the condition, in constant memory, and say how many."""
+        ...
+
+    def delete_documents(self, collection_id: str, document_ids: Sequence[str], *, at: datetime) -> list[str]:
+        """Remove documents with their vectors, and return the ids of those that there were."""
+        ...
+
+    def delete_matching(self, collection_id: str, condition: Condition, *, at: datetime) -> int:
+        """Remove all documents that meet the condition with their vectors, and say how many."""
+        ...
+
+    # Questions about many documents.
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Bound what is asked of the database from here to the end of the transaction, each statement by itself.
+
+        Leaving the block raises `DeadlineExceeded` for one that took longer, with what is quick.
+        """
+        ...
+
+    def document_groups(
+        self, collection_ids: Sequence[str], selection: Selection, path: Path, *, most: int
+    ) -> tuple[list[DocumentGroup], int]:
+        """Return groups of documents by the value at a path, the largest first, and how many groups there are.
+
+        The selection's limits are those of groups; of each group the first `most` documents are returned.
+        """
+        ...
+
+    def aggregate(self, collection_id: str, asked: Aggregation) -> Aggregated:
+        """Return figures over groups of documents."""
+        ...
+
+    def distinct(
+        self, collection_id: str, path: Path, *, condition: Condition | None, limit: int
+    ) -> list[DistinctValue]:
+        """Return the values of a field with the number of documents that have each, the most frequent first."""
         ...
 
     # Keys of repeated upserts.

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from google.protobuf.struct_pb2 import Struct
 from shoal.clusters.v1 import collection_document_pb2, collection_document_service_pb2
 
-from shoald.application.collection_documents import Import, Imported, ReadDocument, Upsert, Upserted, WantedVectors
+from shoald.application.collection_documents import Import, Imported, Upsert, Upserted
+from shoald.application.document_reading import ReadDocument
 from shoald.application.document_vectors import IncomingDocument
-from shoald.application.listing import Page
-from shoald.domain.failures import InvalidFields, InvalidVectors, Unsupported
+from shoald.domain.failures import InvalidFields, InvalidVectors
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.collection import SparseVector
+from shoald.domain.records.collection import CollectionDocument, SparseVector
 from shoald.transport.json_values import plain, plain_object, to_struct, to_value
-from shoald.transport.mapping.clusters.lists import pagination
 from shoald.transport.mapping.clusters.times import to_timestamp
 
 _IMMEDIATE = "immediate"
-_NOT_DONE = ("group_by", "partition", "expand")
 
 
 def to_struct_message(read: ReadDocument, select: Sequence[str] = ()) -> Struct:
     """Return a document as its JSON: the payload's keys at the root, beside its own."""
-    document = read.document
-    payload = {key: value for key, value in document.payload.items() if not select or key in select}
+    payload = _chosen(read.document.payload, select) if select else read.document.payload
     return to_struct({**payload, **_own_keys(read)})
+
+
+def _chosen(payload: JsonObject, select: Sequence[str]) -> dict[str, Any]:
+    """Return the fields at these paths, each in the objects that it lies in."""
+    chosen: dict[str, Any] = {}
+    for name in select:
+        words = name.split(".")
+        source, target = payload, chosen
+        for word in words[:-1]:
+            inner = source.get(word)
+            if not isinstance(inner, Mapping):
+                break
+            source, target = inner, target.setdefault(word, {})
+        else:
+            if words[-1] in source:
+                target[words[-1]] = source[words[-1]]
+    return chosen
 
 
 def _own_keys(read: ReadDocument) -> JsonObject:
@@ -35,6 +49,8 @@ def _own_keys(read: ReadDocument) -> JsonObject:
     own: dict[str, Any] = {name: _as_json(vector) for name, vector in read.vectors.items()}
     if read.vector_names is not None:
         own["_vectors"] = list(read.vector_names)
+    if read.expanded is not None:
+        own["_expanded"] = {name: _expanded(named) for name, named in read.expanded.items()}
     return {
         **own,
         "_internal": {
@@ -44,6 +60,12 @@ def _own_keys(read: ReadDocument) -> JsonObject:
         "document_id": document.document_id,
         "collection_id": document.collection_id,
     }
+
+
+def _expanded(named: Any) -> Any:
+    if isinstance(named, CollectionDocument):
+        return {**named.payload, **_own_keys(ReadDocument(named))}
+    return named if named is None else [_expanded(one) for one in named]
 
 
 def _as_json(vector: Any) -> Any:
@@ -161,33 +183,3 @@ def imported_message(answer: Imported) -> collection_document_service_pb2.Import
     return collection_document_service_pb2.ImportDocumentsResponse(
         inserted=answer.inserted, collection_id=answer.collection_id
     )
-
-
-def wanted_vectors_of(
-    body: collection_document_service_pb2.ListDocumentsBody, *, in_query: bool = False
-) -> WantedVectors:
-    """Return which vectors a list wants: true in query or body is true.
-
-    Raises `Unsupported` for forms of lists that there are not.
-    """
-    for name in _NOT_DONE:
-        if plain(getattr(body, name)) not in (None, "", [], {}):
-            raise Unsupported(f"This version of Shoal does not do {name}.", detail={"field": name})
-    names = plain(body.return_vector_names)
-    return WantedVectors(
-        all=body.return_vectors or in_query,
-        names=tuple(map(str, names)) if isinstance(names, list) else (),
-        only_names=names is True,
-    )
-
-
-def page_message(
-    page: Page[ReadDocument], select: Sequence[str]
-) -> collection_document_service_pb2.ListDocumentsResponse:
-    """Return a page of documents."""
-    message = collection_document_service_pb2.ListDocumentsResponse(
-        results=[to_struct_message(read, select) for read in page.items], pagination=pagination(page)
-    )
-    if page.total is not None:
-        message.total_documents = page.total
-    return message

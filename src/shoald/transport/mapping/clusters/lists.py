@@ -90,4 +90,26 @@ def _sort(request: Any) -> tuple[SortKey, ...]:
     if keys:
         return tuple(SortKey(field=key.field, descending=key.direction == "desc") for key in keys)
     word = _value(request, "sort")
-    return (SortKey(field=word.removeprefix("-"), descending=word.startswith("-")),) if word else ()
+    return (_sort_key(word),) if word else ()
+
+
+def _sort_key(word: str) -> SortKey:
+    """Read a key of the query string: `field`, `-field`, `field:desc`, or `{"field": …, "direction": …}`."""
+    if word.startswith("{"):
+        return _sort_object(word)
+    name, separator, direction = word.rpartition(":")
+    if separator and direction in {"asc", "desc"}:
+        return SortKey(field=name, descending=direction == "desc")
+    return SortKey(field=word.removeprefix("-"), descending=word.startswith("-"))
+
+
+def _sort_object(text: str) -> SortKey:
+    try:
+        given = json.loads(text)
+    except ValueError:
+        given = {}
+    name, direction = given.get("field"), given.get("direction") or "asc"
+    if not isinstance(name, str) or not name or direction not in {"asc", "desc"}:
+        message = "must be an object of field and direction, asc or desc"
+        raise InvalidFields.field("query", "sort", message=message, kind="json_invalid", value=text)
+    return SortKey(field=name, descending=direction == "desc")

@@ -31,9 +31,16 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         self, request: pb.ListCollectionsRequest, context: grpc.ServicerContext
     ) -> pb.ListCollectionsResponse:
         """List those of the namespace."""
-        page = self._collections.list(caller_of(self._access, context), list_query(request))
+        caller, query = caller_of(self._access, context), list_query(request)
+        page = self._collections.list(caller, query)
+        documents, total = self._collections.count_documents(caller, query), page.total or 0
         return pb.ListCollectionsResponse(
-            results=map(mapping.to_message, page.items), pagination=pagination(page), total_count=page.total or 0
+            results=map(mapping.to_message, page.items),
+            pagination=pagination(page),
+            total_count=total,
+            stats=pb.CollectionListStats(
+                total_documents=documents, avg_documents_per_collection=documents / total if total else 0
+            ),
         )
 
     def GetCollection(
@@ -49,3 +56,27 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         """Delete one."""
         gone = self._collections.delete(caller_of(self._access, context), request.collection_identifier)
         return pb.DeleteCollectionResponse(message=f"Collection {gone.collection_id} is deleted.", success=True)
+
+    def UpdateCollection(
+        self, request: pb.UpdateCollectionRequest, context: grpc.ServicerContext
+    ) -> collection_pb2.Collection:
+        """Change what is said of one."""
+        caller, changes = caller_of(self._access, context), mapping.changes_of(request)
+        return mapping.to_message(self._collections.update(caller, request.collection_identifier, changes))
+
+    def CloneCollection(
+        self, request: pb.CloneCollectionRequest, context: grpc.ServicerContext
+    ) -> pb.CloneCollectionResponse:
+        """Make one like another."""
+        caller, clone = caller_of(self._access, context), mapping.clone_of(request)
+        made, source = self._collections.clone(caller, request.collection_identifier, clone)
+        return pb.CloneCollectionResponse(
+            collection=mapping.to_message(made), source_collection_id=source.collection_id
+        )
+
+    def ListCollectionFeatures(
+        self, request: pb.ListCollectionFeaturesRequest, context: grpc.ServicerContext
+    ) -> pb.ListCollectionFeaturesResponse:
+        """Say which vectors one has."""
+        caller = caller_of(self._access, context)
+        return mapping.features_message(self._collections.get(caller, request.collection_identifier))

@@ -96,3 +96,7 @@ CREATE INDEX ix_kept_artifacts_namespace_id ON kept_artifacts (namespace_id);
 
 -- Payload fields that pages of documents are chosen by.
 ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT NULL;
+
+-- What the maker of a collection says of where its documents and vectors come from.
+ALTER TABLE collections ADD COLUMN source JSONB DEFAULT '{}'::jsonb NOT NULL;
+ALTER TABLE collections ADD COLUMN feature_extractor JSONB DEFAULT '{}'::jsonb NOT NULL;

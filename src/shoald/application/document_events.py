@@ -1,0 +1,58 @@
+"""What happens to documents of collections, as events: a finished call, import or build is one batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from shoald.domain.records.collection import Collection
+from shoald.domain.records.event import Event
+from shoald.domain.vocabulary import EventType
+
+_SUBJECT = "collection"
+
+
+def documents_written(collection: Collection, at: datetime, *, added: int, updated: int, by: str) -> Event:
+    """Return that documents were stored, new or replaced; `by` is `upsert`, `import` or `index_build`."""
+    counts = {"document_count": added + updated, "added_count": added, "updated_count": updated, "written_by": by}
+    return _event(EventType.COLLECTION_DOCUMENTS_WRITTEN, collection, at, counts)
+
+
+def documents_updated(collection: Collection, at: datetime, *, updated: int) -> Event:
+    """Return that fields of documents were changed."""
+    counts = {"document_count": updated, "added_count": 0, "updated_count": updated}
+    return _event(EventType.DOCUMENTS_UPDATED_BATCH, collection, at, counts)
+
+
+def documents_deleted(collection: Collection, at: datetime, *, deleted: int, reason: str | None = None) -> Event:
+    """Return that documents were deleted, and why if that was said."""
+    said = {} if reason is None else {"reason": reason}
+    return _event(EventType.DOCUMENTS_DELETED_BATCH, collection, at, {"document_count": deleted, **said})
+
+
+def collection_event(kind: EventType, collection: Collection, at: datetime) -> Event:
+    """Return that a collection was made, changed or deleted."""
+    return Event(
+        event_type=kind,
+        namespace_id=collection.namespace_id,
+        subject_type=_SUBJECT,
+        subject_id=collection.collection_id,
+        occurred_at=at,
+        metadata={"collection_id": collection.collection_id, "collection_name": collection.collection_name},
+    )
+
+
+def _event(kind: EventType, collection: Collection, at: datetime, counts: dict[str, Any]) -> Event:
+    return Event(
+        event_type=kind,
+        namespace_id=collection.namespace_id,
+        subject_type=_SUBJECT,
+        subject_id=collection.collection_id,
+        occurred_at=at,
+        metadata={
+            "collection_id": collection.collection_id,
+            "collection_name": collection.collection_name,
+            "is_batch": True,
+            **counts,
+        },
+    )
