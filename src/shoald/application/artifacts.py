@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from shoald.application.ports.run_tables import RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS
 from shoald.domain.failures import ArtifactNotFound, InvalidFields, TooLarge
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
 from shoald.domain.vocabulary import ExecutionStatus
 
@@ -160,15 +163,19 @@ class Artifacts:
         return self._document_batches(run, label)
 
     def _document_batches(self, run: ClusterRun, label: str | None) -> Iterator[Mapping[str, Any]]:
+        given = run.renamed_members
         for batch in self._read(run, DOCUMENTS, columns=[*_TEXT_COLUMNS, "is_centroid"]):
+            pairs = zip(batch["cluster_id"], batch["cluster_label"], strict=True)
+            labels = [given.get(word, label) for word, label in pairs] if given else batch["cluster_label"]
             kept = [
                 at
                 for at, is_centroid in enumerate(batch["is_centroid"])
                 if not is_centroid
-                and (label is None or label == batch["cluster_label"][at] or is_group(batch["cluster_id"][at], label))
+                and (label is None or label == labels[at] or is_group(batch["cluster_id"][at], label))
             ]
             if kept:
-                yield {name: [batch[name][at] for at in kept] for name in _TEXT_COLUMNS}
+                shown = {**batch, "cluster_label": labels}
+                yield {name: [shown[name][at] for at in kept] for name in _TEXT_COLUMNS}
 
     def arrow(self, run: ClusterRun, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield the members as Arrow IPC streams of one batch each, with the rows in each."""
@@ -177,8 +184,8 @@ class Artifacts:
             yield from self._tables.arrow_messages(path, max_bytes=max_bytes)
 
     def export(self, run: ClusterRun) -> Export:
-        """Return a short-lived address of the run's documents and groups as one Parquet file."""
-        stored = run.artifacts[DOCUMENTS]
+        """Return a short-lived address of the run's documents and groups as one Parquet file, with present labels."""
+        stored = self._present_documents(run)
         filename = f"{DOCUMENTS}_{run.run_id}.parquet"
         url = self._objects.signed_url(stored["key"], seconds=LINK_SECONDS, filename=filename)
         if url is None:
@@ -192,6 +199,21 @@ class Artifacts:
             sha256=stored["sha256"],
             rows=stored["rows"],
         )
+
+    def _present_documents(self, run: ClusterRun) -> JsonObject:
+        """Return where the exported table lies; with names that people gave, a copy that is made when it is first asked
+        for, beside the table and under the hash of the names.
+        """
+        stored: JsonObject = run.artifacts[DOCUMENTS]
+        if not run.label_overrides:
+            return stored
+        named = hashlib.sha256(json.dumps(run.label_overrides, sort_keys=True).encode()).hexdigest()[:32]
+        key = f"{str(stored['key']).removesuffix('.parquet')}_{named}.parquet"
+        names = {**run.label_overrides, **run.renamed_members}
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path, self._objects.open_writer() as writer:
+            rows = self._tables.relabeled(path, writer, names)
+            copy = writer.publish(key)
+        return {"key": copy.key, "sha256": copy.sha256, "bytes": copy.size, "rows": rows}
 
     def open_file(self, token: str) -> OpenedFile:
         """Open the file behind a link; raises `FileLinkNotFound` for one that ended, or whose file is gone."""

@@ -74,7 +74,7 @@ class AttributeRuns:
             )
         places = np.repeat(np.arange(len(found), dtype=np.int32), [len(part) for part in found])
         record = {
-            "collections": [_read(one) for one in collections],
+            "collections": [read_record(one) for one in collections],
             "features": [],
             "filters": work.spec.filters,
             "sample_size": None,
@@ -102,7 +102,8 @@ class AttributeRuns:
         return ids
 
 
-def _read(collection: Collection) -> dict[str, Any]:
+def read_record(collection: Collection) -> dict[str, Any]:
+    """Say which state of a collection a run read."""
     return {
         "collection_id": collection.collection_id,
         "revision": collection.revision,

@@ -62,10 +62,13 @@ class Ways:
     assign: Way
     replay: Way
     independent: Way
+    composite: Way
     sweep: SweepRuns
 
     def of(self, work: Work) -> Way:
         """Return the way of one run."""
+        if work.run.mode == ExecutionMode.COMPOSITE:
+            return self.composite
         if work.spec.attributes is not None:
             return self.attributes
         if REPLAY_OF in work.run.overrides:

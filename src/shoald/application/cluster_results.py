@@ -131,8 +131,7 @@ class ClusterResult:
 
     def member_columns(self) -> Columns:
         """Return the members as columns, sorted by group (noise last) and id, so that one group can be read alone."""
-        labels = self.tree.labels
-        order = np.lexsort((self.given.ids, np.where(labels < 0, np.iinfo(np.int32).max, labels)))
+        labels, order = self.tree.labels, self.member_order()
         words = [*self.tree.ids, NOISE_MEMBER]
         collection_ids = np.array([one.collection_id for one in self.given.collections], dtype=object)
         return {
@@ -144,6 +143,11 @@ class ClusterResult:
             "raw_cosine_to_centroid": self._similarities(raw=True)[order],
             "probability": self.probabilities[order].astype(np.float32),
         }
+
+    def member_order(self) -> npt.NDArray[np.int64]:
+        """Return the rows in the order in which they are written: by group, noise last, and id."""
+        labels = self.tree.labels
+        return np.lexsort((self.given.ids, np.where(labels < 0, np.iinfo(np.int32).max, labels)))
 
     def _similarities(self, *, raw: bool) -> Floats:
         """Return the cosine of each row to its own centroid, NaN where there is none."""

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
 from shoald.application.cluster_definitions import read_spec
 from shoald.application.clusters import find_cluster
+from shoald.application.composite_choice import SOURCE_RUNS, source_runs
 from shoald.application.jobs import JobRequest, Jobs
-from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.listing import (
+    DEFAULT_LIMIT,
+    ListQuery,
+    Page,
+    PageCursors,
+    Selection,
+    condition_of,
+    make_page,
+    select_page,
+)
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, Unsupported
+from shoald.domain.failures import ArtifactNotFound, BadRequest, ExecutionNotFound, Unsupported
 from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun, RunListStats
@@ -23,16 +33,18 @@ from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus, JobType
 
 FULL = ExecutionMode.FULL.value
 ASSIGN = ExecutionMode.ASSIGN.value
-_MODES = (FULL, ASSIGN)
+COMPOSITE = ExecutionMode.COMPOSITE.value
+OPEN = frozenset({ExecutionStatus.PENDING, ExecutionStatus.PROCESSING})
 _LINEAGES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run, and whether documents changed since it read them."""
+    """A run, whether documents changed since it read them, and the newest runs where they were asked for."""
 
     run: ClusterRun
     is_stale: bool = False
+    beside: tuple[ClusterRun, ...] | None = None
 
 
 class Executions:
@@ -47,8 +59,9 @@ class Executions:
     def start(self, caller: Caller, cluster: str, changes: JsonObject, *, idempotency_key: str | None = None) -> Job:
         """Accept a run and return its job; `changes` are what the call sets for this run only.
 
-        Raises `ClusterNotFound`, `InvalidFields`, `ArtifactNotFound` when there is nothing to assign to yet, and
-        `Unsupported` for modes that this version does not do.
+        Without a mode a cluster that is made from others is run in the mode composite, any other in full. Raises
+        `ClusterNotFound`, `InvalidFields`, `ExecutionNotFound` for a source that there is not, `ArtifactNotFound` when
+        there is nothing to assign to or a source has not completed, and `Unsupported` for what the cluster cannot do.
         """
         with self._open_unit_of_work() as uow:
             job, is_new = self.accept(uow, caller, cluster, changes, idempotency_key=idempotency_key)
@@ -63,17 +76,19 @@ class Executions:
         After the commit a new job waits to be dispatched: by `Jobs.dispatch`, or by the scheduler a little later.
         """
         asked: dict[str, Any] = {key: value for key, value in changes.items() if value not in (None, [], {})}
-        mode = asked.pop("mode", FULL)
-        if mode not in _MODES:
-            raise Unsupported(f"This version of Shoal does not do the mode {mode!r}.", detail={"mode": mode})
-        if mode == FULL:
-            asked.pop("assignment_threshold", None)
         condition_of(asked.get("filters"))
         definition = find_cluster(uow, caller, cluster)
+        mode = asked.pop("mode", None) or (COMPOSITE if definition.definition.get("source_cluster_ids") else FULL)
+        if mode != ASSIGN:
+            asked.pop("assignment_threshold", None)
+        if mode != COMPOSITE:
+            asked.pop(SOURCE_RUNS, None)
         warnings = read_spec(definition.definition, asked).warnings
         if mode == ASSIGN:
             _require_assignable(uow, definition)
         request = _request(caller, definition, asked, mode, idempotency_key, warnings)
+        if mode == COMPOSITE:
+            asked = {**asked, SOURCE_RUNS: source_runs(uow, definition, asked.get(SOURCE_RUNS, ()))}
         return self._started(uow, request, definition, asked, mode)
 
     def repeat(self, caller: Caller, cluster: str, run_id: str, *, idempotency_key: str | None = None) -> Job:
@@ -139,12 +154,33 @@ class Executions:
             uow.clusters.set_last_run(cluster.cluster_id, run_id, now)
         return job
 
+    def cancel(self, caller: Caller, cluster: str, run_id: str) -> ClusterRun:
+        """Ask for the end of a run: one that waits has ended on return, one at work within two seconds.
+
+        Raises `ClusterNotFound`, `ExecutionNotFound`, and `BadRequest` for a run that has ended.
+        """
+        with self._open_unit_of_work() as uow:
+            run = find_run(uow, caller, cluster, run_id)
+        _require_open(run)
+        self._jobs.cancel(caller, run.job_id)
+        with self._open_unit_of_work() as uow:
+            ended = find_run(uow, caller, cluster, run_id)
+        if ended.status != ExecutionStatus.CANCELED:
+            _require_open(ended)  # it was quicker
+        return ended
+
     def latest(self, caller: Caller, cluster: str) -> RunState | None:
-        """Return the newest run whatever its state, None before the first; raises `ClusterNotFound`."""
+        """Return the newest run whatever its state, with the newest ones beside it, None before the first.
+
+        Raises `ClusterNotFound`.
+        """
         with self._open_unit_of_work() as uow:
             found = find_cluster(uow, caller, cluster)
             run = uow.cluster_runs.latest(found.cluster_id)
-            return None if run is None else _state(uow, caller, run)
+            if run is None:
+                return None
+            newest = uow.cluster_runs.list(found.cluster_id, Selection(limit=DEFAULT_LIMIT))
+            return replace(_state(uow, caller, run), beside=tuple(newest))
 
     def get(self, caller: Caller, cluster: str, run_id: str) -> RunState:
         """Return a run; raises `ClusterNotFound` or `ExecutionNotFound`."""
@@ -211,6 +247,12 @@ def _request(
         idempotency_key=idempotency_key,
         fingerprint={"cluster_id": cluster.cluster_id, "mode": mode, "changes": changes},
     )
+
+
+def _require_open(run: ClusterRun) -> None:
+    if run.status not in OPEN:
+        message = f"The execution has ended: it is {run.status}."
+        raise BadRequest(message, detail={"run_id": run.run_id, "status": run.status})
 
 
 def _is_repeatable(run: ClusterRun) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shoald.application.access import Access
+from shoald.application.analytics import Analytics
 from shoald.application.artifacts import Artifacts
 from shoald.application.bulk_ingesting import BulkIngesting
 from shoald.application.chunking import Chunking
@@ -29,6 +30,8 @@ from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
 from shoald.application.retrieval_runs import RetrievalRuns
 from shoald.application.retrieving import Retrieving
+from shoald.application.run_maps import RunMaps
+from shoald.application.run_marks import RunMarks
 from shoald.application.segmenting import Segmenting
 from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
@@ -64,6 +67,9 @@ class UseCases:
     document_tables: DocumentTables
     clusters: Clusters
     executions: Executions
+    run_marks: RunMarks
+    run_maps: RunMaps
+    analytics: Analytics
     tasks: Tasks
     triggers: Triggers
     artifacts: Artifacts

@@ -86,7 +86,7 @@ class VectorRuns:
         stability, measuring = measured_stability(work, kept, worked, space, found, steps)
         whole = completed_by_cosine(work, given, tree, centres, found.probabilities)
         former = self._former(work, given, before)
-        tree, events, identity = _identified(given, whole.tree, whole.centres.vectors, former)
+        tree, events, identity = identified(given, whole.tree, whole.centres.vectors, former)
         drawn = MapDrawing(work=work, given=given, kept=kept).drawn(space, whole.tree.labels, former)
         nearest = tree_representatives(whole.tree, whole.centres.similarities, SHOWN_TO_NAMING)
         names = self.naming.name(given, nearest, spec.labeling, work.stage("label", f"naming {len(tree)} groups"))
@@ -218,7 +218,7 @@ def grouped_rows(
     return known
 
 
-def _identified(
+def identified(
     given: ClusterInput, tree: GroupTree, centroids: Any, former: FormerRun | None
 ) -> tuple[GroupTree, tuple[LineageEvent, ...], JsonObject]:
     """Give groups the ids of those that they continue."""

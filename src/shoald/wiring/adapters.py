@@ -315,6 +315,7 @@ class Adapters:
         from shoald.application.attribute_runs import AttributeRuns
         from shoald.application.cluster_naming import ClusterNaming
         from shoald.application.cluster_pipeline import ClusterPipeline, Ways
+        from shoald.application.composite_runs import CompositeRuns
         from shoald.application.former_runs import FormerRuns
         from shoald.application.independent_runs import IndependentRuns
         from shoald.application.memory_promises import MemoryPromises
@@ -334,6 +335,7 @@ class Adapters:
         ways = Ways(
             vectors=vectors,
             attributes=AttributeRuns(open_unit_of_work=opens, naming=naming, memory=memory),
+            composite=CompositeRuns(open_unit_of_work=opens, former_runs=former, naming=naming, memory=memory),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, memory=memory),
             sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
             independent=independent,

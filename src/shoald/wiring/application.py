@@ -21,6 +21,7 @@ def build_access(adapters: Adapters) -> Access:
 
 def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
+    from shoald.application.analytics import Analytics
     from shoald.application.artifacts import Artifacts
     from shoald.application.bulk_ingesting import BulkIngesting
     from shoald.application.chunking import Chunking
@@ -44,6 +45,8 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.projects import Projects
     from shoald.application.retrieval_runs import RetrievalRuns
     from shoald.application.retrieving import Retrieving
+    from shoald.application.run_maps import RunMaps
+    from shoald.application.run_marks import RunMarks
     from shoald.application.segmenting import Segmenting
     from shoald.application.sweeping import Sweeps
     from shoald.application.tasks import Tasks
@@ -105,6 +108,9 @@ def build_application(adapters: Adapters) -> UseCases:
             open_unit_of_work=opens, clusters=clusters, starts=TriggerStarts(executions=executions), jobs=jobs
         ),
         executions=executions,
+        run_marks=RunMarks(open_unit_of_work=opens),
+        run_maps=RunMaps(objects=adapters.objects, tables=adapters.run_tables),
+        analytics=Analytics(open_unit_of_work=opens, clock=clock),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
         artifacts=Artifacts(

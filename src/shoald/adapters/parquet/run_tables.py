@@ -31,14 +31,7 @@ class ParquetRunTables:
         """Write columns of one length as a file."""
         table = pa.table({name: _to_arrow(column) for name, column in columns.items()})
         table = table.replace_schema_metadata(dict(metadata))
-        words = [field.name for field in table.schema if field.name in _WORDS]
-        with pq.ParquetWriter(
-            _Sink(sink),
-            table.schema,
-            compression={field.name: "zstd" for field in table.schema if not pa.types.is_floating(field.type)},
-            use_dictionary=words,  # ids and floats are faster and smaller without
-            write_page_checksum=True,
-        ) as writer:
+        with _writer(sink, table.schema) as writer:
             writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
         return int(table.num_rows)
 
@@ -58,6 +51,45 @@ class ParquetRunTables:
                 kept = batch if where is None else batch.filter(pc.equal(batch.column(where[0]), where[1]))
                 if kept.num_rows:
                     yield {name: _from_arrow(kept.column(name)) for name in kept.schema.names}
+
+    def drawn(
+        self, path: str, *, columns: Sequence[str], most: int, where: tuple[str, str] | None = None
+    ) -> Iterator[Columns]:
+        """Yield some columns of rows at equal steps."""
+        total = self._rows(path) if where is None else self.count(path, where=where)
+        taken, read = min(most, total), 0
+        chosen = np.arange(taken, dtype=np.int64) * total // max(1, taken)
+        for batch in self._batches(path, [*columns, *([where[0]] if where else ())], where):
+            first, last = np.searchsorted(chosen, (read, read + batch.num_rows))
+            mine = batch if taken == total else batch.take(pa.array(chosen[first:last] - read))
+            read += batch.num_rows
+            if mine.num_rows:
+                yield {name: _as_numbers(mine.column(name)) for name in columns}
+
+    def count(self, path: str, *, where: tuple[str, str]) -> int:
+        """Count by one column."""
+        return sum(batch.num_rows for batch in self._batches(path, [where[0]], where))
+
+    def _rows(self, path: str) -> int:
+        with _readable():
+            return int(pq.read_metadata(path, memory_map=True).num_rows)
+
+    def _batches(self, path: str, columns: Sequence[str], where: tuple[str, str] | None) -> Iterator[pa.RecordBatch]:
+        with _readable(), _opened(path) as file:
+            for batch in file.iter_batches(
+                batch_size=_ROWS_PER_GROUP, row_groups=_groups(file, where), columns=list(columns)
+            ):
+                yield batch if where is None else batch.filter(pc.equal(batch.column(where[0]), where[1]))
+
+    def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:
+        """Write a file again, a row group at a time."""
+        with _readable(), _opened(path) as file:
+            schema, rows = file.schema_arrow, 0
+            with _writer(sink, schema) as writer:
+                for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
+                    writer.write_batch(_with_names(batch, names), row_group_size=_ROWS_PER_GROUP)
+                    rows += batch.num_rows
+        return rows
 
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each."""
@@ -87,6 +119,24 @@ class _Sink(io.RawIOBase):
         self._sink.write(bytes(piece))
         self._at += len(piece)
         return len(piece)
+
+
+def _writer(sink: ByteSink, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        _Sink(sink),
+        schema,
+        compression={field.name: "zstd" for field in schema if not pa.types.is_floating(field.type)},
+        use_dictionary=[field.name for field in schema if field.name in _WORDS],  # ids and floats do better without
+        write_page_checksum=True,
+    )
+
+
+def _with_names(batch: pa.RecordBatch, names: Mapping[str, str]) -> pa.RecordBatch:
+    """Replace the labels of some groups."""
+    known, labels = pa.array(list(names), pa.string()), pa.array(list(names.values()), pa.string())
+    at = pc.index_in(batch.column("cluster_id"), value_set=known)
+    given = pc.coalesce(pc.take(labels, at), batch.column("cluster_label"))
+    return batch.set_column(batch.schema.get_field_index("cluster_label"), "cluster_label", given)
 
 
 @contextlib.contextmanager
@@ -143,6 +193,12 @@ def _of_objects(column: Sequence[Any]) -> pa.Array:
 def _from_arrow(column: pa.Array) -> Any:
     if pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type):
         return [None if one.values is None else one.values.to_numpy(zero_copy_only=False) for one in column]
+    return column.to_pylist()
+
+
+def _as_numbers(column: pa.Array) -> Column:
+    if pa.types.is_floating(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
     return column.to_pylist()
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, true, tuple_, update
+from sqlalchemy import Connection, RowMapping, func, insert, literal, select, true, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import REPLAY_OF, ClusterRun, RunListStats
+from shoald.domain.records.cluster import REPLAY_OF, ClusterRun, RunFigures, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
 
-_SORTABLE = ("run_id", "status", "num_clusters", "num_points", "created_at", "completed_at")
+_SORTABLE = ("run_id", "run_name", "status", "num_clusters", "num_points", "created_at", "completed_at")
 _LISTED = ListedTable(
     table=cluster_runs,
     id=cluster_runs.c.run_id,
     sortable={name: cluster_runs.c[name] for name in _SORTABLE},
-    searched=(cluster_runs.c.run_id, cluster_runs.c.error_message),
+    searched=(cluster_runs.c.run_id, cluster_runs.c.run_name, cluster_runs.c.error_message),
 )
 # the descriptions of the groups may be thousands; lists do without them
 _LARGE = ("centroids", "lineage")
 _WITHOUT_CENTROIDS = [column for column in cluster_runs.c if column.name not in _LARGE]
 _OPEN = (ExecutionStatus.PENDING, ExecutionStatus.PROCESSING)
+_SECONDS = func.extract("epoch", cluster_runs.c.completed_at - cluster_runs.c.started_at)
 
 
 def _run(row: RowMapping) -> ClusterRun:
@@ -121,11 +123,10 @@ class PostgresClusterRuns:
 
     def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
         """Add up in the database."""
-        seconds = func.extract("epoch", cluster_runs.c.completed_at - cluster_runs.c.started_at)
         figures = [
             cluster_runs.c.status,
             func.count().label("runs"),
-            func.coalesce(func.avg(seconds), 0).label("seconds"),
+            func.coalesce(func.avg(_SECONDS), 0).label("seconds"),
             func.sum(cluster_runs.c.num_points).label("points"),
             func.avg(cluster_runs.c.num_clusters).label("groups"),
         ]
@@ -163,3 +164,40 @@ class PostgresClusterRuns:
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found."""
         self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run)))
+
+    def rename(self, run_id: str, name: str | None) -> None:
+        """Store what people call a run."""
+        self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run_id).values(run_name=name))
+
+    def relabel(self, run_id: str, names: Mapping[str, str], without: Sequence[str]) -> JsonObject:
+        """Merge in one statement."""
+        kept = cluster_runs.c.label_overrides.op("-", return_type=JSONB)(literal(list(without), ARRAY(TEXT)))
+        merged = kept.op("||", return_type=JSONB)(literal(dict(names), JSONB))
+        changed = update(cluster_runs).where(cluster_runs.c.run_id == run_id).values(label_overrides=merged)
+        found: JsonObject = self._connection.execute(changed.returning(cluster_runs.c.label_overrides)).scalar_one()
+        return found
+
+    def accepted_since(
+        self, cluster_id: str, since: datetime, *, limit: int, status: str | None = None
+    ) -> list[ClusterRun]:
+        """Return runs by the index of the newest."""
+        is_asked = true() if status is None else cluster_runs.c.status == str(status)
+        recent = select(*_WITHOUT_CENTROIDS).where(
+            cluster_runs.c.cluster_id == cluster_id, cluster_runs.c.created_at >= since, is_asked
+        )
+        order = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
+        return [_run(row) for row in self._connection.execute(recent.order_by(*order).limit(limit)).mappings()]
+
+    def figures_since(self, cluster_id: str, since: datetime) -> RunFigures:
+        """Add up in the database."""
+        figures = [cluster_runs.c.status, func.count().label("runs"), func.avg(_SECONDS).label("seconds")]
+        recent = select(*figures, func.sum(cluster_runs.c.num_points).label("points")).where(
+            cluster_runs.c.cluster_id == cluster_id, cluster_runs.c.created_at >= since
+        )
+        rows = {row.status: row for row in self._connection.execute(recent.group_by(cluster_runs.c.status))}
+        done = rows.get(ExecutionStatus.COMPLETED.value)
+        return RunFigures(
+            by_status={status: row.runs for status, row in rows.items()},
+            avg_seconds=None if done is None or done.seconds is None else float(done.seconds),
+            documents=0 if done is None else int(done.points),
+        )

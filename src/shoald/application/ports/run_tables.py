@@ -48,6 +48,26 @@ class RunTables(Protocol):
         """
         ...
 
+    def drawn(
+        self, path: str, *, columns: Sequence[str], most: int, where: tuple[str, str] | None = None
+    ) -> Iterator[Columns]:
+        """Yield some columns of at most so many rows, taken at equal steps from all rows, or from those of `where`.
+
+        Of n rows the i-th taken is ⌊i · n / most⌋. Numbers come as arrays, NaN where there is none; texts as lists.
+        """
+        ...
+
+    def count(self, path: str, *, where: tuple[str, str]) -> int:
+        """Return the number of rows in which a text column has a value."""
+        ...
+
+    def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:
+        """Write a file again with `cluster_label` replaced where `cluster_id` is one of the names' keys; flat memory.
+
+        Returns the number of rows; raises `DataCorrupt` for a file that cannot be read.
+        """
+        ...
+
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each, of at most so many bytes, with the rows in each."""
         ...

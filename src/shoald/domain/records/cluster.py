@@ -46,6 +46,7 @@ class ClusterRun:
     `centroids` describe the groups without their vectors, in the shape of the document; lists of runs leave them out.
     `overrides` are what the call that started it changed of the definition. `revisions` maps each collection to its
     revision when the run read it. `lineage` says what became of the groups of the run before; lists leave it out.
+    `run_name` is what people call the run, `label_overrides` what they call its groups, by the groups' ids.
     """
 
     run_id: str
@@ -68,6 +69,23 @@ class ClusterRun:
     overrides: JsonObject = field(default_factory=dict)
     revisions: JsonObject = field(default_factory=dict)
     lineage: tuple[JsonObject, ...] = ()
+    run_name: str | None = None
+    label_overrides: JsonObject = field(default_factory=dict)
+
+    @property
+    def groups(self) -> tuple[JsonObject, ...]:
+        """`centroids` as they are shown: under the names that people gave them."""
+        given = self.label_overrides
+        if not given:
+            return self.centroids
+        return tuple({**row, "label": given.get(row["cluster_id"], row.get("label"))} for row in self.centroids)
+
+    @property
+    def renamed_members(self) -> dict[str, str]:
+        """The names that people gave, by the ids that members carry: noise goes by `-1` there."""
+        return {
+            NOISE_MEMBER if word == NOISE_CENTROID else word: str(name) for word, name in self.label_overrides.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +95,17 @@ class ClusterListStats:
     total_clusters: int = 0
     total_documents: int = 0
     by_status: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What the runs that were accepted since some time took, by state; seconds and documents are those of completed
+    runs.
+    """
+
+    by_status: Mapping[str, int] = field(default_factory=dict[str, int])
+    avg_seconds: float | None = None
+    documents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

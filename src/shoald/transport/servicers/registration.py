@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from shoal.clusters.v1 import (
+    analytics_service_pb2,
+    analytics_service_pb2_grpc,
     artifact_service_pb2,
     artifact_service_pb2_grpc,
     cluster_service_pb2,
@@ -59,6 +61,7 @@ from shoal.rag.v1 import (
     service_info_service_pb2_grpc,
 )
 
+from shoald.transport.servicers.clusters.analytics import AnalyticsServicer
 from shoald.transport.servicers.clusters.artifacts import ArtifactServicer
 from shoald.transport.servicers.clusters.cluster_triggers import ClusterTriggerServicer
 from shoald.transport.servicers.clusters.clusters import ClusterServicer
@@ -199,7 +202,14 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(
         execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"],
         execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server,
-        lambda use_cases: ExecutionServicer(use_cases.access, use_cases.executions, use_cases.artifacts),
+        lambda use_cases: ExecutionServicer(
+            use_cases.access, use_cases.executions, use_cases.artifacts, use_cases.run_marks
+        ),
+    ),
+    Registration(
+        analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"],
+        analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server,
+        lambda use_cases: AnalyticsServicer(use_cases.access, use_cases.analytics),
     ),
     Registration(
         sweep_service_pb2.DESCRIPTOR.services_by_name["SweepService"],
@@ -224,7 +234,7 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(
         artifact_service_pb2.DESCRIPTOR.services_by_name["ArtifactService"],
         artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
-        lambda use_cases: ArtifactServicer(use_cases.access, use_cases.artifacts),
+        lambda use_cases: ArtifactServicer(use_cases.access, use_cases.artifacts, use_cases.run_maps),
     ),
 )
 

@@ -146,6 +146,8 @@ cluster_runs = Table(
     _time("created_at"),
     _time("started_at", nullable=True),
     _time("completed_at", nullable=True),
+    Column("run_name", Text),
+    _object("label_overrides"),
     CheckConstraint("status IN ('pending', 'processing', 'completed', 'failed', 'canceled')", name="status"),
     CheckConstraint("(completed_at IS NOT NULL) = (status IN ('completed', 'failed', 'canceled'))", name="completed"),
 )

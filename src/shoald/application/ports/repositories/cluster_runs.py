@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shoald.application.listing import Selection
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import ClusterRun, RunListStats
+from shoald.domain.records.cluster import ClusterRun, RunFigures, RunListStats
 
 
 class ClusterRunRepository(Protocol):
@@ -60,7 +60,28 @@ class ClusterRunRepository(Protocol):
         ...
 
     def publish(self, run: ClusterRun) -> None:
-        """Store what a run found: state, figures, centroids, artifacts, times."""
+        """Store what a run found: state, figures, centroids, artifacts, times; not what people call it."""
+        ...
+
+    def rename(self, run_id: str, name: str | None) -> None:
+        """Store what people call a run; None takes the name away."""
+        ...
+
+    def relabel(self, run_id: str, names: Mapping[str, str], without: Sequence[str]) -> JsonObject:
+        """Add names that people give to groups, take others away, and return all there are now.
+
+        The row is held until the transaction ends, so that of two calls at once neither is lost.
+        """
+        ...
+
+    def accepted_since(
+        self, cluster_id: str, since: datetime, *, limit: int, status: str | None = None
+    ) -> list[ClusterRun]:
+        """Return runs that were accepted at or after a time, in one state if asked, newest first, without centroids."""
+        ...
+
+    def figures_since(self, cluster_id: str, since: datetime) -> RunFigures:
+        """Add up the runs that were accepted at or after a time."""
         ...
 
     def list(self, cluster_id: str, selection: Selection) -> list[ClusterRun]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import FieldDescriptor
 from shoal.clusters.v1 import artifact_pb2, artifact_service_pb2
 
 from shoald.application.artifacts import Export, is_group
@@ -21,6 +23,7 @@ from shoald.transport.mapping.clusters.times import to_timestamp
 PART_BYTES = 256 * 1024
 _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _MEMBER_FIELDS = tuple(field.name for field in artifact_pb2.Member.DESCRIPTOR.fields)
+_MEMBER_LISTS = artifact_pb2.MemberColumns.DESCRIPTOR.fields_by_name
 _CSV_FIELDS = ("document_id", "collection_id", "cluster_id", "cluster_label", "x", "y", "z")
 _SIMILARITY = "cosine_similarity_to_centroid"
 
@@ -50,8 +53,8 @@ def artifacts_json(
 
     `only` keeps one group, `feature` those of one feature, `flat` leaves out the third coordinate.
     """
-    rows = [] if vectors is None else [row for row in run.centroids if _is_wanted(row["cluster_id"], only, feature)]
-    return _in_parts(_JSON, _artifact_pieces(run, rows, vectors or {}, members, flat=flat))
+    rows = [] if vectors is None else [row for row in run.groups if _is_wanted(row["cluster_id"], only, feature)]
+    return in_parts(_JSON, _artifact_pieces(run, rows, vectors or {}, members, flat=flat))
 
 
 def _is_wanted(cluster_id: str, only: str | None, feature: str | None) -> bool:
@@ -92,8 +95,9 @@ def _artifact_pieces(
 
 def _member_rows(batch: Mapping[str, Any], *, flat: bool) -> list[dict[str, Any]]:
     """Return members as documented JSON: what Envoy would make of `Member`, without making one for each row."""
-    columns = [batch[name] for name in _MEMBER_FIELDS]
-    rows = [dict(zip(_MEMBER_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+    names = [name for name in _MEMBER_FIELDS if name in batch]
+    columns = [batch[name] for name in names]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     if flat:
         for row in rows:
             row["z"] = None
@@ -102,7 +106,7 @@ def _member_rows(batch: Mapping[str, Any], *, flat: bool) -> list[dict[str, Any]
 
 def csv_text(batches: Iterable[Mapping[str, Any]]) -> Iterator[HttpBody]:
     """Yield members as CSV in parts; what begins like a formula is quoted with an apostrophe, as spreadsheets need."""
-    return _in_parts(_CSV, _csv_pieces(batches))
+    return in_parts(_CSV, _csv_pieces(batches))
 
 
 def _csv_pieces(batches: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
@@ -122,7 +126,7 @@ def _plain_cell(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@\t\r" and cell else cell
 
 
-def _in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:
+def in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:
     """Gather pieces to parts of a good size; the first one carries the content type."""
     buffer = bytearray()
     for piece in pieces:
@@ -132,6 +136,19 @@ def _in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:
             content_type = ""
             del buffer[:PART_BYTES]
     yield HttpBody(content_type=content_type, data=bytes(buffer))
+
+
+def members_message(batch: Mapping[str, Any]) -> artifact_service_pb2.StreamMembersResponse:
+    """Return a batch of members as lists; where there is no number, NaN."""
+    columns = {name: _list_of(field, batch[name]) for name, field in _MEMBER_LISTS.items() if name in batch}
+    lists = artifact_pb2.MemberColumns(**columns)
+    return artifact_service_pb2.StreamMembersResponse(rows=len(batch["point_id"]), lists=lists)
+
+
+def _list_of(field: FieldDescriptor, column: Sequence[Any]) -> Sequence[Any]:
+    if field.type != FieldDescriptor.TYPE_FLOAT:
+        return column
+    return [math.nan if value is None else value for value in column]
 
 
 def export_message(export: Export) -> artifact_pb2.ExportLink:

@@ -136,7 +136,7 @@ def groups_message(cluster: Cluster, state: RunState | None) -> cluster_service_
     """Return the groups of a run; none before the first has completed."""
     if state is None:
         return cluster_service_pb2.GetClusterGroupsResponse(cluster_id=cluster.cluster_id)
-    rows = state.run.centroids
+    rows = state.run.groups
     return cluster_service_pb2.GetClusterGroupsResponse(
         cluster_id=cluster.cluster_id,
         run_id=state.run.run_id,

@@ -13,7 +13,8 @@ from shoal.clusters.v1 import execution_pb2, execution_service_pb2
 from shoald.application.executions import RunState
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun, RunListStats
-from shoald.transport.json_values import to_struct, to_value
+from shoald.domain.vocabulary import ExecutionStatus
+from shoald.transport.json_values import documented, to_struct, to_value
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
 
 _NONE = "none"
@@ -32,7 +33,7 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         num_clusters=run.num_clusters,
         num_points=run.num_points,
         member_counts_stale=state.is_stale,
-        centroids=[centroid_message(row, (vectors or {}).get(row["cluster_id"])) for row in run.centroids],
+        centroids=[centroid_message(row, (vectors or {}).get(row["cluster_id"])) for row in run.groups],
         created_at=to_timestamp(run.created_at),
         completed_at=optional_timestamp(run.completed_at),
         error_message=run.error_message,
@@ -40,7 +41,13 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         task_id=run.job_id,
         warnings=effective.get("warnings", ()),
         llm_labeling_errors=effective.get("llm_labeling_errors", ()),
+        run_name=run.run_name,
     )
+    if run.label_overrides:
+        message.label_overrides.CopyFrom(to_struct(run.label_overrides))
+    if state.beside is not None:
+        shown = [documented(listed_message(one)) for one in state.beside]
+        message.executions.CopyFrom(to_value(shown).list_value)
     if run.metrics:
         message.metrics.CopyFrom(metrics_message(run.metrics))
     if effective:
@@ -49,6 +56,10 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
         if drawn is not None:
             message.layout_stability_applied = drawn.get("layout_stability_applied", _NONE)
             message.layout_stability_reason = drawn.get("layout_stability_reason", _STANDS_ALONE)
+        if "composite" in effective:
+            made = effective["composite"]
+            message.source_execution_ids.CopyFrom(to_value(made["source_execution_ids"]).list_value)
+            message.composite_mapping.CopyFrom(to_struct(made["mapping"]))
         if "replay" in effective:
             json_format.ParseDict(effective["replay"], message.replay)
         for name, value in effective.get("counts", {}).items():
@@ -89,6 +100,32 @@ def centroid_message(row: JsonObject, vector: npt.NDArray[np.float32] | None) ->
     if vector is not None:
         values["centroid_vector"] = vector.tolist()
     return execution_pb2.Centroid(**values)
+
+
+def canceled_message(run: ClusterRun) -> execution_service_pb2.CancelExecutionResponse:
+    """Return what a cancellation answers."""
+    is_over = run.status == ExecutionStatus.CANCELED
+    return execution_service_pb2.CancelExecutionResponse(
+        cluster_id=run.cluster_id,
+        run_id=run.run_id,
+        status=run.status,
+        message="The execution is canceled." if is_over else "The execution will end within seconds.",
+        success=True,
+    )
+
+
+def renamed_message(run: ClusterRun) -> execution_service_pb2.RenameExecutionResponse:
+    """Return what a run is called."""
+    return execution_service_pb2.RenameExecutionResponse(
+        cluster_id=run.cluster_id, run_id=run.run_id, run_name=run.run_name
+    )
+
+
+def relabeled_message(run: ClusterRun) -> execution_service_pb2.RelabelExecutionResponse:
+    """Return what the groups of a run are called."""
+    return execution_service_pb2.RelabelExecutionResponse(
+        cluster_id=run.cluster_id, run_id=run.run_id, label_overrides=run.label_overrides
+    )
 
 
 def stats_message(stats: RunListStats) -> execution_service_pb2.ListExecutionsStats:

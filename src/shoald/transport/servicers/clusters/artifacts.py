@@ -11,20 +11,23 @@ from shoal.clusters.v1 import artifact_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts, MemberRange
+from shoald.application.run_maps import MOST_POINTS, RunMaps
 from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.callers import caller_of
 from shoald.transport.mapping.clusters import artifacts as mapping
+from shoald.transport.mapping.clusters.visualizations import visualization_json
 
 _ARROW_BYTES = 1024 * 1024
-_FLAT, _SOLID, _CSV = "2d", "3d", "csv"
+_FLAT, _SOLID, _CSV, _LISTS = "2d", "3d", "csv", "lists"
 
 
 class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
-    """Hands requests to `Artifacts`. Each call looks up its run before it answers anything."""
+    """Hands requests to `Artifacts` and `RunMaps`. Each call looks up its run before it answers anything."""
 
-    def __init__(self, access: Access, artifacts: Artifacts) -> None:
+    def __init__(self, access: Access, artifacts: Artifacts, maps: RunMaps) -> None:
         self._access = access
         self._artifacts = artifacts
+        self._maps = maps
 
     def DownloadArtifacts(
         self, request: pb.DownloadArtifactsRequest, context: grpc.ServicerContext
@@ -63,11 +66,24 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
             feature=feature,
         )
 
+    def DownloadVisualization(
+        self, request: pb.DownloadVisualizationRequest, context: grpc.ServicerContext
+    ) -> Iterator[HttpBody]:
+        """Write the map as JSON."""
+        run = self._run(context, request.cluster_id, request.run_id or None)
+        feature = request.feature or None
+        self._artifacts.require_feature(run, feature)
+        most = 0 if request.centroids_only else request.max_points or MOST_POINTS
+        return visualization_json(self._maps.of(run, most=most, feature=feature), compact=request.compact)
+
     def StreamMembers(
         self, request: pb.StreamMembersRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.StreamMembersResponse]:
-        """Stream members as Arrow record batches."""
+        """Stream members as Arrow record batches, or as lists."""
         run = self._run(context, request.cluster_id, request.run_id or None)
+        if request.format == _LISTS:
+            yield from map(mapping.members_message, self._artifacts.members(run, MemberRange()))
+            return
         for arrow, rows in self._artifacts.arrow(run, max_bytes=_ARROW_BYTES):
             yield pb.StreamMembersResponse(arrow=arrow, rows=rows)
 

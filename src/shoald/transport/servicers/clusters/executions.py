@@ -11,6 +11,7 @@ from shoal.clusters.v1 import execution_service_pb2 as pb
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
 from shoald.application.executions import Executions, RunState
+from shoald.application.run_marks import RunMarks
 from shoald.transport.callers import caller_of
 from shoald.transport.calls import answer_null, metadata_of
 from shoald.transport.mapping.clusters import executions as mapping
@@ -21,12 +22,13 @@ _IDEMPOTENCY_KEY = "idempotency-key"
 
 
 class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
-    """Hands requests to `Executions`."""
+    """Hands requests to `Executions` and `RunMarks`."""
 
-    def __init__(self, access: Access, executions: Executions, artifacts: Artifacts) -> None:
+    def __init__(self, access: Access, executions: Executions, artifacts: Artifacts, marks: RunMarks) -> None:
         self._access = access
         self._executions = executions
         self._artifacts = artifacts
+        self._marks = marks
 
     def GetLatestExecution(
         self, request: pb.GetLatestExecutionRequest, context: grpc.ServicerContext
@@ -55,6 +57,29 @@ class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
         """Get one."""
         state = self._executions.get(caller_of(self._access, context), request.cluster_id, request.run_id)
         return self._message(state, with_vectors=request.include_vectors)
+
+    def CancelExecution(
+        self, request: pb.CancelExecutionRequest, context: grpc.ServicerContext
+    ) -> pb.CancelExecutionResponse:
+        """End one."""
+        caller = caller_of(self._access, context)
+        return mapping.canceled_message(self._executions.cancel(caller, request.cluster_id, request.run_id))
+
+    def RenameExecution(
+        self, request: pb.RenameExecutionRequest, context: grpc.ServicerContext
+    ) -> pb.RenameExecutionResponse:
+        """Name one."""
+        caller = caller_of(self._access, context)
+        return mapping.renamed_message(self._marks.rename(caller, request.cluster_id, request.run_id, request.run_name))
+
+    def RelabelExecution(
+        self, request: pb.RelabelExecutionRequest, context: grpc.ServicerContext
+    ) -> pb.RelabelExecutionResponse:
+        """Name the groups of one."""
+        caller = caller_of(self._access, context)
+        return mapping.relabeled_message(
+            self._marks.relabel(caller, request.cluster_id, request.run_id, request.labels)
+        )
 
     def ReplayExecution(self, request: pb.ReplayExecutionRequest, context: grpc.ServicerContext) -> task_pb2.Task:
         """Do one again."""

@@ -1,4 +1,6 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
+ALTER TABLE cluster_runs DROP COLUMN label_overrides;
+ALTER TABLE cluster_runs DROP COLUMN run_name;
 ALTER TABLE collections DROP COLUMN feature_extractor;
 ALTER TABLE collections DROP COLUMN source;
 ALTER TABLE namespaces DROP COLUMN payload_indexes;

@@ -100,3 +100,7 @@ ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT 
 -- What the maker of a collection says of where its documents and vectors come from.
 ALTER TABLE collections ADD COLUMN source JSONB DEFAULT '{}'::jsonb NOT NULL;
 ALTER TABLE collections ADD COLUMN feature_extractor JSONB DEFAULT '{}'::jsonb NOT NULL;
+
+-- What people call a run, and its groups.
+ALTER TABLE cluster_runs ADD COLUMN run_name TEXT;
+ALTER TABLE cluster_runs ADD COLUMN label_overrides JSONB DEFAULT '{}'::jsonb NOT NULL;
