@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         default=False,
         description="Listen beyond loopback without keys, because something in front decides who may call.",
     )
+    require_keys: bool = Field(
+        default=False,
+        description="Ask every caller for an API key (`shoal keys create`), also on loopback.",
+    )
     unary_port: int = Field(default=50051, ge=0, le=65535, description="Port for short calls; Envoy connects to it.")
     stream_port: int = Field(
         default=50052, ge=0, le=65535, description="Port for streams and for calls that may wait for a job."
@@ -215,6 +219,9 @@ class Settings(BaseSettings):
 
     # identity and secrets
     default_namespace: str = Field(default="default", description="Namespace of callers who name none.")
+    namespace_queued_jobs: int = Field(
+        default=10_000, ge=1, description="Jobs of one namespace that may wait in a queue; more get 429."
+    )
     signing_secret: SecretStr | None = Field(
         default=None,
         description="Signs download links and cursors, the same in every process; unset: kept in a file in `data_dir`.",

@@ -23,6 +23,7 @@ from contract.player import HttpAnswer
 from shoald.transport.http_bindings import http_rule, template_pattern
 from shoald.transport.interceptors.failures import Failures
 from shoald.transport.interceptors.json_form import JsonForm
+from shoald.transport.interceptors.key_check import KeyCheck
 from shoald.transport.interceptors.method_interceptor import MethodInterceptor
 from shoald.transport.interceptors.request_log import RequestLog
 from shoald.transport.interceptors.validation import Validation
@@ -67,7 +68,13 @@ class InProcess:
     """Sends requests to the servicers of a set of use cases."""
 
     def __init__(self, use_cases: Any) -> None:
-        chain: list[MethodInterceptor] = [RequestLog(), Failures(), JsonForm(), Validation()]
+        chain: list[MethodInterceptor] = [
+            RequestLog(),
+            Failures(),
+            KeyCheck(use_cases.access),
+            JsonForm(),
+            Validation(),
+        ]
         self._trailers: dict[str, str] = {}
         servicers = {r.service: _Wrapped(r.service, r.make(use_cases), chain, self._trailers) for r in REGISTRATIONS}
         self._server = grpc_testing.server_from_dictionary(servicers, grpc_testing.strict_real_time())

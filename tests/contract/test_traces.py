@@ -31,6 +31,7 @@ from contract.trial_services import Projects, SegmentSets, adder
 from shoald.adapters.telemetry.setup import Telemetry, set_up_telemetry
 from shoald.adapters.telemetry.traces import OpenTelemetryTracing
 from shoald.transport.server import Addresses, ServerLimits, Servers
+from support.open_access import OPEN_ACCESS
 set_up_telemetry("shoal-server", Telemetry())
 tracing, plain = OpenTelemetryTracing(), Projects.GetProject
 def traced(self, request, context):
@@ -38,7 +39,7 @@ def traced(self, request, context):
         return plain(self, request, context)
 Projects.GetProject = traced
 limits = ServerLimits(unary_threads=2, stream_threads=2, streams_per_caller=2, concurrent_calls=9, message_bytes=99999)
-servers = Servers(adder(SegmentSets()), limits)
+servers = Servers(adder(SegmentSets()), limits, OPEN_ACCESS)
 taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
 print("listens", taken.unary, taken.streams, flush=True)
 sys.stdin.read()

@@ -13,6 +13,7 @@ from shoal.rag.v1 import document_pb2, document_service_pb2, document_service_pb
 
 from shoald.transport.server import Addresses, Servers
 from support.edge_stack import LIMITS
+from support.open_access import OPEN_ACCESS
 
 pytestmark = pytest.mark.integration
 UPLOADS = 150
@@ -48,7 +49,7 @@ def test_what_a_caller_broke_off_is_not_taken(caplog: pytest.LogCaptureFixture) 
         document_service_pb2_grpc.add_DocumentServiceServicer_to_server(documents, server)
         return ["shoal.rag.v1.DocumentService"]
 
-    servers = Servers(add, LIMITS)
+    servers = Servers(add, LIMITS, OPEN_ACCESS)
     taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
     try:
         with grpc.insecure_channel(taken.streams) as channel:

@@ -14,10 +14,12 @@ from typing import Any
 import grpc
 
 from contract.player import HttpAnswer, http_sender
+from shoald.application.access import Access
 from shoald.supervisor import binaries
 from shoald.supervisor.envoy_config import EnvoyForm, render
 from shoald.supervisor.ports import free_port
 from shoald.transport.server import Addresses, ServerLimits, Servers
+from support.open_access import OPEN_ACCESS
 
 LIMITS = ServerLimits(
     unary_threads=4, stream_threads=3, streams_per_caller=2, concurrent_calls=50, message_bytes=64 * 1024 * 1024
@@ -59,10 +61,13 @@ class Edge:
 
 @contextlib.contextmanager
 def running_edge(
-    folder: Path, add: Callable[[grpc.Server], Iterable[str]], limits: ServerLimits = LIMITS
+    folder: Path,
+    add: Callable[[grpc.Server], Iterable[str]],
+    limits: ServerLimits = LIMITS,
+    access: Access = OPEN_ACCESS,
 ) -> Iterator[Edge]:
     """Run the edge for as long as the block lasts."""
-    servers = Servers(add, limits)
+    servers = Servers(add, limits, access)
     taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
     port = free_port()
     form = EnvoyForm(

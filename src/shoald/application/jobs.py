@@ -16,8 +16,9 @@ from shoald.application.job_moves import JobMoves
 from shoald.application.ports.job_queue import JobEnds
 from shoald.application.ports.repositories.jobs import JobFilter, NewJob
 from shoald.application.ports.tracing import Tracing
-from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import (
+    Busy,
     DeadlineExceeded,
     Failure,
     IdempotencyConflict,
@@ -39,6 +40,9 @@ SHORT_QUEUE = "short"
 HEAVY_QUEUE = "heavy"
 QUEUES = (SHORT_QUEUE, HEAVY_QUEUE)
 _HEAVY = frozenset({JobType.INDEX_BUILD, JobType.EVALUATION, JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP})
+
+_FOLLOWING = frozenset({JobType.KEYWORD_INDEX})
+_FLOOD_SECONDS = 10.0
 
 INLINE_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.02
@@ -91,12 +95,16 @@ class Jobs:
     tracing: Tracing
     ends: JobEnds = field(default_factory=Unheard)
     max_failures: int = 3
+    read_as_caller: OpenUnitOfWork | None = None
+    """How a caller's jobs are read; `moves` sees those of all namespaces."""
+    most_queued: int = 10_000
 
     def accept(self, uow: UnitOfWork, request: JobRequest) -> Job:
         """Store a job in the caller's transaction, beside its domain rows; it exists once that is committed.
 
-        With an idempotency key, ask `accepted_before` first.
+        With an idempotency key, ask `accepted_before` first. Raises `Busy` when too many jobs of the namespace wait.
         """
+        self._refuse_flood(uow, request)
         marks = self.tracing.current()
         new = NewJob(
             job_id=new_uuid(),
@@ -114,6 +122,18 @@ class Jobs:
             trace_parent=marks.trace_parent,
         )
         return replace(uow.jobs.add(new), estimated_seconds=request.estimated_seconds)
+
+    def _refuse_flood(self, uow: UnitOfWork, request: JobRequest) -> None:
+        """What another job asks for follows from a job that was let in."""
+        if request.job_type in _FOLLOWING:
+            return
+        queue = request.queue or queue_of(request.job_type)
+        if uow.jobs.count_waiting(queue, request.caller.namespace_id, at_most=self.most_queued) >= self.most_queued:
+            raise Busy(
+                f"{self.most_queued} jobs of this namespace wait already; try again when some are done.",
+                retry_after_seconds=_FLOOD_SECONDS,
+                detail={"limit": self.most_queued},
+            )
 
     def accepted_before(self, uow: UnitOfWork, request: JobRequest) -> Job | None:
         """Return the job that the same idempotency key made before; raises `IdempotencyConflict` when that was
@@ -176,8 +196,10 @@ class Jobs:
 
     def get(self, caller: Caller, job_id: str, *, project_id: str | None = None) -> Job:
         """Return a job of the caller's namespace (and project)."""
-        job = self._read(job_id)
-        if job.namespace_id != caller.namespace_id or (project_id is not None and job.project_id != project_id):
+        with self._as_caller() as uow:
+            job = uow.jobs.get(job_id)
+        is_theirs = job is not None and job.namespace_id == caller.namespace_id
+        if job is None or not is_theirs or (project_id is not None and job.project_id != project_id):
             raise JobNotFound(detail={"job_id": job_id})
         return job
 
@@ -200,8 +222,11 @@ class Jobs:
             states=states,
             listed_only=listed_only,
         )
-        with self.moves.open_unit_of_work() as uow:
+        with self._as_caller() as uow:
             return uow.jobs.find(wanted, limit=limit, offset=offset), uow.jobs.count(wanted)
+
+    def _as_caller(self) -> UnitOfWork:
+        return (self.read_as_caller or self.moves.open_unit_of_work)()
 
     def queue_position(self, job: Job) -> int | None:
         """Return the place of a waiting job in its queue, from 1; None for one that does not wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from shoald.application.hidden_passages import hidden_positions
@@ -75,10 +76,11 @@ def _batches(
 
 def _read_ahead(batches: Iterator[str]) -> Generator[str]:
     """Yield the batches; a thread fetches the next one while the caller is busy with one."""
+    caller = copy_context()  # the thread reads on behalf of the same caller
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
-        coming = thread.submit(next, batches, None)
+        coming = thread.submit(caller.run, next, batches, None)
         while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
+            coming = thread.submit(caller.run, next, batches, None)
             yield batch
 
 

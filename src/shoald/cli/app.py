@@ -19,6 +19,7 @@ COMMANDS = {
     "work": "shoald.cli.processes:work",
     "schedule": "shoald.cli.processes:schedule",
     "migrate": "shoald.cli.processes:migrate",
+    "keys": "shoald.cli.keys:keys",
     "qdrant-owner": "shoald.cli.processes:qdrant_owner",
     "health": "shoald.cli.processes:health",
     "ingest": "shoald.cli.ingest:ingest",
@@ -42,7 +43,11 @@ def _build(words: Sequence[str]) -> Callable[..., Any]:
     asked = words[0] if words and words[0] in COMMANDS else None
     for name in [asked] if asked else COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
-        app.command(name)(getattr(import_module(module), function))
+        found = getattr(import_module(module), function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return app
 
 

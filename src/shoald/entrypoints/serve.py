@@ -38,9 +38,10 @@ def _serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    adapters = Adapters(settings)
+    adapters = Adapters(settings, is_server=True)
     try:
-        servers = Servers(add_servicers(build_application(adapters)), limits_of(settings))
+        use_cases = build_application(adapters)
+        servers = Servers(add_servicers(use_cases), limits_of(settings), use_cases.access)
         servers.start(addresses_of(settings))
         tell_ready(settings.ready_file)
         warm_server(adapters)
@@ -71,9 +72,9 @@ class OpenDoor(Exception):  # noqa: N818 - it says what is the case
 
 
 def refuse_open_door(settings: Settings) -> None:
-    """Refuse to listen beyond this machine unless told so, as nothing asks callers who they are."""
-    if settings.host not in _LOOPBACK and not settings.allow_open:
+    """Refuse to listen beyond this machine without keys, unless told so."""
+    if settings.host not in _LOOPBACK and not settings.require_keys and not settings.allow_open:
         raise OpenDoor(
-            f"SHOAL_HOST is {settings.host}, where everybody could call without a key; "
-            "set SHOAL_ALLOW_OPEN=true if something in front decides who may"
+            f"SHOAL_HOST is {settings.host}, where everybody could call without a key; set SHOAL_REQUIRE_KEYS=true "
+            "to ask for one, or SHOAL_ALLOW_OPEN=true if something in front decides who may call"
         )

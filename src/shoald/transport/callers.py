@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import grpc
 
-from shoald.application.access import Access, Caller
+from shoald.application.access import Access, Caller, act_as
 from shoald.application.waiting import Patience
-from shoald.transport.calls import requested_namespace, seconds_left
+from shoald.transport.calls import key_of_call, requested_namespace, seconds_left
 
 SHORT_CALL_SECONDS = 55.0
 """A little less than Envoy gives a short call, so that it is the server that says what took so long."""
 
 
-def caller_of(access: Access, context: grpc.ServicerContext) -> Caller:
-    """Return the caller, in the namespace that the call names."""
-    return access.caller(requested_namespace(context))
+def caller_of(access: Access, context: grpc.ServicerContext, namespace: str | None = None) -> Caller:
+    """Return the caller, in the namespace that the call names; from now on the call works on its behalf.
+
+    `namespace` is what a stream's first message names, before which nobody could look.
+    """
+    caller = access.caller(namespace or requested_namespace(context), key_of_call())
+    act_as(caller)
+    return caller
 
 
 def patience_of(context: grpc.ServicerContext) -> Patience:

@@ -12,8 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import grpc
 
+from shoald.domain.records.api_key import ApiKey
+
 _PATH, _METHOD = "x-envoy-original-path", "x-envoy-original-method"
 _headers: ContextVar[list[tuple[str, str]] | None] = ContextVar("headers", default=None)
+_key: ContextVar[ApiKey | None] = ContextVar("key", default=None)
+_named_namespace: ContextVar[str | None] = ContextVar("named_namespace", default=None)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,8 +47,22 @@ def query_parameter(context: grpc.ServicerContext, name: str) -> str | None:
 
 
 def requested_namespace(context: grpc.ServicerContext) -> str | None:
-    """Return the namespace, id or name, that a caller names: header `x-namespace`, else `?namespace=`, else None."""
-    return metadata_of(context, "x-namespace") or query_parameter(context, "namespace") or None
+    """Return the namespace, id or name, that a caller names: in the request itself (its path, as a rule), else by the
+    header `x-namespace`, else by `?namespace=`, else None.
+    """
+    named = _named_namespace.get()
+    return named or metadata_of(context, "x-namespace") or query_parameter(context, "namespace") or None
+
+
+def keep_key(key: ApiKey | None, namespace: str | None) -> None:
+    """Keep the key of the present call, and the namespace that its request names."""
+    _key.set(key)
+    _named_namespace.set(namespace)
+
+
+def key_of_call() -> ApiKey | None:
+    """Return the key of the present call; None where keys are off."""
+    return _key.get()
 
 
 def request_id_of(context: grpc.ServicerContext) -> str:

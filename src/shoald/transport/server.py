@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from shoald.application.access import Access
 from shoald.transport.interceptors.admission import Admission
 from shoald.transport.interceptors.failures import Failures
 from shoald.transport.interceptors.json_form import JsonForm
+from shoald.transport.interceptors.key_check import KeyCheck
 from shoald.transport.interceptors.request_log import RequestLog
 from shoald.transport.interceptors.validation import Validation
 from shoald.transport.interceptors.whole_requests import WholeRequests
@@ -73,9 +75,11 @@ def _pool(name: str, threads: int) -> futures.ThreadPoolExecutor:
 class Servers:
     """Both servers of a process with one health service: started, then drained."""
 
-    def __init__(self, add_servicers: AddServicers, limits: ServerLimits, *, reflect: bool = True) -> None:
+    def __init__(
+        self, add_servicers: AddServicers, limits: ServerLimits, access: Access, *, reflect: bool = True
+    ) -> None:
         options = channel_options(limits)
-        outer: list[grpc.ServerInterceptor] = [RequestLog(), Failures()]
+        outer: list[grpc.ServerInterceptor] = [RequestLog(), Failures(), KeyCheck(access)]
         inner: list[grpc.ServerInterceptor] = [WholeRequests(), JsonForm(), Validation()]
         admission = Admission(limits.stream_threads, limits.streams_per_caller)
         self._unary = grpc.server(

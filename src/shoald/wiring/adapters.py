@@ -24,6 +24,7 @@ from shoald.wiring.vector_indexes import ConfiguredVectorIndexes
 
 if TYPE_CHECKING:
     from shoald.adapters.embedders.configured import ConfiguredEmbedders
+    from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
     from shoald.adapters.rerankers.configured import ConfiguredRerankers
     from shoald.application.cluster_inputs import ClusterInputs
     from shoald.application.cluster_pipeline import ClusterPipeline
@@ -55,6 +56,7 @@ _WORKER_IDLE_SECONDS = 600.0
 class Adapters:
     """The outside of one process: database, queue, objects, embedders. One per process, made in its main thread.
 
+    In a server, threads that work for no caller see nothing of the database, unless they say that they are the system.
     What holds connections registers its closing in `on_close`. `warming` still loads libraries in a worker's child,
     while that is at `leisure`.
     """
@@ -62,15 +64,16 @@ class Adapters:
     settings: Settings
     clock: Clock = field(default_factory=SystemClock)
     is_worker: bool = False
+    is_server: bool = False
     job_handlers: JobHandlers = field(default_factory=JobHandlers)
     on_close: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     leisure: Leisure = field(default_factory=Leisure)
     warming: Loading | None = None
 
     @cached_property
-    def open_unit_of_work(self) -> OpenUnitOfWork:
-        """Transactions on PostgreSQL."""
+    def _units_of_work(self) -> PostgresUnitsOfWork:
         from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
+        from shoald.adapters.postgres.identity import NOBODY, SYSTEM
         from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 
         limits = DatabaseLimits(
@@ -82,7 +85,17 @@ class Adapters:
             )
         engine = make_engine(self.settings.database_url, limits)
         self.on_close.callback(engine.dispose)
-        return PostgresUnitsOfWork(engine)
+        return PostgresUnitsOfWork(engine, nobody=NOBODY if self.is_server else SYSTEM)
+
+    @property
+    def open_unit_of_work(self) -> OpenUnitOfWork:
+        """Transactions on PostgreSQL, on behalf of the caller whom a thread works for."""
+        return self._units_of_work
+
+    @property
+    def open_as_system(self) -> OpenUnitOfWork:
+        """Transactions on PostgreSQL that see every namespace, for what is about all of them."""
+        return self._units_of_work.for_the_system
 
     @cached_property
     def tracing(self) -> Tracing:
@@ -94,7 +107,7 @@ class Adapters:
     @cached_property
     def job_moves(self) -> JobMoves:
         """Steps of jobs; `job_handlers` is filled by `build_job_handlers`."""
-        return JobMoves(open_unit_of_work=self.open_unit_of_work, handlers=self.job_handlers)
+        return JobMoves(open_unit_of_work=self.open_as_system, handlers=self.job_handlers)
 
     @cached_property
     def job_dispatch(self) -> JobDispatch:
@@ -141,6 +154,8 @@ class Adapters:
             tracing=self.tracing,
             ends=self.job_ends,
             max_failures=self.settings.job_max_failures,
+            read_as_caller=self.open_unit_of_work,
+            most_queued=self.settings.namespace_queued_jobs,
         )
 
     @cached_property

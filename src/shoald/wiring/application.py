@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 def build_access(adapters: Adapters) -> Access:
     """Build what finds callers."""
     from shoald.application.access import Access
+    from shoald.application.keys import KeyRing
 
-    return Access(open_unit_of_work=adapters.open_unit_of_work, default_namespace=adapters.settings.default_namespace)
+    settings, opens = adapters.settings, adapters.open_as_system
+    keys = KeyRing(open_unit_of_work=opens, clock=adapters.clock) if settings.require_keys else None
+    return Access(open_unit_of_work=opens, default_namespace=settings.default_namespace, keys=keys)
 
 
 def build_application(adapters: Adapters) -> UseCases:

@@ -11,7 +11,21 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -95,6 +109,14 @@ def _moving_part(row: Row[Any]) -> JobRow:
 def _columns(row: JobRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in _ROW_FIELDS}
     return {**values, "state": row.state.value}
+
+
+def _at_work(queue: str, namespace_id: ColumnElement[str]) -> ColumnElement[bool]:
+    at_work = [JobState.QUEUED, *RUNNING]
+    found = select(jobs.c.job_id).where(
+        jobs.c.queue == queue, jobs.c.namespace_id == namespace_id, jobs.c.state.in_(at_work)
+    )
+    return found.correlate_except(jobs).exists()
 
 
 class PostgresJobRepository:
@@ -278,6 +300,31 @@ class PostgresJobRepository:
         return self._ids(
             select(waiting.c.job_id).order_by(waiting.c.turn, waiting.c.created_at, waiting.c.job_id).limit(limit)
         )
+
+    def count_waiting(self, queue: str, namespace_id: str, *, at_most: int) -> int:
+        """Count PENDING jobs in their index."""
+        waiting = select(jobs.c.created_at).where(
+            jobs.c.queue == queue, jobs.c.namespace_id == namespace_id, jobs.c.state == JobState.PENDING
+        )
+        counted = select(func.count()).select_from(waiting.limit(at_most).subquery())
+        return self._connection.scalar(counted) or 0
+
+    def first_waiting(self, queue: str, limit: int) -> list[str]:
+        """Return the oldest PENDING job of each namespace that is not at work."""
+        mine = jobs.alias()
+        waiting = (
+            select(mine.c.job_id, mine.c.created_at)
+            .distinct(mine.c.namespace_id)
+            .where(mine.c.queue == queue, mine.c.state == JobState.PENDING, mine.c.run_after <= _NOW)
+            .where(not_(_at_work(queue, mine.c.namespace_id)))
+            .order_by(mine.c.namespace_id, mine.c.created_at, mine.c.job_id)
+            .subquery()
+        )
+        return self._ids(select(waiting.c.job_id).order_by(waiting.c.created_at, waiting.c.job_id).limit(limit))
+
+    def is_at_work(self, queue: str, namespace_id: str) -> bool:
+        """Look for a job QUEUED or running."""
+        return bool(self._connection.scalar(select(_at_work(queue, literal(namespace_id)))))
 
     def queued(self, queue: str) -> int:
         """Count the QUEUED jobs of a queue."""

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, 
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
 from shoald.adapters.postgres.filters import filter_clause
+from shoald.adapters.postgres.identity import beyond_policies
 from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
 from shoald.domain.filters import Condition, roots_of
 from shoald.domain.json_types import JsonObject, JsonText
@@ -39,7 +40,12 @@ class PostgresSetItems:
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
         """Append rows by COPY: the server takes in what waits in the socket while the next block is made."""
         copying = f"COPY {self._table.name} ({self._set.name}, {COLUMNS}) FROM STDIN".encode()
-        with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying) as copy:
+        driver = driver_connection(self._connection)
+        with (
+            beyond_policies(self._connection, driver),
+            driver.cursor() as cursor,
+            cursor.copy(copying) as copy,
+        ):
             for block in item_blocks(set_id, items):
                 copy.write(block)
 

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine
 
+from shoald.adapters.postgres.api_keys import PostgresApiKeys
 from shoald.adapters.postgres.artifacts import PostgresArtifacts
 from shoald.adapters.postgres.chunk_sets import PostgresChunkSets
 from shoald.adapters.postgres.cluster_runs import PostgresClusterRuns
@@ -21,6 +22,7 @@ from shoald.adapters.postgres.documents import PostgresDocuments
 from shoald.adapters.postgres.embeddings import PostgresEmbeddings
 from shoald.adapters.postgres.evaluations import PostgresEvaluations
 from shoald.adapters.postgres.events import PostgresEvents
+from shoald.adapters.postgres.identity import SYSTEM, Identity, become, identity_of
 from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
@@ -32,20 +34,27 @@ from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
 from shoald.adapters.postgres.triggers import PostgresTriggers
+from shoald.application.access import acting
 from shoald.application.ports import repositories
 
 
 class PostgresUnitOfWork:
     """`UnitOfWork` over PostgreSQL. What the driver raises inside the block leaves it as a failure of the domain."""
 
-    def __init__(self, engine: Engine, *, reading: bool = False) -> None:
+    def __init__(self, engine: Engine, *, reading: bool = False, identity: Identity = SYSTEM) -> None:
         self._engine = engine
         self._reading = reading
+        self._identity = identity
 
     def __enter__(self) -> Self:
-        """Take a connection, begin, and hand it to the repositories."""
+        """Take a connection, let it be the caller's, begin, and hand it to the repositories."""
         with translated():
             self._connection = self._engine.connect()
+            try:
+                become(self._connection, self._identity)
+            except BaseException:
+                self._connection.close()
+                raise
         self._attach(self._connection)
         return self
 
@@ -61,6 +70,7 @@ class PostgresUnitOfWork:
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
         self.jobs: repositories.JobRepository = PostgresJobRepository(connection)
         self.object_references: repositories.ObjectReferenceRepository = PostgresObjectReferences(connection)
+        self.api_keys: repositories.ApiKeyRepository = PostgresApiKeys(connection)
         self.namespaces: repositories.NamespaceRepository = PostgresNamespaces(connection)
         self.collections: repositories.CollectionRepository = PostgresCollections(connection)
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
@@ -92,14 +102,24 @@ class PostgresUnitOfWork:
 class PostgresUnitsOfWork:
     """`OpenUnitOfWork`: opens units of work on one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, nobody: Identity = SYSTEM) -> None:
+        """`nobody` is who a thread is that works for no caller: the system, but in a server one who sees nothing."""
         self._engine = engine
+        self._nobody = nobody
         # the same pool; PostgreSQL's default isolation gives every statement its own moment with or without BEGIN
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def __call__(self, *, reading: bool = False) -> PostgresUnitOfWork:
         """Return a new one, not yet begun."""
-        return PostgresUnitOfWork(self._reading if reading else self._engine, reading=reading)
+        caller = acting()
+        return self._opened(self._nobody if caller is None else identity_of(caller), reading=reading)
+
+    def for_the_system(self, *, reading: bool = False) -> PostgresUnitOfWork:
+        """Return a new one that sees every namespace, whoever the thread works for."""
+        return self._opened(SYSTEM, reading=reading)
+
+    def _opened(self, identity: Identity, *, reading: bool) -> PostgresUnitOfWork:
+        return PostgresUnitOfWork(self._reading if reading else self._engine, reading=reading, identity=identity)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class RqJobQueue:
         )
         self._resting_until = 0.0
 
-    def enqueue(self, queue: str, job_id: str, dispatch_no: int) -> None:
+    def enqueue(self, queue: str, job_id: str, dispatch_no: int, *, ahead: bool = False) -> None:
         """Offer a job."""
         with self._answering(), contextlib.suppress(DuplicateJobError):
             self._queue(queue).enqueue(
@@ -47,6 +47,7 @@ class RqJobQueue:
                 job_id,
                 job_id=_entry_id(job_id, dispatch_no),
                 unique=True,
+                at_front=ahead,
                 job_timeout=-1,
                 result_ttl=0,
                 failure_ttl=_FAILED_ENTRY_SECONDS,

@@ -10,8 +10,8 @@ from typing import Protocol
 class JobQueue(Protocol):
     """Wakes workers up."""
 
-    def enqueue(self, queue: str, job_id: str, dispatch_no: int) -> None:
-        """Offer a job to the workers of a queue; a repeat of the same number is no error.
+    def enqueue(self, queue: str, job_id: str, dispatch_no: int, *, ahead: bool = False) -> None:
+        """Offer a job to the workers of a queue, before what waits if `ahead`; a repeat of the number is no error.
 
         Ends within a quarter of a second; raises `Unavailable` when the queue did not answer by then.
         """

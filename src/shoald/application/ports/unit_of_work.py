@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from shoald.application.ports.repositories import (
+        ApiKeyRepository,
         ArtifactRepository,
         ChunkSetRepository,
         ClusterRepository,
@@ -53,6 +54,7 @@ class UnitOfWork(Protocol):
     pipelines: PipelineRepository
     events: EventRepository
     object_references: ObjectReferenceRepository
+    api_keys: ApiKeyRepository
 
     def __enter__(self) -> Self:
         """Begin."""

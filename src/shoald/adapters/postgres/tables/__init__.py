@@ -15,4 +15,15 @@ metadata = MetaData(
 )
 
 # These add their tables to `metadata`.
-from shoald.adapters.postgres.tables import artifacts, clusters, evaluations, events, jobs, pipelines, rag, triggers, vectors  # noqa: E402, F401
+from shoald.adapters.postgres.tables import (  # noqa: E402, F401
+    api_keys,
+    artifacts,
+    clusters,
+    evaluations,
+    events,
+    jobs,
+    pipelines,
+    rag,
+    triggers,
+    vectors,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shoald.application.ports.repositories.api_keys import ApiKeyRepository
 from shoald.application.ports.repositories.artifacts import ArtifactRepository
 from shoald.application.ports.repositories.chunk_sets import ChunkSetRepository
 from shoald.application.ports.repositories.cluster_runs import ClusterRunRepository
@@ -24,6 +25,7 @@ from shoald.application.ports.repositories.segment_sets import SegmentSetReposit
 from shoald.application.ports.repositories.triggers import TriggerRepository
 
 __all__ = [
+    "ApiKeyRepository",
     "ArtifactRepository",
     "ChunkSetRepository",
     "ClusterRepository",

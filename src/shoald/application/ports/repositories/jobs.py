@@ -146,6 +146,18 @@ class JobRepository(Protocol):
         """Return PENDING jobs that may run now: first those of the namespace with least at work, then the oldest."""
         ...
 
+    def count_waiting(self, queue: str, namespace_id: str, *, at_most: int) -> int:
+        """Count the PENDING jobs of a namespace in a queue, at most so many of them."""
+        ...
+
+    def first_waiting(self, queue: str, limit: int) -> list[str]:
+        """Return the oldest due PENDING job of each namespace that has none QUEUED or running there, oldest first."""
+        ...
+
+    def is_at_work(self, queue: str, namespace_id: str) -> bool:
+        """Say whether a namespace has a job QUEUED or running in a queue."""
+        ...
+
     def queued(self, queue: str) -> int:
         """Count the QUEUED jobs of a queue."""
         ...

@@ -1,4 +1,5 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
+DROP TABLE api_keys;
 ALTER TABLE cluster_runs DROP COLUMN label_overrides;
 ALTER TABLE cluster_runs DROP COLUMN run_name;
 ALTER TABLE collections DROP COLUMN feature_extractor;

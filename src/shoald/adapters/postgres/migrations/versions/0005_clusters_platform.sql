@@ -104,3 +104,17 @@ ALTER TABLE collections ADD COLUMN feature_extractor JSONB DEFAULT '{}'::jsonb N
 -- What people call a run, and its groups.
 ALTER TABLE cluster_runs ADD COLUMN run_name TEXT;
 ALTER TABLE cluster_runs ADD COLUMN label_overrides JSONB DEFAULT '{}'::jsonb NOT NULL;
+
+-- API keys: hashes, and what each key opens.
+CREATE TABLE api_keys (
+    key_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    scopes TEXT[] NOT NULL,
+    namespace_ids TEXT[] NOT NULL,
+    project_ids TEXT[] NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_api_keys PRIMARY KEY (key_id)
+);
