@@ -33,7 +33,13 @@ class Search:
 
     @property
     def key(self) -> str:
-        """What the cache knows its result by. Sets and builds never change, so the id stands for what is in them."""
-        searched = (self.target.target_id, self.target.hidden_versions)
-        asked = [_CACHED_FORM, *self.scope, *searched, self.strategy.as_json(), self.query, dict(self.filter)]
+        """What the cache knows its result by."""
+        asked = [
+            _CACHED_FORM,
+            *self.scope,
+            *self.target.searched,
+            self.strategy.as_json(),
+            self.query,
+            dict(self.filter),
+        ]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -29,6 +29,7 @@ from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, COMPONENTS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
+from shoald.application.run_following import PublishedRun, RunFollower
 from shoald.application.run_records import RunResult, about, completed, with_measured
 from shoald.application.sparse_reduction import component_columns
 from shoald.application.staged_stages import StagedGraphs
@@ -94,6 +95,8 @@ class ClusterPipeline:
         estimators: Callable[[Any], Estimators],
         meter: MemoryMeter,
         backend: str = "auto",
+        followers: Sequence[RunFollower] = (),
+        send: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
@@ -105,6 +108,8 @@ class ClusterPipeline:
         self._estimators = estimators
         self._meter = meter
         self._backend = backend
+        self._followers = followers
+        self._send = send
 
     def run(self, context: JobContext) -> None:
         """Do the run that the payload names, and publish it in one transaction."""
@@ -154,20 +159,14 @@ class ClusterPipeline:
         """Write the artifacts, then make them and the run true in the transaction that ends the job."""
         work.stage("publish", "writing artifacts")
         rows = result.centroid_rows()
-        members = result.member_columns()
-        artifacts = {
-            MEMBERS: self._written(work, MEMBERS, members),
-            CENTROIDS: self._written(work, CENTROIDS, result.centroid_columns(rows, about(work, result))),
-            DOCUMENTS: self._written(work, DOCUMENTS, result.document_columns(members, rows)),
-        }
-        if result.given.components:
-            artifacts[COMPONENTS] = self._written(work, COMPONENTS, component_columns(result.given.components))
+        artifacts = self._artifacts(work, result, rows)
         with self._open_unit_of_work() as uow:
             present = uow.cluster_runs.get(work.run.run_id)
             if present is None:
                 raise ExecutionNotFound
             done = completed(work, result, present, rows, artifacts, self._clock.now())
             uow.cluster_runs.publish(with_measured(done, self._meter.peak_bytes()))
+            accepted = self._followed(uow, work, done)
             outcome: dict[str, Any] = {
                 "cluster_id": work.cluster.cluster_id,
                 "run_id": work.run.run_id,
@@ -179,6 +178,26 @@ class ClusterPipeline:
             uow.events.add(run_completed(work.context.job, done, self._clock.now()))
             work.context.complete(uow, outcome, with_errors=bool(result.names.errors))
             uow.commit()
+        for job in accepted:
+            self._send(job)
+
+    def _followed(self, uow: UnitOfWork, work: Work, done: ClusterRun) -> list[Job]:
+        """Let everything that hangs on a completed run be written, and return the jobs that came of it."""
+        check = work.context.check
+        published = PublishedRun(cluster=work.cluster, run=done, at=self._clock.now(), check=check)
+        jobs = [one.follow(uow, published) for one in self._followers]
+        return [job for job in jobs if job is not None]
+
+    def _artifacts(self, work: Work, result: RunResult, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        members = result.member_columns()
+        artifacts = {
+            MEMBERS: self._written(work, MEMBERS, members),
+            CENTROIDS: self._written(work, CENTROIDS, result.centroid_columns(rows, about(work, result))),
+            DOCUMENTS: self._written(work, DOCUMENTS, result.document_columns(members, rows)),
+        }
+        if result.given.components:
+            artifacts[COMPONENTS] = self._written(work, COMPONENTS, component_columns(result.given.components))
+        return artifacts
 
     def _written(self, work: Work, name: str, columns: Columns) -> dict[str, Any]:
         """Store one artifact; nothing of it is visible before it is whole."""

@@ -14,6 +14,7 @@ from shoald.application.cluster_removal import GoesWithCluster
 from shoald.application.cluster_settings import idle_settings
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.output_collections import outputs_of
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -23,6 +24,7 @@ from shoald.domain.identifiers import new_cluster_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.records.collection import Collection
+from shoald.domain.records.enrichment import Enrichment
 from shoald.domain.vocabulary import EventType, ExecutionStatus, JobState
 
 _STATES = {
@@ -37,11 +39,17 @@ _OPEN = frozenset({ExecutionStatus.PENDING, ExecutionStatus.PROCESSING})
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """A definition and its last run, if it ever ran; one that was just made, with what of it does not apply."""
+    """A definition and its last run, if it ever ran; one that was just made, with what of it does not apply.
+
+    `outputs` are the ids and names of the collections that hold what its runs found; `last_enrichment` is what of them
+    was written back into documents last.
+    """
 
     cluster: Cluster
     last_run: ClusterRun | None = None
     warnings: tuple[str, ...] = ()
+    outputs: Sequence[tuple[str, str]] = ()
+    last_enrichment: Enrichment | None = None
 
     @property
     def status(self) -> JobState | None:
@@ -98,8 +106,9 @@ class Clusters:
             )
             uow.clusters.add(cluster)
             uow.events.add(cluster_event(EventType.CLUSTER_CREATED, cluster, now))
+            (state,) = _with_runs(uow, [cluster])
             uow.commit()
-        return ClusterState(cluster, warnings=_warnings(cluster))
+        return replace(state, warnings=_warnings(cluster))
 
     def get(self, caller: Caller, id_or_name: str) -> ClusterState:
         """Return a definition with its last run; raises `ClusterNotFound`."""
@@ -245,4 +254,14 @@ def _warnings(cluster: Cluster) -> tuple[str, ...]:
 
 def _with_runs(uow: UnitOfWork, clusters: Sequence[Cluster]) -> list[ClusterState]:
     runs = uow.cluster_runs.get_many([one.last_run_id for one in clusters if one.last_run_id is not None])
-    return [ClusterState(one, runs.get(one.last_run_id or "")) for one in clusters]
+    outputs = outputs_of(uow, clusters)
+    enrichments = uow.enrichments.newest([one.cluster_id for one in clusters])
+    return [
+        ClusterState(
+            one,
+            runs.get(one.last_run_id or ""),
+            outputs=outputs.get(one.cluster_id, ()),
+            last_enrichment=enrichments.get(one.cluster_id),
+        )
+        for one in clusters
+    ]

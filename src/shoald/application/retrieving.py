@@ -12,7 +12,7 @@ from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.presets import retrieval_preset
 from shoald.application.projects import visible_project
 from shoald.application.retrieval_requests import RetrievalRequest, read_request
-from shoald.application.search_targets import SearchTarget, find_target
+from shoald.application.search_targets import SearchTarget, find_target, with_enriched
 from shoald.application.searching import Searches
 from shoald.domain.cursors import cursor_of
 from shoald.domain.identifiers import new_uuid
@@ -107,6 +107,7 @@ class Retrieving:
             project = visible_project(uow, caller, project_id)
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
             target = find_target(uow, caller, project_id, request.strategy, request.target, request.target_id)
+            target = with_enriched(uow, target) if request.filter else target
         search = Search(
             scope=(caller.namespace_id, project_id),
             target=target,

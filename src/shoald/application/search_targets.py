@@ -26,6 +26,7 @@ from shoald.domain.vocabulary import IndexProvider, RetrievalTarget, RunStatus
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
+    from shoald.application.ports.repositories.enrichments import EnrichedFields
     from shoald.application.ports.unit_of_work import UnitOfWork
 
 
@@ -35,7 +36,8 @@ class SearchTarget:
 
     Hits are items of `items`, or of `segments` where a strategy returns the segments that chunks came from. `origin`
     has the ids of the document and its version where all items are of one; else `hidden_versions` are those whose
-    passages are not found, since they are deleted or their document is.
+    passages are not found, since they are deleted or their document is. `enriched` is what runs wrote into the
+    documents that an index made of the items, which filters see; it is looked for only where there is a filter.
     """
 
     target_id: str
@@ -45,6 +47,13 @@ class SearchTarget:
     segments: SegmentSet | None = None
     origin: JsonObject = field(default_factory=dict)
     hidden_versions: tuple[str, ...] = ()
+    enriched: EnrichedFields | None = None
+
+    @property
+    def searched(self) -> tuple[Any, ...]:
+        """What a result of searching it holds for: sets and builds never change, so their id stands for them."""
+        enriched = self.enriched and (self.enriched.collection_id, self.enriched.version)
+        return (self.target_id, self.hidden_versions, enriched)
 
     @property
     def items_id(self) -> str:
@@ -84,6 +93,12 @@ def find_target(
     hidden = () if origin else tuple(sorted(uow.documents.hidden_beside(found.items.segment_set_version_id)))
     segments = _segments_returned(uow, caller, found, strategy)
     return replace(found, origin=origin, hidden_versions=hidden, segments=segments)
+
+
+def with_enriched(uow: UnitOfWork, target: SearchTarget) -> SearchTarget:
+    """Return the target with what a filter of it also sees."""
+    build_id = None if target.build is None else target.build.build_id
+    return replace(target, enriched=uow.enrichments.fields_of_items(target.items_id, build_id))
 
 
 def _found(

@@ -16,6 +16,7 @@ from shoald.application.collections import Collections
 from shoald.application.document_changing import DocumentChanges
 from shoald.application.document_figures import DocumentFigures
 from shoald.application.documents import Documents
+from shoald.application.enriching import Enrichments
 from shoald.application.evaluating import Evaluating
 from shoald.application.executions import Executions
 from shoald.application.index_building import IndexBuilding
@@ -36,6 +37,7 @@ from shoald.application.segmenting import Segmenting
 from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
 from shoald.application.triggers import Triggers
+from shoald.application.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class UseCases:
     document_tables: DocumentTables
     clusters: Clusters
     executions: Executions
+    enrichments: Enrichments
     run_marks: RunMarks
     run_maps: RunMaps
     analytics: Analytics
@@ -74,3 +77,4 @@ class UseCases:
     triggers: Triggers
     artifacts: Artifacts
     sweeps: Sweeps
+    webhooks: Webhooks

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shoald.adapters.rerankers.configured import ConfiguredRerankers
     from shoald.application.cluster_inputs import ClusterInputs
     from shoald.application.cluster_pipeline import ClusterPipeline
+    from shoald.application.delivering import Delivering
     from shoald.application.embedding import EmbedTexts
     from shoald.application.file_links import FileLinks
     from shoald.application.job_attempts import AttemptWatch
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.document_tables import DocumentTables
     from shoald.application.ports.job_queue import JobEnds
+    from shoald.application.ports.messengers import Mailer
     from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.outward_addresses import OutwardAddresses
     from shoald.application.ports.run_tables import RunTables
     from shoald.application.ports.staged_arrays import StagedArrays
     from shoald.application.ports.text_search import TextSearch
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from shoald.application.searching import Searches
     from shoald.application.sentence_embedding import SentenceEmbedding
     from shoald.application.sparse_reduction import SparseReduction
+    from shoald.application.webhook_channels import WebhookChannels
     from shoald.wiring.loading import Loading
 
 _WORKER_IDLE_SECONDS = 600.0
@@ -237,6 +241,61 @@ class Adapters:
         return FileLinks(self.signing_secret, self.clock)
 
     @cached_property
+    def outward_addresses(self) -> OutwardAddresses:
+        """Where Shoal may connect to on a caller's word."""
+        from shoald.adapters.outward_addresses import CheckedAddresses
+        from shoald.domain.network_addresses import networks_of
+
+        settings = self.settings
+        return CheckedAddresses(
+            private=networks_of(settings.outward_private_networks.split(",")),
+            ports=[int(port) for port in settings.outward_ports.split(",")],
+        )
+
+    @cached_property
+    def webhook_channels(self) -> WebhookChannels:
+        """What reads and seals the settings of webhooks."""
+        from shoald.adapters.secret_box import AesSecretBox
+        from shoald.application.webhook_channels import WebhookChannels
+
+        box, has_mail = AesSecretBox(self.signing_secret), self.settings.smtp_host is not None
+        return WebhookChannels(addresses=self.outward_addresses, box=box, has_mail=has_mail)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """The installation's mail server, or what says that there is none."""
+        from shoald.adapters.smtp.mailing import MailServer, NoMailer, SmtpMailer
+
+        settings = self.settings
+        if settings.smtp_host is None:
+            return NoMailer()
+        password = settings.smtp_password
+        server = MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.smtp_sender,
+            security=settings.smtp_security,
+            username=settings.smtp_username,
+            password=password.get_secret_value() if password else None,
+        )
+        return SmtpMailer(server)
+
+    @cached_property
+    def delivering(self) -> Delivering:
+        """What tries deliveries of webhooks."""
+        from shoald.adapters.webhook_sending.posting import CheckedPoster
+        from shoald.application.delivering import Delivering
+
+        return Delivering(
+            open_unit_of_work=self.open_as_system,
+            clock=self.clock,
+            channels=self.webhook_channels,
+            poster=CheckedPoster(self.outward_addresses),
+            mailer=self.mailer,
+            most_of_namespace=max(1, self.settings.webhook_threads // 4),
+        )
+
+    @cached_property
     def vector_indexes(self) -> ConfiguredVectorIndexes:
         """Where vectors are searched, by provider; each is made when it is first asked for."""
         return ConfiguredVectorIndexes(
@@ -331,9 +390,11 @@ class Adapters:
         from shoald.application.cluster_naming import ClusterNaming
         from shoald.application.cluster_pipeline import ClusterPipeline, Ways
         from shoald.application.composite_runs import CompositeRuns
+        from shoald.application.enriching import EnrichingFollower
         from shoald.application.former_runs import FormerRuns
         from shoald.application.independent_runs import IndependentRuns
         from shoald.application.memory_promises import MemoryPromises
+        from shoald.application.output_collections import OutputWriting
         from shoald.application.replay_runs import ReplayRuns
         from shoald.application.sweep_runs import SweepRuns
         from shoald.application.vector_runs import VectorRuns
@@ -374,6 +435,8 @@ class Adapters:
             estimators=estimators_for,
             meter=ProcessMemory(),
             backend=self.settings.array_backend,
+            followers=[OutputWriting(objects=self.objects, tables=self.run_tables), EnrichingFollower(self.jobs)],
+            send=self.jobs.dispatch,
         )
 
     @cached_property

@@ -9,7 +9,10 @@ from shoald.wiring.jobs import build_job_handlers
 
 if TYPE_CHECKING:
     from shoald.application.access import Access
+    from shoald.application.cluster_removal import GoesWithCluster
+    from shoald.application.enriching import Enrichments
     from shoald.application.use_cases import UseCases
+    from shoald.application.webhooks import Webhooks
 
 
 def build_access(adapters: Adapters) -> Access:
@@ -19,10 +22,11 @@ def build_access(adapters: Adapters) -> Access:
 
     settings, opens = adapters.settings, adapters.open_as_system
     keys = KeyRing(open_unit_of_work=opens, clock=adapters.clock) if settings.require_keys else None
-    return Access(open_unit_of_work=opens, default_namespace=settings.default_namespace, keys=keys)
+    limits = adapters.call_limits if settings.namespace_calls_per_second else None
+    return Access(open_unit_of_work=opens, default_namespace=settings.default_namespace, keys=keys, limits=limits)
 
 
-def build_application(adapters: Adapters) -> UseCases:
+def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one line for each use case
     """Build what a server can do."""
     from shoald.application.analytics import Analytics
     from shoald.application.artifacts import Artifacts
@@ -41,6 +45,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.indexing import Indexes
     from shoald.application.joining import Joining
     from shoald.application.lineage import Lineage
+    from shoald.application.namespace_removal import NamespaceRemoval
     from shoald.application.namespaces import Namespaces
     from shoald.application.pictures import Pictures
     from shoald.application.pipelines import PipelineChecks, Pipelines
@@ -75,7 +80,14 @@ def build_application(adapters: Adapters) -> UseCases:
         vector_indexes=adapters.vector_indexes,
     )
     executions = Executions(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs)
-    clusters = Clusters(open_unit_of_work=opens, clock=clock, cursors=cursors, jobs=jobs, objects=adapters.objects)
+    clusters = Clusters(
+        open_unit_of_work=opens,
+        clock=clock,
+        cursors=cursors,
+        jobs=jobs,
+        objects=adapters.objects,
+        goes_along=_goes_with_clusters(),
+    )
     return UseCases(
         access=build_access(adapters),
         jobs=jobs,
@@ -96,7 +108,13 @@ def build_application(adapters: Adapters) -> UseCases:
         evaluating=Evaluating(
             open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects, searches=adapters.searches
         ),
-        namespaces=Namespaces(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        namespaces=Namespaces(
+            open_unit_of_work=adapters.open_as_system,
+            clock=clock,
+            cursors=cursors,
+            removal=NamespaceRemoval(open_unit_of_work=adapters.open_as_system, clusters=clusters, jobs=jobs),
+            default_namespace=settings.default_namespace,
+        ),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
         collection_documents=CollectionDocuments(
             open_unit_of_work=opens, clock=clock, cursors=cursors, query_seconds=settings.document_query_seconds
@@ -111,11 +129,13 @@ def build_application(adapters: Adapters) -> UseCases:
             open_unit_of_work=opens, clusters=clusters, starts=TriggerStarts(executions=executions), jobs=jobs
         ),
         executions=executions,
+        enrichments=_enrichments(adapters),
         run_marks=RunMarks(open_unit_of_work=opens),
         run_maps=RunMaps(objects=adapters.objects, tables=adapters.run_tables),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
-        tasks=Tasks(open_unit_of_work=opens, jobs=jobs, cursors=cursors),
+        webhooks=_build_webhooks(adapters),
+        tasks=Tasks(open_unit_of_work=opens, open_as_system=adapters.open_as_system, jobs=jobs, cursors=cursors),
         artifacts=Artifacts(
             open_unit_of_work=opens,
             clock=clock,
@@ -124,4 +144,29 @@ def build_application(adapters: Adapters) -> UseCases:
             links=adapters.file_links,
             public_url=settings.public_url,
         ),
+    )
+
+
+def _enrichments(adapters: Adapters) -> Enrichments:
+    from shoald.application.enriching import Enrichments
+
+    return Enrichments(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, jobs=adapters.jobs)
+
+
+def _goes_with_clusters() -> list[GoesWithCluster]:
+    """Return what belongs to a cluster, in the order in which it is removed."""
+    from shoald.application.enriching import EnrichmentRemoval
+    from shoald.application.output_collections import OutputRemoval
+
+    return [EnrichmentRemoval(), OutputRemoval()]
+
+
+def _build_webhooks(adapters: Adapters) -> Webhooks:
+    from shoald.application.webhooks import Webhooks
+
+    return Webhooks(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        cursors=adapters.page_cursors,
+        channels=adapters.webhook_channels,
     )

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.embedding_prune import EmbeddingPrune
+from shoald.application.event_telling import EventTelling, TellingSweep
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import QUEUES
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.vector_sweep import VectorSweep
 from shoald.domain.vocabulary import JobType
+from shoald.scheduler.couriers import Couriers
 from shoald.scheduler.rounds import Round, Scheduler
 from shoald.wiring.adapters import Adapters
 
@@ -40,6 +42,9 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.PIPELINE, lambda: _pipeline(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
     handlers.add(JobType.CLUSTER_SWEEP, lambda: _cluster_sweep(adapters))
+    handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
+    handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
+    handlers.add(JobType.OUTPUT_LABELS, lambda: _output_labels(adapters))
 
 
 def _segments(adapters: Adapters) -> SegmentsHandler:
@@ -148,6 +153,29 @@ def _cluster_sweep(adapters: Adapters) -> JobHandler:
     return ClusterSweepHandler(pipeline=lambda: _warmed_pipeline(adapters))
 
 
+def _enrichment(adapters: Adapters) -> JobHandler:
+    from shoald.application.enrichment_work import EnrichmentHandler
+
+    return EnrichmentHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        tables=adapters.run_tables,
+    )
+
+
+def _enrichment_undo(adapters: Adapters) -> JobHandler:
+    from shoald.application.enrichment_work import EnrichmentUndoHandler
+
+    return EnrichmentUndoHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+
+
+def _output_labels(adapters: Adapters) -> JobHandler:
+    from shoald.application.output_collections import OutputLabelsHandler
+
+    return OutputLabelsHandler(open_unit_of_work=adapters.open_unit_of_work)
+
+
 def _warmed_pipeline(adapters: Adapters) -> ClusterPipeline:
     if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
         adapters.warming.finish()
@@ -171,12 +199,21 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
         keep=timedelta(days=settings.embedding_keep_days),
         most_bytes=settings.embedding_keep_mib << 20,
     )
+    telling = EventTelling(open_unit_of_work=adapters.open_as_system)
+    couriers = Couriers(
+        take=adapters.delivering.take, carry_out=adapters.delivering.carry_out, threads=settings.webhook_threads
+    )
+    adapters.on_close.callback(couriers.close)
+    telling_sweep = TellingSweep(open_unit_of_work=adapters.open_as_system)
     relay = OutboxRelay(moves=moves, tell=log_event)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return Scheduler(
         rounds=[
             Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
             Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
+            Round(name="told", seconds=settings.reconcile_seconds, run=telling.run_pass),
+            Round(name="messages sent", seconds=settings.reconcile_seconds, run=couriers.run_pass),
+            Round(name="events removed", seconds=_OBJECT_SWEEP_SECONDS, run=telling_sweep.run_pass),
             *_trigger_rounds(adapters),
             Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
             Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),

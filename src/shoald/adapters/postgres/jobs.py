@@ -69,7 +69,8 @@ def _held(row: Row[Any]) -> HeldJob:
     )
 
 
-def _job(row: Row[Any]) -> Job:
+def read_job(row: Row[Any]) -> Job:
+    """Return a stored job as a record."""
     progress = None
     if row.progress_stage is not None:
         progress = Progress(
@@ -151,7 +152,7 @@ class PostgresJobRepository:
             self._keep_key(new)
         self._record(new.job_id, None, Step(row=row, edge="T0"), now)
         self._tell("job.accepted", stored)
-        return _job(stored)
+        return read_job(stored)
 
     def _keep_key(self, new: NewJob) -> None:
         values = {
@@ -177,12 +178,12 @@ class PostgresJobRepository:
     def get(self, job_id: str) -> Job | None:
         """Return a job."""
         row = self._connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one_or_none()
-        return None if row is None else _job(row)
+        return None if row is None else read_job(row)
 
     def find(self, wanted: JobFilter, *, limit: int | None = None, offset: int = 0) -> list[Job]:
         """Return jobs, newest first."""
         query = _filtered(select(jobs), wanted).order_by(jobs.c.created_at.desc(), jobs.c.job_id)
-        return [_job(row) for row in self._connection.execute(query.limit(limit).offset(offset))]
+        return [read_job(row) for row in self._connection.execute(query.limit(limit).offset(offset))]
 
     def count(self, wanted: JobFilter) -> int:
         """Count them."""
@@ -220,7 +221,7 @@ class PostgresJobRepository:
             self._record(job_id, before, taken, locked.now)
             if taken.row.state in TERMINAL:
                 self._tell("job.ended", stored)
-        return Moved(job=_job(stored), before=before, step=taken)
+        return Moved(job=read_job(stored), before=before, step=taken)
 
     def _keep_attempt(self, job_id: str, event: JobEvent, taken: Step, now: datetime) -> None:
         if isinstance(event, Claimed):

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 from shoald.adapters.postgres.filters import filter_clause
 from shoald.adapters.postgres.identity import beyond_policies
 from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
+from shoald.adapters.postgres.tables.clusters import collection_documents
 from shoald.domain.filters import Condition, roots_of
 from shoald.domain.json_types import JsonObject, JsonText
 from shoald.domain.records.segment_set import SetItem
@@ -20,6 +21,8 @@ from shoald.domain.records.segment_set import SetItem
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from shoald.application.ports.repositories.enrichments import EnrichedFields
 
 # whoever reads a whole set hands the metadata on: taking them apart would be a quarter of the work
 _AS_TEXT = COLUMNS.replace("metadata", "metadata::text")
@@ -117,27 +120,44 @@ class PostgresSetItems:
         )
         return self._connection.execute(statement).all()
 
-    def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
+    def positions_where(
+        self, set_id: str, condition: Condition, *, laid_over: JsonObject, enriched: EnrichedFields | None = None
+    ) -> npt.NDArray[np.int64]:
         """Let PostgreSQL test every item; the positions come in four bytes each."""
         import numpy as np
 
         position = self._table.c.position
-        chosen = filter_clause(condition, self._filtered(condition, laid_over))
+        chosen = filter_clause(condition, self._filtered(condition, laid_over, enriched))
         packed = func.string_agg(func.int4send(position), aggregate_order_by(literal(b"", BYTEA), position))
         found = self._connection.scalar(select(packed).where(self._set == set_id, chosen))
         return np.frombuffer(found or b"", ">i4").astype(np.int64)
 
-    def _filtered(self, condition: Condition, laid_over: JsonObject) -> ColumnElement[Any]:
+    def _filtered(
+        self, condition: Condition, laid_over: JsonObject, enriched: EnrichedFields | None
+    ) -> ColumnElement[Any]:
         """Return what a condition is about: the metadata, and what is laid over them where it looks at that."""
         columns = self._table.c
         document: ColumnElement[Any] = columns.metadata
         looks_at = roots_of(condition)
+        if enriched is not None:
+            document = document.op("||")(_written(columns.item_id, enriched))
         if looks_at & laid_over.keys():
             document = document.op("||")(literal(dict(laid_over), JSONB))
         if looks_at & {"item_id", "position"}:
             own = func.jsonb_build_object("item_id", columns.item_id, "position", columns.position)
             document = document.op("||")(own)
         return document
+
+
+def _written(item_id: ColumnElement[Any], enriched: EnrichedFields) -> ColumnElement[Any]:
+    """Return what runs wrote into the document that an index made of an item."""
+    documents = collection_documents.c
+    payload = select(documents.payload).where(
+        documents.collection_id == enriched.collection_id, documents.document_id == item_id
+    )
+    chosen = func.jsonb_each(payload.scalar_subquery()).table_valued("key", "value")
+    kept = select(func.jsonb_object_agg(chosen.c.key, chosen.c.value)).where(chosen.c.key.in_(sorted(enriched.fields)))
+    return func.coalesce(kept.scalar_subquery(), literal({}, JSONB))
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:

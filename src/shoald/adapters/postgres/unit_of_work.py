@@ -20,6 +20,7 @@ from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.adapters.postgres.database_errors import failure_of
 from shoald.adapters.postgres.documents import PostgresDocuments
 from shoald.adapters.postgres.embeddings import PostgresEmbeddings
+from shoald.adapters.postgres.enrichments import PostgresEnrichments
 from shoald.adapters.postgres.evaluations import PostgresEvaluations
 from shoald.adapters.postgres.events import PostgresEvents
 from shoald.adapters.postgres.identity import SYSTEM, Identity, become, identity_of
@@ -29,11 +30,15 @@ from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.adapters.postgres.keyword_indexes import PostgresKeywordIndexes
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.object_references import PostgresObjectReferences
+from shoald.adapters.postgres.output_collections import PostgresOutputCollections
 from shoald.adapters.postgres.pipelines import PostgresPipelines
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
+from shoald.adapters.postgres.tasks import PostgresTasks
 from shoald.adapters.postgres.triggers import PostgresTriggers
+from shoald.adapters.postgres.webhook_deliveries import PostgresDeliveries
+from shoald.adapters.postgres.webhooks import PostgresWebhooks
 from shoald.application.access import acting
 from shoald.application.ports import repositories
 
@@ -69,6 +74,7 @@ class PostgresUnitOfWork:
         self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
         self.jobs: repositories.JobRepository = PostgresJobRepository(connection)
+        self.tasks: repositories.TaskRepository = PostgresTasks(connection)
         self.object_references: repositories.ObjectReferenceRepository = PostgresObjectReferences(connection)
         self.api_keys: repositories.ApiKeyRepository = PostgresApiKeys(connection)
         self.namespaces: repositories.NamespaceRepository = PostgresNamespaces(connection)
@@ -76,6 +82,10 @@ class PostgresUnitOfWork:
         self.clusters: repositories.ClusterRepository = PostgresClusters(connection)
         self.cluster_runs: repositories.ClusterRunRepository = PostgresClusterRuns(connection)
         self.events: repositories.EventRepository = PostgresEvents(connection)
+        self.webhooks: repositories.WebhookRepository = PostgresWebhooks(connection)
+        self.deliveries: repositories.DeliveryRepository = PostgresDeliveries(connection)
+        self.output_collections: repositories.OutputCollectionRepository = PostgresOutputCollections(connection)
+        self.enrichments: repositories.EnrichmentRepository = PostgresEnrichments(connection)
         self.triggers: repositories.TriggerRepository = PostgresTriggers(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)
@@ -100,7 +110,7 @@ class PostgresUnitOfWork:
 
 
 class PostgresUnitsOfWork:
-    """`OpenUnitOfWork`: opens units of work on one engine."""
+    """`OpenUnitOfWork`: opens units of work on one engine, each on behalf of whom its thread works for."""
 
     def __init__(self, engine: Engine, *, nobody: Identity = SYSTEM) -> None:
         """`nobody` is who a thread is that works for no caller: the system, but in a server one who sees nothing."""

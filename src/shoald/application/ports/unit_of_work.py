@@ -13,8 +13,10 @@ if TYPE_CHECKING:
         ClusterRepository,
         ClusterRunRepository,
         CollectionRepository,
+        DeliveryRepository,
         DocumentRepository,
         EmbeddingRepository,
+        EnrichmentRepository,
         EvaluationRepository,
         EventRepository,
         IndexBuildRepository,
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
         KeywordIndexRepository,
         NamespaceRepository,
         ObjectReferenceRepository,
+        OutputCollectionRepository,
         PipelineRepository,
         ProjectRepository,
         RetrievalRunRepository,
         SegmentSetRepository,
+        TaskRepository,
         TriggerRepository,
+        WebhookRepository,
     )
 
 
@@ -50,9 +55,14 @@ class UnitOfWork(Protocol):
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository
     triggers: TriggerRepository
+    output_collections: OutputCollectionRepository
+    enrichments: EnrichmentRepository
     jobs: JobRepository
+    tasks: TaskRepository
     pipelines: PipelineRepository
     events: EventRepository
+    webhooks: WebhookRepository
+    deliveries: DeliveryRepository
     object_references: ObjectReferenceRepository
     api_keys: ApiKeyRepository
 

@@ -21,6 +21,8 @@ from shoal.clusters.v1 import (
     collection_document_service_pb2_grpc,
     collection_service_pb2,
     collection_service_pb2_grpc,
+    enrichment_service_pb2,
+    enrichment_service_pb2_grpc,
     execution_service_pb2,
     execution_service_pb2_grpc,
     namespace_document_service_pb2,
@@ -33,6 +35,8 @@ from shoal.clusters.v1 import (
     task_service_pb2_grpc,
     trigger_service_pb2,
     trigger_service_pb2_grpc,
+    webhook_service_pb2,
+    webhook_service_pb2_grpc,
 )
 from shoal.rag.v1 import artifact_service_pb2 as rag_artifact_service_pb2
 from shoal.rag.v1 import artifact_service_pb2_grpc as rag_artifact_service_pb2_grpc
@@ -67,12 +71,14 @@ from shoald.transport.servicers.clusters.cluster_triggers import ClusterTriggerS
 from shoald.transport.servicers.clusters.clusters import ClusterServicer
 from shoald.transport.servicers.clusters.collection_documents import CollectionDocumentServicer
 from shoald.transport.servicers.clusters.collections import CollectionServicer
+from shoald.transport.servicers.clusters.enrichments import EnrichmentServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
 from shoald.transport.servicers.clusters.namespace_documents import NamespaceDocumentServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
 from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
 from shoald.transport.servicers.clusters.triggers import TriggerServicer
+from shoald.transport.servicers.clusters.webhooks import WebhookServicer
 from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
 from shoald.transport.servicers.rag.chunk_sets import ChunkSetServicer
 from shoald.transport.servicers.rag.documents import DocumentServicer
@@ -212,6 +218,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         lambda use_cases: AnalyticsServicer(use_cases.access, use_cases.analytics),
     ),
     Registration(
+        enrichment_service_pb2.DESCRIPTOR.services_by_name["EnrichmentService"],
+        enrichment_service_pb2_grpc.add_EnrichmentServiceServicer_to_server,
+        lambda use_cases: EnrichmentServicer(use_cases.access, use_cases.enrichments),
+    ),
+    Registration(
         sweep_service_pb2.DESCRIPTOR.services_by_name["SweepService"],
         sweep_service_pb2_grpc.add_SweepServiceServicer_to_server,
         lambda use_cases: SweepServicer(use_cases.access, use_cases.sweeps),
@@ -235,6 +246,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         artifact_service_pb2.DESCRIPTOR.services_by_name["ArtifactService"],
         artifact_service_pb2_grpc.add_ArtifactServiceServicer_to_server,
         lambda use_cases: ArtifactServicer(use_cases.access, use_cases.artifacts, use_cases.run_maps),
+    ),
+    Registration(
+        webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+        webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
+        lambda use_cases: WebhookServicer(use_cases.access, use_cases.webhooks),
     ),
 )
 

@@ -22,8 +22,10 @@ from shoald.adapters.postgres.tables import (  # noqa: E402, F401
     evaluations,
     events,
     jobs,
+    outputs,
     pipelines,
     rag,
     triggers,
     vectors,
+    webhooks,
 )

@@ -10,6 +10,7 @@ from shoald.application.ports.repositories.clusters import ClusterRepository
 from shoald.application.ports.repositories.collections import CollectionRepository
 from shoald.application.ports.repositories.documents import DocumentRepository
 from shoald.application.ports.repositories.embeddings import EmbeddingRepository
+from shoald.application.ports.repositories.enrichments import EnrichmentRepository
 from shoald.application.ports.repositories.evaluations import EvaluationRepository
 from shoald.application.ports.repositories.events import EventRepository
 from shoald.application.ports.repositories.index_builds import IndexBuildRepository
@@ -18,11 +19,14 @@ from shoald.application.ports.repositories.jobs import JobRepository
 from shoald.application.ports.repositories.keyword_indexes import KeywordIndexRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
 from shoald.application.ports.repositories.object_references import ObjectReferenceRepository
+from shoald.application.ports.repositories.output_collections import OutputCollectionRepository
 from shoald.application.ports.repositories.pipelines import PipelineRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
 from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
+from shoald.application.ports.repositories.tasks import TaskRepository
 from shoald.application.ports.repositories.triggers import TriggerRepository
+from shoald.application.ports.repositories.webhooks import DeliveryRepository, WebhookRepository
 
 __all__ = [
     "ApiKeyRepository",
@@ -31,8 +35,10 @@ __all__ = [
     "ClusterRepository",
     "ClusterRunRepository",
     "CollectionRepository",
+    "DeliveryRepository",
     "DocumentRepository",
     "EmbeddingRepository",
+    "EnrichmentRepository",
     "EvaluationRepository",
     "EventRepository",
     "IndexBuildRepository",
@@ -41,9 +47,12 @@ __all__ = [
     "KeywordIndexRepository",
     "NamespaceRepository",
     "ObjectReferenceRepository",
+    "OutputCollectionRepository",
     "PipelineRepository",
     "ProjectRepository",
     "RetrievalRunRepository",
     "SegmentSetRepository",
+    "TaskRepository",
     "TriggerRepository",
+    "WebhookRepository",
 ]

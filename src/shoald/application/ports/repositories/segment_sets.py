@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from shoald.application.ports.repositories.enrichments import EnrichedFields
+
 
 class SetItemRepository(Protocol):
     """The items of stored sets: written once, in order, then immutable."""
@@ -57,9 +59,11 @@ class SetItemRepository(Protocol):
         """Return (item id, content) of the items at positions from `start` to before `start + limit`, by position."""
         ...
 
-    def positions_where(self, set_id: str, condition: Condition, *, laid_over: JsonObject) -> npt.NDArray[np.int64]:
-        """Return the ascending positions of the items whose metadata, with `laid_over` and the item's own `item_id`
-        and `position` over it, fulfils a condition.
+    def positions_where(
+        self, set_id: str, condition: Condition, *, laid_over: JsonObject, enriched: EnrichedFields | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Return the ascending positions of the items whose metadata, with what was written into the documents made of
+        them (`enriched`), `laid_over`, and the item's own `item_id` and `position` over it, fulfils a condition.
         """
         ...
 

@@ -12,6 +12,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.vocabulary import Aggregation, CentroidKind, ClusteringMethod
 from shoald.transport.json_values import documented, to_struct
+from shoald.transport.mapping.clusters import enrichments
 from shoald.transport.mapping.clusters.labeling import labeling_message
 from shoald.transport.mapping.clusters.settings import Settings
 from shoald.transport.mapping.clusters.times import to_timestamp
@@ -55,6 +56,9 @@ def to_message(state: ClusterState) -> cluster_pb2.Cluster:
         auto_execute_on_batch=settings.starts_itself,
         auto_execute_min_documents=settings.least_documents,
         auto_execute_cooldown_seconds=settings.cooldown_seconds,
+        output_collection_ids=[collection_id for collection_id, _ in state.outputs],
+        output_collection_names=[name for _, name in state.outputs],
+        last_enrichment=None if state.last_enrichment is None else enrichments.to_message(state.last_enrichment),
     )
     _add_definition(message, cluster)
     if state.last_run is not None:

@@ -1,13 +1,20 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
-DROP TABLE api_keys;
-ALTER TABLE cluster_runs DROP COLUMN label_overrides;
-ALTER TABLE cluster_runs DROP COLUMN run_name;
+ALTER TABLE namespaces DROP COLUMN payload_indexes;
 ALTER TABLE collections DROP COLUMN feature_extractor;
 ALTER TABLE collections DROP COLUMN source;
-ALTER TABLE namespaces DROP COLUMN payload_indexes;
-DROP TABLE kept_artifacts;
 DROP TABLE trigger_firings;
 DROP TABLE triggers;
+DROP TABLE webhook_deliveries;
+DROP TABLE webhook_channels;
+DROP TABLE webhooks;
+DROP TABLE kept_artifacts;
+DROP TABLE api_keys;
+DROP TABLE enriched_collections;
+DROP TABLE enrichment_values;
+DROP TABLE enrichments;
+DROP TABLE cluster_outputs;
+ALTER TABLE cluster_runs DROP COLUMN label_overrides;
+ALTER TABLE cluster_runs DROP COLUMN run_name;
 DROP TABLE event_readers;
 DROP TABLE events;
 DROP SEQUENCE event_sequence;

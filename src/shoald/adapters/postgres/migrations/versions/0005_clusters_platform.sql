@@ -24,6 +24,150 @@ CREATE TABLE event_readers (
     CONSTRAINT pk_event_readers PRIMARY KEY (reader)
 );
 
+-- What people call a run, and its groups.
+ALTER TABLE cluster_runs ADD COLUMN run_name TEXT;
+ALTER TABLE cluster_runs ADD COLUMN label_overrides JSONB DEFAULT '{}'::jsonb NOT NULL;
+
+-- What follows a run: the collections that it writes, and what is written back into documents.
+CREATE TABLE cluster_outputs (
+    cluster_id TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    collection_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_cluster_outputs PRIMARY KEY (cluster_id, feature)
+);
+CREATE INDEX ix_cluster_outputs_collection_id ON cluster_outputs (collection_id);
+CREATE TABLE enrichments (
+    enrichment_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    cluster_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    source_collection_ids JSONB NOT NULL,
+    target_collection_id TEXT,
+    mappings JSONB NOT NULL,
+    partition TEXT DEFAULT '' NOT NULL,
+    is_automatic BOOLEAN NOT NULL,
+    batch_size INTEGER NOT NULL,
+    position INTEGER DEFAULT '0' NOT NULL,
+    enriched INTEGER DEFAULT '0' NOT NULL,
+    failed INTEGER DEFAULT '0' NOT NULL,
+    batches INTEGER DEFAULT '0' NOT NULL,
+    restored INTEGER DEFAULT '0' NOT NULL,
+    error_code TEXT,
+    error_message TEXT,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    completed_at TIMESTAMP WITH TIME ZONE,
+    undone_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_enrichments PRIMARY KEY (enrichment_id),
+    CONSTRAINT ck_enrichments_status CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'canceled', 'replaced', 'undoing', 'undone'))
+);
+CREATE INDEX ix_enrichments_newest ON enrichments (cluster_id, created_at DESC);
+CREATE INDEX ix_enrichments_namespace_id ON enrichments (namespace_id);
+CREATE TABLE enrichment_values (
+    enrichment_id TEXT NOT NULL,
+    collection_id TEXT NOT NULL,
+    document_id VARCHAR COLLATE "C" NOT NULL,
+    namespace_id TEXT NOT NULL,
+    former JSONB,
+    written JSONB NOT NULL,
+    written_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_enrichment_values PRIMARY KEY (enrichment_id, collection_id, document_id)
+);
+CREATE TABLE enriched_collections (
+    collection_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    fields JSONB DEFAULT '[]'::jsonb NOT NULL,
+    version BIGINT NOT NULL,
+    CONSTRAINT pk_enriched_collections PRIMARY KEY (collection_id)
+);
+
+-- API keys: hashes, and what each key opens.
+CREATE TABLE api_keys (
+    key_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash BYTEA NOT NULL,
+    scopes TEXT[] NOT NULL,
+    namespace_ids TEXT[] NOT NULL,
+    project_ids TEXT[] NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_api_keys PRIMARY KEY (key_id)
+);
+
+-- What of deleted clusters stays in the object store.
+CREATE TABLE kept_artifacts (
+    run_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    cluster_id TEXT NOT NULL,
+    artifacts JSONB DEFAULT '{}'::jsonb NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_kept_artifacts PRIMARY KEY (run_id)
+);
+CREATE INDEX ix_kept_artifacts_namespace_id ON kept_artifacts (namespace_id);
+
+-- Who is told of what happened, through which channels, and what is or was delivered.
+CREATE TABLE webhooks (
+    webhook_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    webhook_name TEXT NOT NULL,
+    event_types JSONB NOT NULL,
+    resource_types JSONB DEFAULT '[]'::jsonb NOT NULL,
+    is_active BOOLEAN NOT NULL,
+    delivery_health JSONB,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_webhooks PRIMARY KEY (webhook_id),
+    CONSTRAINT fk_webhooks_namespace_id_namespaces FOREIGN KEY (namespace_id) REFERENCES namespaces (namespace_id)
+);
+CREATE INDEX ix_webhooks_newest ON webhooks (namespace_id, created_at DESC, webhook_id DESC);
+CREATE TABLE webhook_channels (
+    webhook_id TEXT NOT NULL,
+    channel_no INTEGER NOT NULL,
+    namespace_id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    configs JSONB DEFAULT '{}'::jsonb NOT NULL,
+    sealed BYTEA,
+    lease_no BIGINT DEFAULT 0 NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE,
+    failures INTEGER DEFAULT 0 NOT NULL,
+    resume_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT pk_webhook_channels PRIMARY KEY (webhook_id, channel_no),
+    CONSTRAINT fk_webhook_channels_webhook_id_webhooks FOREIGN KEY (webhook_id) REFERENCES webhooks (webhook_id) ON DELETE CASCADE,
+    CONSTRAINT ck_webhook_channels_channel CHECK (channel IN ('email', 'slack', 'webhook'))
+);
+CREATE INDEX ix_webhook_channels_leased ON webhook_channels (namespace_id) WHERE lease_until IS NOT NULL;
+CREATE TABLE webhook_deliveries (
+    delivery_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    webhook_id TEXT NOT NULL,
+    channel_no INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    event_sequence BIGINT NOT NULL,
+    payload JSONB NOT NULL,
+    status TEXT NOT NULL,
+    tries INTEGER DEFAULT 0 NOT NULL,
+    attempts JSONB DEFAULT '[]'::jsonb NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_webhook_deliveries PRIMARY KEY (delivery_id),
+    CONSTRAINT fk_webhook_deliveries_webhook_id_webhooks FOREIGN KEY (webhook_id) REFERENCES webhooks (webhook_id) ON DELETE CASCADE,
+    CONSTRAINT ck_webhook_deliveries_status CHECK (status IN ('waiting', 'delivered', 'failed')),
+    CONSTRAINT ck_webhook_deliveries_due CHECK ((status = 'waiting') = (due_at IS NOT NULL)),
+    CONSTRAINT ck_webhook_deliveries_finished CHECK ((status = 'waiting') = (finished_at IS NULL))
+);
+CREATE UNIQUE INDEX uq_webhook_deliveries_event ON webhook_deliveries (webhook_id, channel_no, event_id);
+CREATE INDEX ix_webhook_deliveries_waiting ON webhook_deliveries (webhook_id, channel_no, event_sequence) WHERE status = 'waiting';
+CREATE INDEX ix_webhook_deliveries_finished ON webhook_deliveries (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ix_webhook_deliveries_newest ON webhook_deliveries (webhook_id, created_at DESC, delivery_id DESC);
+
 -- What starts runs by itself, and each time that it did: the key of a firing is what makes a slot fire once.
 CREATE TABLE triggers (
     trigger_id TEXT NOT NULL,
@@ -83,38 +227,9 @@ CREATE TABLE trigger_firings (
 CREATE INDEX ix_trigger_firings_open ON trigger_firings (triggered_at) WHERE status = 'pending';
 CREATE INDEX ix_trigger_firings_newest ON trigger_firings (trigger_id, triggered_at DESC, slot DESC);
 
--- What of deleted clusters stays in the object store.
-CREATE TABLE kept_artifacts (
-    run_id TEXT NOT NULL,
-    namespace_id TEXT NOT NULL,
-    cluster_id TEXT NOT NULL,
-    artifacts JSONB DEFAULT '{}'::jsonb NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_kept_artifacts PRIMARY KEY (run_id)
-);
-CREATE INDEX ix_kept_artifacts_namespace_id ON kept_artifacts (namespace_id);
-
--- Payload fields that pages of documents are chosen by.
-ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT NULL;
-
 -- What the maker of a collection says of where its documents and vectors come from.
 ALTER TABLE collections ADD COLUMN source JSONB DEFAULT '{}'::jsonb NOT NULL;
 ALTER TABLE collections ADD COLUMN feature_extractor JSONB DEFAULT '{}'::jsonb NOT NULL;
 
--- What people call a run, and its groups.
-ALTER TABLE cluster_runs ADD COLUMN run_name TEXT;
-ALTER TABLE cluster_runs ADD COLUMN label_overrides JSONB DEFAULT '{}'::jsonb NOT NULL;
-
--- API keys: hashes, and what each key opens.
-CREATE TABLE api_keys (
-    key_id TEXT NOT NULL,
-    name TEXT NOT NULL,
-    secret_hash BYTEA NOT NULL,
-    scopes TEXT[] NOT NULL,
-    namespace_ids TEXT[] NOT NULL,
-    project_ids TEXT[] NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    expires_at TIMESTAMP WITH TIME ZONE,
-    revoked_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_api_keys PRIMARY KEY (key_id)
-);
+-- Payload fields that pages of documents are chosen by.
+ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT NULL;
