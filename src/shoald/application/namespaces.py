@@ -1,17 +1,18 @@
-"""Namespaces: made, found and listed; what a caller says of a new one goes in, the record comes out."""
+"""Namespaces: made, found, listed, changed and deleted; what a caller says of one goes in, the record comes out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoald.application.access import Caller
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
+from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import Conflict, InvalidFields, NamespaceNotFound
 from shoald.domain.identifiers import looks_like_an_id, new_namespace_id
-from shoald.domain.records.collection import Namespace, VectorConfig
+from shoald.domain.records.collection import Namespace, NamespaceCounts, PayloadIndex, VectorConfig
 from shoald.domain.vocabulary import VectorKind
 
 MANAGED, STANDALONE = "managed", "standalone"
@@ -27,6 +28,16 @@ class NewNamespace:
     description: str | None = None
     mode: str = MANAGED
     vector_configs: tuple[VectorConfig, ...] = ()
+    payload_indexes: tuple[PayloadIndex, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceChanges:
+    """What a caller changes of a namespace; None leaves what is there, an empty description removes it."""
+
+    namespace_name: str | None = None
+    description: str | None = None
+    payload_indexes: tuple[PayloadIndex, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +71,38 @@ def check_vector_configs(configs: Sequence[VectorConfig]) -> None:
             )
 
 
+def check_payload_indexes(indexes: Sequence[PayloadIndex]) -> None:
+    """Raise `InvalidFields` when one field is declared twice."""
+    names = [one.field_name for one in indexes]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            message = f"there are two indexes of {name!r}"
+            raise InvalidFields.field("body", "payload_indexes", at, "field_name", message=message, value=name)
+
+
 class Namespaces:
     """The namespaces of the installation."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors) -> None:
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        cursors: PageCursors,
+        removal: NamespaceRemoval,
+        default_namespace: str = "default",
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._cursors = cursors
+        self._removal = removal
+        self._default = default_namespace
 
     def create(self, new: NewNamespace) -> Namespace:
         """Make a namespace; raises `AlreadyExists`, and `InvalidFields` for a name that looks like an id."""
-        if looks_like_an_id(new.namespace_name):
-            message = "a name must not look like an id"
-            raise InvalidFields.field("body", "namespace_name", message=message, value=new.namespace_name)
+        _check_name(new.namespace_name)
         check_vector_configs(new.vector_configs)
+        check_payload_indexes(new.payload_indexes)
         namespace = self._record(new)
         with self._open_unit_of_work() as uow:
             uow.namespaces.add(namespace)
@@ -101,6 +130,55 @@ class Namespaces:
         with self._open_unit_of_work() as uow:
             return self._counted(uow, [find_namespace(uow, id_or_name)])[0]
 
+    def update(self, id_or_name: str, changes: NamespaceChanges) -> CountedNamespace:
+        """Change what is given; a change to what is there already leaves `updated_at`.
+
+        Raises `NamespaceNotFound`, `AlreadyExists`, `InvalidFields`, and `Conflict` for another name of the namespace
+        that calls without one mean.
+        """
+        if changes.namespace_name is not None:
+            _check_name(changes.namespace_name)
+        check_payload_indexes(changes.payload_indexes or ())
+        with self._open_unit_of_work() as uow:
+            before = uow.namespaces.lock(id_or_name)
+            if before is None:
+                raise _not_found(id_or_name)
+            after = _changed(before, changes)
+            if after.namespace_name != before.namespace_name:
+                self._refuse_default(before, "renamed")
+            if after != before:
+                after = replace(after, updated_at=self._clock.now())
+                uow.namespaces.update(after)
+            (counted,) = self._counted(uow, [after])
+            uow.commit()
+        return counted
+
+    def delete(self, id_or_name: str, *, force: bool = False) -> Namespace:
+        """Remove a namespace with its clusters, collections and all else that belongs to it.
+
+        Raises `NamespaceNotFound`, and `Conflict` for the one that calls without a namespace mean, for one that holds
+        projects, and, unless forced, while jobs are at work in it; forced, these are canceled.
+        """
+        with self._open_unit_of_work() as uow:
+            namespace = find_namespace(uow, id_or_name)
+            counts = uow.namespaces.counts(namespace.namespace_id)
+        self._refuse_default(namespace, "deleted")
+        _refuse_held(namespace, counts, force=force)
+        self._removal.remove(namespace, counts)
+        return namespace
+
+    def stats(self, id_or_name: str) -> tuple[Namespace, NamespaceCounts]:
+        """Return how much a namespace holds; raises `NamespaceNotFound`."""
+        with self._open_unit_of_work() as uow:
+            namespace = find_namespace(uow, id_or_name)
+            return namespace, uow.namespaces.counts(namespace.namespace_id)
+
+    def stats_of(self, ids: Sequence[str]) -> dict[str, NamespaceCounts]:
+        """Return how much each of the namespaces holds, without those that are not there."""
+        with self._open_unit_of_work() as uow:
+            found = [uow.namespaces.find(one) for one in dict.fromkeys(ids)]
+            return {one.namespace_id: uow.namespaces.counts(one.namespace_id) for one in found if one is not None}
+
     def list(self, query: ListQuery) -> Page[CountedNamespace]:
         """Return a page of namespaces, newest first unless sorted."""
         selection = select_page(query, self._cursors.open("namespaces", query), condition_of(query.filters))
@@ -123,15 +201,51 @@ class Namespaces:
             vector_configs=new.vector_configs,
             created_at=now,
             updated_at=now,
+            payload_indexes=new.payload_indexes,
         )
+
+    def _refuse_default(self, namespace: Namespace, deed: str) -> None:
+        if self._default in {namespace.namespace_id, namespace.namespace_name}:
+            message = f"Calls that name no namespace mean {self._default!r}; it cannot be {deed}."
+            raise Conflict(message, detail={"namespace_id": namespace.namespace_id})
+
+
+def _check_name(name: str) -> None:
+    if looks_like_an_id(name):
+        raise InvalidFields.field("body", "namespace_name", message="a name must not look like an id", value=name)
+
+
+def _changed(namespace: Namespace, changes: NamespaceChanges) -> Namespace:
+    indexes, description = changes.payload_indexes, changes.description
+    return replace(
+        namespace,
+        namespace_name=changes.namespace_name or namespace.namespace_name,
+        description=namespace.description if description is None else description or None,
+        payload_indexes=namespace.payload_indexes if indexes is None else indexes,
+    )
+
+
+def _refuse_held(namespace: Namespace, counts: NamespaceCounts, *, force: bool) -> None:
+    name, detail = namespace.namespace_name, {"namespace_id": namespace.namespace_id}
+    if counts.projects:
+        message = f"The namespace {name!r} holds {counts.projects} projects, which must go first."
+        raise Conflict(message, detail={**detail, "projects": counts.projects})
+    if counts.open_job_ids and not force:
+        jobs = len(counts.open_job_ids)
+        message = f"In the namespace {name!r} {jobs} jobs are at work; they are canceled with force=true."
+        raise Conflict(message, detail={**detail, "jobs": jobs})
 
 
 def find_namespace(uow: UnitOfWork, id_or_name: str) -> Namespace:
     """Return a namespace; raises `NamespaceNotFound`."""
     found = uow.namespaces.find(id_or_name)
     if found is None:
-        raise NamespaceNotFound(f"There is no namespace {id_or_name!r}.", detail={"namespace": id_or_name})
+        raise _not_found(id_or_name)
     return found
+
+
+def _not_found(id_or_name: str) -> NamespaceNotFound:
+    return NamespaceNotFound(f"There is no namespace {id_or_name!r}.", detail={"namespace": id_or_name})
 
 
 def caller_in(uow: UnitOfWork, caller: Caller, namespace: str | None) -> Caller:
