@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -209,6 +210,26 @@ class Settings(BaseSettings):
     )
     reranker_api_key: SecretStr | None = Field(default=None, description="Its key; unset: it needs none.")
 
+    # what it sends out
+    outward_private_networks: str = Field(
+        default="",
+        description="Networks that webhooks may reach besides public addresses, by comma, such as `10.0.0.0/8`.",
+    )
+    outward_ports: str = Field(default="80,443", description="Ports of public addresses that webhooks may reach.")
+    webhook_threads: int = Field(
+        default=16, ge=1, le=256, description="Messages of webhooks that one scheduler sends at a time."
+    )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server for webhooks with the channel `email`; unset: they are refused."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["tls", "starttls", "none"] = Field(
+        default="starttls", description="How the line to it is kept: `tls` from the start, `starttls`, or `none`."
+    )
+    smtp_username: str | None = Field(default=None, description="Who logs in there; unset: nobody.")
+    smtp_password: SecretStr | None = Field(default=None, description="With which password.")
+    smtp_sender: str = Field(default="shoal@localhost", description="The sender of those mails.")
+
     # questions about many documents
     document_query_seconds: float = Field(
         default=10.0,
@@ -221,6 +242,9 @@ class Settings(BaseSettings):
     default_namespace: str = Field(default="default", description="Namespace of callers who name none.")
     namespace_queued_jobs: int = Field(
         default=10_000, ge=1, description="Jobs of one namespace that may wait in a queue; more get 429."
+    )
+    namespace_calls_per_second: float = Field(
+        default=0.0, ge=0, description="Calls of one namespace a second, over all servers; more get 429. 0: no limit."
     )
     signing_secret: SecretStr | None = Field(
         default=None,
@@ -238,6 +262,17 @@ class Settings(BaseSettings):
     def _leases_outlast_their_renewal(self) -> Self:
         if self.heartbeat_seconds >= self.lease_seconds:
             raise ValueError("SHOAL_HEARTBEAT_SECONDS must be less than SHOAL_LEASE_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _networks_and_ports_are_such(self) -> Self:
+        try:
+            for text in filter(str.strip, self.outward_private_networks.split(",")):
+                ip_network(text.strip())
+        except ValueError as error:
+            raise ValueError(f"SHOAL_OUTWARD_PRIVATE_NETWORKS: {error}") from error
+        if not all(text.strip().isdecimal() for text in self.outward_ports.split(",")):
+            raise ValueError("SHOAL_OUTWARD_PORTS must be numbers by comma")
         return self
 
     @property
