@@ -5,15 +5,20 @@ On whose behalf a thread works is known to the units of work that it opens, so t
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shoald.domain.failures import NamespaceNotFound
+from shoald.domain.failures import Busy, NamespaceNotFound
 from shoald.domain.records.api_key import ApiKey
+
+_REMEMBERED_SECONDS = 0.5
 
 if TYPE_CHECKING:
     from shoald.application.keys import KeyRing
+    from shoald.application.ports.call_limits import CallLimits
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 
@@ -57,13 +62,21 @@ class Access:
     """Finds the caller of a call. With a key ring every call needs a key, without one none is looked at."""
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, default_namespace: str = "default", keys: KeyRing | None = None
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        default_namespace: str = "default",
+        keys: KeyRing | None = None,
+        limits: CallLimits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`open_unit_of_work` acts for the system: nobody's namespace is known yet."""
         self._open_unit_of_work = open_unit_of_work
         self._default = default_namespace
         self._keys = keys
-        self._known: dict[str, Caller] = {}
+        self._limits = limits
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, Caller]] = {}
 
     @property
     def requires_keys(self) -> bool:
@@ -80,22 +93,32 @@ class Access:
         A namespace that the key does not reach is as if it were not there. Raises `NamespaceNotFound`.
         """
         wanted = namespace or _only_one(key) or self._default
-        found = self._known.get(wanted) or self._find(wanted)
+        found = self._remembered(wanted) or self._find(wanted)
         if key is None:
             return found
         if key.namespace_ids and found.namespace_id not in key.namespace_ids:
             raise _no_namespace(wanted)
         return Caller(namespace_id=found.namespace_id, namespace_name=found.namespace_name, key=key)
 
+    def count(self, caller: Caller) -> None:
+        """Count a call; raises `Busy` when its namespace has made as many as it may for now."""
+        if self._limits is not None and self._limits.is_too_much(caller.namespace_id):
+            raise Busy("This namespace calls too often; try again shortly.", detail={"namespace": caller.namespace_id})
+
     def _find(self, wanted: str) -> Caller:
-        """Ids and names of namespaces never change, so those once found are remembered."""
+        asked_at = self._monotonic()
         with self._open_unit_of_work(reading=True) as uow:
             found = uow.namespaces.find(wanted)
         if found is None:
             raise _no_namespace(wanted)
         caller = Caller(namespace_id=found.namespace_id, namespace_name=found.namespace_name)
-        self._known[wanted] = caller
+        self._known[wanted] = (asked_at + _REMEMBERED_SECONDS, caller)
         return caller
+
+    def _remembered(self, wanted: str) -> Caller | None:
+        """A namespace can be renamed and removed, so what was found is believed for a moment only."""
+        until, caller = self._known.get(wanted, (0.0, None))
+        return caller if self._monotonic() < until else None
 
 
 def _only_one(key: ApiKey | None) -> str | None:

@@ -228,6 +228,19 @@ class VectorKind(StrEnum):
     MULTI_VECTOR = "multi_vector"
 
 
+class PayloadFieldType(StrEnum):
+    """What the values of a payload field are that is declared as an index."""
+
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOL = "bool"
+    GEO = "geo"
+    DATETIME = "datetime"
+    TEXT = "text"
+    UUID = "uuid"
+
+
 class ClusterType(StrEnum):
     """What a cluster definition groups by."""
 

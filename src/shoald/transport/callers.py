@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from shoald.application.access import Access, Caller, act_as
+from shoald.application.access import Access, Caller, act_as, acting
 from shoald.application.waiting import Patience
 from shoald.transport.calls import key_of_call, requested_namespace, seconds_left
 
@@ -18,6 +18,9 @@ def caller_of(access: Access, context: grpc.ServicerContext, namespace: str | No
     `namespace` is what a stream's first message names, before which nobody could look.
     """
     caller = access.caller(namespace or requested_namespace(context), key_of_call())
+    before = acting()
+    if before is None or before.namespace_id != caller.namespace_id:  # some calls ask more than once
+        access.count(caller)
     act_as(caller)
     return caller
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shoald.application.keyword_indexes import KeywordIndexes
     from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
     from shoald.application.listing import PageCursors
+    from shoald.application.ports.call_limits import CallLimits
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
     from shoald.application.ports.document_tables import DocumentTables
@@ -100,6 +101,15 @@ class Adapters:
     def open_as_system(self) -> OpenUnitOfWork:
         """Transactions on PostgreSQL that see every namespace, for what is about all of them."""
         return self._units_of_work.for_the_system
+
+    @cached_property
+    def call_limits(self) -> CallLimits:
+        """What counts the calls of each namespace."""
+        from shoald.adapters.redis_limits.call_limits import RedisCallLimits
+
+        limits = RedisCallLimits(self.settings.redis_url, calls_per_second=self.settings.namespace_calls_per_second)
+        self.on_close.callback(limits.close)
+        return limits
 
     @cached_property
     def tracing(self) -> Tracing:
@@ -234,13 +244,6 @@ class Adapters:
         )
 
     @cached_property
-    def file_links(self) -> FileLinks:
-        """Tokens for `/v1/files/{token}`."""
-        from shoald.application.file_links import FileLinks
-
-        return FileLinks(self.signing_secret, self.clock)
-
-    @cached_property
     def outward_addresses(self) -> OutwardAddresses:
         """Where Shoal may connect to on a caller's word."""
         from shoald.adapters.outward_addresses import CheckedAddresses
@@ -294,6 +297,13 @@ class Adapters:
             mailer=self.mailer,
             most_of_namespace=max(1, self.settings.webhook_threads // 4),
         )
+
+    @cached_property
+    def file_links(self) -> FileLinks:
+        """Tokens for `/v1/files/{token}`."""
+        from shoald.application.file_links import FileLinks
+
+        return FileLinks(self.signing_secret, self.clock)
 
     @cached_property
     def vector_indexes(self) -> ConfiguredVectorIndexes:

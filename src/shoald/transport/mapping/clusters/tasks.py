@@ -6,29 +6,37 @@ from typing import Any
 
 from shoal.clusters.v1 import task_pb2, task_service_pb2
 
+from shoald.application.tasks import TaskState
 from shoald.domain.records.job import Job
 from shoald.transport.json_values import to_struct
+
+_NAMED = ("cluster_id", "run_id")
 
 
 def to_message(job: Job) -> task_pb2.Task:
     """Return a job as a task."""
+    return state_message(TaskState(job))
+
+
+def state_message(state: TaskState) -> task_pb2.Task:
+    """Return a task with its place among those that wait."""
+    job = state.job
+    run_id = job.payload.get("run_id")
     return task_pb2.Task(
         task_id=job.job_id,
-        task_type=job.job_type,
+        task_type=state.task_type,
         status=job.state.value,
         inputs=job.payload.get("collection_ids", ()),
-        outputs=[job.payload["run_id"]],
+        outputs=[] if run_id is None else [run_id],
         additional_data=to_struct(_additional(job)),
         error=job.error_message,
+        queue_position=state.queue_position,
     )
 
 
 def _additional(job: Job) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "cluster_id": job.payload["cluster_id"],
-        "run_id": job.payload["run_id"],
-        "job_id": job.job_id,
-    }
+    data: dict[str, Any] = {name: job.payload[name] for name in _NAMED if name in job.payload}
+    data["job_id"] = job.job_id
     if job.payload.get("warnings"):
         data["warnings"] = list(job.payload["warnings"])
     if job.progress is not None and job.finished_at is None:

@@ -52,3 +52,42 @@ class NamespaceServicer(namespace_service_pb2_grpc.NamespaceServiceServicer):
     ) -> namespace_pb2.Namespace:
         """Get one."""
         return mapping.to_message(self._namespaces.get(request.namespace_identifier))
+
+    def UpdateNamespace(
+        self,
+        request: pb.UpdateNamespaceRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - gRPC's signature
+    ) -> namespace_pb2.Namespace:
+        """Change one."""
+        changes = mapping.changes_of(request.body)
+        return mapping.to_message(self._namespaces.update(request.namespace_identifier, changes))
+
+    def DeleteNamespace(
+        self,
+        request: pb.DeleteNamespaceRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - gRPC's signature
+    ) -> pb.DeleteNamespaceResponse:
+        """Delete one."""
+        gone = self._namespaces.delete(request.namespace_identifier, force=request.force)
+        message = f"Namespace {gone.namespace_id} is deleted."
+        return pb.DeleteNamespaceResponse(message=message, success=True, namespace_id=gone.namespace_id)
+
+    def GetNamespaceStats(
+        self,
+        request: pb.GetNamespaceStatsRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - gRPC's signature
+    ) -> namespace_pb2.NamespaceStats:
+        """Count what one holds."""
+        namespace, counts = self._namespaces.stats(request.namespace_identifier)
+        return mapping.stats_message(namespace.namespace_id, counts)
+
+    def BatchGetNamespaceStats(
+        self,
+        request: pb.BatchGetNamespaceStatsRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002 - gRPC's signature
+    ) -> pb.BatchGetNamespaceStatsResponse:
+        """Count what several hold."""
+        found = self._namespaces.stats_of(request.namespace_ids)
+        return pb.BatchGetNamespaceStatsResponse(
+            stats={one: mapping.stats_message(one, counts) for one, counts in found.items()}
+        )

@@ -1,0 +1,1 @@
+"""Counts in Redis that all servers share."""
