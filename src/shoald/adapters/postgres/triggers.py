@@ -57,7 +57,8 @@ class PostgresTriggers:
 
     def now(self) -> datetime:
         """Ask the database."""
-        return self._connection.execute(select(_NOW)).scalar_one()
+        now: datetime = self._connection.execute(select(_NOW)).scalar_one()
+        return now
 
     def add(self, trigger: Trigger) -> None:
         """Insert one row, unless it is automatic and there is one."""
