@@ -36,6 +36,7 @@ class Edge:
     servers: Servers
     envoy: subprocess.Popen[bytes]
     access_log: Path
+    unary: str
 
     @property
     def address(self) -> str:
@@ -86,7 +87,7 @@ def running_edge(
     command = [binaries.envoy(), "-c", str(configuration), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
     with (folder / "envoy.log").open("wb") as log:
         envoy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
-    edge = Edge(f"http://127.0.0.1:{port}", servers, envoy, folder / "access.log")
+    edge = Edge(f"http://127.0.0.1:{port}", servers, envoy, folder / "access.log", taken.unary)
     try:
         _wait_until_ready(edge)
         yield edge
