@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -58,8 +59,10 @@ def status(data: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running_stack(data: Path, *options: str) -> Iterator[Stack]:
-    """Run a whole installation for as long as the block lasts."""
-    started = shoal("up", "--detach", "--data", str(data), "--port", str(free_port()), *options, timeout=180)
+    """Run a whole installation for as long as the block lasts; its webhooks may reach receivers on loopback."""
+    settings = {**os.environ, "SHOAL_OUTWARD_PRIVATE_NETWORKS": "127.0.0.0/8"}
+    words = ("up", "--detach", "--data", str(data), "--port", str(free_port()), *options)
+    started = shoal(*words, environment=settings, timeout=180)
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         yield Stack(url=str(status(data)["http"]), data=data)

@@ -40,7 +40,7 @@ def _flaw_of_text(text: str) -> str | None:
         if _PATH.fullmatch(expression.strip()) is None:
             return f"{expression.strip()!r} is not the path of a value, such as subject.id or metadata.run_id"
     rest = _EXPRESSION.sub("", text)
-    return "a {{ without its }}" if "{{" in rest or "}}" in rest else None
+    return "a {{ without its }}" if "{{" in rest else None
 
 
 def filled(template: Any, values: JsonObject) -> Any:
