@@ -232,3 +232,31 @@ def test_a_deleted_output_is_made_again(world: ClusterWorld) -> None:
     run(world, cluster)
     [again] = outputs(world, cluster)
     assert (again.collection_name, again.document_count) == (output.collection_name, 4)
+
+
+def test_names_that_people_give_to_groups_reach_the_output(world: ClusterWorld) -> None:
+    store_kinds(world, "a", "a", "b", None)
+    cluster = by_attributes(world)
+    first, last = run(world, cluster), run(world, cluster)
+    [output] = outputs(world, cluster)
+    words = {one["cluster_label"]: one["cluster_id"] for one in documents(world, output.collection_id).values()}
+    marks = world.use_cases.run_marks
+    marks.relabel(world.caller, cluster, last, {words["a"]: "apples", "cl_cluster_noise": "the rest"})
+    _do_relabeling(world)
+    found = Counter(one["cluster_label"] for one in documents(world, output.collection_id).values())
+    assert found == {"apples": 3, "b": 2, "the rest": 2}
+    marks.relabel(world.caller, cluster, last, {words["a"]: ""})
+    _do_relabeling(world)
+    found = Counter(one["cluster_label"] for one in documents(world, output.collection_id).values())
+    assert found == {"a": 3, "b": 2, "the rest": 2}
+    marks.relabel(world.caller, cluster, first, {words["a"]: "of a run that is not shown any more"})
+    assert len(_relabelings(world)) == 2
+
+
+def _relabelings(world: ClusterWorld) -> list[Any]:
+    jobs, _ = world.use_cases.jobs.list(world.caller, job_types=["cluster_output_labels"])
+    return jobs
+
+
+def _do_relabeling(world: ClusterWorld) -> None:
+    assert world.run(_relabelings(world)[0]).state is JobState.COMPLETED

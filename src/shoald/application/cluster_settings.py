@@ -60,6 +60,9 @@ def _problems(at: int, mapping: JsonObject, before: Sequence[JsonObject]) -> lis
     if target and (target in OWN_KEYS or len(target) > _LONGEST_TARGET):
         message = f"must not be one of {', '.join(sorted(OWN_KEYS))}, nor longer than {_LONGEST_TARGET} characters"
         found.append(FieldProblem((*_LOC, at, "target_field"), "value_error", message, target))
+    if target and "." in target:
+        message = "must not hold dots, by which filters look within objects"
+        found.append(FieldProblem((*_LOC, at, "target_field"), "value_error", message, target))
     if target and any(target == one.get("target_field") for one in before):
         found.append(FieldProblem((*_LOC, at, "target_field"), "value_error", "is written twice", target))
     return found

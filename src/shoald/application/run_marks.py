@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from shoald.application.access import Caller
 from shoald.application.executions import find_run
+from shoald.application.jobs import Jobs
+from shoald.application.output_collections import accept_relabeling
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.failures import ArtifactNotFound, InvalidFields
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
@@ -15,8 +17,9 @@ from shoald.domain.vocabulary import ExecutionStatus
 class RunMarks:
     """The names that people give to the caller's runs."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, jobs: Jobs) -> None:
         self._open_unit_of_work = open_unit_of_work
+        self._jobs = jobs
 
     def rename(self, caller: Caller, cluster: str, run_id: str, name: str) -> ClusterRun:
         """Call a run by a name, without outer spaces, and return it; an empty one takes the name away.
@@ -33,7 +36,8 @@ class RunMarks:
     def relabel(self, caller: Caller, cluster: str, run_id: str, labels: Mapping[str, str]) -> ClusterRun:
         """Call groups of a completed run by other names, without outer spaces, and return the run.
 
-        An empty name brings back the group's own; groups that are not mentioned keep theirs. Raises `ClusterNotFound`,
+        An empty name brings back the group's own; groups that are not mentioned keep theirs. The output collection
+        follows by a job, if it still holds this run. Raises `ClusterNotFound`,
         `ExecutionNotFound`, `ArtifactNotFound` while the run has not completed, and `InvalidFields` for a group that
         the run does not have.
         """
@@ -47,7 +51,10 @@ class RunMarks:
             names = {word: name for word, name in asked.items() if name}
             uow.cluster_runs.relabel(run_id, names, [word for word, name in asked.items() if not name])
             relabeled = find_run(uow, caller, cluster, run_id)
+            job = accept_relabeling(uow, self._jobs, relabeled)
             uow.commit()
+        if job is not None:
+            self._jobs.dispatch(job)
         return relabeled
 
 

@@ -130,7 +130,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
         ),
         executions=executions,
         enrichments=_enrichments(adapters),
-        run_marks=RunMarks(open_unit_of_work=opens),
+        run_marks=RunMarks(open_unit_of_work=opens, jobs=jobs),
         run_maps=RunMaps(objects=adapters.objects, tables=adapters.run_tables),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),

@@ -152,8 +152,10 @@ class PostgresSetItems:
 def _written(item_id: ColumnElement[Any], enriched: EnrichedFields) -> ColumnElement[Any]:
     """Return what runs wrote into the document that an index made of an item."""
     documents = collection_documents.c
-    payload = select(documents.payload).where(
-        documents.collection_id == enriched.collection_id, documents.document_id == item_id
+    payload = (
+        select(documents.payload)
+        .where(documents.collection_id == enriched.collection_id, documents.document_id == item_id)
+        .correlate_except(collection_documents)
     )
     chosen = func.jsonb_each(payload.scalar_subquery()).table_valued("key", "value")
     kept = select(func.jsonb_object_agg(chosen.c.key, chosen.c.value)).where(chosen.c.key.in_(sorted(enriched.fields)))
