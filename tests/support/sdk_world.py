@@ -18,7 +18,7 @@ DOCUMENTS = 30
 GROUPS = 3
 _ENDED = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED"})
 _PAUSE_SECONDS = 0.02
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def ended(client: Any, task_id: str) -> Any:
 
 
 def awaited(read: Callable[[], Any], is_there: Callable[[Any], bool]) -> Any:
-    """Read until what was read is as it should be, and return that; gives up after a minute."""
+    """Read until what was read is as it should be, and return that; gives up after three minutes."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while not is_there(found := read()):
         assert time.monotonic() < until, f"still {found}"

@@ -54,15 +54,26 @@ class Tasks:
         return TaskState(job, self._jobs.queue_position(job) if waits else None)
 
     def list(
-        self, caller: Caller, query: ListQuery, *, status: str | None = None, task_type: str | None = None
+        self,
+        caller: Caller | None,
+        query: ListQuery,
+        *,
+        status: str | None = None,
+        task_type: str | None = None,
+        reach: Sequence[str] = (),
     ) -> Page[TaskState]:
-        """Return a page of tasks, newest first unless sorted; raises `InvalidFields` for bad filters and sort keys."""
+        """Return a page of tasks, newest first unless sorted: of the caller's namespace, else of all in `reach`.
+
+        Raises `InvalidFields` for bad filters and sort keys.
+        """
         asked = replace(query, filters=_with(query.filters, status=status, task_type=task_type))
-        scope = f"tasks/{caller.namespace_id}"
+        namespaces = tuple(reach) if caller is None else (caller.namespace_id,)
+        scope = f"tasks/{','.join(namespaces)}"
         selection = select_page(asked, self._cursors.open(scope, asked), condition_of(asked.filters))
-        with self._open_unit_of_work() as uow:
-            rows = uow.tasks.list(caller.namespace_id, TASK_WORDS, selection)
-            total = uow.tasks.count(caller.namespace_id, TASK_WORDS, selection) if query.include_total else None
+        opens = self._open_as_system if caller is None else self._open_unit_of_work
+        with opens() as uow:
+            rows = uow.tasks.list(namespaces, TASK_WORDS, selection)
+            total = uow.tasks.count(namespaces, TASK_WORDS, selection) if query.include_total else None
         states = [TaskState(job) for job in rows]
         return make_page(states, asked, selection, total=total, seal=self._cursors.sealer(scope, asked))
 

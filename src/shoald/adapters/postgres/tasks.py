@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, true
 
 from shoald.adapters.postgres.jobs import read_job
 from shoald.adapters.postgres.lists import ListedTable
@@ -64,16 +64,17 @@ class PostgresTasks:
         row: Any = self._connection.execute(found).first()
         return None if row is None else read_job(row)
 
-    def count(self, namespace_id: str, words: Mapping[str, str], selection: Selection) -> int:
+    def count(self, namespace_ids: Sequence[str], words: Mapping[str, str], selection: Selection) -> int:
         """Count what `list` would return without limits."""
-        counted = _listed(words).count(_mine(namespace_id, words), selection)
+        counted = _listed(words).count(_mine(namespace_ids, words), selection)
         return self._connection.execute(counted).scalar_one()
 
-    def list(self, namespace_id: str, words: Mapping[str, str], selection: Selection) -> list[Job]:
+    def list(self, namespace_ids: Sequence[str], words: Mapping[str, str], selection: Selection) -> list[Job]:
         """Return tasks, newest first unless sorted."""
-        statement = select(jobs).where(_mine(namespace_id, words))
+        statement = select(jobs).where(_mine(namespace_ids, words))
         return [read_job(row) for row in self._connection.execute(_listed(words).page(statement, selection))]
 
 
-def _mine(namespace_id: str, words: Mapping[str, str]) -> ColumnElement[bool]:
-    return and_(jobs.c.namespace_id == namespace_id, jobs.c.job_type.in_(list(words)), _IS_THERE)
+def _mine(namespace_ids: Sequence[str], words: Mapping[str, str]) -> ColumnElement[bool]:
+    is_mine = jobs.c.namespace_id.in_(namespace_ids) if namespace_ids else true()
+    return and_(is_mine, jobs.c.job_type.in_(list(words)), _IS_THERE)

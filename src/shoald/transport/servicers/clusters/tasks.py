@@ -26,12 +26,13 @@ class TaskServicer(task_service_pb2_grpc.TaskServiceServicer):
         return mapping.state_message(self._tasks.get(self._named_caller(context), request.task_id, reach=_reach()))
 
     def ListTasks(self, request: pb.ListTasksRequest, context: grpc.ServicerContext) -> pb.ListTasksResponse:
-        """List those of the namespace."""
+        """List those of the namespace, or of all that the caller reaches when none is named."""
         page = self._tasks.list(
-            caller_of(self._access, context),
+            self._named_caller(context),
             list_query(request),
             status=request.body.status or None,
             task_type=request.body.task_type or None,
+            reach=_reach(),
         )
         return pb.ListTasksResponse(results=map(mapping.state_message, page.items), pagination=pagination(page))
 
