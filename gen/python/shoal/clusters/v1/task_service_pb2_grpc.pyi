@@ -37,7 +37,9 @@ class TaskServiceStub:
     GetTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]
     """Reads one task. Fails with `task_not_found`."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
-    """Lists tasks, newest first."""
+    """Lists tasks, newest first: those of the namespace that the call names, of all that it reaches when it names none, as
+    clients do.
+    """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.CancelTaskRequest, _task_service_pb2.CancelTaskResponse]
     """Cancels a task; one that has ended stays as it is. Fails with `task_not_found`."""
 
@@ -49,7 +51,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     GetTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Reads one task. Fails with `task_not_found`."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Lists tasks, newest first."""
+    """Lists tasks, newest first: those of the namespace that the call names, of all that it reaches when it names none, as
+    clients do.
+    """
     CancelTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.CancelTaskRequest, _task_service_pb2.CancelTaskResponse]  # type: ignore[assignment]
     """Cancels a task; one that has ended stays as it is. Fails with `task_not_found`."""
 
@@ -70,7 +74,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
-        """Lists tasks, newest first."""
+        """Lists tasks, newest first: those of the namespace that the call names, of all that it reaches when it names none, as
+        clients do.
+        """
 
     @_abc_1.abstractmethod
     def CancelTask(

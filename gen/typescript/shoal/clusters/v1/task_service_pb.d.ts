@@ -291,7 +291,8 @@ export declare const TaskService: GenService<{
     output: typeof TaskSchema;
   },
   /**
-   * Lists tasks, newest first.
+   * Lists tasks, newest first: those of the namespace that the call names, of all that it reaches when it names none, as
+   * clients do.
    *
    * @generated from rpc shoal.clusters.v1.TaskService.ListTasks
    */

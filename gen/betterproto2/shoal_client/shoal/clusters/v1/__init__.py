@@ -10352,7 +10352,8 @@ class TaskServiceStub:
 
     def list_tasks(self, message: "ListTasksRequest") -> "ListTasksResponse":
         """
-        Lists tasks, newest first.
+        Lists tasks, newest first: those of the namespace that the call names, of all that it reaches when it names none, as
+        clients do.
         """
 
         return self._channel.unary_unary(
