@@ -44,6 +44,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+    key: Annotated[str | None, typer.Option(help="API key; unset: SHOAL_API_KEY.", show_default=False)] = None,
 ) -> None:
     """Measure recall, nDCG and MRR of search strategies over your own questions, with 95 % intervals.
 
@@ -52,7 +53,7 @@ def evaluate(
     try:
         questions, depths = read_questions(file), _depths(k)
         wanted = [read_strategy(one) for one in strategy or []]
-        with RestClient(url or running_url(data), namespace=namespace) as client:
+        with RestClient(url or running_url(data), namespace=namespace, key=key) as client:
             project_id = _project(client, project)
             build_id = build or _newest_build(client, project_id)
             if not wanted and build_id is None:

@@ -28,6 +28,7 @@ def ingest(
     data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+    key: Annotated[str | None, typer.Option(help="API key; unset: SHOAL_API_KEY.", show_default=False)] = None,
     provider: Annotated[
         Literal["qdrant", "faiss", "pgvector"], typer.Option(help="Where the vectors are searched.")
     ] = "qdrant",
@@ -63,7 +64,7 @@ def ingest(
     recipe = Recipe(provider=provider, index_config={"embedding_provider": embedding_provider})
     address = url or running_url(data)
     try:
-        with RestClient(address, namespace=namespace) as client:
+        with RestClient(address, namespace=namespace, key=key) as client:
             build = _ingest(client, project, files, folders, recipe)
     except RestError as error:
         typer.echo(f"Ingestion stopped: {error}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -28,8 +29,19 @@ class RestError(Exception):
 class RestClient:
     """One keep-alive connection pool to a base URL such as `http://127.0.0.1:8000`; safe to share between threads."""
 
-    def __init__(self, base_url: str, *, namespace: str | None = None, timeout_seconds: float = 600.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        namespace: str | None = None,
+        key: str | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> None:
+        """Without a key, that of the environment variable `SHOAL_API_KEY` is shown, if there is one."""
         headers = {"x-namespace": namespace} if namespace else {}
+        shown = key or os.environ.get("SHOAL_API_KEY")
+        if shown:
+            headers["authorization"] = f"Bearer {shown}"
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout_seconds, trust_env=False)
 
     def __enter__(self) -> Self:

@@ -24,6 +24,7 @@ def runs(
     data: Annotated[Path, typer.Option("--data", help="Data directory of a running Shoal.")] = Path(".shoal"),
     url: Annotated[str | None, typer.Option(help="Base URL of a Shoal elsewhere.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace; unset: the server's default.")] = None,
+    key: Annotated[str | None, typer.Option(help="API key; unset: SHOAL_API_KEY.", show_default=False)] = None,
 ) -> None:
     """Do a cluster run again on the vectors that it read, and say whether the labels are the same.
 
@@ -32,7 +33,7 @@ def runs(
     if action != "repeat":
         raise typer.BadParameter(f"{action!r} is none of: repeat")
     try:
-        with RestClient(url or running_url(data), namespace=namespace) as client:
+        with RestClient(url or running_url(data), namespace=namespace, key=key) as client:
             found = repeated(client, cluster, run_id or _latest(client, cluster))
     except RestError as error:
         typer.echo(f"Nothing was repeated: {error}", err=True)

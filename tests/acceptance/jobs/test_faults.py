@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import redis
 
+from shoald.application.access import Caller
 from shoald.domain.failures import Failure, IdempotencyConflict
 from shoald.domain.vocabulary import JobState
 from support.cutting_proxy import cutting
@@ -238,13 +239,28 @@ def test_two_schedulers_do_nothing_twice(place: Site) -> None:
 
 def test_one_namespace_does_not_keep_another_waiting(place: Site) -> None:
     """R27's ground: of the backlog, the namespace with least at work goes first."""
-    from shoald.application.access import Caller
-
     crowd = [place.submit("sleep", seconds=0.3, send=False) for _ in range(30)]
     single = place.submit("sleep", send=False, caller=Caller(namespace_id="ns_other00000"))
     place.wait([single], 15)
     waiting = place.rows("SELECT count(*) FROM jobs WHERE job_id = ANY(%s) AND attempt = 0", crowd)[0][0]
     assert waiting > 10
+    for job_id in crowd:
+        place.cancel(job_id)
+
+
+@pytest.mark.parametrize("n", [40, pytest.param(1000, marks=pytest.mark.nightly)])
+def test_a_first_job_waits_for_a_slot_and_not_for_a_crowd(place: Site, n: int) -> None:
+    """R27: what another namespace has in the queue already is passed over, too."""
+    crowd = [place.submit("sleep", seconds=0.05) for _ in range(n)]
+    single = place.submit("sleep", caller=Caller(namespace_id="ns_other00000"))
+    place.wait([single], 30)
+    between = place.rows(
+        "SELECT count(*) FROM jobs JOIN trial_starts AS own USING (job_id), trial_starts AS others"
+        " WHERE jobs.job_id = %s AND others.job_id = ANY(%s) AND others.at BETWEEN jobs.created_at AND own.at",
+        single,
+        crowd,
+    )[0][0]
+    assert between <= 2  # one that was being taken at that moment, and one after it
     for job_id in crowd:
         place.cancel(job_id)
 

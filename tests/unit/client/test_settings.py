@@ -54,3 +54,9 @@ def test_the_import_needs_three_libraries_and_nothing_heavy() -> None:
     found = set(eval(done.stdout))  # noqa: S307 - a list of names that the line above printed
     # grpcio itself takes its companions along where they are installed
     assert found <= {"typing_extensions", "_distutils_hack", "grpc_tools", "grpc_health", "grpc_reflection"}
+
+
+def test_a_key_of_the_environment_is_shown_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_API_KEY", "shl_b")
+    assert Settings(url="http://h:1").metadata == (("authorization", "Bearer shl_b"),)
+    assert Settings(url="http://h:1", key="shl_a").metadata == (("authorization", "Bearer shl_a"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -20,7 +21,7 @@ class Settings:
     url: str
     """`http://host:port` or `https://host:port`."""
     key: str | None = field(default=None, repr=False)
-    """Sent as `authorization: Bearer …`."""
+    """Sent as `authorization: Bearer …`; unset: that of the environment variable `SHOAL_API_KEY`, if there is one."""
     namespace: str | None = None
     """Id or name; unset: the key's own, else `default`."""
     deadline: float | None = 60.0
@@ -50,7 +51,8 @@ class Settings:
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries."""
-        key = (("authorization", f"Bearer {self.key}"),) if self.key else ()
+        shown = self.key or os.environ.get("SHOAL_API_KEY")
+        key = (("authorization", f"Bearer {shown}"),) if shown else ()
         return (*key, *((("x-namespace", self.namespace),) if self.namespace else ()))
 
     def channel_options(self) -> list[tuple[str, str | int]]:
