@@ -27,7 +27,7 @@ class FamilyDocument:
     def __init__(self, contract: Contract, family: Family, prefix: str = "") -> None:
         self._contract, self._family, self._prefix = contract, family, prefix
         self._details: Json = json.loads(_DETAILS.read_text(encoding="utf-8"))
-        self.schemas = Schemas(contract, prefix, frozenset(self._details["never_null"]))
+        self.schemas = Schemas(contract, prefix, self._details)
         self.paths: Json = {}
         for rpc in contract.rpcs(f"shoal.{family.value}."):
             for number, binding in enumerate(rpc.bindings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from buf.validate import validate_pb2
@@ -70,9 +71,15 @@ def _keywords(rules: Any) -> Json:
 class Schemas:
     """The schemas of one document, collected while operations ask for them."""
 
-    def __init__(self, contract: Contract, prefix: str = "", never_null: frozenset[str] = frozenset()) -> None:
-        """`never_null` names fields, alone or as `Message.field`, that every answer has a value in."""
-        self._contract, self._prefix, self._never_null = contract, prefix, never_null
+    def __init__(self, contract: Contract, prefix: str = "", details: Mapping[str, Any] | None = None) -> None:
+        """`details` says what the contract cannot (`openapi_details.json`).
+
+        Its `never_null` names fields, alone or as `Message.field`, that every answer has a value in, and `or_else` the
+        message that a field of an answer may be instead.
+        """
+        self._contract, self._prefix = contract, prefix
+        self._never_null = frozenset((details or {}).get("never_null", ()))
+        self._or_else: Mapping[str, str] = (details or {}).get("or_else", {})
         self.components: Json = {}
         self._inputs: set[str] = set()
         self._outputs: set[str] = set()
@@ -135,6 +142,8 @@ class Schemas:
     def field(self, owner: str, field: _Field, *, is_input: bool) -> Json:
         """Return the schema of one field, its comment included."""
         schema = self._repeated(field, is_input=is_input)
+        other = None if is_input else self._or_else.get(f"{owner.rpartition('.')[2]}.{field.name}")
+        schema = {"anyOf": [schema, self.output(other)]} if other else schema
         may_be_null = not is_required(field) if is_input else self._may_be_null(owner, field)
         if may_be_null and schema:
             schema = _or_null(schema)
