@@ -199,7 +199,8 @@ def _from_arrow(column: pa.Array) -> Any:
 def _as_numbers(column: pa.Array) -> Column:
     if pa.types.is_floating(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=False))
-    return column.to_pylist()
+    texts: list[Any] = column.to_pylist()
+    return texts
 
 
 def _groups(file: pq.ParquetFile, where: tuple[str, str] | None) -> list[int]:

@@ -121,6 +121,17 @@ class PostgresClusterRuns:
         ordered = chosen.order_by(cluster_runs.c.created_at, cluster_runs.c.run_id).limit(limit)
         return [_run(row) for row in self._connection.execute(ordered).mappings()]
 
+    def accepted_since(
+        self, cluster_id: str, since: datetime, *, limit: int, status: str | None = None
+    ) -> list[ClusterRun]:
+        """Return runs by the index of the newest."""
+        is_asked = true() if status is None else cluster_runs.c.status == str(status)
+        recent = select(*_WITHOUT_CENTROIDS).where(
+            cluster_runs.c.cluster_id == cluster_id, cluster_runs.c.created_at >= since, is_asked
+        )
+        order = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
+        return [_run(row) for row in self._connection.execute(recent.order_by(*order).limit(limit)).mappings()]
+
     def stats(self, cluster_id: str, selection: Selection) -> RunListStats:
         """Add up in the database."""
         figures = [
@@ -176,17 +187,6 @@ class PostgresClusterRuns:
         changed = update(cluster_runs).where(cluster_runs.c.run_id == run_id).values(label_overrides=merged)
         found: JsonObject = self._connection.execute(changed.returning(cluster_runs.c.label_overrides)).scalar_one()
         return found
-
-    def accepted_since(
-        self, cluster_id: str, since: datetime, *, limit: int, status: str | None = None
-    ) -> list[ClusterRun]:
-        """Return runs by the index of the newest."""
-        is_asked = true() if status is None else cluster_runs.c.status == str(status)
-        recent = select(*_WITHOUT_CENTROIDS).where(
-            cluster_runs.c.cluster_id == cluster_id, cluster_runs.c.created_at >= since, is_asked
-        )
-        order = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
-        return [_run(row) for row in self._connection.execute(recent.order_by(*order).limit(limit)).mappings()]
 
     def figures_since(self, cluster_id: str, since: datetime) -> RunFigures:
         """Add up in the database."""
