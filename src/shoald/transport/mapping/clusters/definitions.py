@@ -69,8 +69,12 @@ def _add_ways(message: cluster_pb2.ClusterDefinition, definition: JsonObject) ->
 
 def _said(vector: JsonObject) -> dict[str, Any]:
     """Return what a definition says of its vectors; clients refuse an empty list of features."""
-    said = {name: value for name, value in vector.items() if value not in (None, [], {})}
+    said = {name: _without_nulls(value) for name, value in vector.items() if value not in (None, [], {})}
     return {**_VECTOR_DEFAULTS, "algorithm_params": {}, **said}
+
+
+def _without_nulls(value: Any) -> Any:
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, dict) else value
 
 
 def _add_run(message: cluster_pb2.ClusterDefinition, run: ClusterRun) -> None:
