@@ -136,7 +136,7 @@ class Clusters:
 
     @cached_property
     def webhook(self) -> clusters_webhook.WebhookServiceStub:
-        """Tells others what happens in the caller's namespace."""
+        """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key opens."""
         from shoal.clusters.v1.webhook_service_pb2_grpc import WebhookServiceStub
 
         return WebhookServiceStub(self._channel)
@@ -241,7 +241,7 @@ class AsyncClusters:
 
     @cached_property
     def webhook(self) -> clusters_webhook.WebhookServiceAsyncStub:
-        """Tells others what happens in the caller's namespace."""
+        """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key opens."""
         from shoal.clusters.v1.webhook_service_pb2_grpc import WebhookServiceStub
 
         return WebhookServiceStub(self._channel)

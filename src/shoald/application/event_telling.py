@@ -50,7 +50,7 @@ def _deliveries(events: Sequence[Event], webhooks: Sequence[Webhook]) -> Iterato
     for event in events:
         payload = payload_of(event)
         for webhook in webhooks:
-            if webhook.namespace_id != event.namespace_id or not webhook.wants(event):
+            if not webhook.wants(event):
                 continue
             for channel_no in range(len(webhook.channels)):
                 yield NewDelivery(

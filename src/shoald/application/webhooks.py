@@ -13,7 +13,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.webhook_channels import AskedChannel, WebhookChannels
 from shoald.domain.failures import Conflict, DeliveryNotFound, WebhookNotFound
 from shoald.domain.identifiers import new_webhook_id
-from shoald.domain.records.webhook import Delivery, Webhook
+from shoald.domain.records.webhook import EVERYWHERE, Delivery, Webhook
 from shoald.domain.vocabulary import DeliveryStatus
 
 
@@ -39,8 +39,11 @@ class Webhooks:
         self._cursors = cursors
         self._channels = channels
 
-    def create(self, caller: Caller, asked: AskedWebhook) -> Webhook:
-        """Make a webhook; raises `InvalidFields` for channels that cannot be used."""
+    def create(self, caller: Caller, asked: AskedWebhook, *, is_for_all: bool = False) -> Webhook:
+        """Make a webhook; raises `InvalidFields` for channels that cannot be used.
+
+        `is_for_all`: it hears what happens in every namespace that the caller's key opens.
+        """
         webhook_id, now = new_webhook_id(), self._clock.now()
         webhook = Webhook(
             webhook_id=webhook_id,
@@ -53,6 +56,7 @@ class Webhooks:
             delivery_health=None,
             created_at=now,
             updated_at=now,
+            hears=(caller.reach or (EVERYWHERE,)) if is_for_all else (),
         )
         with self._open_unit_of_work() as uow:
             uow.webhooks.add(webhook)
@@ -67,6 +71,7 @@ class Webhooks:
     def list(self, caller: Caller, wanted: WebhookFilter, query: ListQuery) -> Page[Webhook]:
         """Return a page of webhooks, newest first."""
         scope = f"webhooks/{caller.namespace_id}/{wanted.event_type}/{wanted.is_active}"
+        wanted = replace(wanted, reach=caller.reach)
         selection = select_page(query, self._cursors.open(scope, query), None)
         with self._open_unit_of_work(reading=True) as uow:
             rows = uow.webhooks.list(caller.namespace_id, wanted, selection)
@@ -108,7 +113,7 @@ class Webhooks:
         """Remove a webhook with its deliveries; one that is not there is gone already."""
         with self._open_unit_of_work() as uow:
             found = uow.webhooks.find(caller.namespace_id, identifier)
-            if found is not None:
+            if found is not None and _is_open_to(caller, found):
                 uow.webhooks.delete(found.webhook_id)
                 uow.commit()
 
@@ -148,9 +153,14 @@ class Webhooks:
 def find_webhook(uow: UnitOfWork, caller: Caller, identifier: str, *, lock: bool = False) -> Webhook:
     """Return a webhook of the caller's namespace; raises `WebhookNotFound`."""
     found = uow.webhooks.find(caller.namespace_id, identifier, lock=lock)
-    if found is None:
+    if found is None or not _is_open_to(caller, found):
         raise WebhookNotFound(f"There is no webhook {identifier!r}.", detail={"webhook": identifier})
     return found
+
+
+def _is_open_to(caller: Caller, webhook: Webhook) -> bool:
+    """Say whether a caller may see what a webhook hears."""
+    return not caller.reach or set(webhook.hears) <= set(caller.reach)
 
 
 def _find_delivery(uow: UnitOfWork, webhook: Webhook, delivery_id: str) -> Delivery:

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, literal, null, or_, select, true, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
@@ -15,7 +30,7 @@ from shoald.application.listing import Selection
 from shoald.application.ports.repositories.webhooks import WebhookFilter
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.event import Event
-from shoald.domain.records.webhook import Webhook, WebhookChannel
+from shoald.domain.records.webhook import EVERYWHERE, Webhook, WebhookChannel
 from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 
 _NOW = func.clock_timestamp()
@@ -35,6 +50,7 @@ def webhook_of(row: Row[Any], channels: Sequence[WebhookChannel]) -> Webhook:
         delivery_health=row.delivery_health,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        hears=tuple(row.hears),
     )
 
 
@@ -51,7 +67,7 @@ class PostgresWebhooks:
 
     def add(self, webhook: Webhook) -> None:
         """Insert a row for it and one for each channel."""
-        kept = {"webhook_id": webhook.webhook_id, "namespace_id": webhook.namespace_id}
+        kept = {"webhook_id": webhook.webhook_id, "namespace_id": webhook.namespace_id, "hears": list(webhook.hears)}
         times = {"created_at": webhook.created_at, "updated_at": webhook.updated_at}
         self._connection.execute(insert(webhooks).values({**kept, **times, **_changing(webhook)}))
         self._put_channels(webhook)
@@ -120,11 +136,8 @@ class PostgresWebhooks:
     def listening(self, events: Sequence[Event]) -> Sequence[Webhook]:
         """Read those of the namespaces that listen to some of the types."""
         pairs = {(event.namespace_id, event.event_type.value) for event in events}
-        hears = (
-            and_(webhooks.c.namespace_id == namespace, webhooks.c.event_types.contains(literal([word], JSONB)))
-            for namespace, word in sorted(pairs)
-        )
-        statement = select(webhooks).where(webhooks.c.is_active, or_(*hears)).order_by(webhooks.c.webhook_id)
+        told = (and_(_hears(namespace), _holds(webhooks.c.event_types, word)) for namespace, word in sorted(pairs))
+        statement = select(webhooks).where(webhooks.c.is_active, or_(*told)).order_by(webhooks.c.webhook_id)
         return self._with_channels(self._connection.execute(statement).all())
 
     def _with_channels(self, rows: Sequence[Row[Any]]) -> list[Webhook]:
@@ -168,6 +181,19 @@ def _meets(namespace_id: str, wanted: WebhookFilter) -> Any:
     types, active = wanted.event_type, wanted.is_active
     return and_(
         webhooks.c.namespace_id == namespace_id,
-        true() if types is None else webhooks.c.event_types.contains(literal([types], JSONB)),
+        true() if types is None else _holds(webhooks.c.event_types, types),
         true() if active is None else webhooks.c.is_active == active,
+        webhooks.c.hears.contained_by(literal(list(wanted.reach), JSONB)) if wanted.reach else true(),
     )
+
+
+def _hears(namespace_id: str) -> ColumnElement[bool]:
+    return or_(
+        webhooks.c.namespace_id == namespace_id,
+        _holds(webhooks.c.hears, namespace_id),
+        _holds(webhooks.c.hears, EVERYWHERE),
+    )
+
+
+def _holds(column: Column[Any], word: str) -> ColumnElement[bool]:
+    return column.contains(literal([word], JSONB))

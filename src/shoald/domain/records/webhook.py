@@ -9,6 +9,9 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.event import Event
 from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 
+EVERYWHERE = "*"
+"""All namespaces, those that are yet to come too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChannel:
@@ -23,6 +26,8 @@ class WebhookChannel:
 class Webhook:
     """Who is told of which events. No resource types means all.
 
+    It belongs to `namespace_id` and hears what happens there, or in the namespaces `hears`; `*` means all.
+
     `delivery_health` describes the present run of failed tries, and None means that there is none.
     """
 
@@ -36,9 +41,13 @@ class Webhook:
     delivery_health: JsonObject | None
     created_at: datetime
     updated_at: datetime
+    hears: tuple[str, ...] = ()
 
     def wants(self, event: Event) -> bool:
         """Say whether it is told of an event."""
+        heard = self.hears or (self.namespace_id,)
+        if EVERYWHERE not in heard and event.namespace_id not in heard:
+            return False
         if not self.is_active or event.event_type not in self.event_types:
             return False
         return not self.resource_types or event.resource_type in self.resource_types

@@ -35,6 +35,7 @@ class Webhook(_message.Message):
     DELIVERY_HEALTH_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    NAMESPACE_IDS_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """Its id: `wh_` and sixteen hex digits."""
     webhook_name: _builtins.str
@@ -67,6 +68,12 @@ class Webhook(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def namespace_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The namespaces whose events it is told: those that its maker's key opens, `*` for all, when the call that made it
+        named none; empty: only the namespace that was named.
+        """
+
     def __init__(
         self,
         *,
@@ -79,10 +86,11 @@ class Webhook(_message.Message):
         delivery_health: _struct_pb2.Struct | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        namespace_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delivery_health", b"delivery_health", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "created_at", b"created_at", "delivery_health", b"delivery_health", "event_types", b"event_types", "is_active", b"is_active", "resource_types", b"resource_types", "updated_at", b"updated_at", "webhook_id", b"webhook_id", "webhook_name", b"webhook_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "created_at", b"created_at", "delivery_health", b"delivery_health", "event_types", b"event_types", "is_active", b"is_active", "namespace_ids", b"namespace_ids", "resource_types", b"resource_types", "updated_at", b"updated_at", "webhook_id", b"webhook_id", "webhook_name", b"webhook_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

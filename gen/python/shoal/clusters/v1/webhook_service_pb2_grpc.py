@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class WebhookServiceStub:
-    """Tells others what happens in the caller's namespace.
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
     """
 
     def __init__(self, channel):
@@ -84,7 +85,8 @@ class WebhookServiceStub:
 
 
 class WebhookServiceServicer:
-    """Tells others what happens in the caller's namespace.
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
     """
 
     def CreateWebhook(self, request, context):
@@ -213,7 +215,8 @@ def add_WebhookServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WebhookService:
-    """Tells others what happens in the caller's namespace.
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
     """
 
     @staticmethod

@@ -28,7 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WebhookServiceStub:
-    """Tells others what happens in the caller's namespace."""
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -65,7 +67,9 @@ class WebhookServiceStub:
 
 @_typing.type_check_only
 class WebhookServiceAsyncStub(WebhookServiceStub):
-    """Tells others what happens in the caller's namespace."""
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookRequest, _webhook_pb2.Webhook]  # type: ignore[assignment]
@@ -98,7 +102,9 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     """
 
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells others what happens in the caller's namespace."""
+    """Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
+    """
 
     @_abc_1.abstractmethod
     def CreateWebhook(

@@ -82,6 +82,14 @@ export declare type Webhook = Message<"shoal.clusters.v1.Webhook"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 9;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * The namespaces whose events it is told: those that its maker's key opens, `*` for all, when the call that made it
+   * named none; empty: only the namespace that was named.
+   *
+   * @generated from field: repeated string namespace_ids = 10;
+   */
+  namespaceIds: string[];
 };
 
 /**

@@ -573,7 +573,8 @@ export declare type RedeliverWebhookRequest = Message<"shoal.clusters.v1.Redeliv
 export declare const RedeliverWebhookRequestSchema: GenMessage<RedeliverWebhookRequest>;
 
 /**
- * Tells others what happens in the caller's namespace.
+ * Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+ * opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
  *
  * @generated from service shoal.clusters.v1.WebhookService
  */

@@ -116,7 +116,8 @@ export const RedeliverWebhookRequestSchema = /*@__PURE__*/
   messageDesc(file_shoal_clusters_v1_webhook_service, 13);
 
 /**
- * Tells others what happens in the caller's namespace.
+ * Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+ * opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
  *
  * @generated from service shoal.clusters.v1.WebhookService
  */

@@ -34,6 +34,7 @@ webhooks = Table(
     Column("webhook_name", Text, nullable=False),
     Column("event_types", JSONB, nullable=False),
     Column("resource_types", JSONB, nullable=False, server_default=_EMPTY_LIST),
+    Column("hears", JSONB, nullable=False, server_default=_EMPTY_LIST),
     Column("is_active", Boolean, nullable=False),
     Column("delivery_health", JSONB),
     Column("created_at", DateTime(timezone=True), nullable=False),

@@ -16,10 +16,13 @@ from shoald.domain.vocabulary import DeliveryStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookFilter:
-    """Which webhooks a list shows; None means any."""
+    """Which webhooks a list shows; None means any. `reach` is what the caller's key opens, nothing for all: webhooks
+    that hear more are not shown.
+    """
 
     event_type: str | None = None
     is_active: bool | None = None
+    reach: tuple[str, ...] = ()
 
 
 class WebhookRepository(Protocol):

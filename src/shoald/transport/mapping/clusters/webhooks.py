@@ -51,6 +51,7 @@ def to_message(webhook: Webhook) -> webhook_pb2.Webhook:
         delivery_health=None if webhook.delivery_health is None else to_struct(webhook.delivery_health),
         created_at=to_timestamp(webhook.created_at),
         updated_at=to_timestamp(webhook.updated_at),
+        namespace_ids=webhook.hears,
     )
 
 

@@ -9,7 +9,7 @@ from shoal.clusters.v1 import webhook_service_pb2 as pb
 from shoald.application.access import Access
 from shoald.application.webhooks import Webhooks
 from shoald.transport.callers import caller_of
-from shoald.transport.calls import answer_nothing
+from shoald.transport.calls import answer_nothing, requested_namespace
 from shoald.transport.mapping.clusters import webhooks as mapping
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
@@ -24,7 +24,8 @@ class WebhookServicer(webhook_service_pb2_grpc.WebhookServiceServicer):
     def CreateWebhook(self, request: pb.CreateWebhookRequest, context: grpc.ServicerContext) -> webhook_pb2.Webhook:
         """Make one."""
         caller = caller_of(self._access, context)
-        return mapping.to_message(self._webhooks.create(caller, mapping.asked_of(request)))
+        is_for_all = requested_namespace(context) is None
+        return mapping.to_message(self._webhooks.create(caller, mapping.asked_of(request), is_for_all=is_for_all))
 
     def ListWebhooks(self, request: pb.ListWebhooksRequest, context: grpc.ServicerContext) -> pb.ListWebhooksResponse:
         """List those of the namespace."""

@@ -9148,6 +9148,12 @@ class Webhook(betterproto2.Message):
     When it was last changed.
     """
 
+    namespace_ids: "list[str]" = betterproto2.field(10, betterproto2.TYPE_STRING, repeated=True)
+    """
+    The namespaces whose events it is told: those that its maker's key opens, `*` for all, when the call that made it
+    named none; empty: only the namespace that was named.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Webhook", Webhook)
 
@@ -10491,7 +10497,8 @@ class TriggerServiceStub:
 
 class WebhookServiceStub:
     """
-    Tells others what happens in the caller's namespace.
+    Tells others what happens: in the namespace that a call names, or, when it names none, in all that the caller's key
+    opens. Such a webhook belongs to the caller's own namespace, and is seen by those whose key opens as much.
     """
 
     def __init__(self, channel: grpc.Channel):

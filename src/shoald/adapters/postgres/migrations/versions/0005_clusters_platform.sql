@@ -117,6 +117,7 @@ CREATE TABLE webhooks (
     webhook_name TEXT NOT NULL,
     event_types JSONB NOT NULL,
     resource_types JSONB DEFAULT '[]'::jsonb NOT NULL,
+    hears JSONB DEFAULT '[]'::jsonb NOT NULL,
     is_active BOOLEAN NOT NULL,
     delivery_health JSONB,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -233,3 +234,76 @@ ALTER TABLE collections ADD COLUMN feature_extractor JSONB DEFAULT '{}'::jsonb N
 
 -- Payload fields that pages of documents are chosen by.
 ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT NULL;
+
+-- Values of the payload fields that a namespace declares as payload_indexes, by which pages of documents are chosen. Kept
+-- by triggers, so that whoever writes documents keeps them too. A text, in lower case and cut, stands behind `s`, true and
+-- false behind `b`, a number beside `n`; `p` stands for what is none of these. All of it compares as bytes or as doubles:
+-- operators that row-level security lets an index be asked for.
+CREATE TABLE payload_indexes (
+    namespace_id TEXT NOT NULL,
+    field_name TEXT NOT NULL,
+    path JSONPATH NOT NULL,
+    state TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_payload_indexes PRIMARY KEY (namespace_id, field_name),
+    CONSTRAINT ck_payload_indexes_state CHECK (state IN ('building', 'ready'))
+);
+CREATE TABLE payload_values (
+    namespace_id TEXT NOT NULL,
+    collection_id TEXT NOT NULL,
+    field_name TEXT NOT NULL,
+    document_id TEXT COLLATE "C" NOT NULL,
+    text_value TEXT COLLATE "C" NOT NULL,
+    number_value DOUBLE PRECISION
+);
+CREATE INDEX ix_payload_values_value
+    ON payload_values (collection_id, field_name, text_value, number_value, document_id);
+CREATE INDEX ix_payload_values_document ON payload_values (collection_id, document_id);
+
+CREATE FUNCTION values_of_payload(payload JSONB, path JSONPATH)
+RETURNS TABLE (text_value TEXT, number_value DOUBLE PRECISION) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT
+        CASE jsonb_typeof(element)
+            WHEN 'string' THEN 's' || left(lower((element #>> '{}') COLLATE pg_c_utf8), 120)
+            WHEN 'boolean' THEN 'b' || (element #>> '{}')
+            WHEN 'number' THEN 'n'
+            ELSE 'p'
+        END,
+        CASE WHEN jsonb_typeof(element) = 'number' AND abs((element #>> '{}')::numeric) < 1e300
+            THEN (element #>> '{}')::double precision
+        END
+    FROM jsonb_path_query(payload, path) AS value
+    CROSS JOIN LATERAL (
+        SELECT value AS element WHERE jsonb_typeof(value) <> 'array'
+        UNION ALL SELECT 'null'::jsonb WHERE value = '[]'
+        UNION ALL SELECT jsonb_array_elements(CASE WHEN jsonb_typeof(value) = 'array' THEN value END)
+    ) AS elements
+$$;
+
+CREATE FUNCTION keep_payload_values() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM payload_indexes) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM payload_values AS kept USING old_documents AS was
+        WHERE kept.collection_id = was.collection_id AND kept.document_id = was.document_id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO payload_values (namespace_id, collection_id, field_name, document_id, text_value, number_value)
+        SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
+        FROM new_documents AS d
+        JOIN collections AS c ON c.collection_id = d.collection_id
+        JOIN payload_indexes AS i ON i.namespace_id = c.namespace_id
+        CROSS JOIN LATERAL values_of_payload(d.payload, i.path) AS found;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER payload_values_of_new AFTER INSERT ON collection_documents
+    REFERENCING NEW TABLE AS new_documents FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
+CREATE TRIGGER payload_values_of_changed AFTER UPDATE ON collection_documents
+    REFERENCING OLD TABLE AS old_documents NEW TABLE AS new_documents
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
+CREATE TRIGGER payload_values_of_deleted AFTER DELETE ON collection_documents
+    REFERENCING OLD TABLE AS old_documents FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
