@@ -8,7 +8,7 @@ run that was killed goes on there.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -211,9 +211,12 @@ class ClusterPipeline:
 
 
 def _cluster_of(uow: UnitOfWork, job: Job) -> tuple[Cluster, list[Collection]]:
-    cluster = uow.clusters.find(job.namespace_id, job.payload["cluster_id"])
-    if cluster is None:
+    """Return the cluster as it was when the job was accepted, and its collections as they are."""
+    found_now = uow.clusters.find(job.namespace_id, job.payload["cluster_id"])
+    if found_now is None:
         raise ClusterNotFound(detail={"cluster_id": job.payload["cluster_id"]})
+    then = job.payload.get("definition", found_now.definition)
+    cluster = replace(found_now, definition=then, collection_ids=tuple(then["collection_ids"]))
     found = {one.collection_id: one for one in uow.collections.get_many(job.namespace_id, cluster.collection_ids)}
     missing = [one for one in cluster.collection_ids if one not in found]
     if missing:

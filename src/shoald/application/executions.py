@@ -242,6 +242,7 @@ def _request(
             "run_id": new_run_id(),
             "collection_ids": list(cluster.collection_ids),
             "warnings": list(warnings),
+            "definition": dict(cluster.definition),
         },
         caller=caller,
         idempotency_key=idempotency_key,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from shoald.application.access import Caller, act_as
+from shoald.application.access import Caller
 from shoald.application.clusters import Clusters
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Selection
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.failures import ClusterNotFound, JobNotFound
-from shoald.domain.records.collection import Namespace, NamespaceCounts
+from shoald.domain.records.collection import NamespaceCounts
 
 _AT_ONCE = 100
 
@@ -24,17 +24,15 @@ class NamespaceRemoval:
     clusters: Clusters
     jobs: Jobs
 
-    def remove(self, namespace: Namespace, counts: NamespaceCounts) -> None:
-        """Remove a namespace that holds no projects."""
-        caller = Caller(namespace_id=namespace.namespace_id, namespace_name=namespace.namespace_name)
-        act_as(caller)
+    def remove(self, caller: Caller, counts: NamespaceCounts) -> None:
+        """Remove the caller's namespace, which holds no projects; the thread works for that caller."""
         for job_id in counts.open_job_ids:
             with contextlib.suppress(JobNotFound):
                 self.jobs.cancel(caller, job_id)
         self._remove_clusters(caller)
         self._remove_collections(caller)
         with self.open_unit_of_work() as uow:
-            uow.namespaces.delete(namespace.namespace_id)
+            uow.namespaces.delete(caller.namespace_id)
             uow.commit()
 
     def _remove_clusters(self, caller: Caller) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from shoald.application.access import Caller
+from shoald.application.access import Caller, act_as, acting
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import Conflict, InvalidFields, NamespaceNotFound
+from shoald.domain.failures import Conflict, InvalidFields, NamespaceNotFound, PermissionDenied
 from shoald.domain.identifiers import looks_like_an_id, new_namespace_id
 from shoald.domain.records.collection import Namespace, NamespaceCounts, PayloadIndex, VectorConfig
 from shoald.domain.vocabulary import VectorKind
@@ -156,28 +156,37 @@ class Namespaces:
     def delete(self, id_or_name: str, *, force: bool = False) -> Namespace:
         """Remove a namespace with its clusters, collections and all else that belongs to it.
 
-        Raises `NamespaceNotFound`, and `Conflict` for the one that calls without a namespace mean, for one that holds
-        projects, and, unless forced, while jobs are at work in it; forced, these are canceled.
+        Raises `NamespaceNotFound`, `PermissionDenied` for a key of some projects only, and `Conflict` for the one that
+        calls without a namespace mean, for one that holds projects, and, unless forced, while jobs are at work in it;
+        forced, these are canceled.
         """
+        _refuse_keys_of_projects()
         with self._open_unit_of_work() as uow:
             namespace = find_namespace(uow, id_or_name)
-            counts = uow.namespaces.counts(namespace.namespace_id)
         self._refuse_default(namespace, "deleted")
+        caller = _enter(namespace)
+        with self._open_unit_of_work() as uow:
+            counts = uow.namespaces.counts(namespace.namespace_id)
         _refuse_held(namespace, counts, force=force)
-        self._removal.remove(namespace, counts)
+        self._removal.remove(caller, counts)
         return namespace
 
     def stats(self, id_or_name: str) -> tuple[Namespace, NamespaceCounts]:
         """Return how much a namespace holds; raises `NamespaceNotFound`."""
         with self._open_unit_of_work() as uow:
             namespace = find_namespace(uow, id_or_name)
-            return namespace, uow.namespaces.counts(namespace.namespace_id)
+        return namespace, self._counts(namespace)
 
     def stats_of(self, ids: Sequence[str]) -> dict[str, NamespaceCounts]:
         """Return how much each of the namespaces holds, without those that are not there."""
         with self._open_unit_of_work() as uow:
             found = [uow.namespaces.find(one) for one in dict.fromkeys(ids)]
-            return {one.namespace_id: uow.namespaces.counts(one.namespace_id) for one in found if one is not None}
+        return {one.namespace_id: self._counts(one) for one in found if one is not None}
+
+    def _counts(self, namespace: Namespace) -> NamespaceCounts:
+        _enter(namespace)
+        with self._open_unit_of_work() as uow:
+            return uow.namespaces.counts(namespace.namespace_id)
 
     def list(self, query: ListQuery) -> Page[CountedNamespace]:
         """Return a page of namespaces, newest first unless sorted."""
@@ -208,6 +217,19 @@ class Namespaces:
         if self._default in {namespace.namespace_id, namespace.namespace_name}:
             message = f"Calls that name no namespace mean {self._default!r}; it cannot be {deed}."
             raise Conflict(message, detail={"namespace_id": namespace.namespace_id})
+
+
+def _enter(namespace: Namespace) -> Caller:
+    """Work in a namespace that the caller has found, and so reaches, from here on."""
+    caller = Caller(namespace_id=namespace.namespace_id, namespace_name=namespace.namespace_name)
+    act_as(caller)
+    return caller
+
+
+def _refuse_keys_of_projects() -> None:
+    caller = acting()
+    if caller is not None and caller.project_ids:
+        raise PermissionDenied("The key opens some projects only, and a namespace goes with all that it holds.")
 
 
 def _check_name(name: str) -> None:

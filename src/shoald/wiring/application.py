@@ -109,10 +109,10 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
             open_unit_of_work=opens, clock=clock, jobs=jobs, objects=adapters.objects, searches=adapters.searches
         ),
         namespaces=Namespaces(
-            open_unit_of_work=adapters.open_as_system,
+            open_unit_of_work=opens,
             clock=clock,
             cursors=cursors,
-            removal=NamespaceRemoval(open_unit_of_work=adapters.open_as_system, clusters=clusters, jobs=jobs),
+            removal=NamespaceRemoval(open_unit_of_work=opens, clusters=clusters, jobs=jobs),
             default_namespace=settings.default_namespace,
         ),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),

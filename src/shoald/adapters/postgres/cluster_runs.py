@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.tables.clusters import cluster_runs
 from shoald.application.listing import Selection
+from shoald.domain.failures import ExecutionNotFound
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import REPLAY_OF, ClusterRun, RunFigures, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
@@ -173,8 +174,10 @@ class PostgresClusterRuns:
         self._connection.execute(statement.values(effective=dict(effective)))
 
     def publish(self, run: ClusterRun) -> None:
-        """Store what a run found."""
-        self._connection.execute(update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run)))
+        """Store what a run found; one that its cluster's deletion took meanwhile is not published."""
+        changed = update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run))
+        if self._connection.execute(changed).rowcount == 0:
+            raise ExecutionNotFound(detail={"run_id": run.run_id})
 
     def rename(self, run_id: str, name: str | None) -> None:
         """Store what people call a run."""
