@@ -18,11 +18,18 @@ from typing import Any
 @contextmanager
 def installation() -> Iterator[str]:
     """Yield the address (host:port) of a Shoal whose parts are all ready; it is gone when the block ends."""
+    with installed() as (address, _):
+        yield address
+
+
+@contextmanager
+def installed() -> Iterator[tuple[str, str]]:
+    """Yield the address of such a Shoal, and its data folder, for commands that work on it."""
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
         data = str(Path(folder) / "data")
         _command("up", "--detach", "--port", str(_free_port()), "--data", data)
         try:
-            yield _when_ready(data)["http"].removeprefix("http://")
+            yield _when_ready(data)["http"].removeprefix("http://"), data
         finally:
             _command("down", "--data", data)
 

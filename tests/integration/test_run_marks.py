@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shoald.application.artifacts import MemberRange
-from shoald.domain.failures import ArtifactNotFound, BadRequest, ExecutionNotFound, InvalidFields
+from shoald.domain.failures import ArtifactNotFound, BadRequest, DeadlineExceeded, ExecutionNotFound, InvalidFields
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import JobState
 from shoald.transport.mapping.clusters.visualizations import visualization_json
@@ -155,12 +155,48 @@ def _two_features() -> tuple[Any, list[Any]]:
     return Import(collection="things"), [DocumentBatch(ids=names, payloads=[{} for _ in names], vectors=columns)]
 
 
-def test_a_run_without_a_map_says_so(world: ClusterWorld) -> None:
-    world.store(groups_of(20, 20))
-    cluster = world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2}, stability="none")
-    run = completed(world, cluster, defer_visualization=True)
-    with pytest.raises(ArtifactNotFound, match="no map"):
-        world.use_cases.run_maps.of(run)
+def with_map(world: ClusterWorld, run: ClusterRun) -> ClusterRun:
+    """Ask for a map that was put off, which no worker draws here, draw it, and ask again."""
+    maps = world.use_cases.run_maps
+    with pytest.raises(DeadlineExceeded) as waiting:
+        maps.with_map(world.caller, run, seconds=0)
+    with pytest.raises(DeadlineExceeded) as still:
+        maps.with_map(world.caller, run, seconds=0)
+    assert still.value.detail == waiting.value.detail, "one job for all calls"
+    job = world.run(world.use_cases.jobs.get(world.caller, str(waiting.value.detail["job_id"])))
+    assert job.state is JobState.COMPLETED, job.error_message
+    return maps.with_map(world.caller, run, seconds=1)
+
+
+def artifact_of(world: ClusterWorld, run: ClusterRun, name: str) -> Any:
+    return pq.read_table(io.BytesIO(world.adapters.objects.get(run.artifacts[name]["key"])))
+
+
+def test_a_map_that_was_put_off_is_that_which_the_run_would_have_drawn(world: ClusterWorld) -> None:
+    cluster, whole = two_groups(world, 30, 20)
+    run = completed(world, cluster, defer_visualization=True, layout_stability="none")
+    world.use_cases.run_marks.relabel(world.caller, cluster, run.run_id, {"cl_1": "Given"})
+    drawn = with_map(world, run)
+    assert drawn.effective["map"]["dimensions"] == 2
+    assert drawn.label_overrides == {"cl_1": "Given"}
+    for name in ("members", "centroids", "cluster_documents"):
+        now, then = artifact_of(world, drawn, name), artifact_of(world, whole, name)
+        assert now.schema.equals(then.schema), name
+        for axis in ("x", "y", "z"):
+            assert now[axis].to_pylist() == pytest.approx(then[axis].to_pylist(), abs=1e-5), (name, axis)
+    places = [(row["x"], row["y"], row["z"]) for row in drawn.centroids]
+    assert places == [pytest.approx((row["x"], row["y"], row["z"]), abs=1e-5) for row in whole.centroids]
+
+
+def test_features_that_are_grouped_apart_get_their_maps_later(world: ClusterWorld) -> None:
+    world.use_cases.collection_documents.import_batches(world.caller, *_two_features())
+    asked = {"clustering_method": "kmeans", "algorithm_params": {"n_clusters": 2}, "stability": "none"}
+    cluster = world.define(**asked, feature_uris=["v", "w"], multi_feature_strategy="independent")
+    drawn = with_map(world, completed(world, cluster, defer_visualization=True))
+    for name in ("members", "cluster_documents", "centroids"):
+        table = artifact_of(world, drawn, name)
+        assert not np.isnan(np.array(table["x"].to_pylist(), dtype=float)).any(), name
+    assert len(_shown(world, drawn, most=100)["members"]) == 40
 
 
 def composite_of(world: ClusterWorld, cluster: str, *runs: ClusterRun, **changes: Any) -> ClusterRun:

@@ -223,7 +223,7 @@ def _attribute_spec(
     definition: JsonObject, changes: JsonObject, filters: JsonObject | None, labeling: JsonObject
 ) -> ClusterSpec:
     warnings = [f"{name} does not apply to groups by attributes" for name in ("sample_size",) if changes.get(name)]
-    dimensions = None if changes.get("defer_visualization") else changes.get("vis_n_components") or 2
+    dimensions = changes.get("vis_n_components") or 2  # such a map costs too little to be put off
     return ClusterSpec(
         features=(),
         algorithm=AutoParameters(),

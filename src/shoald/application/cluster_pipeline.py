@@ -19,6 +19,7 @@ from shoald.application.cluster_events import run_completed
 from shoald.application.cluster_stages import ClusterTools
 from shoald.application.cluster_work import Work
 from shoald.application.independent_runs import is_independent
+from shoald.application.later_maps import LaterMap, LaterMaps
 from shoald.application.ports.arrays import Arrays
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.estimators import Estimators
@@ -65,6 +66,7 @@ class Ways:
     independent: Way
     composite: Way
     sweep: SweepRuns
+    maps: LaterMaps
 
     def of(self, work: Work) -> Way:
         """Return the way of one run."""
@@ -135,6 +137,55 @@ class ClusterPipeline:
         with self._open_unit_of_work() as uow:
             context.complete(uow, found)
             uow.commit()
+
+    def draw(self, context: JobContext) -> None:
+        """Draw the map of a completed run that put it off: new artifacts, and the run, have it in one transaction."""
+        job = context.job
+        with self._open_unit_of_work() as uow:
+            cluster, collections = _cluster_of(uow, job)
+            run = uow.cluster_runs.get(job.payload["run_id"])
+        if run is None:
+            raise ExecutionNotFound(detail={"run_id": job.payload["run_id"]})
+        work = self._work(context, cluster, run)
+        self._meter.start()
+        drawn = self._ways.maps.drawn(work, collections)
+        work.stage("publish", "writing artifacts")
+        artifacts = {name: self._placed(work, name, drawn) for name in (MEMBERS, CENTROIDS, DOCUMENTS)}
+        with self._open_unit_of_work() as uow:
+            present = uow.cluster_runs.get(run.run_id)
+            if present is None:
+                raise ExecutionNotFound(detail={"run_id": run.run_id})
+            with_map = replace(
+                present,
+                artifacts={**present.artifacts, **artifacts},
+                effective={**present.effective, "map": drawn.effective},
+                centroids=drawn.centroid_rows(present.centroids),
+            )
+            uow.cluster_runs.publish(with_map)
+            context.complete(uow, {"cluster_id": cluster.cluster_id, "run_id": run.run_id})
+            uow.commit()
+
+    def _placed(self, work: Work, name: str, drawn: LaterMap) -> dict[str, Any]:
+        """Store an artifact of a completed run again, with places."""
+        stored, job = work.run.artifacts[name], work.context.job
+        key = f"runs/{work.run.run_id}/{job.job_id}.{job.attempt}/{name}.parquet"
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            columns = drawn.columns(self._described(path, name, stored["rows"]))
+            with self._objects.open_writer() as writer:
+                rows = self._tables.replaced(path, writer, columns)
+                placed = writer.publish(key)
+        return {"key": placed.key, "sha256": placed.sha256, "bytes": placed.size, "rows": rows}
+
+    def _described(self, path: str, name: str, rows: int) -> list[str | None]:
+        """Return, for each row of an artifact, the group that it describes, None for a member."""
+        if name == MEMBERS:
+            return [None] * rows
+        found: list[str | None] = []
+        for batch in self._tables.read(path, columns=["cluster_id", "is_centroid"]):
+            is_group = batch.get("is_centroid", [True] * len(batch["cluster_id"]))
+            pairs = zip(batch["cluster_id"], is_group, strict=True)
+            found.extend(word if one else None for word, one in pairs)
+        return found
 
     def _work(self, context: JobContext, cluster: Cluster, run: ClusterRun) -> Work:
         backend = self._arrays.get(self._backend)

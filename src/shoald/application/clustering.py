@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from shoald.application.cluster_pipeline import ClusterPipeline
 
 
+class ClusterMapHandler:
+    """`JobHandler` of maps that are drawn after their runs."""
+
+    def __init__(self, *, pipeline: Callable[[], ClusterPipeline]) -> None:
+        self._pipeline = pipeline
+
+    def run(self, context: JobContext) -> None:
+        """Draw the map of the run that the payload names, and publish it in one transaction."""
+        self._pipeline().draw(context)
+
+    def follow(self, uow: UnitOfWork, job: Job) -> None:
+        """Nothing follows the job: the run stays as it is until it has its map."""
+
+
 class ClusterRunHandler:
     """`JobHandler` of cluster runs."""
 

@@ -222,14 +222,17 @@ def _centres(groups: SourceGroups, labels: Labels, vectors: Floats, tree: GroupT
     )
 
 
-def _places(work: Work, groups: SourceGroups, members: SourceMembers) -> Floats | None:
+def _places(work: Work, groups: SourceGroups, members: SourceMembers) -> Floats:
     """Return a map: the source groups by their centroids, and each with the shape that it has on the map of its run."""
-    dimensions = work.spec.map_dimensions
-    work.stage("map", "composing the map" if dimensions else "")
-    if dimensions is None:
-        return None
+    dimensions = _dimensions(work)
+    work.stage("map", "composing the map")
     anchors = principal_positions(groups.centroids, dimensions, backend=work.tools.arrays)
     return composed_places(members.numbers, members.coordinates[:, :dimensions], anchors)
+
+
+def _dimensions(work: Work) -> int:
+    """Return the dimensions of the map, which costs too little to be put off."""
+    return work.spec.map_dimensions or work.run.overrides.get("vis_n_components") or 2
 
 
 def _metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
@@ -256,7 +259,7 @@ def _metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
 def _effective(
     work: Work, sources: Sequence[Source], groups: SourceGroups, labels: Labels, tree: GroupTree
 ) -> dict[str, Any]:
-    dimensions, count = work.spec.map_dimensions, asked_count(work)
+    dimensions, count = _dimensions(work), asked_count(work)
     words = [(one.run.run_id, word) for one in sources for word in one.words]
     mapping: dict[str, list[dict[str, Any]]] = {one: [] for one in tree.ids}
     for (run_id, word), label, size in zip(words, labels.tolist(), groups.sizes.tolist(), strict=True):
@@ -270,7 +273,7 @@ def _effective(
         "notes": {"source_groups": len(words)},
         "map": {
             "dimensions": dimensions,
-            "method": "none" if dimensions is None else "composed",
+            "method": "composed",
             "layout_stability_applied": "none",
             "layout_stability_reason": "a composite map is composed of those of its sources",
         },

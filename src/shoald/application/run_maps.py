@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from shoald.application.access import Caller
 from shoald.application.artifacts import SOLID
+from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import MEMBERS
 from shoald.domain.failures import ArtifactNotFound
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
+from shoald.domain.records.job import Job
+from shoald.domain.vocabulary import JobState, JobType
 
 MOST_POINTS = 10_000
 _AXES = ("x", "y", "z")
@@ -43,9 +48,41 @@ class RunMap:
 class RunMaps:
     """Reads maps from the artifacts of runs; flat memory, whatever their size."""
 
-    def __init__(self, *, objects: ObjectStore, tables: RunTables) -> None:
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, objects: ObjectStore, tables: RunTables, jobs: Jobs
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
         self._objects = objects
         self._tables = tables
+        self._jobs = jobs
+
+    def with_map(self, caller: Caller, run: ClusterRun, *, seconds: float) -> ClusterRun:
+        """Return a completed run that has its map: one that put it off gets it now, by a job, once for all calls.
+
+        Raises `DeadlineExceeded` when that takes longer, and the job goes on; `ArtifactNotFound` when the vectors that
+        the run read are kept no longer.
+        """
+        if run.effective["map"]["dimensions"] is not None:
+            return run
+        self._jobs.finish(self._accepted(caller, run), seconds)
+        with self._open_unit_of_work() as uow:
+            return uow.cluster_runs.get(run.run_id) or run
+
+    def _accepted(self, caller: Caller, run: ClusterRun) -> Job:
+        request = JobRequest(
+            job_type=JobType.CLUSTER_MAP,
+            payload={"cluster_id": run.cluster_id, "run_id": run.run_id},
+            caller=caller,
+            idempotency_key=f"{JobType.CLUSTER_MAP}/{run.run_id}",
+        )
+        with self._open_unit_of_work() as uow:
+            before = self._jobs.accepted_before(uow, request)
+            if before is not None and before.state not in {JobState.FAILED, JobState.CANCELED}:
+                return before
+            # one that did not succeed is tried again
+            job = self._jobs.accept(uow, request if before is None else replace(request, idempotency_key=None))
+            uow.commit()
+        return job
 
     def of(self, run: ClusterRun, *, most: int = MOST_POINTS, feature: str | None = None) -> RunMap:
         """Return the map of a completed run, of one feature where each was grouped by itself (None: the first).

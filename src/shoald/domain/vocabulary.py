@@ -33,6 +33,7 @@ class JobType(StrEnum):
     EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"
     CLUSTER_SWEEP = "cluster_sweep"
+    CLUSTER_MAP = "cluster_map"
     ENRICHMENT = "cluster_enrichment"
     ENRICHMENT_UNDO = "cluster_enrichment_undo"
     OUTPUT_LABELS = "cluster_output_labels"

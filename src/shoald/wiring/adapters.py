@@ -403,6 +403,7 @@ class Adapters:
         from shoald.application.enriching import EnrichingFollower
         from shoald.application.former_runs import FormerRuns
         from shoald.application.independent_runs import IndependentRuns
+        from shoald.application.later_maps import LaterMaps
         from shoald.application.memory_promises import MemoryPromises
         from shoald.application.output_collections import OutputWriting
         from shoald.application.replay_runs import ReplayRuns
@@ -424,6 +425,14 @@ class Adapters:
             composite=CompositeRuns(open_unit_of_work=opens, former_runs=former, naming=naming, memory=memory),
             assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, memory=memory),
             sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
+            maps=LaterMaps(
+                open_unit_of_work=opens,
+                inputs=inputs,
+                former_runs=former,
+                vectors=vectors,
+                memory=memory,
+                staged=staged,
+            ),
             independent=independent,
             replay=ReplayRuns(
                 open_unit_of_work=opens,

@@ -131,7 +131,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
         executions=executions,
         enrichments=_enrichments(adapters),
         run_marks=RunMarks(open_unit_of_work=opens, jobs=jobs),
-        run_maps=RunMaps(objects=adapters.objects, tables=adapters.run_tables),
+        run_maps=RunMaps(open_unit_of_work=opens, objects=adapters.objects, tables=adapters.run_tables, jobs=jobs),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         webhooks=_build_webhooks(adapters),

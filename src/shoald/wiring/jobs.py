@@ -42,6 +42,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.PIPELINE, lambda: _pipeline(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
     handlers.add(JobType.CLUSTER_SWEEP, lambda: _cluster_sweep(adapters))
+    handlers.add(JobType.CLUSTER_MAP, lambda: _cluster_map(adapters))
     handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
     handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
     handlers.add(JobType.OUTPUT_LABELS, lambda: _output_labels(adapters))
@@ -145,6 +146,12 @@ def _cluster_run(adapters: Adapters) -> JobHandler:
     from shoald.application.clustering import ClusterRunHandler
 
     return ClusterRunHandler(clock=adapters.clock, pipeline=lambda: _warmed_pipeline(adapters))
+
+
+def _cluster_map(adapters: Adapters) -> JobHandler:
+    from shoald.application.clustering import ClusterMapHandler
+
+    return ClusterMapHandler(pipeline=lambda: _warmed_pipeline(adapters))
 
 
 def _cluster_sweep(adapters: Adapters) -> JobHandler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -83,11 +83,19 @@ class ParquetRunTables:
 
     def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:
         """Write a file again, a row group at a time."""
+        return self._rewritten(path, sink, lambda batch, _: _with_names(batch, names))
+
+    def replaced(self, path: str, sink: ByteSink, columns: Columns) -> int:
+        """Write a file again, a row group at a time."""
+        return self._rewritten(path, sink, lambda batch, start: _with_columns(batch, columns, start))
+
+    def _rewritten(self, path: str, sink: ByteSink, changed: Callable[[pa.RecordBatch, int], pa.RecordBatch]) -> int:
+        """Write what is made of each batch, given the number of its first row."""
         with _readable(), _opened(path) as file:
-            schema, rows = file.schema_arrow, 0
-            with _writer(sink, schema) as writer:
+            rows = 0
+            with _writer(sink, file.schema_arrow) as writer:
                 for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP):
-                    writer.write_batch(_with_names(batch, names), row_group_size=_ROWS_PER_GROUP)
+                    writer.write_batch(changed(batch, rows), row_group_size=_ROWS_PER_GROUP)
                     rows += batch.num_rows
         return rows
 
@@ -129,6 +137,15 @@ def _writer(sink: ByteSink, schema: pa.Schema) -> pq.ParquetWriter:
         use_dictionary=[field.name for field in schema if field.name in _WORDS],  # ids and floats do better without
         write_page_checksum=True,
     )
+
+
+def _with_columns(batch: pa.RecordBatch, columns: Columns, start: int) -> pa.RecordBatch:
+    """Replace columns by the part of others that begins at a row; each keeps its type."""
+    for name, column in columns.items():
+        at = batch.schema.get_field_index(name)
+        part = _to_arrow(np.asarray(column)[start : start + batch.num_rows])
+        batch = batch.set_column(at, name, part.cast(batch.schema.field(at).type))
+    return batch
 
 
 def _with_names(batch: pa.RecordBatch, names: Mapping[str, str]) -> pa.RecordBatch:

@@ -68,6 +68,13 @@ class RunTables(Protocol):
         """
         ...
 
+    def replaced(self, path: str, sink: ByteSink, columns: Columns) -> int:
+        """Write a file again with some of its columns of numbers replaced by others of its length; flat memory.
+
+        Returns the number of rows; raises `DataCorrupt` for a file that cannot be read.
+        """
+        ...
+
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         """Yield a file as Arrow IPC streams of one batch each, of at most so many bytes, with the rows in each."""
         ...

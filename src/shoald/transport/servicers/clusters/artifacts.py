@@ -14,10 +14,12 @@ from shoald.application.artifacts import Artifacts, MemberRange
 from shoald.application.run_maps import MOST_POINTS, RunMaps
 from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.callers import caller_of
+from shoald.transport.calls import seconds_left
 from shoald.transport.mapping.clusters import artifacts as mapping
 from shoald.transport.mapping.clusters.visualizations import visualization_json
 
 _ARROW_BYTES = 1024 * 1024
+_MAP_SECONDS = 300.0
 _FLAT, _SOLID, _CSV, _LISTS = "2d", "3d", "csv", "lists"
 
 
@@ -70,9 +72,11 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
         self, request: pb.DownloadVisualizationRequest, context: grpc.ServicerContext
     ) -> Iterator[HttpBody]:
         """Write the map as JSON."""
-        run = self._run(context, request.cluster_id, request.run_id or None)
+        caller = caller_of(self._access, context)
+        run = self._artifacts.run(caller, request.cluster_id, request.run_id or None)
         feature = request.feature or None
         self._artifacts.require_feature(run, feature)
+        run = self._maps.with_map(caller, run, seconds=seconds_left(context, at_most=_MAP_SECONDS))
         most = 0 if request.centroids_only else request.max_points or MOST_POINTS
         return visualization_json(self._maps.of(run, most=most, feature=feature), compact=request.compact)
 
