@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
@@ -107,6 +108,21 @@ def test_what_was_there_before_comes_back(world: ClusterWorld) -> None:
     assert documents(world) == before
     with pytest.raises(Conflict):
         world.use_cases.enrichments.undo(world.caller, cluster, ended.enrichment_id)
+
+
+def test_any_payload_comes_back(world: ClusterWorld) -> None:
+    random = Random(7)
+    values = [None, 0, 1.5, "", "text", True, [], [1, {"a": None}], {}, {"label": {"label": 1}}]
+    keys = ["kind", "label", "cluster_id", "x", "other"]
+    kinds = {f"d{at}": {key: random.choice(values) for key in keys if random.random() < 0.6} for at in range(60)}
+    store(world, **kinds)
+    cluster = define(world)
+    world.run(world.start(cluster))
+    ended = done(world, start(world, cluster, "cluster_id", "label", "x", batch_size=7))
+    assert ended.enriched == 60
+    assert all({"cluster_id", "label", "x"} <= one.keys() for one in documents(world).values())
+    done(world, world.use_cases.enrichments.undo(world.caller, cluster, ended.enrichment_id))
+    assert documents(world) == kinds
 
 
 def test_what_was_changed_since_stays(world: ClusterWorld) -> None:

@@ -113,11 +113,6 @@ class MemberValues:
             values = {f"{one.target}{behind}": self._value(one.source, batch, at) for one in self.mappings}
             yield collection_id, document_id, values
 
-    def keys(self, features: Sequence[str]) -> tuple[str, ...]:
-        """Return every payload key that is written, for a run that grouped by these features each by itself."""
-        behind = [f"_{one.rpartition('/')[2]}" for one in features] or [""]
-        return tuple(f"{one.target}{word}" for one in self.mappings for word in behind)
-
     def _value(self, source: str, batch: Mapping[str, Any], at: int) -> Any:
         word = batch["cluster_id"][at]
         if source in _OF_MEMBERS:

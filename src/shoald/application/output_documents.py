@@ -47,11 +47,13 @@ class OutputDocuments:
     _labels: Mapping[str, str | None] = field(init=False)
     _rows: Mapping[str, JsonObject] = field(init=False)
     _paths: Mapping[str, Sequence[str]] = field(init=False)
+    _dimensions: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._labels = labels_of(self.run)
         self._rows = {row["cluster_id"]: row for row in self.run.centroids}
         self._paths = _paths(self._rows)
+        self._dimensions = (self.run.effective.get("map") or {}).get("dimensions") or 0
 
     def batches(self, groups: Batches, members: Batches) -> Iterator[DocumentBatch]:
         """Yield the groups with their vectors, then the members, then those in no group as one group."""
@@ -89,7 +91,7 @@ class OutputDocuments:
 
     def _members(self, batch: Mapping[str, Any]) -> DocumentBatch:
         more = [name for name in batch if name not in _MEMBER_COLUMNS]
-        axes = [axis for axis in _AXES if axis in batch and batch[axis][:1] != [None]]
+        axes = _AXES[: self._dimensions]
         features = batch.get("feature") if self.feature is None else None
         ids, payloads = [], []
         for at, (document_id, collection_id, cluster_id, similarity) in enumerate(_columns_of(batch)):

@@ -16,6 +16,7 @@ from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.lists import ListedTable
 from shoald.adapters.postgres.namespaces import read_vector_configs, stored_vector_configs
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors
+from shoald.adapters.postgres.tables.outputs import cluster_outputs, enriched_collections
 from shoald.application.listing import Selection
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.records.collection import Collection, VectorConfig
@@ -138,7 +139,8 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
         self._connection.execute(
             delete(collection_documents).where(collection_documents.c.collection_id == collection_id)
         )
-        self._connection.execute(delete(collections).where(collections.c.collection_id == collection_id))
+        for table in (enriched_collections, cluster_outputs, collections):
+            self._connection.execute(delete(table).where(table.c.collection_id == collection_id))
 
     def update(self, collection: Collection) -> None:
         """Store name, description and metadata of a collection."""
