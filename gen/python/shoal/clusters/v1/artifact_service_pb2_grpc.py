@@ -98,7 +98,9 @@ class ArtifactServiceServicer:
 
     def DownloadVisualization(self, request, context):
         """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
-        from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+        from all of them; always the same ones. A run that put its map off gets it first, once for all calls; that fails with
+        `artifact_not_found` when documents were written since and the vectors are kept no longer, and with
+        `deadline_exceeded` when it takes longer than five minutes: it goes on then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class ArtifactServiceStub:
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
     DownloadVisualization: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadVisualizationRequest, _httpbody_pb2.HttpBody]
     """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
-    from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+    from all of them; always the same ones. A run that put its map off gets it first, once for all calls; that fails with
+    `artifact_not_found` when documents were written since and the vectors are kept no longer, and with
+    `deadline_exceeded` when it takes longer than five minutes: it goes on then.
     """
     StreamMembers: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]
     """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
@@ -73,7 +75,9 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     """Writes groups and members as one JSON object (`Artifacts`), members of one group if wanted, in parts."""
     DownloadVisualization: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadVisualizationRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
-    from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+    from all of them; always the same ones. A run that put its map off gets it first, once for all calls; that fails with
+    `artifact_not_found` when documents were written since and the vectors are kept no longer, and with
+    `deadline_exceeded` when it takes longer than five minutes: it goes on then.
     """
     StreamMembers: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.StreamMembersRequest, _artifact_service_pb2.StreamMembersResponse]  # type: ignore[assignment]
     """Streams members in columns, as Arrow record batches of at most 2 MiB or as lists (`MemberColumns`): `point_id`,
@@ -117,7 +121,9 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
-        from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+        from all of them; always the same ones. A run that put its map off gets it first, once for all calls; that fails with
+        `artifact_not_found` when documents were written since and the vectors are kept no longer, and with
+        `deadline_exceeded` when it takes longer than five minutes: it goes on then.
         """
 
     @_abc_1.abstractmethod

@@ -684,7 +684,9 @@ class ExecuteClusterBody(_message.Message):
     vis_n_components: _builtins.int
     """Dimensions of the map, in place of the definition's figure."""
     defer_visualization: _builtins.bool
-    """Whether the map is left out of this run; unset means false."""
+    """Whether the map is put off until it is first asked for, which makes large runs shorter; unset means false. Maps of
+    groups by attributes and of composite runs cost too little to be put off.
+    """
     layout_stability: _builtins.str
     """See `VectorClustering.layout_stability`."""
     stability: _builtins.str

@@ -654,7 +654,8 @@ export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClust
   visNComponents?: number | undefined;
 
   /**
-   * Whether the map is left out of this run; unset means false.
+   * Whether the map is put off until it is first asked for, which makes large runs shorter; unset means false. Maps of
+   * groups by attributes and of composite runs cost too little to be put off.
    *
    * @generated from field: optional bool defer_visualization = 7;
    */

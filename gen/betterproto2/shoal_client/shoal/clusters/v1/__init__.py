@@ -3265,7 +3265,8 @@ class ExecuteClusterBody(betterproto2.Message):
 
     defer_visualization: "bool | None" = betterproto2.field(7, betterproto2.TYPE_BOOL, optional=True)
     """
-    Whether the map is left out of this run; unset means false.
+    Whether the map is put off until it is first asked for, which makes large runs shorter; unset means false. Maps of
+    groups by attributes and of composite runs cost too little to be put off.
     """
 
     layout_stability: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
@@ -9406,7 +9407,9 @@ class ArtifactServiceStub:
     def download_visualization(self, message: "DownloadVisualizationRequest") -> "Iterator[___google__api__.HttpBody]":
         """
         Writes the map of a run as one JSON object (`Visualization`), in parts: all groups, and members that are drawn evenly
-        from all of them; always the same ones. Fails with `artifact_not_found` when the run made no map, too.
+        from all of them; always the same ones. A run that put its map off gets it first, once for all calls; that fails with
+        `artifact_not_found` when documents were written since and the vectors are kept no longer, and with
+        `deadline_exceeded` when it takes longer than five minutes: it goes on then.
         """
 
         yield from self._channel.unary_stream(
