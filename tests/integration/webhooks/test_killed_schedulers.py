@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ def _scheduler(webhooks: WebhookWorld) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(_TESTS)}, stderr=subprocess.DEVNULL)
 
 
+def _has(receiver: Receiver, number: int) -> Callable[[], bool]:
+    return lambda: len(receiver.received) > number
+
+
 def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: int, seed: int) -> None:
     """Let events happen while schedulers are killed, and see that each reached every receiver."""
     chance = random.Random(seed)
@@ -33,10 +38,10 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
     told = [webhooks.webhook(f"{receiver.url}/{at}") for at in range(3)]
     happened = [one.event_id for one in webhooks.happen(events // 2)]
     for _ in range(kills):
-        before = len(receiver.received)
+        enough = len(receiver.received) + 3
         scheduler = _scheduler(webhooks)
         happened += [one.event_id for one in webhooks.happen(events // 2 // kills)]
-        eventually(lambda before=before: len(receiver.received) > before + 3)
+        eventually(_has(receiver, enough), seconds=60)
         time.sleep(chance.random() * 0.2)
         scheduler.kill()
         scheduler.wait()

@@ -39,11 +39,12 @@ class PostgresEvents:
     def position(self, reader: str) -> int | None:
         """Lock the reader's row, or skip it."""
         place = select(event_readers.c.position).where(event_readers.c.reader == reader)
-        found = self._connection.scalar(place.with_for_update(skip_locked=True))
+        found: int | None = self._connection.scalar(place.with_for_update(skip_locked=True))
         if found is not None:
             return found
         new = insert_or_not(event_readers).values(reader=reader, position=0).on_conflict_do_nothing()
-        return self._connection.scalar(new.returning(event_readers.c.position))
+        begun: int | None = self._connection.scalar(new.returning(event_readers.c.position))
+        return begun
 
     def after(self, sequence: int, limit: int) -> Sequence[Event]:
         """Number what is new, unless another transaction is at it, then read by numbers."""

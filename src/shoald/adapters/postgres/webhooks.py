@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -140,10 +141,10 @@ class PostgresWebhooks:
         statement = select(webhooks).where(webhooks.c.is_active, or_(*told)).order_by(webhooks.c.webhook_id)
         return self._with_channels(self._connection.execute(statement).all())
 
-    def _with_channels(self, rows: Sequence[Row[Any]]) -> list[Webhook]:
+    def _with_channels(self, rows: Sequence[Row[Any]]) -> Sequence[Webhook]:
         ids = [row.webhook_id for row in rows]
         statement = select(webhook_channels).where(webhook_channels.c.webhook_id.in_(ids))
-        found: dict[str, list[WebhookChannel]] = {webhook_id: [] for webhook_id in ids}
+        found: dict[str, builtins.list[WebhookChannel]] = {webhook_id: [] for webhook_id in ids}
         for row in self._connection.execute(statement.order_by(webhook_channels.c.channel_no)) if ids else ():
             found[row.webhook_id].append(channel_of(row))
         return [webhook_of(row, found[row.webhook_id]) for row in rows]
