@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mixpeek
@@ -197,7 +198,7 @@ def test_a_composite_cluster_names_its_sources(own: Own) -> None:
 
 
 def test_resources_that_are_not_here_answer_in_the_envelope(client: Any) -> None:
-    calls = (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: mixpeek.BucketsApi(client).get_bucket("bkt_1"),
         lambda: mixpeek.RetrieversApi(client).get_retriever("ret_1"),
         lambda: mixpeek.BucketBatchesApi(client).get_batch_buckets_batches("bkt_1", "batch_1"),

@@ -37,7 +37,13 @@ def cluster(**asked: Any) -> Cluster:
 
 
 def test_nothing_said_changes_nothing() -> None:
-    asked = {"cluster_name": None, "metadata": None, "filters": None, "source_cluster_ids": [], "sample_size": None}
+    asked: dict[str, Any] = {
+        "cluster_name": None,
+        "metadata": None,
+        "filters": None,
+        "source_cluster_ids": [],
+        "sample_size": None,
+    }
     assert changed(cluster(), asked) == cluster()
 
 

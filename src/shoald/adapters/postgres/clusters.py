@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -129,7 +129,7 @@ class PostgresClusters:
         mine = select(cluster_runs.c.run_id).where(cluster_runs.c.cluster_id == cluster_id)
         self._connection.execute(mine.order_by(cluster_runs.c.run_id).with_for_update())
 
-    def keep_artifacts(self, cluster_id: str, at: datetime) -> list[str]:
+    def keep_artifacts(self, cluster_id: str, at: datetime) -> Sequence[str]:
         """Copy what the runs name."""
         named = ("run_id", "namespace_id", "cluster_id", "artifacts")
         completed = select(*(cluster_runs.c[name] for name in named), literal(at)).where(

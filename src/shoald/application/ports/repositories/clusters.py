@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -40,7 +41,7 @@ class ClusterRepository(Protocol):
         """Keep runs of a definition from being published until the transaction ends; waits for one that is."""
         ...
 
-    def keep_artifacts(self, cluster_id: str, at: datetime) -> list[str]:
+    def keep_artifacts(self, cluster_id: str, at: datetime) -> Sequence[str]:
         """Note that the artifacts of all completed runs stay when the definition goes; return the ids of those runs."""
         ...
 
