@@ -30,6 +30,7 @@ WRITING_VERBS = (
     *(
         "Publish",
         "Put",
+        "Redeliver",
         "Repeat",
         "Replace",
         "Replay",
