@@ -45,6 +45,7 @@ class Enrichment(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     UNDONE_AT_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
     enrichment_id: _builtins.str
     """Its id: `enr_` and sixteen hex digits."""
     cluster_id: _builtins.str
@@ -77,6 +78,8 @@ class Enrichment(_message.Message):
     """Why it failed."""
     error_code: _builtins.str
     """The code of that failure."""
+    job_id: _builtins.str
+    """The job that writes, or brings back: `JobService` reads, watches and cancels it."""
     @_builtins.property
     def source_collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The collections whose documents were grouped."""
@@ -121,10 +124,11 @@ class Enrichment(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         undone_at: _timestamp_pb2.Timestamp | None = ...,
+        job_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_message", b"_error_message", "_partition", b"_partition", "_target_collection_id", b"_target_collection_id", "completed_at", b"completed_at", "created_at", b"created_at", "error_code", b"error_code", "error_message", b"error_message", "partition", b"partition", "target_collection_id", b"target_collection_id", "undone_at", b"undone_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_message", b"_error_message", "_partition", b"_partition", "_target_collection_id", b"_target_collection_id", "batches", b"batches", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "created_at", b"created_at", "enriched", b"enriched", "enrichment_id", b"enrichment_id", "error_code", b"error_code", "error_message", b"error_message", "failed", b"failed", "field_mappings", b"field_mappings", "is_automatic", b"is_automatic", "partition", b"partition", "processed", b"processed", "restored", b"restored", "run_id", b"run_id", "source_collection_ids", b"source_collection_ids", "status", b"status", "target_collection_id", b"target_collection_id", "undone_at", b"undone_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_code", b"_error_code", "_error_message", b"_error_message", "_partition", b"_partition", "_target_collection_id", b"_target_collection_id", "batches", b"batches", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "created_at", b"created_at", "enriched", b"enriched", "enrichment_id", b"enrichment_id", "error_code", b"error_code", "error_message", b"error_message", "failed", b"failed", "field_mappings", b"field_mappings", "is_automatic", b"is_automatic", "job_id", b"job_id", "partition", b"partition", "processed", b"processed", "restored", b"restored", "run_id", b"run_id", "source_collection_ids", b"source_collection_ids", "status", b"status", "target_collection_id", b"target_collection_id", "undone_at", b"undone_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_code: _TypeAlias = _typing.Literal["error_code"]  # noqa: Y015
     _WhichOneofArgType__error_code: _TypeAlias = _typing.Literal["_error_code", b"_error_code"]  # noqa: Y015

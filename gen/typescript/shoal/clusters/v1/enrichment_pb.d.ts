@@ -155,6 +155,13 @@ export declare type Enrichment = Message<"shoal.clusters.v1.Enrichment"> & {
    * @generated from field: google.protobuf.Timestamp undone_at = 19;
    */
   undoneAt?: Timestamp | undefined;
+
+  /**
+   * The job that writes, or brings back: `JobService` reads, watches and cancels it.
+   *
+   * @generated from field: string job_id = 20;
+   */
+  jobId: string;
 };
 
 /**

@@ -3201,6 +3201,11 @@ class Enrichment(betterproto2.Message):
     When all was brought back.
     """
 
+    job_id: "str" = betterproto2.field(20, betterproto2.TYPE_STRING)
+    """
+    The job that writes, or brings back: `JobService` reads, watches and cancels it.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Enrichment", Enrichment)
 
