@@ -57,6 +57,8 @@ PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
 PER_ROW = 900
 """Bytes of a row in the plain lists of the condensed tree."""
+PACKED, PACKED_A_ROW = 20 * MIB, 2048
+"""What a library of products keeps of both sides of large ones in doubles: at most, and of a row."""
 
 Formula = Callable[[Any, int, int], int]
 
@@ -148,7 +150,8 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
     if own_metric(given.metric, given.p) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
     scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
-    return max(graph_bytes(n, d, k), 8 * n * d + 12 * n * k + 17 * scanned)
+    walked = 8 * n * d + 12 * n * k + 17 * scanned
+    return max(graph_bytes(n, d, k), walked) + min(PACKED, PACKED_A_ROW * n)
 
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:

@@ -47,8 +47,8 @@ def _products(vectors: Floats, metric: str, backend: ArrayBackend) -> Block:
     """Distances from float64 products of centred rows (or of directions); a row lies at 0 from itself."""
     cosine = metric == "cosine"
     rows = vectors * inverse_lengths(vectors)[:, None] if cosine else vectors - vectors.mean(axis=0, dtype=np.float64)
+    squares = backend.send(np.einsum("ij,ij->i", rows, rows))
     device, xp = backend.send(rows), backend.xp
-    squares = xp.sum(device * device, axis=1)
 
     def block(ids: Integers) -> Doubles:
         at = backend.send(ids)
