@@ -32,19 +32,18 @@ class WebhookWorld:
         asked = AskedWebhook(webhook_name="w", event_types=[word.value for word in types], channels=channels)
         return self.world.use_cases.webhooks.create(self.world.caller, asked)
 
+    def event(self, event_type: EventType, *, namespace_id: str | None = None, at: int = 0, **metadata: Any) -> Event:
+        return Event(
+            event_type=event_type,
+            namespace_id=namespace_id or self.world.caller.namespace_id,
+            subject_type="cluster",
+            subject_id=f"clust_{at:016x}",
+            occurred_at=self.world.adapters.clock.now(),
+            metadata=metadata,
+        )
+
     def happen(self, n: int = 1, event_type: EventType = EventType.CLUSTER_CREATED, **metadata: Any) -> list[Event]:
-        now = self.world.adapters.clock.now()
-        events = [
-            Event(
-                event_type=event_type,
-                namespace_id=self.world.caller.namespace_id,
-                subject_type="cluster",
-                subject_id=f"clust_{at:016x}",
-                occurred_at=now,
-                metadata=metadata,
-            )
-            for at in range(n)
-        ]
+        events = [self.event(event_type, at=at, **metadata) for at in range(n)]
         with self.world.adapters.open_unit_of_work() as uow:
             for event in events:
                 uow.events.add(event)
