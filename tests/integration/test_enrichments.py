@@ -19,6 +19,7 @@ from shoald.domain.failures import ArtifactNotFound, Conflict, EnrichmentNotFoun
 from shoald.domain.records.collection import DocumentBatch
 from shoald.domain.records.enrichment import Enrichment, FieldMapping
 from shoald.domain.records.job import Job
+from shoald.domain.triggers.counting import counted_of
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world
 from support.killed_attempt import kill_attempt
@@ -86,6 +87,19 @@ def test_documents_can_be_filtered_by_what_was_written(world: ClusterWorld) -> N
     assert sorted(of_a) == ["d0", "d2", "d4", "d6", "d8"]
     assert {one["member_count"] for one in of_a.values()} == {5}
     assert {one["kind"] for one in of_a.values()} == {"a"}
+
+
+def test_what_a_run_writes_is_told_with_its_cause(world: ClusterWorld) -> None:
+    cluster = a_run(world)
+    done(world, start(world, cluster, "label"))
+    with world.adapters.open_unit_of_work() as uow:
+        uow.events.position("test")
+        told = [one for one in uow.events.after(0, 100) if one.metadata.get("cause")]
+    assert [(one.event_type, one.metadata["cause"], one.metadata["document_count"]) for one in told] == [
+        ("collection.documents.written", "cluster_run", 12),
+        ("documents.updated.batch", "enrichment", 10),
+    ]
+    assert [counted_of(one) for one in told] == [("", {}), ("", {})]
 
 
 def test_a_run_is_not_stale_for_what_it_wrote(world: ClusterWorld) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shoald.application.access import Caller
 from shoald.application.clusters import find_cluster
-from shoald.application.collections import find_or_add_collection
+from shoald.application.collections import find_or_add_collection, refuse_kept_by_index
 from shoald.application.enrichment_fields import defined_mappings, partition_of
 from shoald.application.executions import find_run
 from shoald.application.jobs import JobRequest, Jobs
@@ -56,7 +56,7 @@ class Enrichments:
         """Accept an enrichment.
 
         Raises `ClusterNotFound`, `ExecutionNotFound`, `CollectionNotFound`, `ArtifactNotFound` without a completed run,
-        and `InvalidFields` for a source that the run did not read.
+        `InvalidFields` for a source that the run did not read, and `Conflict` for a target that an index keeps.
         """
         with self._open_unit_of_work() as uow:
             enrichment, job = self._accepted(uow, caller, cluster, request)
@@ -89,6 +89,8 @@ class Enrichments:
         target = None
         if request.target is not None:
             target = find_or_add_collection(uow, caller, request.target, self._clock.now())
+            if target.collection_id not in {one.collection_id for one in sources}:
+                refuse_kept_by_index(target)
         new = NewEnrichment(
             cluster=definition,
             run=run,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoald.application.enrichment_fields import MemberValues
+from shoald.application.output_events import documents_enriched
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.object_store import ObjectStore
@@ -22,9 +23,8 @@ from shoald.domain.job_states import Progressed
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.enrichment import Enrichment
-from shoald.domain.records.event import Event
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import EnrichmentStatus, EventType, JobState
+from shoald.domain.vocabulary import EnrichmentStatus, JobState
 
 _ENDS = {
     JobState.FAILED: EnrichmentStatus.FAILED,
@@ -114,7 +114,7 @@ class EnrichmentHandler:
                 uow.enrichments.forget(enrichment.enrichment_id)
             else:
                 uow.enrichments.replace_older(enrichment)
-            for event in _events(enrichment, self._clock):
+            for event in documents_enriched(enrichment, enrichment.enriched, now):
                 uow.events.add(event)
             context.complete(uow, {"enrichment_id": enrichment.enrichment_id, "enriched": enrichment.enriched})
             uow.commit()
@@ -139,7 +139,7 @@ class EnrichmentUndoHandler:
             enrichment = _held(uow, context, lock=True)
             now = self._clock.now()
             uow.enrichments.change(enrichment.enrichment_id, status=EnrichmentStatus.UNDONE.value, undone_at=now)
-            for event in _events(enrichment, self._clock):
+            for event in documents_enriched(enrichment, enrichment.restored, now):
                 uow.events.add(event)
             context.complete(uow, {"enrichment_id": enrichment.enrichment_id, "restored": enrichment.restored})
             uow.commit()
@@ -211,23 +211,3 @@ def _follow(uow: UnitOfWork, job: Job, working: EnrichmentStatus) -> None:
     else:
         said = {"error_code": job.error_code, "error_message": job.error_message}
         uow.enrichments.change(enrichment_id, status=end.value, **said)
-
-
-def _events(enrichment: Enrichment, clock: Clock) -> Iterator[Event]:
-    """Yield that documents were written; who starts runs after new documents leaves those of a run alone."""
-    for collection_id in enrichment.written_collection_ids:
-        yield Event(
-            event_type=EventType.DOCUMENTS_UPDATED_BATCH,
-            namespace_id=enrichment.namespace_id,
-            subject_type="collection",
-            subject_id=collection_id,
-            occurred_at=clock.now(),
-            metadata={
-                "collection_id": collection_id,
-                "cluster_id": enrichment.cluster_id,
-                "run_id": enrichment.run_id,
-                "enrichment_id": enrichment.enrichment_id,
-                "cause": "enrichment",
-                "is_batch": False,
-            },
-        )

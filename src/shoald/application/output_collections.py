@@ -9,6 +9,7 @@ from shoald.application.access import Caller
 from shoald.application.group_labels import labels_of
 from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.output_documents import OutputDocuments, features_apart, vector_name
+from shoald.application.output_events import output_written
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
@@ -53,7 +54,9 @@ class OutputWriting:
         collection_id = _collection_of(uow, published, feature)
         uow.collections.lock(collection_id)
         uow.collections.set_vector_configs(collection_id, self._vector_configs(run, feature or None))
-        uow.collections.replace_documents(collection_id, self._batches(published, feature or None), at=published.at)
+        batches = self._batches(published, feature or None)
+        stored = uow.collections.replace_documents(collection_id, batches, at=published.at)
+        uow.events.add(output_written(run, collection_id, stored, published.at))
         uow.output_collections.put(_output(published, feature, collection_id))
 
     def _batches(self, published: PublishedRun, feature: str | None) -> Iterator[DocumentBatch]:

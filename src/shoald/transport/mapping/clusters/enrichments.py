@@ -41,6 +41,7 @@ def to_message(enrichment: Enrichment) -> enrichment_pb2.Enrichment:
         enrichment_id=enrichment.enrichment_id,
         cluster_id=enrichment.cluster_id,
         run_id=enrichment.run_id,
+        job_id=enrichment.job_id,
         status=enrichment.status,
         source_collection_ids=enrichment.source_collection_ids,
         target_collection_id=enrichment.target_collection_id,
