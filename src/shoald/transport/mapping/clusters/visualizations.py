@@ -52,26 +52,27 @@ def _centroid(row: JsonObject) -> artifact_pb2.VisualizationCentroid:
 def _rows(drawn: RunMap) -> Iterator[bytes]:
     separator = b"["
     for batch in drawn.members(("point_id", "cluster_id", *drawn.axes)):
-        yield separator + orjson.dumps(_points(batch, drawn.labels, drawn.axes))[1:-1]
+        yield separator + _points(batch, drawn.labels, drawn.axes)
         separator = b","
     yield b"[]" if separator == b"[" else b"]"
 
 
-def _points(batch: Columns, labels: Mapping[str, str | None], axes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a row for each member; `zip` makes them faster than anything that looks at one at a time."""
+def _points(batch: Columns, labels: Mapping[str, str | None], axes: Sequence[str]) -> bytes:
+    """Return the members of a batch as JSON, put together from the texts of their parts: twice as fast as objects."""
     words = batch["cluster_id"]
-    names = ("document_id", "cluster_id", "cluster_label", *axes)
-    columns = (batch["point_id"], words, [labels.get(word) for word in words], *(_short(batch[one]) for one in axes))
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    groups = {word: _group(word, labels.get(word)) for word in set(words)}
+    places = [_numbers(batch[axis])[1:-1].split(b",") for axis in axes]
+    form = b'{"document_id":%b%b' + b",".join(b'"%b":%%b' % axis.encode() for axis in axes) + b"}"
+    parts = zip(map(orjson.dumps, batch["point_id"]), map(groups.__getitem__, words), *places, strict=True)
+    return b",".join([form % part for part in parts])
 
 
-def _short(values: Any) -> list[float | None]:
-    """Return single-precision numbers as the shortest decimals that read back as the same; NaN becomes None."""
-    found: list[float | None] = orjson.loads(_numbers(values))
-    return found
+def _group(word: str, label: str | None) -> bytes:
+    return b"," + orjson.dumps({"cluster_id": word, "cluster_label": label})[1:-1] + b","
 
 
 def _numbers(values: Any) -> bytes:
+    """Return single-precision numbers as the shortest decimals that read back as the same, NaN as null."""
     floats: npt.NDArray[np.float32] = np.ascontiguousarray(values, dtype=np.float32)
     return orjson.dumps(floats, option=orjson.OPT_SERIALIZE_NUMPY)
 
