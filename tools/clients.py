@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, GEN, BUILD = ROOT / "examples" / "clients", ROOT / "gen", ROOT / "build" / "clients"
 NOTES = EXAMPLES / "scenario" / "notes.md"
-_SECONDS = 240
+_SECONDS, _LONG_SECONDS = 240, 1200
 
 
 class ClientError(Exception):
@@ -194,7 +194,7 @@ def _java(folder: Path) -> None:
     _protoc(folder, "java", "grpc_java_plugin", *_protos(), *_GOOGLE)
     (folder / "classes").mkdir(exist_ok=True)
     options = ("-nowarn", "-proc:none", "-cp", ":".join(_JARS), "-d", "classes", "-sourcepath", "gen")
-    run("javac", *options, "Scenario.java", cwd=folder)
+    run("javac", *options, "Scenario.java", cwd=folder, seconds=_LONG_SECONDS)
 
 
 # Debian's grpc-go depends on a protobuf of before 2020 and excludes these packages; their sources do well together.
@@ -232,7 +232,7 @@ def _go(folder: Path) -> None:
 def _cpp(folder: Path) -> None:
     """Generate and compile; what did not change since the last time is not compiled again."""
     run("cmake", "-B", "build", f"-DSHOAL_CONTRACT={GEN / 'clients'}", cwd=folder)
-    run("cmake", "--build", "build", "--parallel", "2", cwd=folder, seconds=1200)
+    run("cmake", "--build", "build", "--parallel", "2", cwd=folder, seconds=_LONG_SECONDS)
 
 
 _PROTOC = "protobuf-compiler protobuf-compiler-grpc"

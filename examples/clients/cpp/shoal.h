@@ -29,7 +29,9 @@ inline std::string contents(const std::string& path) {
 /// What a call failed with; `status()` has the details.
 class CallFailed : public std::runtime_error {
  public:
-  explicit CallFailed(grpc::Status status) : std::runtime_error(status.error_message()), status_(std::move(status)) {}
+  explicit CallFailed(grpc::Status status)
+      : std::runtime_error("code " + std::to_string(status.error_code()) + ": " + status.error_message()),
+        status_(std::move(status)) {}
   const grpc::Status& status() const { return status_; }
 
  private:

@@ -1,0 +1,73 @@
+"""Every method of the client's APIs for clusters is called by a test beside this one, or left out for a reason."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import mixpeek
+import pytest
+
+HERE = Path(__file__).parent
+SOURCES = [*HERE.glob("test_*.py"), HERE.parent / "support" / "sdk_world.py"]
+APIS = (
+    *("ClustersApi", "ClusterExecutionsApi", "ClusterTriggersApi", "TriggersApi", "TasksApi", "CollectionsApi"),
+    *("CollectionDocumentsApi", "DocumentsApi", "BYODocumentsApi", "NamespacesApi", "WebhooksApi"),
+    "AnalyticsClustersApi",
+)
+_BUCKETS = "collections are filled by upserts, imports and index builds; there are no buckets to process"
+_RESOURCES = ("namespaces", "collections", "documents", "tasks")
+_FORMS = ("_with_http_info", "_without_preload_content")
+
+NOT_CALLED = {
+    "CollectionsApi.export_collection": "documents are read by lists, runs are exported; collections are not",
+    "CollectionsApi.import_collection": "Arrow is imported by gRPC, documents are upserted",
+    "CollectionsApi.infer_import_schema": "as import_collection",
+    "CollectionsApi.validate_import_mapping": "as import_collection",
+    "CollectionsApi.trigger_collection": _BUCKETS,
+    "CollectionsApi.reconcile_collection_reconciliation": _BUCKETS,
+    "CollectionDocumentsApi.download_document_media": "documents hold no media",
+    "CollectionDocumentsApi.get_document_ancestors": "lineage of objects in buckets",
+    "CollectionDocumentsApi.get_document_descendants": "lineage of objects in buckets",
+    "CollectionDocumentsApi.get_document_diagnostics": "diagnoses extractors, of which there are none",
+    "CollectionDocumentsApi.update_document_acl": "access is by namespaces, not by documents",
+    "CollectionDocumentsApi.validate_document_schema": "payloads have no schema",
+    "BYODocumentsApi.create_standalone_namespace": "the path is called by Mixpeek.namespaces.create",
+    "BYODocumentsApi.promote_namespace": "a managed namespace is no other kind here",
+    "BYODocumentsApi.validate_promotion_namespaces_id_promote": "as promote_namespace",
+    "NamespacesApi.ensure_namespace_indexes": "declared fields are indexed when they are declared",
+}
+
+
+def methods() -> dict[str, str]:
+    """Return the methods of the APIs, `Api.method`, with their names."""
+    found = [(api, name) for api in APIS for name in vars(getattr(mixpeek, api))]
+    return {f"{api}.{name}": name for api, name in found if name[0] != "_" and not name.endswith(_FORMS)}
+
+
+def names_in_tests() -> set[str]:
+    """Return every attribute that the tests name, without the suffixes of a method's forms."""
+    trees = [
+        ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES if path.name != Path(__file__).name
+    ]
+    names = {node.attr for tree in trees for node in tree if isinstance(node, ast.Attribute)}
+    for form in _FORMS:
+        names = {name.removesuffix(form) for name in names}
+    return names
+
+
+def test_every_method_is_called_or_has_a_reason() -> None:
+    called = {method for method, name in methods().items() if name in names_in_tests()}
+    print(f"{len(called)} of {len(methods())} methods of the client are called")
+    assert sorted(methods().keys() - called) == sorted(NOT_CALLED)
+
+
+@pytest.mark.parametrize("resource", _RESOURCES)
+def test_the_hand_written_client_is_called_too(resource: str) -> None:
+    trees = [ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
+    receivers = {node.value.attr for tree in trees for node in tree if _is_of_attribute(node)}
+    assert resource in receivers
+
+
+def _is_of_attribute(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
