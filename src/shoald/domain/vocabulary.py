@@ -33,6 +33,7 @@ class JobType(StrEnum):
     EVALUATION = "evaluation"
     CLUSTER_RUN = "engine_cluster_build"
     CLUSTER_SWEEP = "cluster_sweep"
+    PAYLOAD_INDEX = "payload_index"
     CLUSTER_MAP = "cluster_map"
     ENRICHMENT = "cluster_enrichment"
     ENRICHMENT_UNDO = "cluster_enrichment_undo"

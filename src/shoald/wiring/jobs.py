@@ -10,6 +10,7 @@ from shoald.application.event_telling import EventTelling, TellingSweep
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import QUEUES
 from shoald.application.object_sweep import ObjectSweep
+from shoald.application.payload_indexing import PayloadIndexRound
 from shoald.application.vector_sweep import VectorSweep
 from shoald.domain.vocabulary import JobType
 from shoald.scheduler.couriers import Couriers
@@ -42,6 +43,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.PIPELINE, lambda: _pipeline(adapters))
     handlers.add(JobType.CLUSTER_RUN, lambda: _cluster_run(adapters))
     handlers.add(JobType.CLUSTER_SWEEP, lambda: _cluster_sweep(adapters))
+    handlers.add(JobType.PAYLOAD_INDEX, lambda: _payload_index(adapters))
     handlers.add(JobType.CLUSTER_MAP, lambda: _cluster_map(adapters))
     handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
     handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
@@ -183,6 +185,12 @@ def _output_labels(adapters: Adapters) -> JobHandler:
     return OutputLabelsHandler(open_unit_of_work=adapters.open_unit_of_work)
 
 
+def _payload_index(adapters: Adapters) -> JobHandler:
+    from shoald.application.payload_indexing import PayloadIndexHandler
+
+    return PayloadIndexHandler(open_unit_of_work=adapters.open_unit_of_work)
+
+
 def _warmed_pipeline(adapters: Adapters) -> ClusterPipeline:
     if adapters.warming is not None:  # compiled loops and BLAS limits are for one thread at a time
         adapters.warming.finish()
@@ -213,6 +221,7 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
     adapters.on_close.callback(couriers.close)
     telling_sweep = TellingSweep(open_unit_of_work=adapters.open_as_system)
     relay = OutboxRelay(moves=moves, tell=log_event)
+    indexes = PayloadIndexRound(open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return Scheduler(
         rounds=[
@@ -222,6 +231,7 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
             Round(name="messages sent", seconds=settings.reconcile_seconds, run=couriers.run_pass),
             Round(name="events removed", seconds=_OBJECT_SWEEP_SECONDS, run=telling_sweep.run_pass),
             *_trigger_rounds(adapters),
+            Round(name="payload indexes", seconds=settings.reconcile_seconds, run=indexes.run_pass),
             Round(name="swept", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
             Round(name="objects removed", seconds=_OBJECT_SWEEP_SECONDS, run=objects.run_pass),
             Round(name="vectors removed", seconds=_OBJECT_SWEEP_SECONDS, run=vectors.run_pass),

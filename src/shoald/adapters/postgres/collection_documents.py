@@ -13,10 +13,11 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from shoald.adapters.postgres.document_selection import document_of, in_collections, in_order, meets, selected
+from shoald.adapters.postgres.document_selection import are_seen, document_of, in_collections, in_order, meets, selected
 from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.namespaces import read_vector_configs
+from shoald.adapters.postgres.payload_indexes import PayloadIndexRows
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
 from shoald.application.listing import Selection
 from shoald.domain.failures import Unavailable
@@ -61,7 +62,7 @@ WHERE {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(l
 """
 
 
-class CollectionDocumentRows:
+class CollectionDocumentRows(PayloadIndexRows):
     """The part of the repository of collections that deals with their documents."""
 
     def __init__(self, connection: Connection) -> None:
@@ -159,14 +160,18 @@ class CollectionDocumentRows:
 
     def documents(self, collection_ids: Sequence[str], selection: Selection) -> list[CollectionDocument]:
         """Return documents in the order of collections and ids unless sorted by other keys."""
-        statement = select(collection_documents).where(selected(collection_ids, selection))
+        ready = self._ready_fields(collection_ids, selection.condition)
+        statement = select(collection_documents).where(selected(collection_ids, selection, ready))
         chosen = in_order(statement, selection).limit(selection.limit).offset(selection.offset)
         return [document_of(row) for row in self._connection.execute(chosen)]
 
     def count_documents(self, collection_ids: Sequence[str], selection: Selection) -> int:
         """Count what `documents` would return without limits."""
-        counted = select(func.count()).select_from(collection_documents).where(selected(collection_ids, selection))
-        return self._connection.execute(counted).scalar_one()
+        ready = self._ready_fields(collection_ids, selection.condition)
+        chosen = selected(collection_ids, selection, ready)
+        return self._connection.execute(
+            select(func.count()).select_from(collection_documents).where(chosen)
+        ).scalar_one()
 
     def document(self, collection_id: str, document_id: str) -> CollectionDocument | None:
         """Return one document."""
@@ -196,7 +201,7 @@ class CollectionDocumentRows:
         """Return the ids of the documents that meet the condition, ascending by their bytes."""
         clause: ColumnElement[bool] = true()
         if condition is not None:
-            clause = meets(condition)
+            clause = meets(condition, [collection_id], self._ready_fields([collection_id], condition))
         found = self._connection.scalars(
             select(collection_documents.c.document_id)
             .where(in_collections([collection_id]), clause)
@@ -218,6 +223,7 @@ class CollectionDocumentRows:
     ) -> dict[str, NamedVectors]:
         """Return the vectors of a few documents, by document id and name."""
         statement = select(document_vectors).where(
+            are_seen([collection_id]),
             document_vectors.c.collection_id == collection_id,
             document_vectors.c.document_id == func.any(list(document_ids)),
         )

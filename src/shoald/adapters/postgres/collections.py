@@ -103,12 +103,10 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
         row = self._connection.execute(select(collections).where(collections.c.index_id == index_id)).first()
         return None if row is None else _collection(row)
 
-    def ids_in(self, namespace_id: str) -> list[str]:
-        """Return the ids of all collections of the namespace."""
-        mine = select(collections.c.collection_id).where(
-            collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS
-        )
-        return [*self._connection.scalars(mine)]
+    def ids_in(self, namespace_id: str, *, hidden: bool = False) -> Sequence[str]:
+        """Return the ids of all collections of the namespace, hidden ones too if asked."""
+        mine = select(collections.c.collection_id).where(collections.c.namespace_id == namespace_id)
+        return self._connection.scalars(mine if hidden else mine.where(VISIBLE_COLLECTIONS)).all()
 
     def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
         """Return collections, newest first unless sorted."""

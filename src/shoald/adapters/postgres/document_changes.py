@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import CTE, ColumnElement, bindparam, delete, func, select, text, update
 
 from shoald.adapters.postgres.document_selection import in_collections, meets
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.adapters.postgres.payload_indexes import PayloadIndexRows
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors
 from shoald.domain.filters import Condition
 from shoald.domain.json_types import JsonObject
@@ -25,10 +26,8 @@ WHERE old.collection_id = :collection_id AND old.document_id = new.document_id
 Change = Callable[[JsonObject], JsonObject]
 
 
-class DocumentChangeRows:
+class DocumentChangeRows(PayloadIndexRows):
     """The part of the repository of collections that changes and removes their documents."""
-
-    _connection: Connection
 
     def change_documents(self, collection_id: str, changes: Mapping[str, Change], *, at: datetime) -> list[str]:
         """Change documents by id, and return the ids of those that there are."""
@@ -60,7 +59,8 @@ class DocumentChangeRows:
 
     def delete_matching(self, collection_id: str, condition: Condition, *, at: datetime) -> int:
         """Remove all documents that meet the condition with their vectors, and say how many."""
-        gone, vectors = _removal(collection_id, meets(condition))
+        ready = self._ready_fields([collection_id], condition)
+        gone, vectors = _removal(collection_id, meets(condition, [collection_id], ready))
         removed = self._connection.execute(select(func.count()).select_from(gone).add_cte(vectors)).scalar_one()
         self._note_documents(collection_id, at, changed=removed, removed=removed)
         return removed
@@ -75,7 +75,7 @@ class DocumentChangeRows:
             .with_for_update()
         )
         if condition is not None:
-            wanted = wanted.where(meets(condition))
+            wanted = wanted.where(meets(condition, [collection_id], self._ready_fields([collection_id], condition)))
         behind = ""
         while rows := self._connection.execute(wanted, {"behind": behind}).all():
             behind = rows[-1].document_id

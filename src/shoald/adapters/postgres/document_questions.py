@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg.errors
 import sqlalchemy.exc
-from sqlalchemy import ColumnElement, Connection, Subquery, Text, cast, func, select, text
+from sqlalchemy import ColumnElement, Subquery, Text, cast, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.expression import literal_column
 
@@ -22,6 +22,7 @@ from shoald.adapters.postgres.document_aggregation import (
 )
 from shoald.adapters.postgres.document_selection import WHOLE, document_of, in_collections, meets, order_of, selected
 from shoald.adapters.postgres.engine import to_json_text
+from shoald.adapters.postgres.payload_indexes import PayloadIndexRows
 from shoald.adapters.postgres.tables.clusters import collection_documents
 from shoald.application.listing import Selection
 from shoald.domain.failures import DeadlineExceeded
@@ -35,10 +36,8 @@ _TOO_SLOW = (
 )
 
 
-class DocumentQuestionRows:
+class DocumentQuestionRows(PayloadIndexRows):
     """The part of the repository of collections that answers questions about many documents."""
-
-    _connection: Connection
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -63,7 +62,8 @@ class DocumentQuestionRows:
         The selection's limits are those of groups; of each group the first `most` documents are returned.
         """
         key = func.coalesce(value_at(WHOLE, path), _NO_VALUE, type_=JSONB).label("group_key")
-        chosen = selected(collection_ids, replace(selection, after=None))
+        ready = self._ready_fields(collection_ids, selection.condition)
+        chosen = selected(collection_ids, replace(selection, after=None), ready)
         keyed = select(key).select_from(collection_documents).where(chosen).subquery("keyed")
         count = func.count().label("documents")
         counted = (
@@ -86,29 +86,30 @@ class DocumentQuestionRows:
 
     def aggregate(self, collection_id: str, asked: Aggregation) -> Aggregated:
         """Return figures over groups of documents."""
-        statement = aggregate_statement(asked, _documents(collection_id, asked.condition))
+        statement = aggregate_statement(asked, self._documents(collection_id, asked.condition))
         return aggregated(asked, self._connection.execute(statement).all())
 
     def distinct(
         self, collection_id: str, path: Path, *, condition: Condition | None, limit: int
     ) -> list[DistinctValue]:
         """Return the values of a field with the number of documents that have each, the most frequent first."""
-        statement = distinct_statement(path, limit, _documents(collection_id, condition))
+        statement = distinct_statement(path, limit, self._documents(collection_id, condition))
         return distinct_values(self._connection.execute(statement).all())
 
-
-def _documents(collection_id: str, condition: Condition | None) -> Subquery:
-    """Return documents as figures see them: as filters do, with their times."""
-    times = func.jsonb_build_object(
-        "created_at",
-        collection_documents.c.created_at,
-        "updated_at",
-        collection_documents.c.updated_at,
-        type_=JSONB,
-    )
-    chosen = select(collection_documents.c.document_id, WHOLE.op("||", return_type=JSONB)(times).label("whole"))
-    chosen = chosen.where(in_collections([collection_id]))
-    return (chosen if condition is None else chosen.where(meets(condition))).subquery("documents")
+    def _documents(self, collection_id: str, condition: Condition | None) -> Subquery:
+        """Return documents as figures see them: as filters do, with their times."""
+        times = func.jsonb_build_object(
+            "created_at",
+            collection_documents.c.created_at,
+            "updated_at",
+            collection_documents.c.updated_at,
+            type_=JSONB,
+        )
+        chosen = select(collection_documents.c.document_id, WHOLE.op("||", return_type=JSONB)(times).label("whole"))
+        chosen = chosen.where(in_collections([collection_id]))
+        if condition is not None:
+            chosen = chosen.where(meets(condition, [collection_id], self._ready_fields([collection_id], condition)))
+        return chosen.subquery("documents")
 
 
 def _jsonb_array(texts: Sequence[str]) -> ColumnElement[Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shoald.adapters.postgres.tables.clusters import collection_documents
+from shoald.adapters.postgres.tables.clusters import collection_documents, collections
 from shoald.application.listing import Selection, SortKey
 from shoald.domain.filters import Condition
 from shoald.domain.records.collection import CollectionDocument
@@ -35,24 +35,39 @@ def document_of(row: Row[Any]) -> CollectionDocument:
 
 
 def in_collections(collection_ids: Sequence[str]) -> ColumnElement[bool]:
-    """Return that a document lies in one of these collections."""
+    """Return that a document lies in one of these collections, all of which are seen by whom the statement is for."""
     column = collection_documents.c.collection_id
-    return column == collection_ids[0] if len(collection_ids) == 1 else column == func.any(list(collection_ids))
+    is_in = column == collection_ids[0] if len(collection_ids) == 1 else column == func.any(list(collection_ids))
+    return and_(is_in, are_seen(collection_ids))
 
 
-def meets(condition: Condition) -> ColumnElement[bool]:
-    """Return the condition over a row of documents."""
+def are_seen(collection_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Return that the collections are seen, by the policy of their own table: asked once for a statement.
+
+    Documents and vectors have no policy, with which no condition on a payload could use an index.
+    """
+    known = collections.alias()
+    found = select(func.count()).select_from(known).where(known.c.collection_id == func.any(list(collection_ids)))
+    return found.scalar_subquery() == len(set(collection_ids))
+
+
+def meets(
+    condition: Condition, collection_ids: Sequence[str] = (), ready: frozenset[str] = frozenset()
+) -> ColumnElement[bool]:
+    """Return the condition over a row of documents of these collections; `ready` fields have an index to ask."""
     # imported where it is used: a start without filters is quicker
-    from shoald.adapters.postgres.filters import filter_clause
+    from shoald.adapters.postgres.payload_indexes import indexed_clause
 
-    return filter_clause(condition, WHOLE)
+    return indexed_clause(condition, WHOLE, collection_ids, ready)
 
 
-def selected(collection_ids: Sequence[str], selection: Selection) -> ColumnElement[bool]:
+def selected(
+    collection_ids: Sequence[str], selection: Selection, ready: frozenset[str] = frozenset()
+) -> ColumnElement[bool]:
     """Return what the documents of a selection have in common, its limits left out."""
     parts = [in_collections(collection_ids)]
     if selection.condition is not None:
-        parts.append(meets(selection.condition))
+        parts.append(meets(selection.condition, collection_ids, ready))
     if selection.search:
         in_payload = cast(collection_documents.c.payload, Text).icontains(selection.search, autoescape=True)
         parts.append(in_payload | collection_documents.c.document_id.icontains(selection.search, autoescape=True))

@@ -113,11 +113,11 @@ def _(condition: Ordered, document: ColumnElement) -> Test:  # type: ignore[type
     if isinstance(condition.value, str):
         limit = _cased(literal(condition.value, Text), condition.case_sensitive)
         return _any_text(
-            document, condition.path, condition.case_sensitive, lambda text: _compared(text, condition.operator, limit)
+            document, condition.path, condition.case_sensitive, lambda text: compared(text, condition.operator, limit)
         )
     number = _json(condition.value)
     return _any_element(
-        document, condition.path, lambda value: and_(_is(value, "number"), _compared(value, condition.operator, number))
+        document, condition.path, lambda value: and_(_is(value, "number"), compared(value, condition.operator, number))
     )
 
 
@@ -251,7 +251,8 @@ def _equal_to(wanted: list[Any], *, case_sensitive: bool) -> Callable[[Json], Te
     return test
 
 
-def _compared(left: ColumnElement[Any], operator: FilterOperator, right: ColumnElement[Any]) -> Test:
+def compared(left: ColumnElement[Any], operator: FilterOperator, right: ColumnElement[Any]) -> Test:
+    """Return the comparison that `gt`, `gte`, `lt` or `lte` means."""
     match operator:
         case FilterOperator.GT:
             return left > right

@@ -19,6 +19,7 @@ from shoald.domain.records.collection import (
     SparseVector,
     VectorConfig,
 )
+from shoald.domain.records.payload_index import DeclaredIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +70,8 @@ class CollectionRepository(Protocol):
         """Remove a collection with its documents."""
         ...
 
-    def ids_in(self, namespace_id: str) -> list[str]:
-        """Return the ids of all collections of the namespace."""
+    def ids_in(self, namespace_id: str, *, hidden: bool = False) -> Sequence[str]:
+        """Return the ids of all collections of the namespace, hidden ones too if asked."""
         ...
 
     def update(self, collection: Collection) -> None:
@@ -198,6 +199,20 @@ class CollectionRepository(Protocol):
         self, collection_id: str, path: Path, *, condition: Condition | None, limit: int
     ) -> list[DistinctValue]:
         """Return the values of a field with the number of documents that have each, the most frequent first."""
+        ...
+
+    # Indexes of payload fields. What is written keeps their values by itself.
+
+    def declared_indexes(self, namespace_id: str | None = None, *, state: str | None = None) -> Sequence[DeclaredIndex]:
+        """Return the indexes of a namespace or, without one, of all, those in one state if asked."""
+        ...
+
+    def build_index(self, namespace_id: str, collection_id: str, field_name: str) -> None:
+        """Store the values of a field for all documents of a collection, which the caller has locked."""
+        ...
+
+    def finish_index(self, index: DeclaredIndex) -> None:
+        """Let pages ask an index from now on."""
         ...
 
     # Keys of repeated upserts.

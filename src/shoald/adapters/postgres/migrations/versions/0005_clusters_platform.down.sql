@@ -1,4 +1,13 @@
 -- Takes back what 0005_clusters_platform.sql makes, last thing first.
+DROP TRIGGER payload_indexes_of_namespace ON namespaces;
+DROP FUNCTION declare_payload_indexes();
+DROP TRIGGER payload_values_of_deleted ON collection_documents;
+DROP TRIGGER payload_values_of_changed ON collection_documents;
+DROP TRIGGER payload_values_of_new ON collection_documents;
+DROP FUNCTION keep_payload_values();
+DROP FUNCTION values_of_payload(JSONB, JSONPATH);
+DROP TABLE payload_values;
+DROP TABLE payload_indexes;
 ALTER TABLE namespaces DROP COLUMN payload_indexes;
 ALTER TABLE collections DROP COLUMN feature_extractor;
 ALTER TABLE collections DROP COLUMN source;

@@ -242,7 +242,7 @@ ALTER TABLE namespaces ADD COLUMN payload_indexes JSONB DEFAULT '[]'::jsonb NOT 
 CREATE TABLE payload_indexes (
     namespace_id TEXT NOT NULL,
     field_name TEXT NOT NULL,
-    path JSONPATH NOT NULL,
+    path TEXT NOT NULL,
     state TEXT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_payload_indexes PRIMARY KEY (namespace_id, field_name),
@@ -252,8 +252,8 @@ CREATE TABLE payload_values (
     namespace_id TEXT NOT NULL,
     collection_id TEXT NOT NULL,
     field_name TEXT NOT NULL,
-    document_id TEXT COLLATE "C" NOT NULL,
-    text_value TEXT COLLATE "C" NOT NULL,
+    document_id VARCHAR COLLATE "C" NOT NULL,
+    text_value VARCHAR COLLATE "C" NOT NULL,
     number_value DOUBLE PRECISION
 );
 CREATE INDEX ix_payload_values_value
@@ -295,7 +295,7 @@ BEGIN
         FROM new_documents AS d
         JOIN collections AS c ON c.collection_id = d.collection_id
         JOIN payload_indexes AS i ON i.namespace_id = c.namespace_id
-        CROSS JOIN LATERAL values_of_payload(d.payload, i.path) AS found;
+        CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found;
     END IF;
     RETURN NULL;
 END
@@ -307,3 +307,30 @@ CREATE TRIGGER payload_values_of_changed AFTER UPDATE ON collection_documents
     FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
 CREATE TRIGGER payload_values_of_deleted AFTER DELETE ON collection_documents
     REFERENCING OLD TABLE AS old_documents FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
+
+-- What a namespace declares is there at once; what is stored already is brought in by a job, and asked by no page before.
+CREATE FUNCTION declare_payload_indexes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    DELETE FROM payload_indexes AS i
+    WHERE i.namespace_id = NEW.namespace_id AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(NEW.payload_indexes) AS said WHERE said ->> 'field_name' = i.field_name
+    );
+    DELETE FROM payload_values AS v
+    USING collections AS c
+    WHERE c.namespace_id = NEW.namespace_id AND v.collection_id = c.collection_id AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(NEW.payload_indexes) AS said WHERE said ->> 'field_name' = v.field_name
+    );
+    INSERT INTO payload_indexes (namespace_id, field_name, path, state, created_at)
+    SELECT NEW.namespace_id, said.field_name,
+        '$' || (SELECT string_agg('.' || to_json(word)::text, '' ORDER BY at)
+                FROM string_to_table(said.field_name, '.') WITH ORDINALITY AS words (word, at)),
+        CASE WHEN EXISTS (SELECT FROM collections AS c WHERE c.namespace_id = NEW.namespace_id)
+            THEN 'building' ELSE 'ready' END,
+        clock_timestamp()
+    FROM (SELECT DISTINCT one ->> 'field_name' AS field_name FROM jsonb_array_elements(NEW.payload_indexes) AS one) AS said
+    ON CONFLICT (namespace_id, field_name) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER payload_indexes_of_namespace AFTER INSERT OR UPDATE OF payload_indexes ON namespaces
+    FOR EACH ROW EXECUTE FUNCTION declare_payload_indexes();

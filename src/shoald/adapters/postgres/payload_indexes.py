@@ -1,0 +1,155 @@
+"""Values of declared payload fields: built for what is stored already, and asked instead of the documents.
+
+Triggers keep the values of documents that are written; see the migration that makes the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, not_, or_, select, text, update
+
+from shoald.adapters.postgres.filters import compared, filter_clause
+from shoald.adapters.postgres.tables.clusters import collection_documents, collections
+from shoald.adapters.postgres.tables.payload_indexes import payload_indexes, payload_values
+from shoald.domain.filters.conditions import AllOf, AnyOf, Condition, Equals, Exists, Not, Ordered
+from shoald.domain.filters.evaluation import fold
+from shoald.domain.records.payload_index import READY, DeclaredIndex
+
+Test = ColumnElement[bool]
+
+_LONGEST_TEXT = 100
+"""Longest text that is asked for; what is stored is cut a little behind it, so that order and equality hold."""
+
+_BUILD = text(
+    """
+INSERT INTO payload_values (namespace_id, collection_id, field_name, document_id, text_value, number_value)
+SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
+FROM collection_documents AS d
+JOIN payload_indexes AS i ON i.namespace_id = :namespace_id AND i.field_name = :field_name
+CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found
+WHERE d.collection_id = :collection_id
+"""
+)
+_FORGET = text("DELETE FROM payload_values WHERE collection_id = :collection_id AND field_name = :field_name")
+
+
+class PayloadIndexRows:
+    """The part of the repository of collections that deals with indexes of payload fields."""
+
+    _connection: Connection
+
+    def declared_indexes(self, namespace_id: str | None = None, *, state: str | None = None) -> list[DeclaredIndex]:
+        """Return the indexes of a namespace or, without one, of all, those in one state if asked."""
+        statement = select(payload_indexes).order_by(payload_indexes.c.namespace_id, payload_indexes.c.field_name)
+        if namespace_id is not None:
+            statement = statement.where(payload_indexes.c.namespace_id == namespace_id)
+        if state is not None:
+            statement = statement.where(payload_indexes.c.state == state)
+        return [
+            DeclaredIndex(row.namespace_id, row.field_name, row.state, row.created_at)
+            for row in self._connection.execute(statement)
+        ]
+
+    def build_index(self, namespace_id: str, collection_id: str, field_name: str) -> None:
+        """Store the values of a field for all documents of a collection, whose writers are kept away by its lock."""
+        values = {"namespace_id": namespace_id, "collection_id": collection_id, "field_name": field_name}
+        self._connection.execute(_FORGET, values)
+        self._connection.execute(_BUILD, values)
+
+    def finish_index(self, index: DeclaredIndex) -> None:
+        """Let pages ask an index from now on."""
+        is_it = (payload_indexes.c.namespace_id == index.namespace_id) & (
+            payload_indexes.c.field_name == index.field_name
+        )
+        self._connection.execute(update(payload_indexes).where(is_it).values(state=READY))
+
+    def _ready_fields(self, collection_ids: Sequence[str], condition: Condition | None) -> frozenset[str]:
+        """Return the fields that can be asked for documents of these collections, of one namespace."""
+        if condition is None or not collection_ids:
+            return frozenset()
+        namespace = select(collections.c.namespace_id).where(collections.c.collection_id == collection_ids[0])
+        ready = select(payload_indexes.c.field_name).where(
+            payload_indexes.c.namespace_id == namespace.scalar_subquery(), payload_indexes.c.state == READY
+        )
+        return frozenset(self._connection.scalars(ready))
+
+
+def indexed_clause(
+    condition: Condition, document: ColumnElement[Any], collection_ids: Sequence[str], ready: frozenset[str]
+) -> Test:
+    """Return the condition over rows of documents: by the index where it can say, else over `document`."""
+    if isinstance(condition, AllOf):
+        return and_(*(indexed_clause(part, document, collection_ids, ready) for part in condition.parts))
+    if isinstance(condition, AnyOf):
+        return or_(*(indexed_clause(part, document, collection_ids, ready) for part in condition.parts))
+    if isinstance(condition, Not):
+        return not_(indexed_clause(condition.part, document, collection_ids, ready))
+    name = ".".join(condition.path)
+    test = _test(condition) if name in ready else None
+    return filter_clause(condition, document) if test is None else _has_value(name, collection_ids, test)
+
+
+def _has_value(name: str, collection_ids: Sequence[str], test: Test) -> Test:
+    value, row = payload_values.c, collection_documents.c
+    within = value.collection_id == func.any(list(collection_ids))
+    if len(collection_ids) == 1:
+        within = value.collection_id == collection_ids[0]
+    same = (value.collection_id == row.collection_id) & (value.document_id == row.document_id)
+    return exists(select(literal(1)).select_from(payload_values).where(within, same, value.field_name == name, test))
+
+
+@singledispatch
+def _test(condition: Condition) -> Test | None:
+    """Return what a stored value must be, None where the index cannot say it."""
+    del condition
+    return None
+
+
+@_test.register
+def _(condition: Exists) -> Test | None:
+    del condition
+    return payload_values.c.text_value >= ""
+
+
+@_test.register
+def _(condition: Equals) -> Test | None:
+    texts = [value for value in condition.values if isinstance(value, str)]
+    if None in condition.values or not condition.values or not _can_ask(texts, condition.case_sensitive):
+        return None
+    wanted = [_stored(value) for value in condition.values if isinstance(value, str | bool)]
+    numbers = [float(v) for v in condition.values if isinstance(v, int | float) and not isinstance(v, bool)]
+    tests: list[Test] = [payload_values.c.text_value.in_(wanted)] if wanted else []
+    if numbers:
+        tests.append((payload_values.c.text_value == "n") & payload_values.c.number_value.in_(numbers))
+    return or_(*tests)
+
+
+@_test.register
+def _(condition: Ordered) -> Test | None:
+    if isinstance(condition.value, str):
+        return _text_order(condition)
+    stored = payload_values.c.number_value
+    return and_(
+        payload_values.c.text_value == "n", compared(stored, condition.operator, literal(float(condition.value)))
+    )
+
+
+def _text_order(condition: Ordered) -> Test | None:
+    value = str(condition.value)
+    if not _can_ask([value], condition.case_sensitive):
+        return None
+    stored = payload_values.c.text_value
+    return and_(stored >= "s", stored < "t", compared(stored, condition.operator, literal(_stored(value))))
+
+
+def _can_ask(texts: Sequence[str], case_sensitive: bool) -> bool:  # noqa: FBT001
+    return not texts or (not case_sensitive and all(len(one) <= _LONGEST_TEXT for one in texts))
+
+
+def _stored(value: str | bool) -> str:  # noqa: FBT001
+    if isinstance(value, bool):
+        return "btrue" if value else "bfalse"
+    return "s" + fold(value)

@@ -1,0 +1,184 @@
+"""Declared payload fields: their index says what the documents say, is built beside writers, and is what pages ask."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from shoald.application.collection_documents import Import
+from shoald.application.listing import ListQuery
+from shoald.application.namespaces import NamespaceChanges
+from shoald.application.payload_indexing import PayloadIndexRound
+from shoald.domain.filters import matches, parse_filter
+from shoald.domain.records.collection import DocumentBatch, PayloadIndex
+from shoald.domain.records.payload_index import BUILDING, READY
+from shoald.domain.vocabulary import JobType
+from support.cluster_world import ClusterWorld, cluster_world
+
+pytestmark = pytest.mark.integration
+
+FIELDS = ("n", "kind", "deep.x", "é")
+SCALARS: list[Any] = ["Apple", "apple", "b", "Ärger", "", "x" * 150, 1, 1.5, -2, 0, 10**15, True, False, None]
+
+
+@pytest.fixture
+def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
+    with cluster_world(postgres_database, data_dir) as made:
+        yield made
+
+
+def declare(world: ClusterWorld, *fields: str) -> None:
+    indexes = tuple(PayloadIndex(field_name=name, type="keyword") for name in fields)
+    world.use_cases.namespaces.update("default", NamespaceChanges(payload_indexes=indexes))
+
+
+def store(world: ClusterWorld, payloads: list[dict[str, Any]], *, replace: bool = False) -> str:
+    ids = [f"d{at:05d}" for at in range(len(payloads))]
+    target = Import(collection="things", replace=replace)
+    batch = DocumentBatch(ids=ids, payloads=payloads, vectors=[])
+    return world.use_cases.collection_documents.import_batches(world.caller, target, [batch]).collection_id
+
+
+def states(world: ClusterWorld) -> dict[str, str]:
+    with world.adapters.open_unit_of_work() as uow:
+        return {one.field_name: one.state for one in uow.collections.declared_indexes("ns_default")}
+
+
+def build(world: ClusterWorld) -> int:
+    """Let the scheduler ask for the jobs that are missing, and do them here."""
+    jobs = world.use_cases.jobs
+    asked = PayloadIndexRound(open_unit_of_work=world.adapters.open_unit_of_work, jobs=jobs).run_pass()
+    rows, _ = jobs.list(world.caller, job_types=[JobType.PAYLOAD_INDEX], states=[], limit=99, offset=0)
+    for job in rows:
+        if job.finished_at is None:
+            assert world.run(job).state == "COMPLETED"
+    return asked
+
+
+def listed(world: ClusterWorld, filters: dict[str, Any]) -> list[str]:
+    page = world.use_cases.collection_documents.list(world.caller, "things", ListQuery(limit=1000, filters=filters))
+    return [one.document.document_id for one in page.items]
+
+
+def value(chance: random.Random) -> Any:
+    if chance.random() < 0.2:
+        return [chance.choice(SCALARS) for _ in range(chance.randint(0, 3))]
+    return chance.choice(SCALARS)
+
+
+def payload(chance: random.Random) -> dict[str, Any]:
+    made: dict[str, Any] = {name: value(chance) for name in ("n", "kind", "é", "other") if chance.random() < 0.7}
+    if chance.random() < 0.5:
+        deep = [{"x": value(chance)} for _ in range(chance.randint(0, 2))]
+        made["deep"] = deep if chance.random() < 0.5 else {"x": value(chance)}
+    return made
+
+
+def condition(chance: random.Random) -> dict[str, Any]:
+    operator = chance.choice(["eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "exists", "is_null", "starts_with"])
+    asked: Any = chance.choice(SCALARS)
+    if operator in {"in", "nin"}:
+        asked = [chance.choice(SCALARS) for _ in range(chance.randint(0, 3))]
+    if operator in {"exists", "is_null"}:
+        asked = chance.random() < 0.5
+    if operator in {"gt", "gte", "lt", "lte"}:
+        asked = chance.choice([one for one in SCALARS if one is not None and not isinstance(one, bool)])
+    if operator == "starts_with":
+        asked = "a"
+    field = chance.choice([*FIELDS, "other"])
+    return {"field": field, "operator": operator, "value": asked, "case_sensitive": chance.random() < 0.2}
+
+
+def tree(chance: random.Random, depth: int = 2) -> dict[str, Any]:
+    if depth == 0 or chance.random() < 0.4:
+        return condition(chance)
+    return {chance.choice(["AND", "OR", "NOT"]): [tree(chance, depth - 1) for _ in range(chance.randint(1, 3))]}
+
+
+def test_an_index_says_what_the_documents_say(world: ClusterWorld) -> None:
+    chance = random.Random(7)
+    payloads = [payload(chance) for _ in range(120)]
+    store(world, payloads[:60])
+    declare(world, *FIELDS)
+    assert set(states(world).values()) == {BUILDING}
+    build(world)
+    assert set(states(world).values()) == {READY}
+    store(world, payloads)
+    for _ in range(250):
+        asked = tree(chance)
+        parsed = parse_filter(asked)
+        expected = [f"d{at:05d}" for at, one in enumerate(payloads) if parsed is None or matches(parsed, one)]
+        assert listed(world, asked) == expected, asked
+
+
+def test_what_is_written_and_deleted_is_followed(world: ClusterWorld) -> None:
+    store(world, [{"n": at} for at in range(5)])
+    declare(world, "n")
+    build(world)
+    changes = world.use_cases.document_changes
+    changes.update(world.caller, "things", "d00001", {"n": 40})
+    changes.delete(world.caller, "things", "d00002")
+    assert listed(world, {"field": "n", "operator": "gte", "value": 2}) == ["d00001", "d00003", "d00004"]
+    store(world, [{"n": 7}], replace=True)
+    assert listed(world, {"field": "n", "operator": "gte", "value": 0}) == ["d00000"]
+    world.use_cases.collections.delete(world.caller, "things")
+    with world.adapters.open_unit_of_work() as uow:
+        rows = uow._connection.exec_driver_sql("SELECT count(*) FROM payload_values")  # type: ignore[attr-defined]
+        assert rows.scalar_one() == 0
+
+
+def test_an_index_is_asked_for_once_and_goes_when_nobody_declares_it(world: ClusterWorld) -> None:
+    declare(world, "early")
+    assert states(world) == {"early": READY}, "nothing is stored yet"
+    store(world, [{"n": 1, "early": 2}])
+    declare(world, "early", "n")
+    assert states(world) == {"early": READY, "n": BUILDING}
+    assert listed(world, {"n": 1}) == ["d00000"], "not asked before it is ready"
+    assert build(world) == 1
+    assert build(world) == 0
+    declare(world)
+    assert states(world) == {}
+    assert listed(world, {"n": 1}) == ["d00000"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({"kind": "k3"}, "ix_payload_values_value"),
+        ({"kind": ["k3", "k5"]}, "ix_payload_values"),
+        ({"field": "n", "operator": "gte", "value": 19_990}, "ix_payload_values_value"),
+        ({"field": "rare", "operator": "exists", "value": True}, "ix_payload_values_value"),
+    ],
+)
+def test_pages_ask_the_index(world: ClusterWorld, postgres_database: str, filters: dict[str, Any], index: str) -> None:
+    declare(world, "kind", "n", "rare")
+    collection_id = store(
+        world, [{"n": at, "kind": f"k{at % 500}", **({"rare": 1} if at % 1000 == 0 else {})} for at in range(20_000)]
+    )
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        plan = _plan_of(world, connection, collection_id, filters)
+    assert index in plan
+    assert not re.search("Seq Scan on (collection_documents|payload_values)", plan)
+
+
+def _plan_of(
+    world: ClusterWorld, connection: psycopg.Connection[Any], collection_id: str, filters: dict[str, Any]
+) -> str:
+    """Return how PostgreSQL does the statement that a page of documents is read by."""
+    from sqlalchemy import event
+
+    seen: list[tuple[str, Any]] = []
+    engine = world.adapters.open_unit_of_work._engine  # type: ignore[attr-defined]
+    event.listen(engine, "before_cursor_execute", lambda *said: seen.append((said[2], said[3])))
+    listed(world, filters)
+    statement, parameters = next(one for one in seen if "FROM collection_documents" in one[0])
+    assert collection_id in parameters.values()
+    rows = connection.execute(f"EXPLAIN {statement}".encode(), parameters).fetchall()
+    return "\n".join(row[0] for row in rows)
