@@ -248,7 +248,8 @@ class Settings(BaseSettings):
     )
     signing_secret: SecretStr | None = Field(
         default=None,
-        description="Signs download links and cursors, the same in every process; unset: kept in a file in `data_dir`.",
+        description="Signs links and cursors, seals secrets of webhooks; the same in every process; unset: kept in a"
+        " file in `data_dir`.",
     )
 
     # what it says
