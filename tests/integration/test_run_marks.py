@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from shoald.application.artifacts import MemberRange
-from shoald.domain.failures import ArtifactNotFound, BadRequest, DeadlineExceeded, ExecutionNotFound, InvalidFields
+from shoald.domain.failures import (
+    ArtifactNotFound,
+    BadRequest,
+    DeadlineExceeded,
+    ExecutionNotFound,
+    InvalidFields,
+    TooLarge,
+)
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.vocabulary import JobState
 from shoald.transport.mapping.clusters.visualizations import visualization_json
@@ -103,6 +111,14 @@ def test_an_exported_table_has_the_present_names(world: ClusterWorld) -> None:
 def _table(world: ClusterWorld, url: str) -> Any:
     opened = world.use_cases.artifacts.open_file(url.rpartition("/")[2])
     return pq.read_table(io.BytesIO(b"".join(opened.parts)))
+
+
+def test_text_of_more_rows_than_are_allowed_is_refused(world: ClusterWorld) -> None:
+    _, run = two_groups(world, 20, 20)
+    artifacts = world.use_cases.artifacts
+    assert sum(len(batch["document_id"]) for batch in artifacts.documents(run)) == 40
+    with pytest.raises(TooLarge, match="at most 100000 rows"):
+        artifacts.documents(replace(run, num_points=100_001))
 
 
 def test_a_map_shows_each_group_by_its_share(world: ClusterWorld) -> None:
