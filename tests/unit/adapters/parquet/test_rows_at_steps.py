@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shoald.adapters.parquet.run_tables import ParquetRunTables
+from shoald.application.ports.run_tables import Columns
 from shoald.domain.failures import DataCorrupt
 
 ROWS = 150_000
@@ -20,7 +21,7 @@ TABLES = ParquetRunTables()
 def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A file of three row groups, whose second half belongs to another feature."""
     found: Path = tmp_path_factory.mktemp("tables") / "members.parquet"
-    columns = {
+    columns: Columns = {
         "point_id": np.array([b"d%06d" % at for at in range(ROWS)]),
         "cluster_id": [f"cl_{at * 3 // ROWS}" for at in range(ROWS)],
         "cluster_label": [f"label {at * 3 // ROWS}" for at in range(ROWS)],
