@@ -14,7 +14,7 @@ from support import sdk_world
 
 DAILY = {"cron_expression": "0 2 * * *", "timezone": "America/New_York"}
 HOURLY = {"interval_seconds": 3600, "start_immediately": False}
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 180.0
 
 
 @pytest.fixture
