@@ -13,7 +13,8 @@ import grpc
 import psycopg
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2_grpc as reflection_stubs
 from pydantic import SecretStr
 from shoal.rag.v1 import job_service_pb2, job_service_pb2_grpc, project_service_pb2, project_service_pb2_grpc
 
@@ -29,6 +30,7 @@ from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
 
+_REFLECTION: Any = reflection_stubs  # its generated code has no types
 RAG_401 = {
     "detail": {
         "code": "unauthenticated",
@@ -211,14 +213,14 @@ def test_typed_clients_show_the_same_key(house: House) -> None:
 def test_reflection_needs_any_key_and_health_none(house: House) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     with grpc.insecure_channel(house.edge.unary) as channel:
-        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+        reflection: Any = _REFLECTION.ServerReflectionStub(channel)
         with pytest.raises(grpc.RpcError) as none:
             [*reflection.ServerReflectionInfo(iter([request]))]
         assert none.value.code() is grpc.StatusCode.UNAUTHENTICATED
         shown = (("authorization", f"Bearer {house.key('write')}"),)
         (listed,) = reflection.ServerReflectionInfo(iter([request]), metadata=shown)
         assert "shoal.rag.v1.ProjectService" in {one.name for one in listed.list_services_response.service}
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
 
 

@@ -104,7 +104,7 @@ def test_a_key_is_known_again_and_only_its_hash_is_stored(keys: Keys, ring: KeyR
     made, text = keys.create(NewKey(name="ingest", namespaces=["a"], projects=["p1"]))
     assert ring.key(f"Bearer {text}") == made == stored.rows[made.key_id]
     assert ring.key(f"bearer  {text}") == made
-    assert (made.namespace_ids, made.project_ids, made.scopes) == (("ns_a",), ("p1",), {"read", "write"})
+    assert (made.namespace_ids, made.project_ids, made.scopes) == (("ns_a",), ("p1",), frozenset({"read", "write"}))
     assert text not in repr(made)
     assert made.secret_hash == hash_of(text)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -62,18 +60,3 @@ def become(connection: Connection, identity: Identity) -> None:
         connection.invalidate()
         raise psycopg.OperationalError(done.error_message.decode(errors="replace"))
     connection.info[_KEY] = identity
-
-
-@contextmanager
-def beyond_policies(connection: Connection, driver: psycopg.Connection[Any]) -> Iterator[None]:
-    """Work as the system for a part of a transaction: COPY refuses tables that have policies.
-
-    Who calls this has read, as the caller, what the rows hang below.
-    """
-    if connection.info.get(_KEY, SYSTEM) == SYSTEM:
-        yield
-        return
-    driver.execute("SET LOCAL ROLE NONE")
-    yield
-    # after an error the rollback does it
-    driver.execute("SET LOCAL ROLE shoal_tenant")

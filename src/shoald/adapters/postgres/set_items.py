@@ -7,11 +7,10 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
 from shoald.adapters.postgres.filters import filter_clause
-from shoald.adapters.postgres.identity import beyond_policies
 from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
 from shoald.adapters.postgres.tables.clusters import collection_documents
 from shoald.domain.filters import Condition, roots_of
@@ -37,18 +36,18 @@ class PostgresSetItems:
         self._connection = connection
         self._table = table
         self._set: Column[Any] = table.c[set_column]
+        sets = set_column.removesuffix("_version_id") + "s"
+        # the set's own table says whether the caller may see it: asked once for a statement, not for each item
+        self._is_seen = f"EXISTS (SELECT FROM {sets} WHERE {set_column} = %s)"
+        parent = self._table.metadata.tables[sets].alias()
+        self._parent: Column[Any] = parent.c[set_column]
         # both ends are named: with LIMIT instead, PostgreSQL sorts the rest of a set of which it has no statistics yet
-        self._in_range = f"{set_column} = %s AND position >= %s AND position < %s"
+        self._in_range = f"{self._is_seen} AND {set_column} = %s AND position >= %s AND position < %s"
 
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
         """Append rows by COPY: the server takes in what waits in the socket while the next block is made."""
         copying = f"COPY {self._table.name} ({self._set.name}, {COLUMNS}) FROM STDIN".encode()
-        driver = driver_connection(self._connection)
-        with (
-            beyond_policies(self._connection, driver),
-            driver.cursor() as cursor,
-            cursor.copy(copying) as copy,
-        ):
+        with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying) as copy:
             for block in item_blocks(set_id, items):
                 copy.write(block)
 
@@ -57,7 +56,10 @@ class PostgresSetItems:
         query = f"SELECT {_AS_TEXT} FROM {self._table.name} WHERE {self._in_range} ORDER BY position"  # noqa: S608 - ours
         # a hundred thousand rows are read through here: the driver alone takes half the time
         with driver_connection(self._connection).cursor() as cursor:
-            return [_record(*row) for row in cursor.execute(query.encode(), (set_id, start, start + limit)).fetchall()]
+            return [
+                _record(*row)
+                for row in cursor.execute(query.encode(), (set_id, set_id, start, start + limit)).fetchall()
+            ]
 
     def items_as_json(self, set_id: str, *, start: int, limit: int, hidden: AbstractSet[int]) -> str:
         """Let PostgreSQL write the items, each as a row: of that it can make a gigabyte, but not of all together."""
@@ -68,46 +70,49 @@ class PostgresSetItems:
         # half a million positions may be hidden: each batch asks for its own, none goes through all
         within = [position for position in range(start, start + limit) if position in hidden] if hidden else []
         with driver_connection(self._connection).cursor() as cursor:
-            rows = cursor.execute(query.encode(), (set_id, start, start + limit, within)).fetchall()
+            rows = cursor.execute(query.encode(), (set_id, set_id, start, start + limit, within)).fetchall()
         return ",".join([text for (text,) in rows])
 
     def items_at(self, set_id: str, positions: Sequence[int]) -> dict[int, SetItem]:
         """Read single positions."""
-        query = f"SELECT {COLUMNS} FROM {self._table.name} WHERE {self._set.name} = %s AND position = ANY(%s)"  # noqa: S608 - ours
+        query = (
+            f"SELECT {COLUMNS} FROM {self._table.name}"  # noqa: S608 - ours
+            f" WHERE {self._is_seen} AND {self._set.name} = %s AND position = ANY(%s)"
+        )
         with driver_connection(self._connection).cursor() as cursor:
-            found = [_record(*row) for row in cursor.execute(query.encode(), (set_id, list(positions)))]
+            found = [_record(*row) for row in cursor.execute(query.encode(), (set_id, set_id, list(positions)))]
         return {item.position: item for item in found}
 
     def find_item(self, set_id: str, item_id: str) -> SetItem | None:
         """Read the rows of a set until the item comes."""
         query = (
             f"SELECT {COLUMNS} FROM {self._table.name}"  # noqa: S608 - ours
-            f" WHERE {self._set.name} = %s AND item_id = %s LIMIT 1"
+            f" WHERE {self._is_seen} AND {self._set.name} = %s AND item_id = %s LIMIT 1"
         )
         with driver_connection(self._connection).cursor() as cursor:
-            row = cursor.execute(query.encode(), (set_id, item_id)).fetchone()
+            row = cursor.execute(query.encode(), (set_id, set_id, item_id)).fetchone()
         return _record(*row) if row else None
 
     def known_ids(self, set_id: str, item_ids: Sequence[str]) -> set[str]:
         """Read the rows that have one of the ids, as their own or as their segment's."""
         source = "metadata->>'source_segment_item_id'"
         query = (
-            f"SELECT item_id, {source} FROM {self._table.name} WHERE {self._set.name} = %s"  # noqa: S608 - ours
-            f" AND (item_id = ANY(%s) OR {source} = ANY(%s))"
+            f"SELECT item_id, {source} FROM {self._table.name}"  # noqa: S608 - ours
+            f" WHERE {self._is_seen} AND {self._set.name} = %s AND (item_id = ANY(%s) OR {source} = ANY(%s))"
         )
         wanted = list(item_ids)
         with driver_connection(self._connection).cursor() as cursor:
-            found = {one for row in cursor.execute(query.encode(), (set_id, wanted, wanted)) for one in row}
+            found = {one for row in cursor.execute(query.encode(), (set_id, set_id, wanted, wanted)) for one in row}
         return found.intersection(wanted)
 
     def clone_items(self, target_id: str, source_id: str, changed: SetItem) -> None:
         """Copy rows within PostgreSQL."""
         copying = (
             f"INSERT INTO {self._table.name} ({self._set.name}, {COLUMNS}) SELECT %s, {COLUMNS}"  # noqa: S608 - ours
-            f" FROM {self._table.name} WHERE {self._set.name} = %s AND position <> %s"
+            f" FROM {self._table.name} WHERE {self._is_seen} AND {self._set.name} = %s AND position <> %s"
         )
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.execute(copying.encode(), (target_id, source_id, changed.position))
+            cursor.execute(copying.encode(), (target_id, source_id, source_id, changed.position))
         self.write_items(target_id, [changed])
 
     def texts(self, set_id: str, *, start: int, limit: int) -> Sequence[tuple[str, str]]:
@@ -115,7 +120,7 @@ class PostgresSetItems:
         columns = self._table.c
         statement = (
             select(columns.item_id, columns.content)
-            .where(self._set == set_id, columns.position >= start, columns.position < start + limit)
+            .where(self._seen(set_id), self._set == set_id, columns.position >= start, columns.position < start + limit)
             .order_by(columns.position)
         )
         return self._connection.execute(statement).all()
@@ -129,8 +134,11 @@ class PostgresSetItems:
         position = self._table.c.position
         chosen = filter_clause(condition, self._filtered(condition, laid_over, enriched))
         packed = func.string_agg(func.int4send(position), aggregate_order_by(literal(b"", BYTEA), position))
-        found = self._connection.scalar(select(packed).where(self._set == set_id, chosen))
+        found = self._connection.scalar(select(packed).where(self._seen(set_id), self._set == set_id, chosen))
         return np.frombuffer(found or b"", ">i4").astype(np.int64)
+
+    def _seen(self, set_id: str) -> ColumnElement[bool]:
+        return exists().where(self._parent == set_id)
 
     def _filtered(
         self, condition: Condition, laid_over: JsonObject, enriched: EnrichedFields | None

@@ -1,6 +1,4 @@
 -- Takes back what 0005_row_security.sql makes. The role stays: other databases of the server may use it.
-ALTER FUNCTION delete_chunk_items() SECURITY INVOKER RESET ALL;
-ALTER FUNCTION delete_segment_items() SECURITY INVOKER RESET ALL;
 DO $$
 DECLARE
     guarded TEXT;
