@@ -281,3 +281,16 @@ def test_the_hand_written_client(shoal_up: Stack, own: Own, things: str) -> None
         namespace_id=own.namespace, documents=[{"document_id": "x", "vectors": {"v": [1, 2]}}]
     )
     assert stored["inserted"] == 1
+
+
+def test_declared_fields_are_indexed_by_a_job_and_pages_are_chosen_by_them(own: Own, things: str) -> None:
+    collections = mixpeek.CollectionsApi(own.client)
+    assert collections.get_collection(things).payload_indexes is None
+    indexes = [mixpeek.PayloadIndexConfigInput(field_name=name, type="integer") for name in ("n", "kind")]
+    changes = mixpeek.UpdateNamespaceRequest(payload_indexes=indexes)
+    mixpeek.NamespacesApi(own.client).update_namespace(own.namespace, changes)
+    ready = [{"field_name": name, "state": "ready"} for name in ("kind", "n")]
+    sdk_world.awaited(lambda: collections.get_collection(things).payload_indexes, lambda found: found == ready)
+    asked = mixpeek.ListDocumentsRequest(filters=where("n", "gte", 9), include_total=True)
+    page = mixpeek.CollectionDocumentsApi(own.client).list_documents(things, list_documents_request=asked)
+    assert (ids(page.results), page.total_documents) == (["d009", "d010", "d011"], 3)

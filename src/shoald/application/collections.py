@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, 
 from shoald.domain.identifiers import looks_like_an_id, new_collection_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, DocumentBatch, ItemBatch, VectorConfig
+from shoald.domain.records.payload_index import DeclaredIndex
 from shoald.domain.vocabulary import EventType
 
 DIRECT_UPSERT = "_direct_upsert"
@@ -133,6 +134,11 @@ class Collections:
         """Return a collection; raises `CollectionNotFound`."""
         with self._open_unit_of_work() as uow:
             return find_collection(uow, caller, id_or_name)
+
+    def payload_indexes(self, caller: Caller) -> Sequence[DeclaredIndex]:
+        """Return the payload fields that the namespace declares as indexed, and how each index stands."""
+        with self._open_unit_of_work() as uow:
+            return uow.collections.declared_indexes(caller.namespace_id)
 
     def list(self, caller: Caller, query: ListQuery) -> Page[Collection]:
         """Return a page of collections, newest first unless sorted."""

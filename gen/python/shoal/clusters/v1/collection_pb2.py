@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from shoal.clusters.v1 import namespace_pb2 as shoal_dot_clusters_dot_v1_dot_namespace__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"shoal/clusters/v1/collection.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!shoal/clusters/v1/namespace.proto\"a\n\x10\x46\x65\x61tureExtractor\x12\x1e\n\x16\x66\x65\x61ture_extractor_name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x14\x66\x65\x61ture_extractor_id\x18\x03 \x01(\t\"\xb2\x01\n\x10\x43ollectionSource\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x1a\n\rcollection_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12.\n\nbucket_ids\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12\x32\n\x0e\x63ollection_ids\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x10\n\x0e_collection_id\"\x83\x04\n\nCollection\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63ollection_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0cnamespace_id\x18\x04 \x01(\t\x12>\n\x11\x66\x65\x61ture_extractor\x18\x05 \x01(\x0b\x32#.shoal.clusters.v1.FeatureExtractor\x12\x33\n\x06source\x18\x06 \x01(\x0b\x32#.shoal.clusters.v1.CollectionSource\x12\x37\n\x0evector_configs\x18\x07 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x15\n\x08index_id\x18\x08 \x01(\tH\x01\x88\x01\x01\x12\x16\n\x0e\x64ocument_count\x18\t \x01(\x05\x12\x10\n\x08is_ready\x18\n \x01(\x08\x12)\n\x08metadata\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_descriptionB\x0b\n\t_index_idBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"shoal/clusters/v1/collection.proto\x12\x11shoal.clusters.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!shoal/clusters/v1/namespace.proto\x1a\x1eshoal/options/v1/options.proto\"a\n\x10\x46\x65\x61tureExtractor\x12\x1e\n\x16\x66\x65\x61ture_extractor_name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x14\x66\x65\x61ture_extractor_id\x18\x03 \x01(\t\"\xb2\x01\n\x10\x43ollectionSource\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x1a\n\rcollection_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12.\n\nbucket_ids\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValue\x12\x32\n\x0e\x63ollection_ids\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x10\n\x0e_collection_id\"\xbe\x04\n\nCollection\x12\x15\n\rcollection_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63ollection_name\x18\x02 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0cnamespace_id\x18\x04 \x01(\t\x12>\n\x11\x66\x65\x61ture_extractor\x18\x05 \x01(\x0b\x32#.shoal.clusters.v1.FeatureExtractor\x12\x33\n\x06source\x18\x06 \x01(\x0b\x32#.shoal.clusters.v1.CollectionSource\x12\x37\n\x0evector_configs\x18\x07 \x03(\x0b\x32\x1f.shoal.clusters.v1.VectorConfig\x12\x15\n\x08index_id\x18\x08 \x01(\tH\x01\x88\x01\x01\x12\x16\n\x0e\x64ocument_count\x18\t \x01(\x05\x12\x10\n\x08is_ready\x18\n \x01(\x08\x12)\n\x08metadata\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\x0fpayload_indexes\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x04\xa8\xbb\x18\x01\x42\x0e\n\x0c_descriptionB\x0b\n\t_index_idBw\n\x11shoal.clusters.v1P\x01Z\x1cshoal/clusters/v1;clustersv1\xa2\x02\x03SHC\xaa\x02\x11Shoal.Clusters.V1\xca\x02\x11Shoal\\Clusters\\V1\xea\x02\x13Shoal::Clusters::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +36,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shoal.clusters.v1.collectio
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021shoal.clusters.v1P\001Z\034shoal/clusters/v1;clustersv1\242\002\003SHC\252\002\021Shoal.Clusters.V1\312\002\021Shoal\\Clusters\\V1\352\002\023Shoal::Clusters::V1'
-  _globals['_FEATUREEXTRACTOR']._serialized_start=155
-  _globals['_FEATUREEXTRACTOR']._serialized_end=252
-  _globals['_COLLECTIONSOURCE']._serialized_start=255
-  _globals['_COLLECTIONSOURCE']._serialized_end=433
-  _globals['_COLLECTION']._serialized_start=436
-  _globals['_COLLECTION']._serialized_end=951
+  _globals['_COLLECTION'].fields_by_name['payload_indexes']._loaded_options = None
+  _globals['_COLLECTION'].fields_by_name['payload_indexes']._serialized_options = b'\250\273\030\001'
+  _globals['_FEATUREEXTRACTOR']._serialized_start=187
+  _globals['_FEATUREEXTRACTOR']._serialized_end=284
+  _globals['_COLLECTIONSOURCE']._serialized_start=287
+  _globals['_COLLECTIONSOURCE']._serialized_end=465
+  _globals['_COLLECTION']._serialized_start=468
+  _globals['_COLLECTION']._serialized_end=1042
 # @@protoc_insertion_point(module_scope)

@@ -112,6 +112,7 @@ class Collection(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    PAYLOAD_INDEXES_FIELD_NUMBER: _builtins.int
     collection_id: _builtins.str
     """Its id: `col_` and ten characters."""
     collection_name: _builtins.str
@@ -150,6 +151,12 @@ class Collection(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it or its documents were last changed."""
 
+    @_builtins.property
+    def payload_indexes(self) -> _struct_pb2.ListValue:
+        """The payload fields that its namespace declares as indexed, each with `field_name` and `state`: `ready`, or `building`
+        while what was stored before is brought in; unset without any.
+        """
+
     def __init__(
         self,
         *,
@@ -166,10 +173,11 @@ class Collection(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        payload_indexes: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "created_at", b"created_at", "description", b"description", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "metadata", b"metadata", "source", b"source", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "created_at", b"created_at", "description", b"description", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "metadata", b"metadata", "payload_indexes", b"payload_indexes", "source", b"source", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "collection_id", b"collection_id", "collection_name", b"collection_name", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "is_ready", b"is_ready", "metadata", b"metadata", "namespace_id", b"namespace_id", "source", b"source", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "collection_id", b"collection_id", "collection_name", b"collection_name", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "is_ready", b"is_ready", "metadata", b"metadata", "namespace_id", b"namespace_id", "payload_indexes", b"payload_indexes", "source", b"source", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015

@@ -186,6 +186,14 @@ export declare type Collection = Message<"shoal.clusters.v1.Collection"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 13;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * The payload fields that its namespace declares as indexed, each with `field_name` and `state`: `ready`, or `building`
+   * while what was stored before is brought in; unset without any.
+   *
+   * @generated from field: google.protobuf.ListValue payload_indexes = 14;
+   */
+  payloadIndexes?: ListValue | undefined;
 };
 
 /**

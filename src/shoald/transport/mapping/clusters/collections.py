@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shoal.clusters.v1 import collection_pb2, collection_service_pb2
 
 from shoald.application.collections import CollectionChanges, CollectionClone, NewCollection
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, VectorConfig
+from shoald.domain.records.payload_index import DeclaredIndex
 from shoald.domain.vocabulary import VectorKind, VectorMetric
 from shoald.transport.json_values import plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.namespaces import vector_config_message, vector_configs_of
@@ -18,9 +21,12 @@ _TYPES = {VectorKind.SPARSE: "sparse", VectorKind.MULTI_VECTOR: "multi_dense"}
 _DISTANCES = {VectorMetric.DOT_PRODUCT: "dot"}
 
 
-def to_message(collection: Collection) -> collection_pb2.Collection:
-    """Return a collection as it is shown; clients insist on an extractor and a source."""
-    return collection_pb2.Collection(
+def to_message(collection: Collection, indexes: Sequence[DeclaredIndex] = ()) -> collection_pb2.Collection:
+    """Return a collection as it is shown, with the payload indexes of its namespace.
+
+    Clients insist on an extractor and a source.
+    """
+    message = collection_pb2.Collection(
         collection_id=collection.collection_id,
         collection_name=collection.collection_name,
         description=collection.description,
@@ -35,6 +41,10 @@ def to_message(collection: Collection) -> collection_pb2.Collection:
         created_at=to_timestamp(collection.created_at),
         updated_at=to_timestamp(collection.updated_at),
     )
+    if indexes:
+        shown = [{"field_name": one.field_name, "state": one.state} for one in indexes]
+        message.payload_indexes.CopyFrom(to_value(shown).list_value)
+    return message
 
 
 def new_collection_of(request: collection_service_pb2.CreateCollectionRequest) -> NewCollection:

@@ -6,8 +6,9 @@ import grpc
 from shoal.clusters.v1 import collection_pb2, collection_service_pb2_grpc
 from shoal.clusters.v1 import collection_service_pb2 as pb
 
-from shoald.application.access import Access
+from shoald.application.access import Access, Caller
 from shoald.application.collections import Collections
+from shoald.domain.records.collection import Collection
 from shoald.transport.callers import caller_of
 from shoald.transport.mapping.clusters import collections as mapping
 from shoald.transport.mapping.clusters.lists import list_query, pagination
@@ -24,8 +25,8 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         self, request: pb.CreateCollectionRequest, context: grpc.ServicerContext
     ) -> collection_pb2.Collection:
         """Make one."""
-        new = mapping.new_collection_of(request)
-        return mapping.to_message(self._collections.create(caller_of(self._access, context), new))
+        caller, new = caller_of(self._access, context), mapping.new_collection_of(request)
+        return self._message(caller, self._collections.create(caller, new))
 
     def ListCollections(
         self, request: pb.ListCollectionsRequest, context: grpc.ServicerContext
@@ -33,9 +34,10 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         """List those of the namespace."""
         caller, query = caller_of(self._access, context), list_query(request)
         page = self._collections.list(caller, query)
+        indexes = self._collections.payload_indexes(caller)
         documents, total = self._collections.count_documents(caller, query), page.total or 0
         return pb.ListCollectionsResponse(
-            results=map(mapping.to_message, page.items),
+            results=[mapping.to_message(one, indexes) for one in page.items],
             pagination=pagination(page),
             total_count=total,
             stats=pb.CollectionListStats(
@@ -48,7 +50,7 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
     ) -> collection_pb2.Collection:
         """Get one."""
         caller = caller_of(self._access, context)
-        return mapping.to_message(self._collections.get(caller, request.collection_identifier))
+        return self._message(caller, self._collections.get(caller, request.collection_identifier))
 
     def DeleteCollection(
         self, request: pb.DeleteCollectionRequest, context: grpc.ServicerContext
@@ -62,7 +64,7 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
     ) -> collection_pb2.Collection:
         """Change what is said of one."""
         caller, changes = caller_of(self._access, context), mapping.changes_of(request)
-        return mapping.to_message(self._collections.update(caller, request.collection_identifier, changes))
+        return self._message(caller, self._collections.update(caller, request.collection_identifier, changes))
 
     def CloneCollection(
         self, request: pb.CloneCollectionRequest, context: grpc.ServicerContext
@@ -71,7 +73,7 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         caller, clone = caller_of(self._access, context), mapping.clone_of(request)
         made, source = self._collections.clone(caller, request.collection_identifier, clone)
         return pb.CloneCollectionResponse(
-            collection=mapping.to_message(made), source_collection_id=source.collection_id
+            collection=self._message(caller, made), source_collection_id=source.collection_id
         )
 
     def ListCollectionFeatures(
@@ -80,3 +82,6 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         """Say which vectors one has."""
         caller = caller_of(self._access, context)
         return mapping.features_message(self._collections.get(caller, request.collection_identifier))
+
+    def _message(self, caller: Caller, collection: Collection) -> collection_pb2.Collection:
+        return mapping.to_message(collection, self._collections.payload_indexes(caller))

@@ -1880,6 +1880,14 @@ class Collection(betterproto2.Message):
     When it or its documents were last changed.
     """
 
+    payload_indexes: "___google__protobuf__.ListValue | None" = betterproto2.field(
+        14, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    The payload fields that its namespace declares as indexed, each with `field_name` and `state`: `ready`, or `building`
+    while what was stored before is brought in; unset without any.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "Collection", Collection)
 
