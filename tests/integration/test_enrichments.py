@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from shoald.adapters.postgres.enrichments import PostgresEnrichments
+from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.application.collection_documents import Import
 from shoald.application.enriching import EnrichmentRequest
 from shoald.application.enrichment_fields import named_mappings
@@ -162,6 +163,30 @@ def test_an_enrichment_that_was_killed_is_gone_on_with(world: ClusterWorld, at_c
     undone = done(world, undoing)
     assert (undone.status, undone.restored) == ("undone", 10)
     assert documents(world) == before
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 30))])
+def test_kills_at_any_moment_lose_nothing_and_keep_nothing_twice(
+    postgres_database: str, data_dir: Path, seed: int
+) -> None:
+    random = Random(seed)
+    with cluster_world(postgres_database, data_dir, job_max_failures=100) as world:
+        cluster = a_run(world)
+        before = documents(world)
+        enrichment = start(world, cluster, "cluster_id", "label", target=random.choice([None, "picked"]), batch_size=1)
+        steps = [(PostgresEnrichments, "write"), (PostgresEnrichments, "change"), (PostgresJobRepository, "apply")]
+        for _ in range(2):
+            owner, method = random.choice(steps)
+            kill_attempt(world, job_of(world, enrichment), owner, method, at_call=random.randint(1, 4))
+        ended = done(world, enrichment)
+        assert (ended.position, ended.enriched, ended.failed, ended.batches) == (10, 10, 0, 10)
+        found = documents(world, "picked" if ended.target_collection_id else "things")
+        assert {key: one["label"] for key, one in found.items()} == {key: one["kind"] for key, one in before.items()}
+        undoing = world.use_cases.enrichments.undo(world.caller, cluster, ended.enrichment_id)
+        kill_attempt(world, job_of(world, undoing), PostgresEnrichments, "restore", at_call=random.randint(1, 9))
+        assert done(world, undoing).restored == 10
+        assert documents(world) == before
+        assert not ended.target_collection_id or documents(world, "picked") == {}
 
 
 def test_a_target_gets_the_documents_and_keeps_its_own(world: ClusterWorld) -> None:

@@ -50,7 +50,9 @@ def _die_at(owner: Any, method: str, at_call: int) -> None:
 
 def _let_lease_end(world: ClusterWorld, job: Job) -> None:
     with psycopg.connect(str(world.adapters.settings.database_url)) as connection:
-        connection.execute("UPDATE jobs SET lease_until = now() WHERE job_id = %s", [job.job_id])
+        held = "UPDATE jobs SET lease_until = now() WHERE job_id = %s AND lease_until IS NOT NULL"
+        is_claimed = connection.execute(held, [job.job_id]).rowcount == 1
         connection.commit()
-        assert world.adapters.job_moves.move(job.job_id, LeaseExpired()) is not None
+        if is_claimed:  # else it was killed before it could
+            assert world.adapters.job_moves.move(job.job_id, LeaseExpired()) is not None
         connection.execute("UPDATE jobs SET run_after = now() WHERE job_id = %s", [job.job_id])
