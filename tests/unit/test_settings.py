@@ -45,3 +45,11 @@ def test_a_lease_that_ends_before_it_is_renewed_is_refused(monkeypatch: pytest.M
 def test_a_server_says_in_a_line_that_it_may_not_listen() -> None:
     with pytest.raises(SystemExit, match="SHOAL_ALLOW_OPEN"):
         serve.run(Settings(host="0.0.0.0"))  # noqa: S104 - refused here
+
+
+def test_networks_and_ports_of_webhooks_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("SHOAL_OUTWARD_PRIVATE_NETWORKS", "10.0.0.0/8, 10.0.0.1/8"), ("SHOAL_OUTWARD_PORTS", "443;80")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, text)
+            with pytest.raises(SystemExit, match=name):
+                read_settings()
