@@ -182,9 +182,9 @@ std::string vectors_to_groups(const Connection& connection) {
   wait(connection, connection.call(*stub, &clusters::ClusterService::Stub::ExecuteCluster, execute));
   clusters::GetClusterGroupsRequest request;
   request.set_cluster_id(cluster.cluster_id());
+  const auto answer = connection.call(*stub, &clusters::ClusterService::Stub::GetClusterGroups, request);
   std::vector<int> sizes;
-  for (const auto& group : connection.call(*stub, &clusters::ClusterService::Stub::GetClusterGroups, request).groups())
-    sizes.push_back(group.member_count());
+  for (const auto& group : answer.groups()) sizes.push_back(group.member_count());
   std::sort(sizes.begin(), sizes.end());
   std::cout << "9 groups:";
   for (const int size : sizes) std::cout << " " << size;
