@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,17 @@ pytestmark = pytest.mark.integration
 _TESTS = Path(__file__).parents[2]
 
 
-def _scheduler(webhooks: WebhookWorld) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _scheduler(webhooks: WebhookWorld) -> Iterator[None]:
+    """Run a scheduler in a process of its own, and kill it at the end of the block."""
     settings = webhooks.world.adapters.settings
     command = [sys.executable, "-m", "support.delivering_process", settings.database_url, str(settings.data_dir)]
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(_TESTS)}, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def _has(receiver: Receiver, number: int) -> Callable[[], bool]:
@@ -39,14 +47,11 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
     happened = [one.event_id for one in webhooks.happen(events // 2)]
     for _ in range(kills):
         enough = len(receiver.received) + 3
-        scheduler = _scheduler(webhooks)
-        happened += [one.event_id for one in webhooks.happen(events // 2 // kills)]
-        eventually(_has(receiver, enough), seconds=60)
-        time.sleep(chance.random() * 0.2)
-        scheduler.kill()
-        scheduler.wait()
-    last = _scheduler(webhooks)
-    try:
+        with _scheduler(webhooks):
+            happened += [one.event_id for one in webhooks.happen(events // 2 // kills)]
+            eventually(_has(receiver, enough), seconds=60)
+            time.sleep(chance.random() * 0.2)
+    with _scheduler(webhooks):
         wanted = {(f"/{at}", event) for at in range(len(told)) for event in happened}
 
         def is_delivered() -> bool:
@@ -57,9 +62,6 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
             )
 
         eventually(is_delivered, seconds=120)
-    finally:
-        last.kill()
-        last.wait()
     deliveries = [one for webhook in told for one in webhooks.deliveries(webhook)]
     assert sorted((one.webhook_id, one.event_id) for one in deliveries) == sorted(
         (webhook.webhook_id, event) for webhook in told for event in happened
@@ -71,6 +73,7 @@ def test_nothing_is_lost_when_schedulers_are_killed(webhooks: WebhookWorld, rece
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_lost_under_many_kills(webhooks: WebhookWorld, receiver: Receiver, seed: int) -> None:
     _torment(webhooks, receiver, events=400, kills=25, seed=seed)
