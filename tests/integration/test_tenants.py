@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from google.protobuf import json_format, message_factory
 from google.protobuf.message import Message
+from psycopg import sql
 from pydantic import SecretStr
 
 from contract.contracts import methods
@@ -35,12 +36,14 @@ from support.builders import NOW
 from support.cluster_world import NO_REDIS, ClusterWorld, groups_of
 from support.rag_path import RagPath
 from support.servers import DatabaseMaker
-from support.tenant_requests import IDS_OF, Absent, filled, id_fields
+from support.tenant_requests import IDS_MADE, IDS_OF, Absent, filled, id_fields
 
 pytestmark = pytest.mark.integration
 
 SERVED = {registration.service.full_name for registration in REGISTRATIONS}
 METHODS = [method for method in methods() if method.containing_service.full_name in SERVED]
+OF_TYPE = {"text": "x", "jsonb": "{}", "integer": 1, "bigint": 1, "boolean": False, "bytea": b"", "ARRAY": []}
+OF_TYPE |= {"timestamp with time zone": NOW, "double precision": 1.0}
 NAMES = [method.full_name.removeprefix("shoal.") for method in METHODS]
 ASKING = [(method, name) for method, name in zip(METHODS, NAMES, strict=True) if id_fields(method)]
 
@@ -111,6 +114,8 @@ def installation(database: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     mine, theirs = map(use_cases.access.caller, made)
     act_as(theirs)
     fill(adapters, use_cases, theirs)
+    for table, made_id in IDS_MADE.items():
+        store_a_row(database, table, made_id, theirs.namespace_id)
     act_as(None)
     servers = Servers(add_servicers(use_cases), limits_of(settings), use_cases.access)
     taken = servers.start(Addresses(unary="127.0.0.1:0", streams="127.0.0.1:0"))
@@ -134,6 +139,28 @@ def fill(adapters: Adapters, use_cases: Any, caller: Caller) -> None:
         uow.evaluations.add(an_evaluation(project.project_id), [])
         uow.retrieval_runs.add(a_retrieval_run(project.project_id))
         uow.commit()
+
+
+def store_a_row(url: str, table: str, made_id: str, namespace_id: str) -> None:
+    """Store a row with something in every column that must have a value, whatever the table has to say to that."""
+    known = {"namespace_id": namespace_id}
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        checks = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'"
+        for (name,) in connection.execute(checks, [table]).fetchall():
+            connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(*map(sql.Identifier, (table, name))))
+        columns = connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'",
+            [table],
+        ).fetchall()
+        own = columns[0][0]
+        values = [made_id if name == own else known.get(name, OF_TYPE[kind]) for name, kind in columns]
+        names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns)
+        places = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
+        connection.execute(
+            sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), names, places), values
+        )
 
 
 def an_evaluation(project_id: str) -> Evaluation:
@@ -206,6 +233,17 @@ def test_no_answer_holds_an_id_of_another_namespace(method: Any, installation: I
     answer = installation.call(method, request.message, asker)
     held = [one for one in installation.ids.values() if len(one) > 8 and one in answer.text]
     assert [one for one in held if one != asker.namespace_id] == []
+
+
+def test_every_id_of_every_call_is_tried() -> None:
+    """A field of a new kind needs a place in `IDS_OF`, where the foreign id is found."""
+    unknown = {
+        f"{method.name}.{field}"
+        for method in METHODS
+        for field in id_fields(method)
+        if not {field, f"rag.{field}" if ".rag." in method.full_name else f"clusters.{field}"} & set(IDS_OF)
+    }
+    assert unknown == set()
 
 
 def test_there_is_something_to_be_found(installation: Installation) -> None:

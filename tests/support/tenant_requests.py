@@ -61,14 +61,30 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
     "source_execution_ids": _RUN,
     "task_id": _RUN_JOB,
     "sweep_id": _RUN_JOB,
+    "clustering_ids": _CLUSTER,
+    "source_collection_id": _COLLECTION,
+    "target_collection_id": _COLLECTION,
+    "trigger_id": ("trigger_id", "triggers"),
+    "resource_id": _CLUSTER,
+    "enrichment_id": ("enrichment_id", "enrichments"),
+    "identifier": ("webhook_id", "webhooks"),
+    "delivery_id": ("delivery_id", "webhook_deliveries"),
 }
 """Where the ids of a namespace stand, column and tables, by the field of requests that names one.
 
 `rag.` and `clusters.` stand before names that mean different things in the two APIs.
 """
 
+IDS_MADE: Mapping[str, str] = {
+    "triggers": "trig_0123456789abcdef",
+    "enrichments": "enr_0123456789abcdef",
+    "webhooks": "wh_0123456789abcdef",
+    "webhook_deliveries": "dlv_0123456789abcdef",
+}
+"""Ids of rows that tests store past every check, by table: what they hold is never read by whom it belongs to."""
+
 NAMESPACES = frozenset({"namespace_id", "namespace_identifier", "namespace_ids"})
-_ID = re.compile(r"(_id|_ids|_identifier)$")
+_ID = re.compile(r"(^|_)(id|ids|identifier)$")
 
 # what a value must be for the request to be looked at, where its rule does not say
 VALUES: Mapping[str, Any] = {
