@@ -216,9 +216,9 @@ def test_the_client_is_as_strict_as_was_measured() -> None:
     for bad in ({"status": "completed"}, {"created_at": ""}, {"num_clusters": "5"}, {"cluster_name": None}):
         with pytest.raises(ValidationError):
             mixpeek.ClusterMetadata.from_dict({**metadata, **bad})
-    for short in ({"collection_ids": []}, {"source_cluster_ids": []}):
+    for name in ("collection_ids", "source_cluster_ids"):
         with pytest.raises(ValidationError):
-            mixpeek.ClusterModel.from_dict(short)
+            mixpeek.ClusterModel.from_dict({name: []})
     with pytest.raises(ValidationError):
         mixpeek.ClusterModel.from_dict({"vector_config": {"clustering_method": "kmeans", "feature_uris": []}})
     execution = {"run_id": "run_1", "cluster_id": "clust_1", "num_clusters": 0, "num_points": 0}
