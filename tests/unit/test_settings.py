@@ -47,6 +47,11 @@ def test_a_server_says_in_a_line_that_it_may_not_listen() -> None:
         serve.run(Settings(host="0.0.0.0"))  # noqa: S104 - refused here
 
 
+@pytest.mark.parametrize("allowed", ["require_keys", "allow_open"])
+def test_a_server_listens_beyond_this_machine_with_keys_or_when_told_so(allowed: str) -> None:
+    serve.refuse_open_door(Settings(host="0.0.0.0", **{allowed: True}))  # type: ignore[arg-type]  # noqa: S104 - never bound
+
+
 def test_networks_and_ports_of_webhooks_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in (("SHOAL_OUTWARD_PRIVATE_NETWORKS", "10.0.0.0/8, 10.0.0.1/8"), ("SHOAL_OUTWARD_PORTS", "443;80")):
         with monkeypatch.context() as changed:
