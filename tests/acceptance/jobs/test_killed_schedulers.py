@@ -15,7 +15,7 @@ from support.trial.site import Site, site
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.nightly]
 
-ROUNDS = 15
+ROUNDS = 10
 TRIGGERS = 5
 _CLOCKS = {"scheduler-a": "0", "scheduler-b": "3600"}
 """By how many seconds the clock of each is ahead."""
