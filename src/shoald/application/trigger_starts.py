@@ -50,7 +50,7 @@ class TriggerStarts:
         return self._started(uow, trigger, firing, job, now), job
 
     def start_or_raise(self, uow: UnitOfWork, trigger: Trigger, slot: Slot, now: datetime) -> Job:
-        """Start a run that somebody asked for; they are told what stands in its way, which is no failure of the trigger."""
+        """Start a run that somebody asked for; what stands in its way is told, and is no failure of the trigger."""
         job, _ = self._accepted(uow, trigger)
         self._started(uow, trigger, _firing(trigger, slot, now), job, now)
         return job
