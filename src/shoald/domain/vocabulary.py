@@ -574,3 +574,62 @@ class DeliveryStatus(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class DateUnit(StrEnum):
+    """What a time is cut to before documents are grouped by it."""
+
+    YEAR = "year"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+    HOUR = "hour"
+    MINUTE = "minute"
+    SECOND = "second"
+
+
+class DatePart(StrEnum):
+    """Which part of a time documents are grouped by; days of a week count from Sunday, which is 1."""
+
+    YEAR = "year"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+    DAY_OF_WEEK = "dayOfWeek"
+    DAY_OF_YEAR = "dayOfYear"
+    HOUR = "hour"
+    MINUTE = "minute"
+    SECOND = "second"
+
+
+class FigureFunction(StrEnum):
+    """What is computed of each group of documents."""
+
+    COUNT = "count"
+    COUNT_DISTINCT = "count_distinct"
+    SUM = "sum"
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+    FIRST = "first"
+    LAST = "last"
+    PUSH = "push"
+    ADD_TO_SET = "add_to_set"
+
+
+class FigureOperator(StrEnum):
+    """How the figure of a group is compared."""
+
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    EQ = "eq"
+    NE = "ne"
+
+
+class CollectionSourceType(StrEnum):
+    """Where the documents of a collection come from, as its maker says."""
+
+    BUCKET = "bucket"
+    COLLECTION = "collection"

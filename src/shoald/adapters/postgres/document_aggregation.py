@@ -40,10 +40,11 @@ from shoald.domain.records.aggregation import (
     Path,
     Ranges,
 )
+from shoald.domain.vocabulary import DatePart, FigureFunction, FigureOperator
 
 Json = ColumnElement[Any]
 
-_FIELDS_OF_PARTS = {"dayOfWeek": "dow", "dayOfYear": "doy"}
+_FIELDS_OF_PARTS: dict[str, str] = {DatePart.DAY_OF_WEEK: "dow", DatePart.DAY_OF_YEAR: "doy"}
 _ELEMENT = "element"
 
 
@@ -147,7 +148,7 @@ def _keyed(key: GroupKey, value: Json) -> Json:
     if key.date_part is not None:
         part = func.date_part(_FIELDS_OF_PARTS.get(key.date_part, key.date_part), _time(value))
         # the document counts the days of a week from Sunday as 1
-        return func.to_jsonb(func.floor(part + 1 if key.date_part == "dayOfWeek" else part), type_=JSONB)
+        return func.to_jsonb(func.floor(part + 1 if key.date_part == DatePart.DAY_OF_WEEK else part), type_=JSONB)
     return value
 
 
@@ -166,16 +167,16 @@ def _figure(one: Figure, read: Subquery, at: int) -> Json:
     in_order = aggregate_order_by(value, read.c.document_id)
     by_size = aggregate_order_by(value, value)
     made: dict[str, ColumnElement[Any]] = {
-        "count": func.count() if one.path is None else func.count(value),
-        "count_distinct": func.count(value.distinct()),
-        "sum": func.coalesce(func.sum(number), 0),
-        "avg": func.avg(number),
-        "min": _first(func.array_agg(by_size).filter(there)),
-        "max": _first(func.array_agg(aggregate_order_by(value, value.desc())).filter(there)),
-        "first": _first(func.array_agg(in_order).filter(there)),
-        "last": _first(func.array_agg(aggregate_order_by(value, read.c.document_id.desc())).filter(there)),
-        "push": _some(func.array_agg(in_order).filter(there)),
-        "add_to_set": _some(func.array_agg(value.distinct()).filter(there)),
+        FigureFunction.COUNT: func.count() if one.path is None else func.count(value),
+        FigureFunction.COUNT_DISTINCT: func.count(value.distinct()),
+        FigureFunction.SUM: func.coalesce(func.sum(number), 0),
+        FigureFunction.AVG: func.avg(number),
+        FigureFunction.MIN: _first(func.array_agg(by_size).filter(there)),
+        FigureFunction.MAX: _first(func.array_agg(aggregate_order_by(value, value.desc())).filter(there)),
+        FigureFunction.FIRST: _first(func.array_agg(in_order).filter(there)),
+        FigureFunction.LAST: _first(func.array_agg(aggregate_order_by(value, read.c.document_id.desc())).filter(there)),
+        FigureFunction.PUSH: _some(func.array_agg(in_order).filter(there)),
+        FigureFunction.ADD_TO_SET: _some(func.array_agg(value.distinct()).filter(there)),
     }
     return func.to_jsonb(made[one.function], type_=JSONB)
 
@@ -199,15 +200,15 @@ def _name_of(asked: Aggregation, alias: str) -> str:
 def _passes(one: Having, figure: Json) -> ColumnElement[bool]:
     value: Json = cast(literal(one.value, JSONB), JSONB)
     same_kind = func.jsonb_typeof(figure) == func.jsonb_typeof(value)
-    tests = {
-        "gt": figure > value,
-        "gte": figure >= value,
-        "lt": figure < value,
-        "lte": figure <= value,
-        "eq": figure == value,
-        "ne": figure != value,
+    tests: dict[str, ColumnElement[bool]] = {
+        FigureOperator.GT: figure > value,
+        FigureOperator.GTE: figure >= value,
+        FigureOperator.LT: figure < value,
+        FigureOperator.LTE: figure <= value,
+        FigureOperator.EQ: figure == value,
+        FigureOperator.NE: figure != value,
     }
-    return tests[one.operator] if one.operator == "ne" else same_kind & tests[one.operator]
+    return tests[one.operator] if one.operator == FigureOperator.NE else same_kind & tests[one.operator]
 
 
 def _order(asked: Aggregation, grouped: Subquery) -> list[Any]:

@@ -10,13 +10,13 @@ from shoald.application.collections import CollectionChanges, CollectionClone, N
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, VectorConfig
 from shoald.domain.records.payload_index import DeclaredIndex
-from shoald.domain.vocabulary import VectorKind, VectorMetric
+from shoald.domain.vocabulary import CollectionSourceType, VectorKind, VectorMetric
 from shoald.transport.json_values import plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.namespaces import vector_config_message, vector_configs_of
 from shoald.transport.mapping.clusters.times import to_timestamp
 
 _OWN_VECTORS = ("byo_vectors", "v1")
-_SOURCE_TYPE = "bucket"
+_SOURCE_TYPE = CollectionSourceType.BUCKET.value
 _TYPES = {VectorKind.SPARSE: "sparse", VectorKind.MULTI_VECTOR: "multi_dense"}
 _DISTANCES = {VectorMetric.DOT_PRODUCT: "dot"}
 
