@@ -65,9 +65,6 @@ def test_every_method_is_called_or_has_a_reason() -> None:
 @pytest.mark.parametrize("resource", _RESOURCES)
 def test_the_hand_written_client_is_called_too(resource: str) -> None:
     trees = [ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
-    receivers = {node.value.attr for tree in trees for node in tree if _is_of_attribute(node)}
+    attributes = [node.value for tree in trees for node in tree if isinstance(node, ast.Attribute)]
+    receivers = {value.attr for value in attributes if isinstance(value, ast.Attribute)}
     assert resource in receivers
-
-
-def _is_of_attribute(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)
