@@ -11,38 +11,28 @@ from tools.descriptors import Contract, Rpc
 
 # Calls that begin with one of these change nothing, so that a client may send them again. `Retrieve` with `persist` and
 # `ExportExecution` write something that nobody misses twice: a stored run, a file that expires.
-READING_VERBS = ("Compare", "Download", "Export", "Find", "Get", "List", "Read", "Retrieve", "Stream", "Watch")
+READING_VERBS = (
+    "Aggregate",
+    "BatchGet",
+    "BatchList",
+    "Compare",
+    "Count",
+    "Distinct",
+    "Download",
+    "Export",
+    "Find",
+    "Get",
+    "List",
+    "Read",
+    "Retrieve",
+    "Stream",
+    "Watch",
+)
 WRITING_VERBS = (
-    *(
-        "Build",
-        "Cancel",
-        "Chunk",
-        "Clone",
-        "Create",
-        "Delete",
-        "Evaluate",
-        "Execute",
-        "Import",
-        "Ingest",
-        "Join",
-        "Patch",
-    ),
-    *(
-        "Publish",
-        "Put",
-        "Redeliver",
-        "Repeat",
-        "Replace",
-        "Replay",
-        "Restore",
-        "Run",
-        "Set",
-        "Start",
-        "Test",
-        "Update",
-        "Upload",
-        "Upsert",
-    ),
+    *("Apply", "BatchDelete", "BatchUpdate", "Build", "BulkUpdate", "Cancel", "Chunk", "Clone", "Create", "Delete"),
+    *("Evaluate", "Execute", "Import", "Ingest", "Join", "Patch", "Pause", "Publish", "Put", "Redeliver", "Relabel"),
+    *("Rename", "Repeat", "Replace", "Replay", "Restore", "Resume", "Run", "Set", "Start", "Test", "Undo", "Update"),
+    *("Upload", "Upsert"),
 )
 _RETRY = {
     "maxAttempts": 4,
