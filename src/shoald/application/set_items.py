@@ -77,10 +77,14 @@ def _batches(
 def _read_ahead(batches: Iterator[str]) -> Generator[str]:
     """Yield the batches; a thread fetches the next one while the caller is busy with one."""
     caller = copy_context()  # the thread reads on behalf of the same caller
+
+    def following() -> str | None:
+        return caller.run(lambda: next(batches, None))
+
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
-        coming = thread.submit(caller.run, next, batches, None)
+        coming = thread.submit(following)
         while (batch := coming.result()) is not None:
-            coming = thread.submit(caller.run, next, batches, None)
+            coming = thread.submit(following)
             yield batch
 
 
