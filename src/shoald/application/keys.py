@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import InvalidFields, KeyNotFound, Unauthenticated
+from shoald.domain.failures import InvalidFields, NotFound, Unauthenticated
 from shoald.domain.keys import hash_of, id_in, new_key
 from shoald.domain.records.api_key import ApiKey
 from shoald.domain.vocabulary import Scope
@@ -70,12 +70,12 @@ class Keys:
             return uow.api_keys.list()
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Let a key open nothing any more; one that was revoked before stays as it is. Raises `KeyNotFound`."""
+        """Let a key open nothing any more; one that was revoked before stays as it is. Raises `NotFound`."""
         with self._open_unit_of_work() as uow:
             key = uow.api_keys.revoke(key_id, at=self._clock.now())
             uow.commit()
         if key is None:
-            raise KeyNotFound(f"There is no key {key_id!r}.", detail={"key_id": key_id})
+            raise NotFound(f"There is no key {key_id!r}.", detail={"key_id": key_id})
         return key
 
 

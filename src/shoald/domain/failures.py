@@ -330,12 +330,6 @@ class StorageFull(Unavailable):
     code = "storage_full"
 
 
-class KeyNotFound(NotFound):
-    """Key not found."""
-
-    code = "key_not_found"
-
-
 class NamespaceNotFound(NotFound):
     """Namespace not found."""
 

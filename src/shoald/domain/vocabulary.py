@@ -414,6 +414,13 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+class ColumnFormat(StrEnum):
+    """How streamed columns are written."""
+
+    ARROW = "arrow"
+    LISTS = "lists"
+
+
 class LabelProvider(StrEnum):
     """Who names groups by a language model."""
 

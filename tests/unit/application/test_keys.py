@@ -13,7 +13,7 @@ import pytest
 
 from shoald.application.access import Access
 from shoald.application.keys import KeyRing, Keys, NewKey
-from shoald.domain.failures import InvalidFields, KeyNotFound, NamespaceNotFound, Unauthenticated
+from shoald.domain.failures import InvalidFields, NamespaceNotFound, NotFound, Unauthenticated
 from shoald.domain.keys import hash_of, id_in, new_key
 from shoald.domain.records.api_key import ApiKey
 from shoald.domain.records.collection import Namespace
@@ -173,7 +173,7 @@ def test_a_key_of_what_is_not_there_is_not_made(new: NewKey, keys: Keys, stored:
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(keys: Keys) -> None:
-    with pytest.raises(KeyNotFound):
+    with pytest.raises(NotFound):
         keys.revoke("0" * 16)
 
 

@@ -13,6 +13,7 @@ from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts, MemberRange
 from shoald.application.run_maps import MOST_POINTS, RunMaps
 from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.vocabulary import ColumnFormat
 from shoald.transport.callers import caller_of
 from shoald.transport.calls import seconds_left
 from shoald.transport.mapping.clusters import artifacts as mapping
@@ -20,7 +21,7 @@ from shoald.transport.mapping.clusters.visualizations import visualization_json
 
 _ARROW_BYTES = 1024 * 1024
 _MAP_SECONDS = 300.0
-_FLAT, _SOLID, _CSV, _LISTS = "2d", "3d", "csv", "lists"
+_FLAT, _SOLID, _CSV = "2d", "3d", "csv"
 
 
 class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
@@ -85,7 +86,7 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
     ) -> Iterator[pb.StreamMembersResponse]:
         """Stream members as Arrow record batches, or as lists."""
         run = self._run(context, request.cluster_id, request.run_id or None)
-        if request.format == _LISTS:
+        if request.format == ColumnFormat.LISTS:
             yield from map(mapping.members_message, self._artifacts.members(run, MemberRange()))
             return
         for arrow, rows in self._artifacts.arrow(run, max_bytes=_ARROW_BYTES):
