@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+PATIENCE_SECONDS = 3.0
+"""How long a stop waits for what is under way."""
 
 
 class Couriers(Generic[T]):
@@ -20,13 +23,20 @@ class Couriers(Generic[T]):
     idle installation asks its database once a round, and a busy one soon has all threads at work.
     """
 
-    def __init__(self, *, take: Callable[[], T | None], carry_out: Callable[[T], None], threads: int) -> None:
+    def __init__(
+        self,
+        *,
+        take: Callable[[], T | None],
+        carry_out: Callable[[T], None],
+        threads: int,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._take = take
         self._carry_out = carry_out
         self._threads = threads
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="courier")
+        self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
-        self._at_work = 0
+        self._at_work: set[threading.Thread] = set()
         self._done = 0
         self._is_closing = False
 
@@ -38,16 +48,25 @@ class Couriers(Generic[T]):
         return done
 
     def close(self) -> None:
-        """Let errands that are under way end, and take no more."""
-        self._is_closing = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Take no more errands, and wait a moment for those under way.
+
+        The others are given up with the process: their leases end, and somebody else carries them out again.
+        """
+        with self._lock:
+            self._is_closing = True
+            at_work = tuple(self._at_work)
+        deadline = time.monotonic() + self._patience_seconds
+        for thread in at_work:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _wake(self) -> None:
         with self._lock:
-            if self._is_closing or self._at_work >= self._threads:
+            if self._is_closing or len(self._at_work) >= self._threads:
                 return
-            self._at_work += 1
-        self._pool.submit(self._work)
+            # a daemon, since the interpreter waits for all others before it ends
+            thread = threading.Thread(target=self._work, name="courier", daemon=True)
+            thread.start()
+            self._at_work.add(thread)
 
     def _work(self) -> None:
         try:
@@ -63,4 +82,4 @@ class Couriers(Generic[T]):
             log.warning("a courier gave up until the next round: %s", error)
         finally:
             with self._lock:
-                self._at_work -= 1
+                self._at_work.discard(threading.current_thread())

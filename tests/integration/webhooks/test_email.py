@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from shoald.adapters.smtp.mailing import MailServer, SmtpMailer
 from shoald.application.event_telling import EventTelling
+from shoald.application.ports.messengers import Mail
 from shoald.application.webhook_channels import AskedChannel
 from shoald.application.webhooks import AskedWebhook
 from shoald.domain.records.webhook import Webhook
@@ -83,3 +85,14 @@ def test_a_server_that_is_away_is_tried_again(webhooks: WebhookWorld, box: MailB
     assert webhooks.deliver() == 1
     [done] = webhooks.deliveries(webhook)
     assert (done.status, len(box.messages)) == (DeliveryStatus.DELIVERED, 1)
+
+
+def test_a_server_that_is_slow_at_every_recipient_is_left_before_the_lease_ends(box: MailBox) -> None:
+    box.seconds_each = 0.05
+    people = tuple(f"p{at}@example.org" for at in range(60))
+    mailer = SmtpMailer(
+        MailServer(host="127.0.0.1", port=box.port, sender="a@shoal.test", security="none", timeout_seconds=0.6)
+    )
+    reception = mailer.send(Mail(message_id="m", to=people, cc=(), bcc=(), subject="s", text="t"))
+    assert (reception.error, reception.is_final) == ("the mail server cannot be reached", False)
+    assert box.messages == []

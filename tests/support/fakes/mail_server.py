@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class MailBox:
-    """Where it listens, what came in, and how a recipient is answered."""
+    """Where it listens, what came in, and how a recipient is answered, and how slowly."""
 
     port: int = 0
     recipients: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    seconds_each: float = 0.0
 
 
 @contextmanager
@@ -37,6 +39,7 @@ def mail_server() -> Iterator[MailBox]:
             if words.upper().startswith("RCPT"):
                 address = words.partition("<")[2].partition(">")[0]
                 box.recipients.append(address)
+                time.sleep(box.seconds_each)
                 return box.answers.get(address, "250 fine")
             if words.upper() == "DATA":
                 self.wfile.write(b"354 go on\r\n")

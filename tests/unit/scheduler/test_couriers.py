@@ -59,6 +59,20 @@ def test_an_error_ends_a_thread_s_turn_and_the_next_round_goes_on() -> None:
     couriers.close()
 
 
+def test_a_stop_gives_up_what_lasts_and_does_not_keep_the_process() -> None:
+    errands = Errands(2)
+    couriers = Couriers(take=errands.take, carry_out=errands.carry_out, threads=1, patience_seconds=0.0)
+    couriers.run_pass()
+    assert errands.under_way.acquire(timeout=_PATIENCE)
+    [courier] = [thread for thread in threading.enumerate() if thread.name == "courier"]
+    couriers.close()
+    assert courier.is_alive()
+    assert courier.daemon
+    errands.go.set()
+    courier.join(_PATIENCE)
+    assert (errands.carried, errands.waiting) == ([0], [1])
+
+
 def test_after_closing_nothing_is_taken() -> None:
     errands = Errands(1)
     couriers = Couriers(take=errands.take, carry_out=errands.carry_out, threads=1)
