@@ -157,9 +157,10 @@ class Artifacts:
 
         Raises `TooLarge` for more rows than a text export may have.
         """
-        if run.num_points > CSV_ROWS:
-            message = f"A CSV export has at most {CSV_ROWS} rows; this run has {run.num_points}. Export Parquet."
-            raise TooLarge(message, detail={"rows": run.num_points, "limit": CSV_ROWS})
+        rows = run.artifacts[MEMBERS]["rows"]  # more than documents where each feature was grouped by itself
+        if rows > CSV_ROWS:
+            message = f"A CSV export has at most {CSV_ROWS} rows; this run has {rows}. Export Parquet."
+            raise TooLarge(message, detail={"rows": rows, "limit": CSV_ROWS})
         return self._document_batches(run, label)
 
     def _document_batches(self, run: ClusterRun, label: str | None) -> Iterator[Mapping[str, Any]]:
@@ -208,12 +209,25 @@ class Artifacts:
         if not run.label_overrides:
             return stored
         named = hashlib.sha256(json.dumps(run.label_overrides, sort_keys=True).encode()).hexdigest()[:32]
-        key = f"{str(stored['key']).removesuffix('.parquet')}_{named}.parquet"
+        key = f"{str(stored['key']).removesuffix('.parquet')}_{named}"
+        return self._noted_copy(key) or self._named_copy(run, stored, key)
+
+    def _noted_copy(self, key: str) -> JsonObject | None:
+        """Return where a copy lies that was made before, if it is still there: the sweep takes old ones away."""
+        try:
+            copy: JsonObject = json.loads(self._objects.get(f"{key}.json"))
+        except ArtifactNotFound:
+            return None
+        return copy if self._objects.exists(copy["key"]) else None
+
+    def _named_copy(self, run: ClusterRun, stored: JsonObject, key: str) -> JsonObject:
         names = {**run.label_overrides, **run.renamed_members}
         with self._objects.local_copy(stored["key"], stored["sha256"]) as path, self._objects.open_writer() as writer:
             rows = self._tables.relabeled(path, writer, names)
-            copy = writer.publish(key)
-        return {"key": copy.key, "sha256": copy.sha256, "bytes": copy.size, "rows": rows}
+            copy = writer.publish(f"{key}.parquet")
+        made = {"key": copy.key, "sha256": copy.sha256, "bytes": copy.size, "rows": rows}
+        self._objects.put(f"{key}.json", json.dumps(made).encode())
+        return made
 
     def open_file(self, token: str) -> OpenedFile:
         """Open the file behind a link; raises `FileLinkNotFound` for one that ended, or whose file is gone."""

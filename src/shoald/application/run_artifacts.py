@@ -18,8 +18,12 @@ def artifact_key(run_id: str, attempt: int, name: str) -> str:
 
 
 def remove_artifacts(objects: ObjectStore, run_id: str, *, but_attempt: int | None = None) -> None:
-    """Remove what a run, or its other attempts, left behind."""
-    kept = None if but_attempt is None else f"runs/{run_id}/{but_attempt}/"
-    for stored in list(objects.list(f"runs/{run_id}/")):
-        if kept is None or not stored.key.startswith(kept):
+    """Remove what a run, or its other attempts, left behind.
+
+    What a later job made of a completed run lies in folders of other names; an attempt that tidies up late leaves it.
+    """
+    folder = f"runs/{run_id}/"
+    for stored in list(objects.list(folder)):
+        attempt = stored.key.removeprefix(folder).partition("/")[0]
+        if but_attempt is None or (attempt.isdigit() and attempt != str(but_attempt)):
             objects.delete(stored.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _MEMBER_FIELDS = tuple(field.name for field in artifact_pb2.Member.DESCRIPTOR.fields)
 _MEMBER_LISTS = artifact_pb2.MemberColumns.DESCRIPTOR.fields_by_name
 _CSV_FIELDS = ("document_id", "collection_id", "cluster_id", "cluster_label", "x", "y", "z")
+_FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.]+$)")
+"""How cells begin that spreadsheets compute; a negative number, such as the group of noise, is none."""
 _SIMILARITY = "cosine_similarity_to_centroid"
 
 
@@ -123,7 +126,7 @@ def _csv_pieces(batches: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
 
 
 def _plain_cell(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+@\t\r" and cell else cell
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:
