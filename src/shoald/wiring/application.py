@@ -65,6 +65,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
     build_job_handlers(adapters)
     settings, opens, clock, jobs = adapters.settings, adapters.open_unit_of_work, adapters.clock, adapters.jobs
     cursors = adapters.page_cursors
+    access = build_access(adapters)
     retrieving = Retrieving(open_unit_of_work=opens, clock=clock, objects=adapters.objects, searches=adapters.searches)
     lineage = Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing)
     documents = Documents(
@@ -89,7 +90,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
         goes_along=_goes_with_clusters(),
     )
     return UseCases(
-        access=build_access(adapters),
+        access=access,
         jobs=jobs,
         projects=Projects(open_unit_of_work=opens, clock=clock, presets=presets),
         documents=documents,
@@ -113,6 +114,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
             clock=clock,
             cursors=cursors,
             removal=NamespaceRemoval(open_unit_of_work=opens, clusters=clusters, jobs=jobs),
+            on_change=access.forget_namespaces,
             default_namespace=settings.default_namespace,
         ),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),

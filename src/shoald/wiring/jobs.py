@@ -221,7 +221,7 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
     adapters.on_close.callback(couriers.close)
     telling_sweep = TellingSweep(open_unit_of_work=adapters.open_as_system)
     relay = OutboxRelay(moves=moves, tell=log_event)
-    indexes = PayloadIndexRound(open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs)
+    indexes = PayloadIndexRound(open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs, clock=adapters.clock)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return Scheduler(
         rounds=[
