@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
+from shoald.application.collection_documents import Import
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_firing import TriggerFiring
 from shoald.application.trigger_following import EventCounting, FiringEnds
 from shoald.application.trigger_measuring import TriggerMeasuring
 from shoald.application.trigger_starts import TriggerStarts
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest
-from shoald.domain.failures import ClusterNotFound, Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
+from shoald.domain.failures import (
+    ClusterNotFound,
+    CollectionNotFound,
+    Conflict,
+    InvalidFields,
+    TooManyTriggers,
+    TriggerNotFound,
+)
+from shoald.domain.records.api_key import ApiKey
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 
@@ -195,6 +207,56 @@ def add(world: ClusterWorld, count: int, *, at: int) -> None:
     world.store(groups_of(count, seed=at + 1), ids=[f"n{at + one:05d}" for one in range(count)])
 
 
+def test_what_was_counted_holds_for_a_lower_threshold_and_not_for_other_events(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    added = {"event_type": "documents_added", "event_threshold": 10, "cooldown_seconds": 0}
+    lowered, other = make(world, cluster, "event", added), make(world, cluster, "event", added)
+    add(world, 4, at=0)
+    scheduler.round()
+    change(world, other, {**added, "event_type": "documents_updated"})
+    assert (state(world, other).event_counter, state(world, other).due_at) == (0, None)
+    change(world, lowered, {**added, "event_threshold": 4})
+    assert scheduler.round() == 1
+    assert [status for status, _ in history(world, lowered)] == ["pending"]
+
+
+def change(world: ClusterWorld, trigger_id: str, schedule: dict[str, Any]) -> None:
+    world.use_cases.triggers.update(world.caller, trigger_id, TriggerChanges(schedule_config=schedule))
+
+
+def test_a_trigger_that_waited_for_its_cooldown_when_it_was_paused_fires_after_it_is_resumed(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    schedule = {"event_type": "documents_added", "event_threshold": 2, "cooldown_seconds": 600}
+    trigger = make(world, cluster, "event", schedule)
+    add(world, 2, at=0)
+    assert scheduler.round() == 1
+    finish(world)
+    add(world, 2, at=2)
+    scheduler.round()
+    world.use_cases.triggers.pause(world.caller, trigger)
+    world.use_cases.triggers.resume(world.caller, trigger)
+    scheduler.ahead = timedelta(seconds=601)
+    assert scheduler.round() == 1
+
+
+def test_a_batch_counts_for_triggers_that_were_made_while_it_was_streamed(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    made: list[str] = []
+
+    def streamed() -> Iterator[DocumentBatch]:
+        made.append(make(world, cluster, "event", {"event_type": "batch_completed", "cooldown_seconds": 0}))
+        yield DocumentBatch(
+            ids=["late"], payloads=[{}], vectors=[VectorColumn(name="v", values=groups_of(1).astype(np.float32))]
+        )
+
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), streamed())
+    assert scheduler.round() == 1
+    assert [status for status, _ in history(world, made[0])] == ["pending"]
+
+
 def test_events_wait_for_the_run_that_may_not_have_seen_them(
     world: ClusterWorld, cluster: str, scheduler: Scheduler
 ) -> None:
@@ -369,6 +431,32 @@ def test_a_trigger_may_bring_its_own_cluster(world: ClusterWorld, scheduler: Sch
         make(world, "", "interval", HOURLY)
     with pytest.raises(ClusterNotFound):
         make(world, "clust_00", "interval", HOURLY)
+
+
+def test_a_trigger_that_cannot_be_made_leaves_no_cluster_behind(world: ClusterWorld) -> None:
+    world.store(groups_of(10, 10))
+    config = {"collection_ids": ["things"], "config": {"algorithm": "kmeans", "n_clusters": 2}}
+    waits = {"event_type": "documents_added", "collection_id": "col_0000000000"}
+    with pytest.raises(CollectionNotFound):
+        make(world, "", "event", waits, execution_config=config)
+    assert world.use_cases.clusters.list(world.caller, _query())[0].items == []
+    assert events(world, "cluster.") == []
+
+
+def test_a_trigger_says_with_which_key_it_was_made(world: ClusterWorld, cluster: str) -> None:
+    key = ApiKey(
+        key_id="key_0123456789",
+        name="made it",
+        secret_hash=b"",
+        scopes=frozenset({"write"}),
+        namespace_ids=(),
+        project_ids=(),
+        created_at=datetime.now(UTC),
+    )
+    request = TriggerRequest(cluster=cluster, trigger_type="interval", schedule_config=HOURLY)
+    made = world.use_cases.triggers.create(replace(world.caller, key=key), request).trigger
+    assert state(world, made.trigger_id).created_by == "key_0123456789"
+    assert state(world, make(world, cluster, "interval", HOURLY)).created_by is None
 
 
 def test_a_schedule_that_is_changed_begins_anew(world: ClusterWorld, cluster: str) -> None:

@@ -83,32 +83,36 @@ class Clusters:
         Raises `InvalidFields`, `CollectionNotFound`, `ClusterNotFound` for a source of a composite cluster, and
         `AlreadyExists` when the name is taken.
         """
+        with self._open_unit_of_work() as uow:
+            cluster = self.add(uow, caller, asked)
+            (state,) = _with_runs(uow, [cluster])
+            uow.commit()
+        return replace(state, warnings=_warnings(cluster))
+
+    def add(self, uow: UnitOfWork, caller: Caller, asked: JsonObject) -> Cluster:
+        """Make a definition in an open transaction; raises what `create` raises."""
         asked_for = normalized(asked)
         condition_of(asked_for["filters"])
         cluster_id = new_cluster_id()
         name = asked.get("cluster_name") or f"cluster {cluster_id.removeprefix('clust_')}"
         check_name(name)
-        with self._open_unit_of_work() as uow:
-            definition = _settled(uow, caller, asked_for)
-            now = self._clock.now()
-            cluster = Cluster(
-                cluster_id=cluster_id,
-                namespace_id=caller.namespace_id,
-                cluster_name=name,
-                description=asked.get("description"),
-                cluster_type=definition["cluster_type"],
-                collection_ids=tuple(definition["collection_ids"]),
-                definition=definition,
-                metadata=asked.get("metadata") or {},
-                last_run_id=None,
-                created_at=now,
-                updated_at=now,
-            )
-            uow.clusters.add(cluster)
-            uow.events.add(cluster_event(EventType.CLUSTER_CREATED, cluster, now))
-            (state,) = _with_runs(uow, [cluster])
-            uow.commit()
-        return replace(state, warnings=_warnings(cluster))
+        definition, now = _settled(uow, caller, asked_for), self._clock.now()
+        cluster = Cluster(
+            cluster_id=cluster_id,
+            namespace_id=caller.namespace_id,
+            cluster_name=name,
+            description=asked.get("description"),
+            cluster_type=definition["cluster_type"],
+            collection_ids=tuple(definition["collection_ids"]),
+            definition=definition,
+            metadata=asked.get("metadata") or {},
+            last_run_id=None,
+            created_at=now,
+            updated_at=now,
+        )
+        uow.clusters.add(cluster)
+        uow.events.add(cluster_event(EventType.CLUSTER_CREATED, cluster, now))
+        return cluster
 
     def get(self, caller: Caller, id_or_name: str) -> ClusterState:
         """Return a definition with its last run; raises `ClusterNotFound`."""

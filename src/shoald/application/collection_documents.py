@@ -127,7 +127,8 @@ class CollectionDocuments(DocumentReading):
         at = self._clock.now()
         stored = uow.collections.put_documents(collection_id, _checked(uow, before, batches), at=at)
         added = _held(uow, collection_id).document_count - before.document_count
-        uow.events.add(documents_written(before, at, added=added, updated=stored - added, by=by))
+        # a batch has come when it ends: triggers that were made while it was streamed count it
+        uow.events.add(documents_written(before, self._clock.now(), added=added, updated=stored - added, by=by))
         return stored
 
 

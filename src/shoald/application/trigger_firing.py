@@ -66,7 +66,7 @@ class TriggerFiring:
             if seen.due_at is None or not uow.triggers.hold_cluster(seen.cluster_id):
                 return False
             trigger, now = uow.triggers.take(seen.trigger_id, seen.due_at), self.now(uow)
-            if trigger is None or now < seen.due_at:
+            if trigger is None or trigger.schedule_config != seen.schedule_config or now < seen.due_at:
                 return False
             job = self._fire_held(uow, trigger, schedule, found, now)
             uow.commit()

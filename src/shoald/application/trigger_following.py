@@ -48,7 +48,15 @@ class FiringEnds:
         """Note what ended, and say how many."""
         with self.open_unit_of_work(reading=True) as uow:
             ended = uow.triggers.ended(_BATCH)
-        return sum(self._note(firing) for firing in ended)
+        return sum(self._tried(firing) for firing in ended)
+
+    def _tried(self, firing: Firing) -> bool:
+        """Note one; what goes wrong with it does not keep others waiting."""
+        try:
+            return self._note(firing)
+        except Exception:
+            log.exception("the end of the run %s is not noted yet; the next pass tries again", firing.run_id)
+            return False
 
     def _note(self, firing: Firing) -> bool:
         with self.open_unit_of_work() as uow:

@@ -23,7 +23,13 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster
 from shoald.domain.records.job import Job
 from shoald.domain.records.trigger import MOST_ACTIVE, Firing, Trigger
-from shoald.domain.triggers.schedules import DRIFT_METRICS, normalized_schedule, read_schedule, timing_of
+from shoald.domain.triggers.schedules import (
+    DRIFT_METRICS,
+    EventSchedule,
+    normalized_schedule,
+    read_schedule,
+    timing_of,
+)
 from shoald.domain.vocabulary import EventType, TriggerStatus
 
 _FIRST_STATES = (TriggerStatus.ACTIVE, TriggerStatus.PAUSED)
@@ -106,30 +112,25 @@ class Triggers:
         if request.status not in _FIRST_STATES:
             raise _bad_status(request.status)
         condition_of(request.changes.get("filters"))
-        cluster = self._cluster(caller, request)
         with self._open_unit_of_work() as uow:
-            definition = find_cluster(uow, caller, cluster)
-            _check(definition, request, schedule)
+            cluster = self._cluster(uow, caller, request)
+            _check(cluster, request, schedule)
             if request.status == TriggerStatus.ACTIVE:
                 _require_room(uow, caller)
-            trigger = _made(uow, request, definition, _with_collection(uow, caller, schedule))
+            trigger = _made(uow, caller, request, cluster, _with_collection(uow, caller, schedule))
             uow.triggers.add(trigger)
             uow.events.add(trigger_event(EventType.TRIGGER_CREATED, trigger, trigger.created_at))
             uow.commit()
         return TriggerState(trigger, trigger.created_at)
 
-    def _cluster(self, caller: Caller, request: TriggerRequest) -> str:
+    def _cluster(self, uow: UnitOfWork, caller: Caller, request: TriggerRequest) -> Cluster:
         """Return the cluster to run, made from the request where it names none."""
         if request.cluster:
-            return request.cluster
+            return find_cluster(uow, caller, request.cluster)
         if not request.execution_config:
             message = "cluster_id or execution_config is required"
             raise InvalidFields.field("body", "cluster_id", message=message, kind="missing")
-        asked = definition_of(request.execution_config, request.description)
-        if request.status == TriggerStatus.ACTIVE:
-            with self._open_unit_of_work() as uow:
-                _require_room(uow, caller)  # asked again when it is made; here so that no cluster is left behind
-        return self._clusters.create(caller, asked).cluster.cluster_id
+        return self._clusters.add(uow, caller, definition_of(request.execution_config, request.description))
 
     def get(self, caller: Caller, trigger_id: str) -> TriggerState:
         """Return a trigger; raises `TriggerNotFound`."""
@@ -147,7 +148,7 @@ class Triggers:
         return [TriggerState(row, now) for row in rows], total
 
     def update(self, caller: Caller, trigger_id: str, changes: TriggerChanges) -> TriggerState:
-        """Change what is set; a new schedule begins now.
+        """Change what is set; a new schedule begins now, and events go on being counted if they are the same ones.
 
         Raises `TriggerNotFound`, `InvalidFields`, `TooManyTriggers`, and `Conflict` for a trigger that was deleted.
         """
@@ -259,7 +260,9 @@ def _with_collection(uow: UnitOfWork, caller: Caller, schedule: dict[str, Any]) 
     return {**schedule, "collection_id": find_collections(uow, caller, [named])[0].collection_id}
 
 
-def _made(uow: UnitOfWork, request: TriggerRequest, cluster: Cluster, schedule: dict[str, Any]) -> Trigger:
+def _made(
+    uow: UnitOfWork, caller: Caller, request: TriggerRequest, cluster: Cluster, schedule: dict[str, Any]
+) -> Trigger:
     now = uow.triggers.now()
     timing = timing_of(read_schedule(request.trigger_type, schedule))
     is_due = request.status == TriggerStatus.ACTIVE and timing is not None
@@ -277,6 +280,7 @@ def _made(uow: UnitOfWork, request: TriggerRequest, cluster: Cluster, schedule: 
         execution_config=dict(request.execution_config) or shown,
         anchor_at=now,
         due_at=timing.first(now) if is_due and timing is not None else None,
+        created_by=None if caller.key is None else caller.key.key_id,
         created_at=now,
         updated_at=now,
     )
@@ -288,8 +292,26 @@ def _rescheduled(uow: UnitOfWork, caller: Caller, trigger: Trigger, config: Json
         _require_one_vector(find_cluster(uow, caller, trigger.cluster_id))
     schedule = _with_collection(uow, caller, normalized)
     timing = timing_of(read_schedule(trigger.trigger_type, schedule))
-    due = timing.first(now) if trigger.is_active and timing is not None else None
+    if timing is None:
+        return _recounted(trigger, schedule, now)
+    due = timing.first(now) if trigger.is_active else None
     return replace(trigger, schedule_config=schedule, anchor_at=now, due_at=due)
+
+
+def _recounted(trigger: Trigger, schedule: JsonObject, now: datetime) -> Trigger:
+    """Return an event trigger with another schedule: what it counted holds while the same is counted."""
+    present = replace(trigger, schedule_config=schedule)
+    if any(trigger.schedule_config[name] != schedule[name] for name in ("event_type", "collection_id")):
+        return replace(present, event_counter=0, anchor_at=now, due_at=None)
+    return replace(present, due_at=_ready(present, now) if present.is_active else None)
+
+
+def _ready(trigger: Trigger, now: datetime) -> datetime | None:
+    """Return when a trigger may fire for the events that it has counted, None while they are too few."""
+    schedule = read_schedule(trigger.trigger_type, trigger.schedule_config)
+    if not isinstance(schedule, EventSchedule):
+        return None
+    return schedule.ready(trigger.event_counter, trigger.last_triggered_at, now)
 
 
 def _moved(uow: UnitOfWork, caller: Caller, trigger: Trigger, status: str, now: datetime) -> Trigger:
@@ -300,7 +322,7 @@ def _moved(uow: UnitOfWork, caller: Caller, trigger: Trigger, status: str, now: 
         return replace(trigger, status=status, due_at=None, updated_at=now)
     _require_room(uow, caller)
     timing = timing_of(read_schedule(trigger.trigger_type, trigger.schedule_config))
-    due = None if timing is None else timing.next(now, now)
+    due = _ready(trigger, now) if timing is None else timing.next(now, now)
     return replace(trigger, status=status, due_at=due, anchor_at=now, consecutive_failures=0, updated_at=now)
 
 

@@ -22,7 +22,8 @@ class Trigger:
     its runs change of the definition, as a call that executes a cluster would. `due_at` is when it is looked at next;
     None for one that is not active, or that waits for events. `anchor_at` is where its intervals are counted from.
     `is_automatic` is true of the one that `auto_execute_on_batch` makes: it belongs to its cluster and is not listed.
-    `measured` holds what conditions found last: `baseline`, `drift`, `volume`, `checked_at`.
+    `measured` holds what conditions found last: `baseline`, `drift`, `volume`, `checked_at`. `created_by` is the id of
+    the key with which it was made, None without keys.
     """
 
     trigger_id: str
@@ -49,6 +50,7 @@ class Trigger:
     event_sequence: int = 0
     last_cooldown_at: datetime | None = None
     measured: JsonObject = field(default_factory=dict)
+    created_by: str | None = None
     created_at: datetime
     updated_at: datetime
 

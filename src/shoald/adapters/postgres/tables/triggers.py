@@ -61,6 +61,7 @@ triggers = Table(
     Column("event_sequence", BigInteger, nullable=False, server_default="0"),
     _time("last_cooldown_at", nullable=True),
     _object("measured"),
+    Column("created_by", Text),
     _time("created_at"),
     _time("updated_at"),
     CheckConstraint("status IN ('active', 'paused', 'disabled', 'failed')", name="status"),

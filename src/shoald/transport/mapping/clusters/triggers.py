@@ -151,6 +151,7 @@ def _shared(trigger: Trigger) -> dict[str, Any]:
         "last_execution_error": trigger.last_execution_error,
         "event_counter": trigger.event_counter,
         "last_cooldown_at": optional_timestamp(trigger.last_cooldown_at),
+        "created_by": trigger.created_by,
         "created_at": to_timestamp(trigger.created_at),
         "updated_at": to_timestamp(trigger.updated_at),
         "description": trigger.description,

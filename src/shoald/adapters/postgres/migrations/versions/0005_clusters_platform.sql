@@ -195,6 +195,7 @@ CREATE TABLE triggers (
     event_sequence BIGINT DEFAULT 0 NOT NULL,
     last_cooldown_at TIMESTAMP WITH TIME ZONE,
     measured JSONB DEFAULT '{}'::jsonb NOT NULL,
+    created_by TEXT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_triggers PRIMARY KEY (trigger_id),
@@ -245,8 +246,10 @@ CREATE TABLE payload_indexes (
     path TEXT NOT NULL,
     state TEXT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    done_collection TEXT DEFAULT '' NOT NULL,
+    done_document VARCHAR COLLATE "C",
     CONSTRAINT pk_payload_indexes PRIMARY KEY (namespace_id, field_name),
-    CONSTRAINT ck_payload_indexes_state CHECK (state IN ('building', 'ready'))
+    CONSTRAINT ck_payload_indexes_state CHECK (state IN ('building', 'ready', 'removing'))
 );
 CREATE TABLE payload_values (
     namespace_id TEXT NOT NULL,
@@ -294,7 +297,7 @@ BEGIN
         SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
         FROM new_documents AS d
         JOIN collections AS c ON c.collection_id = d.collection_id
-        JOIN payload_indexes AS i ON i.namespace_id = c.namespace_id
+        JOIN payload_indexes AS i ON i.namespace_id = c.namespace_id AND i.state <> 'removing'
         CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found;
     END IF;
     RETURN NULL;
@@ -309,18 +312,16 @@ CREATE TRIGGER payload_values_of_deleted AFTER DELETE ON collection_documents
     REFERENCING OLD TABLE AS old_documents FOR EACH STATEMENT EXECUTE FUNCTION keep_payload_values();
 
 -- What a namespace declares is there at once; what is stored already is brought in by a job, and asked by no page before.
+-- What it declares no more is asked by no page, and its values are taken away by a job. Whoever changes a namespace has
+-- locked its row before, and so has waited for those who were making a collection: no documents are there unseen.
 CREATE FUNCTION declare_payload_indexes() RETURNS TRIGGER LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    DELETE FROM payload_indexes AS i
-    WHERE i.namespace_id = NEW.namespace_id AND NOT EXISTS (
+    UPDATE payload_indexes AS i
+    SET state = 'removing', created_at = clock_timestamp(), done_collection = '', done_document = NULL
+    WHERE i.namespace_id = NEW.namespace_id AND i.state <> 'removing' AND NOT EXISTS (
         SELECT FROM jsonb_array_elements(NEW.payload_indexes) AS said WHERE said ->> 'field_name' = i.field_name
     );
-    DELETE FROM payload_values AS v
-    USING collections AS c
-    WHERE c.namespace_id = NEW.namespace_id AND v.collection_id = c.collection_id AND NOT EXISTS (
-        SELECT FROM jsonb_array_elements(NEW.payload_indexes) AS said WHERE said ->> 'field_name' = v.field_name
-    );
-    INSERT INTO payload_indexes (namespace_id, field_name, path, state, created_at)
+    INSERT INTO payload_indexes AS i (namespace_id, field_name, path, state, created_at)
     SELECT NEW.namespace_id, said.field_name,
         '$' || (SELECT string_agg('.' || to_json(word)::text, '' ORDER BY at)
                 FROM string_to_table(said.field_name, '.') WITH ORDINALITY AS words (word, at)),
@@ -328,7 +329,9 @@ BEGIN
             THEN 'building' ELSE 'ready' END,
         clock_timestamp()
     FROM (SELECT DISTINCT one ->> 'field_name' AS field_name FROM jsonb_array_elements(NEW.payload_indexes) AS one) AS said
-    ON CONFLICT (namespace_id, field_name) DO NOTHING;
+    ON CONFLICT (namespace_id, field_name) DO UPDATE
+        SET state = EXCLUDED.state, created_at = EXCLUDED.created_at, done_collection = '', done_document = NULL
+        WHERE i.state = 'removing';
     RETURN NULL;
 END
 $$;
