@@ -395,53 +395,18 @@ class Adapters:
         from shoald.adapters.arrays import ArrayLibraries
         from shoald.adapters.estimators import estimators_for
         from shoald.adapters.process_memory import ProcessMemory
-        from shoald.application.assign_runs import AssignRuns
-        from shoald.application.attribute_runs import AttributeRuns
-        from shoald.application.cluster_naming import ClusterNaming
-        from shoald.application.cluster_pipeline import ClusterPipeline, Ways
-        from shoald.application.composite_runs import CompositeRuns
+        from shoald.application.cluster_pipeline import ClusterPipeline
         from shoald.application.enriching import EnrichingFollower
-        from shoald.application.former_runs import FormerRuns
-        from shoald.application.independent_runs import IndependentRuns
-        from shoald.application.later_maps import LaterMaps
-        from shoald.application.memory_promises import MemoryPromises
         from shoald.application.output_collections import OutputWriting
-        from shoald.application.replay_runs import ReplayRuns
-        from shoald.application.sweep_runs import SweepRuns
-        from shoald.application.vector_runs import VectorRuns
+        from shoald.wiring.cluster_ways import cluster_ways
 
-        opens, inputs = self.open_unit_of_work, self.cluster_inputs
-        former = FormerRuns(objects=self.objects, tables=self.run_tables)
-        naming = ClusterNaming(open_unit_of_work=self.open_unit_of_work)
-        staged = self.staged_arrays
-        memory = MemoryPromises(open_unit_of_work=opens, limit_mib=self.settings.cluster_memory_mib)
-        vectors = VectorRuns(
-            open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former, memory=memory
-        )
-        independent = IndependentRuns(inputs=inputs, vectors=vectors, memory=memory)
-        ways = Ways(
-            vectors=vectors,
-            attributes=AttributeRuns(open_unit_of_work=opens, naming=naming, memory=memory),
-            composite=CompositeRuns(open_unit_of_work=opens, former_runs=former, naming=naming, memory=memory),
-            assign=AssignRuns(open_unit_of_work=opens, inputs=inputs, former_runs=former, memory=memory),
-            sweep=SweepRuns(inputs=inputs, staged=staged, memory=memory),
-            maps=LaterMaps(
-                open_unit_of_work=opens,
-                inputs=inputs,
-                former_runs=former,
-                vectors=vectors,
-                memory=memory,
-                staged=staged,
-            ),
-            independent=independent,
-            replay=ReplayRuns(
-                open_unit_of_work=opens,
-                inputs=inputs,
-                former_runs=former,
-                vectors=vectors,
-                independent=independent,
-                memory=memory,
-            ),
+        ways = cluster_ways(
+            open_unit_of_work=self.open_unit_of_work,
+            inputs=self.cluster_inputs,
+            objects=self.objects,
+            tables=self.run_tables,
+            staged=self.staged_arrays,
+            limit_mib=self.settings.cluster_memory_mib,
         )
         return ClusterPipeline(
             open_unit_of_work=self.open_unit_of_work,
@@ -449,7 +414,7 @@ class Adapters:
             objects=self.objects,
             ways=ways,
             tables=self.run_tables,
-            staged=staged,
+            staged=self.staged_arrays,
             arrays=ArrayLibraries(),
             estimators=estimators_for,
             meter=ProcessMemory(),
