@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -14,9 +16,12 @@ import pytest
 from shoald.application.collection_documents import Import
 from shoald.application.listing import ListQuery
 from shoald.application.namespaces import NamespaceChanges
-from shoald.application.payload_indexing import PayloadIndexRound
+from shoald.application.payload_indexing import AGAIN_AFTER, REMOVED_AFTER, PayloadIndexHandler, PayloadIndexRound
+from shoald.application.ports.jobs import JobContext
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.domain.filters import matches, parse_filter
 from shoald.domain.records.collection import DocumentBatch, PayloadIndex
+from shoald.domain.records.job import Job
 from shoald.domain.records.payload_index import BUILDING, READY
 from shoald.domain.vocabulary import JobType
 from support.cluster_world import ClusterWorld, cluster_world
@@ -50,15 +55,36 @@ def states(world: ClusterWorld) -> dict[str, str]:
         return {one.field_name: one.state for one in uow.collections.declared_indexes("ns_default")}
 
 
-def build(world: ClusterWorld) -> int:
+@dataclass
+class Later:
+    """A clock that is ahead."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def ask(world: ClusterWorld, *, ahead: timedelta = timedelta()) -> int:
+    """Let the scheduler ask for the jobs that are missing."""
+    opened, jobs = world.adapters.open_unit_of_work, world.use_cases.jobs
+    return PayloadIndexRound(open_unit_of_work=opened, jobs=jobs, clock=Later(ahead)).run_pass()
+
+
+def build(world: ClusterWorld, *, ahead: timedelta = timedelta()) -> int:
     """Let the scheduler ask for the jobs that are missing, and do them here."""
-    jobs = world.use_cases.jobs
-    asked = PayloadIndexRound(open_unit_of_work=world.adapters.open_unit_of_work, jobs=jobs).run_pass()
+    asked, jobs = ask(world, ahead=ahead), world.use_cases.jobs
     rows, _ = jobs.list(world.caller, job_types=[JobType.PAYLOAD_INDEX], states=[], limit=99, offset=0)
     for job in rows:
         if job.finished_at is None:
             assert world.run(job).state == "COMPLETED"
     return asked
+
+
+def stored_values(world: ClusterWorld) -> int:
+    with world.adapters.open_unit_of_work() as uow:
+        rows = uow._connection.exec_driver_sql("SELECT count(*) FROM payload_values")  # type: ignore[attr-defined]
+        return int(rows.scalar_one())
 
 
 def listed(world: ClusterWorld, filters: dict[str, Any]) -> list[str]:
@@ -103,14 +129,14 @@ def tree(chance: random.Random, depth: int = 2) -> dict[str, Any]:
 
 def test_an_index_says_what_the_documents_say(world: ClusterWorld) -> None:
     chance = random.Random(7)
-    payloads = [payload(chance) for _ in range(120)]
-    store(world, payloads[:60])
+    payloads = [payload(chance) for _ in range(80)]
+    store(world, payloads[:40])
     declare(world, *FIELDS)
     assert set(states(world).values()) == {BUILDING}
     build(world)
     assert set(states(world).values()) == {READY}
     store(world, payloads)
-    for _ in range(250):
+    for _ in range(100):
         asked = tree(chance)
         parsed = parse_filter(asked)
         expected = [f"d{at:05d}" for at, one in enumerate(payloads) if parsed is None or matches(parsed, one)]
@@ -128,9 +154,7 @@ def test_what_is_written_and_deleted_is_followed(world: ClusterWorld) -> None:
     store(world, [{"n": 7}], replace=True)
     assert listed(world, {"field": "n", "operator": "gte", "value": 0}) == ["d00000"]
     world.use_cases.collections.delete(world.caller, "things")
-    with world.adapters.open_unit_of_work() as uow:
-        rows = uow._connection.exec_driver_sql("SELECT count(*) FROM payload_values")  # type: ignore[attr-defined]
-        assert rows.scalar_one() == 0
+    assert stored_values(world) == 0
 
 
 def test_an_index_is_asked_for_once_and_goes_when_nobody_declares_it(world: ClusterWorld) -> None:
@@ -145,6 +169,79 @@ def test_an_index_is_asked_for_once_and_goes_when_nobody_declares_it(world: Clus
     declare(world)
     assert states(world) == {}
     assert listed(world, {"n": 1}) == ["d00000"]
+    assert stored_values(world) == 2, "who asked before may still be reading"
+    assert build(world) == 0
+    assert build(world, ahead=REMOVED_AFTER) == 2
+    assert stored_values(world) == 0
+    assert build(world, ahead=REMOVED_AFTER) == 0
+
+
+def test_a_field_that_is_declared_again_is_built_anew(world: ClusterWorld) -> None:
+    store(world, [{"n": at} for at in range(3)])
+    declare(world, "n")
+    build(world)
+    declare(world)
+    world.use_cases.document_changes.update(world.caller, "things", "d00001", {"n": 40})
+    store(world, [{"n": 50}], replace=False)
+    declare(world, "n")
+    assert states(world) == {"n": BUILDING}
+    build(world)
+    assert states(world) == {"n": READY}
+    assert listed(world, {"n": [0, 1]}) == []
+    assert listed(world, {"n": [40, 50]}) == ["d00000", "d00001"]
+    assert stored_values(world) == 3
+
+
+def test_an_index_whose_job_failed_is_asked_for_again(world: ClusterWorld) -> None:
+    store(world, [{"n": 1}])
+    declare(world, "n")
+    assert ask(world) == 1
+    jobs = world.use_cases.jobs
+    (first,), _ = jobs.list(world.caller, job_types=[JobType.PAYLOAD_INDEX], limit=2)
+    jobs.cancel(world.caller, first.job_id)
+    assert ask(world) == 0, "not at once"
+    assert build(world, ahead=AGAIN_AFTER) == 1
+    assert states(world) == {"n": READY}
+
+
+class StoppedError(Exception):
+    """The worker was killed."""
+
+
+class Attempt:
+    """A job's attempt that is stopped after so many steps."""
+
+    def __init__(self, job: Job, steps: int) -> None:
+        self.job, self._steps = job, steps
+
+    def progress(self, stage: str, fraction: float, message: str = "") -> None:
+        del stage, fraction, message
+        self._steps -= 1
+        if self._steps < 0:
+            raise StoppedError
+
+    def complete(self, uow: UnitOfWork, result: dict[str, Any], *, with_errors: bool = False) -> None:
+        del uow, with_errors
+        self.result = result
+
+
+def test_a_build_that_was_stopped_goes_on_behind_what_it_had_done(world: ClusterWorld) -> None:
+    store(world, [{"n": at} for at in range(10)])
+    declare(world, "n")
+    ask(world)
+    (job,), _ = world.use_cases.jobs.list(world.caller, job_types=[JobType.PAYLOAD_INDEX], limit=1)
+    handler = PayloadIndexHandler(open_unit_of_work=world.adapters.open_unit_of_work, together=3)
+    with pytest.raises(StoppedError):
+        handler.run(cast("JobContext", Attempt(job, steps=1)))
+    assert stored_values(world) == 6, "what was done stays"
+    world.use_cases.document_changes.update(world.caller, "things", "d00001", {"n": 40})
+    world.use_cases.document_changes.update(world.caller, "things", "d00008", {"n": 41})
+    rest = Attempt(job, steps=99)
+    handler.run(cast("JobContext", rest))
+    assert rest.result == {"field_name": "n", "documents": 4}
+    assert states(world) == {"n": READY}
+    assert listed(world, {"field": "n", "operator": "gte", "value": 9}) == ["d00001", "d00008", "d00009"]
+    assert stored_values(world) == 10
 
 
 @pytest.mark.parametrize(

@@ -6,34 +6,79 @@ Triggers keep the values of documents that are written; see the migration that m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import singledispatch
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, not_, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from shoald.adapters.postgres.filters import compared, filter_clause
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections
 from shoald.adapters.postgres.tables.payload_indexes import payload_indexes, payload_values
 from shoald.domain.filters.conditions import AllOf, AnyOf, Condition, Equals, Exists, Not, Ordered
 from shoald.domain.filters.evaluation import fold
-from shoald.domain.records.payload_index import READY, DeclaredIndex
+from shoald.domain.records.payload_index import READY, REMOVING, DeclaredIndex
 
 Test = ColumnElement[bool]
 
 _LONGEST_TEXT = 100
 """Longest text that is asked for; what is stored is cut a little behind it, so that order and equality hold."""
 
+_NEXT_COLLECTION = text(
+    """
+SELECT c.collection_id, CASE WHEN c.collection_id = i.done_collection THEN i.done_document ELSE '' END AS behind
+FROM payload_indexes AS i
+JOIN collections AS c ON c.namespace_id = i.namespace_id AND (
+    c.collection_id > i.done_collection OR (c.collection_id = i.done_collection AND i.done_document IS NOT NULL)
+)
+WHERE i.namespace_id = :namespace_id AND i.field_name = :field_name AND i.state = :state AND i.created_at = :created_at
+ORDER BY c.collection_id
+LIMIT 1
+FOR UPDATE OF c
+"""
+)
+_NEXT_DOCUMENTS = text(
+    """
+SELECT count(*) AS documents, max(document_id) AS last
+FROM (
+    SELECT document_id FROM collection_documents
+    WHERE collection_id = :collection_id AND document_id > :behind
+    ORDER BY document_id
+    LIMIT :most
+) AS next
+"""
+)
+_FORGET = text(
+    """
+DELETE FROM payload_values
+WHERE collection_id = :collection_id AND field_name = :field_name AND document_id > :behind
+    AND (CAST(:last AS varchar) IS NULL OR document_id <= :last)
+"""
+)
 _BUILD = text(
     """
 INSERT INTO payload_values (namespace_id, collection_id, field_name, document_id, text_value, number_value)
 SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
 FROM collection_documents AS d
-JOIN payload_indexes AS i ON i.namespace_id = :namespace_id AND i.field_name = :field_name
+JOIN payload_indexes AS i ON i.namespace_id = :namespace_id AND i.field_name = :field_name AND i.state = 'building'
 CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found
-WHERE d.collection_id = :collection_id
+WHERE d.collection_id = :collection_id AND d.document_id > :behind AND d.document_id <= :last
 """
 )
-_FORGET = text("DELETE FROM payload_values WHERE collection_id = :collection_id AND field_name = :field_name")
 
 
 class PayloadIndexRows:
@@ -41,30 +86,46 @@ class PayloadIndexRows:
 
     _connection: Connection
 
-    def declared_indexes(self, namespace_id: str | None = None, *, state: str | None = None) -> list[DeclaredIndex]:
-        """Return the indexes of a namespace or, without one, of all, those in one state if asked."""
-        statement = select(payload_indexes).order_by(payload_indexes.c.namespace_id, payload_indexes.c.field_name)
-        if namespace_id is not None:
-            statement = statement.where(payload_indexes.c.namespace_id == namespace_id)
-        if state is not None:
-            statement = statement.where(payload_indexes.c.state == state)
-        return [
-            DeclaredIndex(row.namespace_id, row.field_name, row.state, row.created_at)
-            for row in self._connection.execute(statement)
-        ]
+    def declared_indexes(self, namespace_id: str) -> list[DeclaredIndex]:
+        """Return the indexes that a namespace declares, by field."""
+        declared = (payload_indexes.c.namespace_id == namespace_id) & (payload_indexes.c.state != REMOVING)
+        rows = select(payload_indexes).where(declared).order_by(payload_indexes.c.field_name)
+        return [_declared(row) for row in self._connection.execute(rows)]
 
-    def build_index(self, namespace_id: str, collection_id: str, field_name: str) -> None:
-        """Store the values of a field for all documents of a collection, whose writers are kept away by its lock."""
-        values = {"namespace_id": namespace_id, "collection_id": collection_id, "field_name": field_name}
+    def unfinished_indexes(self) -> list[DeclaredIndex]:
+        """Return the indexes of all namespaces that are building or removing."""
+        rows = (
+            select(payload_indexes)
+            .where(payload_indexes.c.state != READY)
+            .order_by(payload_indexes.c.namespace_id, payload_indexes.c.field_name)
+        )
+        return [_declared(row) for row in self._connection.execute(rows)]
+
+    def advance_index(self, index: DeclaredIndex, most: int) -> int | None:
+        """Do the next documents of the collection that is not done yet; its place is stored beside them.
+
+        What is written behind or before that place is kept by the triggers.
+        """
+        values: dict[str, Any] = asdict(index)
+        place = self._connection.execute(_NEXT_COLLECTION, values).first()
+        if place is None:
+            return None
+        values |= {"collection_id": place.collection_id, "behind": place.behind, "most": most}
+        next_ones = self._connection.execute(_NEXT_DOCUMENTS, values).one()
+        values["last"] = next_ones.last
         self._connection.execute(_FORGET, values)
         self._connection.execute(_BUILD, values)
+        done = {"done_collection": place.collection_id, "done_document": next_ones.last}
+        moved = self._connection.execute(update(payload_indexes).where(_is_as_it_was(index)).values(done))
+        return next_ones.documents if moved.rowcount else None
 
     def finish_index(self, index: DeclaredIndex) -> None:
-        """Let pages ask an index from now on."""
-        is_it = (payload_indexes.c.namespace_id == index.namespace_id) & (
-            payload_indexes.c.field_name == index.field_name
-        )
-        self._connection.execute(update(payload_indexes).where(is_it).values(state=READY))
+        """Let pages ask a built index from now on, or forget a removed one."""
+        is_it = _is_as_it_was(index)
+        if index.state == REMOVING:
+            self._connection.execute(delete(payload_indexes).where(is_it))
+        else:
+            self._connection.execute(update(payload_indexes).where(is_it).values(state=READY))
 
     def _ready_fields(self, collection_ids: Sequence[str], condition: Condition | None) -> frozenset[str]:
         """Return the fields that can be asked for documents of these collections, of one namespace."""
@@ -75,6 +136,16 @@ class PayloadIndexRows:
             payload_indexes.c.namespace_id == namespace.scalar_subquery(), payload_indexes.c.state == READY
         )
         return frozenset(self._connection.scalars(ready))
+
+
+def _declared(row: Row[Any]) -> DeclaredIndex:
+    return DeclaredIndex(row.namespace_id, row.field_name, row.state, row.created_at)
+
+
+def _is_as_it_was(index: DeclaredIndex) -> Test:
+    row = payload_indexes.c
+    is_it = (row.namespace_id == index.namespace_id) & (row.field_name == index.field_name)
+    return is_it & (row.state == index.state) & (row.created_at == index.created_at)
 
 
 def indexed_clause(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Double, Index, String, Table, Text
+from sqlalchemy import CheckConstraint, Column, DateTime, Double, Index, String, Table, Text, text
 
 from shoald.adapters.postgres.tables import metadata
 
@@ -14,7 +14,9 @@ payload_indexes = Table(
     Column("path", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("state IN ('building', 'ready')", name="state"),
+    Column("done_collection", Text, nullable=False, server_default=text("''")),
+    Column("done_document", String(collation="C")),
+    CheckConstraint("state IN ('building', 'ready', 'removing')", name="state"),
 )
 
 payload_values = Table(

@@ -203,16 +203,23 @@ class CollectionRepository(Protocol):
 
     # Indexes of payload fields. What is written keeps their values by itself.
 
-    def declared_indexes(self, namespace_id: str | None = None, *, state: str | None = None) -> Sequence[DeclaredIndex]:
-        """Return the indexes of a namespace or, without one, of all, those in one state if asked."""
+    def declared_indexes(self, namespace_id: str) -> Sequence[DeclaredIndex]:
+        """Return the indexes that a namespace declares."""
         ...
 
-    def build_index(self, namespace_id: str, collection_id: str, field_name: str) -> None:
-        """Store the values of a field for all documents of a collection, which the caller has locked."""
+    def unfinished_indexes(self) -> Sequence[DeclaredIndex]:
+        """Return the indexes of all namespaces that are building or removing."""
+        ...
+
+    def advance_index(self, index: DeclaredIndex, most: int) -> int | None:
+        """Store the values of the next documents, of one collection that is locked first, or take them away.
+
+        Returns the number of documents; None when all are done, or the index is not as it was.
+        """
         ...
 
     def finish_index(self, index: DeclaredIndex) -> None:
-        """Let pages ask an index from now on."""
+        """Let pages ask a built index from now on, or forget a removed one; not one that is not as it was."""
         ...
 
     # Keys of repeated upserts.
