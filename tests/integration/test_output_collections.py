@@ -14,7 +14,7 @@ from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.application.artifacts import MemberRange
 from shoald.application.collection_documents import Import
 from shoald.application.listing import ListQuery
-from shoald.domain.failures import CollectionNotFound
+from shoald.domain.failures import CollectionNotFound, DeadlineExceeded
 from shoald.domain.records.collection import Collection, DocumentBatch, VectorColumn
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
@@ -260,3 +260,25 @@ def _relabelings(world: ClusterWorld) -> list[Any]:
 
 def _do_relabeling(world: ClusterWorld) -> None:
     assert world.run(_relabelings(world)[0]).state is JobState.COMPLETED
+
+
+def test_a_map_that_is_drawn_later_reaches_the_output(world: ClusterWorld) -> None:
+    source = world.store(groups_of(30, 20))
+    cluster = world.define(**KMEANS)
+    run(world, cluster, defer_visualization=True)
+    [output] = outputs(world, cluster)
+    assert not any(one.get("x") for one in documents(world, output.collection_id).values())
+    maps, flat = world.use_cases.run_maps, world.use_cases.artifacts.run(world.caller, cluster)
+    with pytest.raises(DeadlineExceeded) as waiting:
+        maps.with_map(world.caller, flat, seconds=0)
+    job = world.run(world.use_cases.jobs.get(world.caller, str(waiting.value.detail["job_id"])))
+    assert job.state is JobState.COMPLETED, job.error_message
+    drawn = world.use_cases.artifacts.run(world.caller, cluster)
+    found = documents(world, output.collection_id)
+    for row in drawn.centroids:
+        shown = found[f"centroid:{row['cluster_id']}"]
+        assert (shown["x"], shown["y"], shown["member_count"]) == (row["x"], row["y"], row["num_members"])
+    for batch in world.use_cases.artifacts.members(drawn, MemberRange()):
+        for at, document_id in enumerate(batch["point_id"]):
+            shown = found[f"member:{source}:{document_id}"]
+            assert (shown["x"], shown["y"]) == (batch["x"][at], batch["y"][at])

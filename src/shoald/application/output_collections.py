@@ -8,7 +8,7 @@ from typing import Any
 from shoald.application.access import Caller
 from shoald.application.group_labels import labels_of
 from shoald.application.jobs import JobRequest, Jobs
-from shoald.application.output_documents import OutputDocuments, features_apart, vector_name
+from shoald.application.output_documents import AXES, OutputDocuments, features_apart, vector_name
 from shoald.application.output_events import output_written
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.object_store import ObjectStore
@@ -18,6 +18,7 @@ from shoald.application.run_artifacts import CENTROIDS, MEMBERS
 from shoald.application.run_following import PublishedRun
 from shoald.domain.failures import AlreadyExists
 from shoald.domain.identifiers import looks_like_an_id, new_collection_id
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import REPLAY_OF, Cluster, ClusterRun
 from shoald.domain.records.collection import Collection, DocumentBatch, VectorConfig
 from shoald.domain.records.job import Job
@@ -30,7 +31,9 @@ _GROUPS = 512
 
 
 class OutputWriting:
-    """`RunFollower` that writes the output of runs; in constant memory beside the groups' descriptions."""
+    """`RunFollower` and `MapFollower` that writes the output of runs; in constant memory beside the groups'
+    descriptions.
+    """
 
     def __init__(self, *, objects: ObjectStore, tables: RunTables) -> None:
         self._objects = objects
@@ -48,6 +51,16 @@ class OutputWriting:
         for feature in _features_written(cluster, run):
             self._write(uow, published, feature)
         return None
+
+    def drawn(self, uow: UnitOfWork, published: PublishedRun) -> None:
+        """Bring the places of a map that was drawn later to the documents of the run's output, if it is still there."""
+        cluster_id = published.cluster.cluster_id
+        uow.output_collections.lock(cluster_id)
+        for one in uow.output_collections.of_clusters([cluster_id]).get(cluster_id, ()):
+            is_its_own = one.run_id == published.run.run_id
+            if is_its_own and uow.collections.lock(one.collection_id) is not None:
+                for batch in self._batches(published, one.feature or None):
+                    uow.output_collections.place(one.collection_id, _places(batch))
 
     def _write(self, uow: UnitOfWork, published: PublishedRun, feature: str) -> None:
         run = published.run
@@ -159,6 +172,12 @@ def _relabeled(uow: UnitOfWork, cluster_id: str, run_id: str) -> int:
         if run is not None and one.run_id == run_id and uow.collections.lock(one.collection_id) is not None:
             changed += uow.output_collections.relabel(one.collection_id, labels_of(run))
     return changed
+
+
+def _places(batch: DocumentBatch) -> dict[str, JsonObject]:
+    """Return the place on the map of each document, by its id."""
+    places = ({axis: payload[axis] for axis in AXES if axis in payload} for payload in batch.payloads)
+    return dict(zip(batch.ids, places, strict=True))
 
 
 def _features_written(cluster: Cluster, run: ClusterRun) -> tuple[str, ...]:

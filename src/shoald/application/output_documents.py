@@ -32,7 +32,7 @@ _MEMBER_COLUMNS = frozenset(
         "z",
     }
 )
-_AXES = ("x", "y", "z")
+AXES = ("x", "y", "z")
 
 Batches = Iterable[Mapping[str, Any]]
 
@@ -91,7 +91,7 @@ class OutputDocuments:
 
     def _members(self, batch: Mapping[str, Any]) -> DocumentBatch:
         more = [name for name in batch if name not in _MEMBER_COLUMNS]
-        axes = _AXES[: self._dimensions]
+        axes = AXES[: self._dimensions]
         features = batch.get("feature") if self.feature is None else None
         ids, payloads = [], []
         for at, (document_id, collection_id, cluster_id, similarity) in enumerate(_columns_of(batch)):

@@ -31,3 +31,11 @@ class RunFollower(Protocol):
         The run's row is stored and locked, its artifacts can be read; the fence is checked behind the last follower.
         """
         ...
+
+
+class MapFollower(Protocol):
+    """Does something about every map that is drawn after its run."""
+
+    def drawn(self, uow: UnitOfWork, published: PublishedRun) -> None:
+        """Bring the map of a run to what was written of it; the run's row is stored, its artifacts can be read."""
+        ...

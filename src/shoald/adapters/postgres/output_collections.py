@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.document_selection import refuse_unseen
 from shoald.adapters.postgres.tables.clusters import collections
 from shoald.adapters.postgres.tables.outputs import cluster_outputs
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.output_collection import OutputCollection
 
 # the first half of the locks of clusters whose output is written, so that they are no other lock's
@@ -21,6 +23,12 @@ UPDATE collection_documents AS d SET payload = d.payload || jsonb_build_object('
 FROM given
 WHERE d.collection_id = :collection_id AND d.payload->>'cluster_id' = given.cluster_id
     AND d.payload->'cluster_label' IS DISTINCT FROM given.label
+"""
+
+_PLACE = """
+UPDATE collection_documents AS d SET payload = d.payload || new.place::jsonb
+FROM unnest(CAST(:ids AS text[]), CAST(:places AS text[])) AS new (document_id, place)
+WHERE d.collection_id = :collection_id AND d.document_id = new.document_id
 """
 
 
@@ -62,5 +70,12 @@ class PostgresOutputCollections:
 
     def relabel(self, collection_id: str, labels: Mapping[str, str | None]) -> int:
         """Look at every document once."""
+        refuse_unseen(self._connection, [collection_id])
         values = {"collection_id": collection_id, "labels": json.dumps(dict(labels))}
         return self._connection.execute(text(_RELABEL), values).rowcount
+
+    def place(self, collection_id: str, places: Mapping[str, JsonObject]) -> None:
+        """Write all of them by one statement."""
+        texts = [json.dumps(dict(place)) for place in places.values()]
+        values = {"collection_id": collection_id, "ids": list(places), "places": texts}
+        self._connection.execute(text(_PLACE), values)

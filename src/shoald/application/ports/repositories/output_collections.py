@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.output_collection import OutputCollection
 
 
@@ -32,4 +33,8 @@ class OutputCollectionRepository(Protocol):
 
         The caller has locked the collection.
         """
+        ...
+
+    def place(self, collection_id: str, places: Mapping[str, JsonObject]) -> None:
+        """Put these coordinates into the documents that there are of these ids. The caller has locked the collection."""
         ...
