@@ -15,7 +15,7 @@ import pytest
 from shoald.application import cluster_stages
 from shoald.application.artifacts import MemberRange
 from shoald.application.listing import ListQuery
-from shoald.domain.failures import ArtifactNotFound, ClusterNotFound, MissingDependency
+from shoald.domain.failures import ArtifactNotFound, ClusterNotFound, JobNotFound, MissingDependency
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 
@@ -134,7 +134,8 @@ def test_deleting_a_cluster_takes_its_artifacts_and_stops_its_runs(world: Cluste
     assert list((data_dir / "objects" / "runs").rglob("*.parquet"))
     world.use_cases.clusters.delete(world.caller, cluster)
     assert not list((data_dir / "objects" / "runs").rglob("*.parquet"))
-    assert world.use_cases.jobs.get(world.caller, waiting.job_id).state is JobState.CANCELED
+    with pytest.raises(JobNotFound):
+        world.use_cases.jobs.get(world.caller, waiting.job_id)
     with pytest.raises(ClusterNotFound):
         world.use_cases.clusters.get(world.caller, cluster)
 

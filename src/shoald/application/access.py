@@ -100,6 +100,10 @@ class Access:
             raise _no_namespace(wanted)
         return Caller(namespace_id=found.namespace_id, namespace_name=found.namespace_name, key=key)
 
+    def forget_namespaces(self) -> None:
+        """Look again for what was found before: a name may mean another namespace from now on, or none."""
+        self._known.clear()
+
     def count(self, caller: Caller) -> None:
         """Count a call; raises `Busy` when its namespace has made as many as it may for now."""
         if self._limits is not None and self._limits.is_too_much(caller.namespace_id):

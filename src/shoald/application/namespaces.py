@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shoald.application.access import Caller, act_as, acting
@@ -90,12 +90,15 @@ class Namespaces:
         clock: Clock,
         cursors: PageCursors,
         removal: NamespaceRemoval,
+        on_change: Callable[[], None],
         default_namespace: str = "default",
     ) -> None:
+        """`on_change` hears that a name or an id means something else than before."""
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._cursors = cursors
         self._removal = removal
+        self._on_change = on_change
         self._default = default_namespace
 
     def create(self, new: NewNamespace) -> Namespace:
@@ -151,6 +154,7 @@ class Namespaces:
                 uow.namespaces.update(after)
             (counted,) = self._counted(uow, [after])
             uow.commit()
+        self._on_change()
         return counted
 
     def delete(self, id_or_name: str, *, force: bool = False) -> Namespace:
@@ -169,6 +173,7 @@ class Namespaces:
             counts = uow.namespaces.counts(namespace.namespace_id)
         _refuse_held(namespace, counts, force=force)
         self._removal.remove(caller, counts)
+        self._on_change()
         return namespace
 
     def stats(self, id_or_name: str) -> tuple[Namespace, NamespaceCounts]:

@@ -207,3 +207,11 @@ def test_where_keys_are_off_none_is_looked_at(stored: Stored) -> None:
     access = Access(open_unit_of_work=stored.open)
     assert access.key("Bearer sk_whatever") is None
     assert access.caller().namespace_id == "ns_default"
+
+
+def test_a_name_that_means_another_namespace_is_looked_up_again(stored: Stored) -> None:
+    access = Access(open_unit_of_work=stored.open, monotonic=lambda: 0.0)
+    before = access.caller("a")
+    assert access.caller("a") is before
+    access.forget_namespaces()
+    assert access.caller("a") is not before

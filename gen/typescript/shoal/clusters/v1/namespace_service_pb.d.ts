@@ -241,6 +241,13 @@ export declare type ListNamespacesRequest = Message<"shoal.clusters.v1.ListNames
    * @generated from field: shoal.clusters.v1.ListBody body = 10;
    */
   body?: ListBody | undefined;
+
+  /**
+   * `full`, or `summary` for namespaces without their vectors and payload indexes; unset means `full`.
+   *
+   * @generated from field: optional string view = 11;
+   */
+  view?: string | undefined;
 };
 
 /**

@@ -15,6 +15,7 @@ from shoald.domain.vocabulary import PayloadFieldType, VectorKind, VectorMetric
 from shoald.transport.json_values import plain, to_struct
 from shoald.transport.mapping.clusters.times import to_timestamp
 
+SUMMARY = "summary"
 _READY = "ready"
 _LONGEST_FIELD = 255
 
@@ -35,6 +36,14 @@ def to_message(counted: CountedNamespace) -> namespace_pb2.Namespace:
     )
     if namespace.payload_indexes:
         message.payload_indexes.CopyFrom(_indexes_message(namespace.payload_indexes))
+    return message
+
+
+def to_summary(counted: CountedNamespace) -> namespace_pb2.Namespace:
+    """Return a namespace without what is long of it."""
+    message = to_message(counted)
+    message.ClearField("vector_configs")
+    message.ClearField("payload_indexes")
     return message
 
 

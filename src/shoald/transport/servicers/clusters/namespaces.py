@@ -41,8 +41,9 @@ class NamespaceServicer(namespace_service_pb2_grpc.NamespaceServiceServicer):
     ) -> pb.ListNamespacesResponse:
         """List them."""
         page = self._namespaces.list(list_query(request))
+        shown = mapping.to_summary if request.view == mapping.SUMMARY else mapping.to_message
         return pb.ListNamespacesResponse(
-            results=map(mapping.to_message, page.items), pagination=pagination(page), total_count=page.total or 0
+            results=map(shown, page.items), pagination=pagination(page), total_count=page.total or 0
         )
 
     def GetNamespace(

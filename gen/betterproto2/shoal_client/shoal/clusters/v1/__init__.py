@@ -6106,6 +6106,11 @@ class ListNamespacesRequest(betterproto2.Message):
     What the POST form sends.
     """
 
+    view: "str | None" = betterproto2.field(11, betterproto2.TYPE_STRING, optional=True)
+    """
+    `full`, or `summary` for namespaces without their vectors and payload indexes; unset means `full`.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "ListNamespacesRequest", ListNamespacesRequest)
 
