@@ -13,7 +13,7 @@ from shoald.wiring import build_application
 from support.cluster_world import ClusterWorld, groups_of
 from support.trial.site import Site, site
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.nightly]
+pytestmark = [pytest.mark.acceptance, pytest.mark.nightly, pytest.mark.timeout(480)]
 
 ROUNDS = 10
 TRIGGERS = 5

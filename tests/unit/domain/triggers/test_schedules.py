@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from shoald.domain.records.event import Event
 from shoald.domain.triggers.counting import counted_of
 from shoald.domain.triggers.schedules import (
     ConditionalSchedule,
+    CronSchedule,
     EventSchedule,
     IntervalSchedule,
     normalized_schedule,
@@ -36,6 +38,18 @@ def test_defaults_are_filled_in_and_nulls_are_nothing() -> None:
     assert normalized_schedule("conditional", {"condition_type": "quality", "threshold": 1})["metric"] == (
         "silhouette_score"
     )
+
+
+def test_time_zones_are_there_on_a_machine_that_has_none() -> None:
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        config = normalized_schedule("cron", {"cron_expression": "0 2 * * *", "timezone": "America/New_York"})
+        schedule = read_schedule("cron", config)
+    finally:
+        zoneinfo.reset_tzpath()
+    assert isinstance(schedule, CronSchedule)
+    assert schedule.first(AT) == datetime(2026, 11, 2, 7, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
