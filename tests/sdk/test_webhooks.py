@@ -74,7 +74,10 @@ def test_slack_and_several_channels_are_kept(api: Any) -> None:
     asked.channels.append(mixpeek.WebhookChannelInput(channel="slack", configs=mixpeek.Configs(slack)))
     made = api.create_webhook_organizations(asked)
     assert [one.channel.value for one in made.channels] == ["webhook", "slack"]
-    assert made.channels[1].configs.actual_instance.channel == "#ops"
+    shown = made.channels[1].configs.actual_instance
+    assert (shown.channel, shown.webhook_url) == ("#ops", "redacted")
+    again = mixpeek.WebhookInput.from_dict(made.to_dict())
+    assert api.update_webhook_organizations(made.webhook_id, again).channels == made.channels
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/", "nowhere"])

@@ -20,7 +20,7 @@ from shoald.application.ports.clock import Clock
 from shoald.application.ports.messengers import Mailer, Poster, Reception
 from shoald.application.ports.repositories.webhooks import Errand, Settlement
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.application.webhook_channels import WebhookChannels
+from shoald.application.webhook_channels import ChannelSecrets, WebhookChannels
 from shoald.domain.failures import Failure
 from shoald.domain.records.webhook import DeliveryAttempt, Webhook
 from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
@@ -88,10 +88,12 @@ class Delivering:
             case NotificationChannel.EMAIL:
                 return self.mailer.send(mail(errand))
             case NotificationChannel.SLACK:
-                return self.poster.send(slack_post(errand))
+                return self.poster.send(slack_post(errand, self._secrets(errand)))
             case NotificationChannel.WEBHOOK:
-                secrets = self.channels.secrets_of(errand.channel, errand.webhook.webhook_id)
-                return self.poster.send(webhook_post(errand, secrets, int(at.timestamp())))
+                return self.poster.send(webhook_post(errand, self._secrets(errand), int(at.timestamp())))
+
+    def _secrets(self, errand: Errand) -> ChannelSecrets:
+        return self.channels.secrets_of(errand.channel, errand.webhook.webhook_id)
 
     def _settle(self, errand: Errand, reception: Reception, attempt: DeliveryAttempt) -> None:
         settlement = _settlement(errand, reception, attempt, self.chance())

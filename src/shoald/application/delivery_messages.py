@@ -39,7 +39,7 @@ def webhook_post(errand: Errand, secrets: ChannelSecrets, timestamp: int) -> Pos
     return Post(url=configs["url"], headers=headers, body=body, timeout_seconds=configs["timeout"])
 
 
-def slack_post(errand: Errand) -> Post:
+def slack_post(errand: Errand, secrets: ChannelSecrets) -> Post:
     """Return the request of an incoming webhook of Slack: a line of text, and blocks where a template makes them."""
     configs, payload = errand.channel.configs, errand.delivery.payload
     names = ("channel", "username", "icon_emoji", "icon_url")
@@ -47,7 +47,7 @@ def slack_post(errand: Errand) -> Post:
     if "blocks_template" in configs:
         message["blocks"] = _blocks(configs["blocks_template"], payload)
     headers = {"Content-Type": "application/json", "User-Agent": _AGENT}
-    return Post(url=configs["webhook_url"], headers=headers, body=body_of(message), timeout_seconds=DEFAULT_TIMEOUT)
+    return Post(url=secrets.webhook_url or "", headers=headers, body=body_of(message), timeout_seconds=DEFAULT_TIMEOUT)
 
 
 def mail(errand: Errand) -> Mail:

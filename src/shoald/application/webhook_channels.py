@@ -1,7 +1,7 @@
 """Settings of channels: what a caller says goes in, checked; what is kept, what is shown, and the secrets come out.
 
-Secret are a signing secret, and the values of headers that carry credentials. They are sealed before they are stored,
-shown as `redacted`, and `redacted` sent back keeps them.
+Secret are a signing secret, the address of a Slack channel (whoever has it may write there), and the values of headers
+that carry credentials. They are sealed before they are stored and shown as `redacted`, which keeps them when sent back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from shoald.application.ports.outward_addresses import OutwardAddresses
 from shoald.application.ports.secret_box import SecretBox
-from shoald.domain.failures import AddressRefused, FieldProblem, InvalidFields
+from shoald.domain.failures import AddressRefused, Broken, FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.webhook import WebhookChannel
 from shoald.domain.vocabulary import NotificationChannel, NotificationContentType
@@ -34,7 +34,7 @@ _OWN_HEADERS = re.compile(
     r"(?i)host|content-.*|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*"
     r"|x-mixpeek-signature|webhook-(id|timestamp|signature)"
 )
-_CREDENTIAL = re.compile(r"(?i)authorization|cookie|.*(token|secret|key|password|signature).*")
+_CREDENTIAL = re.compile(r"(?i).*(auth|bearer|cookie|credential|key|pass|secret|signature|token).*")
 _MAIL_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\]{1,255}")
 
 
@@ -54,6 +54,7 @@ class ChannelSecrets:
 
     signing_secret: str | None = None
     former_secret: str | None = None
+    webhook_url: str | None = None
     headers: Mapping[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -61,13 +62,14 @@ class ChannelSecrets:
         parts = {
             "signing_secret": self.signing_secret,
             "former_secret": self.former_secret,
+            "webhook_url": self.webhook_url,
             "headers": dict(self.headers or {}),
         }
         return {name: part for name, part in parts.items() if part}
 
 
 class WebhookChannels:
-    """Reads and shows settings of channels."""
+    """Reads settings of channels."""
 
     def __init__(self, *, addresses: OutwardAddresses, box: SecretBox, has_mail: bool) -> None:
         self._addresses = addresses
@@ -87,14 +89,17 @@ class WebhookChannels:
         )
 
     def secrets_of(self, channel: WebhookChannel, webhook_id: str) -> ChannelSecrets:
-        """Return what is sealed with a channel."""
+        """Return what is sealed with a channel; raises `Broken` when it cannot be opened."""
         if channel.sealed is None:
             return ChannelSecrets()
         return ChannelSecrets(**json.loads(self._box.open(channel.sealed, place=webhook_id)))
 
-    def shown(self, channel: WebhookChannel) -> dict[str, Any]:
-        """Return the settings of a channel as they are shown."""
-        return dict(channel.configs)
+    def _known(self, before: WebhookChannel | None, webhook_id: str) -> ChannelSecrets:
+        """Return what may be kept: nothing of what cannot be opened, so that it can be given again."""
+        try:
+            return ChannelSecrets() if before is None else self.secrets_of(before, webhook_id)
+        except Broken:
+            return ChannelSecrets()
 
     def _read_one(
         self, asked: AskedChannel, at: int, webhook_id: str, present: WebhookChannel | None
@@ -105,13 +110,11 @@ class WebhookChannels:
             reader.refuse((), "this installation sends no email: SHOAL_SMTP_HOST is not set")
         configs = _READERS[kind](reader)
         reader.end()
-        if kind is not NotificationChannel.WEBHOOK:
-            return WebhookChannel(channel=kind, configs=configs)
         before = present if present is not None and present.channel is kind else None
-        known = ChannelSecrets() if before is None else self.secrets_of(before, webhook_id)
-        if before is not None and urlsplit(configs["url"])[:2] != urlsplit(before.configs["url"])[:2]:
+        known = self._known(before, webhook_id)
+        if before is not None and _origin(configs) != _origin(before.configs):
             known = replace(known, headers={})  # or whoever changes the address could have them sent to himself
-        _refuse_unknown_credentials(configs, known, at)
+        _refuse_unknown_secrets(configs, known, before, at)
         kept, secrets = _without_secrets(configs, known)
         parts = secrets.as_json()
         sealed = self._box.seal(json.dumps(parts).encode(), place=webhook_id) if parts else None
@@ -158,11 +161,13 @@ class _Reader:
             self.refuse((name,), f"String should have at most {longest} characters", "string_too_long")
         return {name: value}
 
-    def url(self, name: str) -> dict[str, str]:
-        """Take the address that is written to."""
+    def url(self, name: str, *, is_secret: bool = False) -> dict[str, str]:
+        """Take the address that is written to; one that is secret may be `redacted`."""
         value = self._take(name, required=True)
         if value is None:
             return {}
+        if is_secret and value == REDACTED:
+            return {name: REDACTED}
         try:
             self._addresses.check(str(value))
         except AddressRefused as refused:
@@ -244,7 +249,7 @@ def _webhook(reader: _Reader) -> dict[str, Any]:
 def _slack(reader: _Reader) -> dict[str, Any]:
     names = ("channel", "username", "icon_emoji", "icon_url")
     plain = {key: value for name in names for key, value in reader.text(name, longest=200).items()}
-    return {**reader.url("webhook_url"), **plain, **reader.template("blocks_template")}
+    return {**reader.url("webhook_url", is_secret=True), **plain, **reader.template("blocks_template")}
 
 
 def _email(reader: _Reader) -> dict[str, Any]:
@@ -266,29 +271,49 @@ _READERS: Mapping[NotificationChannel, Callable[[_Reader], dict[str, Any]]] = {
 }
 
 
-def _refuse_unknown_credentials(configs: JsonObject, known: ChannelSecrets, at: int) -> None:
-    """Raise `InvalidFields` for a credential that is to be kept where none is known for this address."""
-    headers: dict[str, str] = configs.get("headers", {})
-    for name, text in headers.items():
-        if text == REDACTED and _CREDENTIAL.fullmatch(name) and name not in (known.headers or {}):
-            message = f"{name} is not known for this address: give its value"
-            raise InvalidFields.field("body", "channels", at, "configs", "headers", name, message=message, value=text)
+def _origin(configs: JsonObject) -> tuple[str, str]:
+    """Return the scheme, host and port that a webhook's posts go to; nothing for other channels."""
+    parts = urlsplit(configs.get("url", ""))
+    return parts.scheme, parts.netloc
+
+
+def _refuse_unknown_secrets(configs: JsonObject, known: ChannelSecrets, before: WebhookChannel | None, at: int) -> None:
+    """Raise `InvalidFields` for a secret that is to be kept where none is known for this address."""
+    is_signed = before is not None and "signing_secret" in before.configs
+    unknown: list[tuple[str, ...]] = [
+        ("headers", name)
+        for name, text in configs.get("headers", {}).items()
+        if text == REDACTED and _CREDENTIAL.fullmatch(name) and name not in (known.headers or {})
+    ]
+    if configs.get("signing_secret", REDACTED if is_signed else None) == REDACTED and known.signing_secret is None:
+        unknown.append(("signing_secret",))
+    if configs.get("webhook_url") == REDACTED and known.webhook_url is None:
+        unknown.append(("webhook_url",))
+    for place in unknown:
+        message = f"{place[-1]} is not known for this address: give its value"
+        raise InvalidFields.field("body", "channels", at, "configs", *place, message=message, value=REDACTED)
 
 
 def _without_secrets(configs: dict[str, Any], known: ChannelSecrets) -> tuple[dict[str, Any], ChannelSecrets]:
-    """Part settings into what is shown and what is sealed.
-
-    A signing secret that is not given, or given as `redacted`, stays; an empty one takes it away.
-    """
-    given = configs.pop("signing_secret", REDACTED)
-    former = known.former_secret
-    secret = known.signing_secret if given == REDACTED else given or None
-    if secret != known.signing_secret:
-        former = known.signing_secret if secret else None
+    """Part settings into what is shown and what is sealed."""
+    secret, former = _signing_secrets(configs.pop("signing_secret", REDACTED), known)
     headers: dict[str, str] = configs.get("headers", {})
     hidden = {name: text for name, text in headers.items() if _CREDENTIAL.fullmatch(name)}
     kept = {name: (known.headers or {}).get(name, text) if text == REDACTED else text for name, text in hidden.items()}
+    address = configs.get("webhook_url")
     shown = {**configs, **({"headers": {**headers, **dict.fromkeys(hidden, REDACTED)}} if headers else {})}
-    if secret:
-        shown["signing_secret"] = REDACTED
-    return shown, ChannelSecrets(signing_secret=secret, former_secret=former, headers=kept)
+    shown |= {name: REDACTED for name, text in (("signing_secret", secret), ("webhook_url", address)) if text}
+    return shown, ChannelSecrets(
+        signing_secret=secret,
+        former_secret=former,
+        webhook_url=known.webhook_url if address == REDACTED else address,
+        headers=kept,
+    )
+
+
+def _signing_secrets(given: str, known: ChannelSecrets) -> tuple[str | None, str | None]:
+    """Return the secret that signs and the one before it: `redacted` keeps both, an empty one takes them away."""
+    secret = known.signing_secret if given == REDACTED else given or None
+    if secret == known.signing_secret:
+        return secret, known.former_secret
+    return secret, known.signing_secret if secret else None

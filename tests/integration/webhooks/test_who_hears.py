@@ -164,6 +164,49 @@ def test_slack_gets_a_line_and_the_blocks_of_its_template(webhooks: WebhookWorld
     }
 
 
+def test_the_address_of_a_slack_channel_is_a_secret(webhooks: WebhookWorld, receiver: Receiver) -> None:
+    api, caller = webhooks.world.use_cases.webhooks, webhooks.world.caller
+
+    def asked(**configs: Any) -> AskedWebhook:
+        channels = [AskedChannel(channel="slack", configs=configs)]
+        return AskedWebhook(webhook_name="s", event_types=["cluster.created"], channels=channels)
+
+    made = api.create(caller, asked(webhook_url=f"{receiver.url}/sesame"))
+    assert made.channels[0].configs == {"webhook_url": "redacted"}
+    with webhooks.connection() as connection:
+        rows = connection.execute("SELECT to_jsonb(c)::text || encode(sealed, 'escape') FROM webhook_channels c")
+        assert "sesame" not in str(rows.fetchall())
+    api.update(caller, made.webhook_id, asked(webhook_url="redacted", channel="#ops"))
+    webhooks.happen()
+    webhooks.deliver()
+    assert [one.path for one in receiver.received] == ["/sesame"]
+    with pytest.raises(InvalidFields):
+        api.create(caller, asked(webhook_url="redacted"))
+
+
+@pytest.mark.parametrize("secret", ["redacted", None])
+def test_secrets_that_cannot_be_opened_any_more_are_given_again(
+    webhooks: WebhookWorld, receiver: Receiver, secret: str | None
+) -> None:
+    made = webhooks.webhook(receiver.url, signing_secret="sesame")
+    with webhooks.connection() as connection:
+        connection.execute("UPDATE webhook_channels SET sealed = sealed || 'x'")
+    api, caller = webhooks.world.use_cases.webhooks, webhooks.world.caller
+
+    def change(signing_secret: str | None) -> Webhook:
+        configs = {"url": receiver.url, "signing_secret": signing_secret}
+        return api.update(
+            caller, made.webhook_id, AskedWebhook(channels=[AskedChannel(channel="webhook", configs=configs)])
+        )
+
+    with pytest.raises(InvalidFields):
+        change(secret)
+    change("open")
+    webhooks.happen()
+    webhooks.deliver()
+    assert "x-mixpeek-signature" in receiver.received[0].headers
+
+
 def test_blocks_that_are_no_json_are_said_in_the_delivery(webhooks: WebhookWorld, receiver: Receiver) -> None:
     configs = {"webhook_url": receiver.url, "blocks_template": "[{{ subject.id }}"}
     asked = AskedWebhook(
