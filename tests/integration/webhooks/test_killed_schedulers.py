@@ -1,4 +1,7 @@
-"""No event is lost between the commit that made it and its receiver, whoever is killed, whenever."""
+"""No event is lost between the commit that made it and its receiver, whichever process is killed, whenever.
+
+`test_killed_moments.py` goes through the moments one by one, without a process.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +69,6 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
     assert sorted((one.webhook_id, one.event_id) for one in deliveries) == sorted(
         (webhook.webhook_id, event) for webhook in told for event in happened
     )
-
-
-def test_nothing_is_lost_when_schedulers_are_killed(webhooks: WebhookWorld, receiver: Receiver) -> None:
-    _torment(webhooks, receiver, events=30, kills=1, seed=1)
 
 
 @pytest.mark.nightly
