@@ -181,6 +181,9 @@ class EnrichingFollower:
         )
         return accept_enrichment(uow, self._jobs, new, published.at)[1]
 
+    def drawn(self, uow: UnitOfWork, published: PublishedRun) -> None:
+        """Leave documents as they are: a later enrichment writes the places."""
+
 
 class EnrichmentRemoval:
     """`GoesWithCluster` of enrichments: what they wrote stays, and cannot be undone any more."""

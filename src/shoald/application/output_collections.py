@@ -31,9 +31,7 @@ _GROUPS = 512
 
 
 class OutputWriting:
-    """`RunFollower` and `MapFollower` that writes the output of runs; in constant memory beside the groups'
-    descriptions.
-    """
+    """`RunFollower` that writes the output of runs; in constant memory beside the groups' descriptions."""
 
     def __init__(self, *, objects: ObjectStore, tables: RunTables) -> None:
         self._objects = objects

@@ -36,5 +36,5 @@ class OutputCollectionRepository(Protocol):
         ...
 
     def place(self, collection_id: str, places: Mapping[str, JsonObject]) -> None:
-        """Put these coordinates into the documents that there are of these ids. The caller has locked the collection."""
+        """Put coordinates into those documents, by id, that there are. The caller has locked the collection."""
         ...
