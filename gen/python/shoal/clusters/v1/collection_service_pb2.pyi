@@ -34,6 +34,7 @@ class CreateCollectionRequest(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_name: _builtins.str
     """Its name, 3 to 100 characters, unique in the namespace; a name that looks like an id is refused."""
     description: _builtins.str
@@ -54,6 +55,10 @@ class CreateCollectionRequest(_message.Message):
     def source(self) -> Global___NewCollectionSource:
         """Where its documents come from, which is remembered and shown; unset means `bucket`."""
 
+    @_builtins.property
+    def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
+
     def __init__(
         self,
         *,
@@ -63,10 +68,11 @@ class CreateCollectionRequest(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         feature_extractor: Global___NewFeatureExtractor | None = ...,
         source: Global___NewCollectionSource | None = ...,
+        cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_name: _TypeAlias = _typing.Literal["collection_name"]  # noqa: Y015
     _WhichOneofArgType__collection_name: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name"]  # noqa: Y015
@@ -402,6 +408,7 @@ class UpdateCollectionRequest(_message.Message):
     COLLECTION_NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_identifier: _builtins.str
     """The collection's id or name."""
     collection_name: _builtins.str
@@ -412,6 +419,10 @@ class UpdateCollectionRequest(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """What the caller wants to remember about it, in the place of what was there."""
 
+    @_builtins.property
+    def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
+
     def __init__(
         self,
         *,
@@ -419,10 +430,11 @@ class UpdateCollectionRequest(_message.Message):
         collection_name: _builtins.str | None = ...,
         description: _builtins.str | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
+        cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
     _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
@@ -451,6 +463,7 @@ class CloneCollectionRequest(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_identifier: _builtins.str
     """The collection's id or name."""
     collection_name: _builtins.str
@@ -469,6 +482,10 @@ class CloneCollectionRequest(_message.Message):
     def source(self) -> Global___NewCollectionSource:
         """Where its documents come from; unset means where the other's do."""
 
+    @_builtins.property
+    def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
+        """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
+
     def __init__(
         self,
         *,
@@ -478,10 +495,11 @@ class CloneCollectionRequest(_message.Message):
         metadata: _struct_pb2.Struct | None = ...,
         feature_extractor: Global___NewFeatureExtractor | None = ...,
         source: Global___NewCollectionSource | None = ...,
+        cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
     _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015

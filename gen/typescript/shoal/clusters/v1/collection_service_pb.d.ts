@@ -62,6 +62,13 @@ export declare type CreateCollectionRequest = Message<"shoal.clusters.v1.CreateC
    * @generated from field: shoal.clusters.v1.NewCollectionSource source = 6;
    */
   source?: NewCollectionSource | undefined;
+
+  /**
+   * Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
+   *
+   * @generated from field: repeated google.protobuf.Struct cluster_applications = 7;
+   */
+  clusterApplications: JsonObject[];
 };
 
 /**
@@ -389,6 +396,13 @@ export declare type UpdateCollectionRequest = Message<"shoal.clusters.v1.UpdateC
    * @generated from field: google.protobuf.Struct metadata = 4;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
+   *
+   * @generated from field: repeated google.protobuf.Struct cluster_applications = 5;
+   */
+  clusterApplications: JsonObject[];
 };
 
 /**
@@ -444,6 +458,13 @@ export declare type CloneCollectionRequest = Message<"shoal.clusters.v1.CloneCol
    * @generated from field: shoal.clusters.v1.NewCollectionSource source = 6;
    */
   source?: NewCollectionSource | undefined;
+
+  /**
+   * Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
+   *
+   * @generated from field: repeated google.protobuf.Struct cluster_applications = 7;
+   */
+  clusterApplications: JsonObject[];
 };
 
 /**

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shoal.clusters.v1 import collection_pb2, collection_service_pb2
 
 from shoald.application.collections import CollectionChanges, CollectionClone, NewCollection
+from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, VectorConfig
 from shoald.domain.records.payload_index import DeclaredIndex
@@ -49,6 +50,7 @@ def to_message(collection: Collection, indexes: Sequence[DeclaredIndex] = ()) ->
 
 def new_collection_of(request: collection_service_pb2.CreateCollectionRequest) -> NewCollection:
     """Return what a request says of a new collection."""
+    _refuse_applications(request)
     return NewCollection(
         collection_name=request.collection_name,
         description=request.description if request.HasField("description") else None,
@@ -61,6 +63,7 @@ def new_collection_of(request: collection_service_pb2.CreateCollectionRequest) -
 
 def changes_of(request: collection_service_pb2.UpdateCollectionRequest) -> CollectionChanges:
     """Return what changes in a collection."""
+    _refuse_applications(request)
     return CollectionChanges(
         collection_name=request.collection_name if request.HasField("collection_name") else None,
         description=request.description if request.HasField("description") else None,
@@ -70,6 +73,7 @@ def changes_of(request: collection_service_pb2.UpdateCollectionRequest) -> Colle
 
 def clone_of(request: collection_service_pb2.CloneCollectionRequest) -> CollectionClone:
     """Return what a clone is."""
+    _refuse_applications(request)
     return CollectionClone(
         collection_name=request.collection_name,
         description=request.description if request.HasField("description") else None,
@@ -77,6 +81,18 @@ def clone_of(request: collection_service_pb2.CloneCollectionRequest) -> Collecti
         source=_source_of(request),
         feature_extractor=_extractor_of(request),
     )
+
+
+def _refuse_applications(
+    request: collection_service_pb2.CreateCollectionRequest
+    | collection_service_pb2.UpdateCollectionRequest
+    | collection_service_pb2.CloneCollectionRequest,
+) -> None:
+    """Raise `InvalidFields` for clusters that a collection would run: here a cluster says so itself."""
+    if request.cluster_applications:
+        message = "cannot be set here; set auto_execute_on_batch of each cluster instead"
+        asked = [plain_object(one) for one in request.cluster_applications]
+        raise InvalidFields.field("body", "cluster_applications", message=message, value=asked)
 
 
 def features_message(collection: Collection) -> collection_service_pb2.ListCollectionFeaturesResponse:

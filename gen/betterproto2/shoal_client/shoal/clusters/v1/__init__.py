@@ -1124,6 +1124,13 @@ class CloneCollectionRequest(betterproto2.Message):
     Where its documents come from; unset means where the other's do.
     """
 
+    cluster_applications: "list[___google__protobuf__.Struct]" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "CloneCollectionRequest", CloneCollectionRequest)
 
@@ -2308,6 +2315,13 @@ class CreateCollectionRequest(betterproto2.Message):
     source: "NewCollectionSource | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
     Where its documents come from, which is remembered and shown; unset means `bucket`.
+    """
+
+    cluster_applications: "list[___google__protobuf__.Struct]" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
     """
 
 
@@ -8374,6 +8388,13 @@ class UpdateCollectionRequest(betterproto2.Message):
     metadata: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     """
     What the caller wants to remember about it, in the place of what was there.
+    """
+
+    cluster_applications: "list[___google__protobuf__.Struct]" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`.
     """
 
 
