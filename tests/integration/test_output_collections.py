@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, text
 
 from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.application.artifacts import MemberRange
@@ -157,6 +158,30 @@ def test_a_killed_writer_leaves_the_run_before_whole(world: ClusterWorld) -> Non
     found = documents(world, output.collection_id)
     assert Counter(one["cluster_id"] for one in found.values() if not one["is_centroid"]).total() == 4
     assert {one["run_id"] for one in found.values()} == {job.payload["run_id"]}
+
+
+def test_a_run_can_be_named_while_its_output_is_written_and_its_cluster_stays(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_kinds(world, *"ab")
+    cluster = by_attributes(world)
+    job = world.start(cluster)
+    run_id, real = job.payload["run_id"], PostgresCollections.replace_documents
+    free_for_deletion = text("SELECT run_id FROM cluster_runs WHERE run_id = :run_id FOR UPDATE SKIP LOCKED")
+    seen: list[Any] = []
+
+    def replaced(*arguments: Any, **named: Any) -> int:
+        world.use_cases.run_marks.rename(world.caller, cluster, run_id, "meanwhile")
+        with engine.connect() as other:
+            seen.append(other.execute(free_for_deletion, {"run_id": run_id}).all())
+        return real(*arguments, **named)
+
+    engine = create_engine(world.adapters.settings.database_url)
+    monkeypatch.setattr(PostgresCollections, "replace_documents", replaced)
+    assert world.run(job).state is JobState.COMPLETED
+    engine.dispose()
+    assert seen == [[]]
+    assert world.use_cases.artifacts.run(world.caller, cluster).run_name == "meanwhile"
 
 
 def test_each_feature_can_have_a_collection_of_its_own(world: ClusterWorld) -> None:

@@ -30,7 +30,7 @@ from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, COMPONENTS, DOCUMENTS, MEMBERS, artifact_key, remove_artifacts
-from shoald.application.run_following import MapFollower, PublishedRun, RunFollower
+from shoald.application.run_following import PublishedRun, RunFollower
 from shoald.application.run_records import RunResult, about, completed, with_measured
 from shoald.application.sparse_reduction import component_columns
 from shoald.application.staged_stages import StagedGraphs
@@ -98,7 +98,6 @@ class ClusterPipeline:
         meter: MemoryMeter,
         backend: str = "auto",
         followers: Sequence[RunFollower] = (),
-        map_followers: Sequence[MapFollower] = (),
         send: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
@@ -112,7 +111,6 @@ class ClusterPipeline:
         self._meter = meter
         self._backend = backend
         self._followers = followers
-        self._map_followers = map_followers
         self._send = send
 
     def run(self, context: JobContext) -> None:
@@ -165,7 +163,7 @@ class ClusterPipeline:
             )
             uow.cluster_runs.publish(with_map)
             published = PublishedRun(cluster=cluster, run=with_map, at=self._clock.now(), check=context.check)
-            for one in self._map_followers:
+            for one in self._followers:
                 one.drawn(uow, published)
             context.complete(uow, {"cluster_id": cluster.cluster_id, "run_id": run.run_id})
             uow.commit()
@@ -217,12 +215,13 @@ class ClusterPipeline:
         rows = result.centroid_rows()
         artifacts = self._artifacts(work, result, rows)
         with self._open_unit_of_work() as uow:
-            present = uow.cluster_runs.get(work.run.run_id)
+            present = uow.cluster_runs.hold(work.run.run_id)
             if present is None:
                 raise ExecutionNotFound
             done = completed(work, result, present, rows, artifacts, self._clock.now())
-            uow.cluster_runs.publish(with_measured(done, self._meter.peak_bytes()))
             accepted = self._followed(uow, work, done)
+            # behind what may take minutes: whoever names the run, or fails its job, waits for this row
+            uow.cluster_runs.publish(with_measured(done, self._meter.peak_bytes()))
             outcome: dict[str, Any] = {
                 "cluster_id": work.cluster.cluster_id,
                 "run_id": work.run.run_id,

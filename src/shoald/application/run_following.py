@@ -23,19 +23,16 @@ class PublishedRun:
 
 
 class RunFollower(Protocol):
-    """Does something about every run that completes."""
+    """Does something about every run that completes, and about every map that is drawn later."""
 
     def follow(self, uow: UnitOfWork, published: PublishedRun) -> Job | None:
         """Write what belongs to the run; return a job that was accepted for it, to be sent on its way once committed.
 
-        The run's row is stored and locked, its artifacts can be read; the fence is checked behind the last follower.
+        The run's row is held, so that its cluster stays, and its artifacts can be read; the row is stored and the fence
+        checked behind the last follower.
         """
         ...
 
-
-class MapFollower(Protocol):
-    """Does something about every map that is drawn after its run."""
-
     def drawn(self, uow: UnitOfWork, published: PublishedRun) -> None:
-        """Bring the map of a run to what was written of it; the run's row is stored, its artifacts can be read."""
+        """Bring a map that was drawn after its run to what belongs to the run, in the transaction that stores it."""
         ...

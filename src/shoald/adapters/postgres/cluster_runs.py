@@ -173,6 +173,12 @@ class PostgresClusterRuns:
         statement = update(cluster_runs).where(cluster_runs.c.run_id == run_id, is_open)
         self._connection.execute(statement.values(effective=dict(effective)))
 
+    def hold(self, run_id: str) -> ClusterRun | None:
+        """Lock the row against deletion and against those who keep runs from being published, not against changes."""
+        statement = select(cluster_runs).where(cluster_runs.c.run_id == run_id)
+        row = self._connection.execute(statement.with_for_update(read=True, key_share=True)).mappings().first()
+        return None if row is None else _run(row)
+
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found; one that its cluster's deletion took meanwhile is not published."""
         changed = update(cluster_runs).where(cluster_runs.c.run_id == run.run_id).values(_values(run))

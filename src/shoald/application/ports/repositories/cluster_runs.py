@@ -59,6 +59,10 @@ class ClusterRunRepository(Protocol):
         """Store what is known of a run that has not ended."""
         ...
 
+    def hold(self, run_id: str) -> ClusterRun | None:
+        """Return a run, and let a deletion of its definition wait until the transaction ends; it can be named still."""
+        ...
+
     def publish(self, run: ClusterRun) -> None:
         """Store what a run found: state, figures, centroids, artifacts, times; not what people call it."""
         ...
