@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from shoald.application.ports.outward_addresses import OutwardAddress
 from shoald.domain.failures import AddressRefused, Unavailable
@@ -13,6 +13,7 @@ from shoald.domain.network_addresses import Address, Network, is_public, is_with
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 2_000
+_ASCII = bytes(range(0x21, 0x7F))
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 _INNER_NAMES = ("localhost", "local", "internal", "home.arpa")
 
@@ -56,7 +57,7 @@ class CheckedAddresses:
         addresses = self._addresses(host, port)
         for address in addresses:
             self._allow(url, host, address, port)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_ASCII)
         return OutwardAddress(scheme=parts.scheme, host=host, port=port, address=str(addresses[0]), target=target)
 
     def _addresses(self, host: str, port: int) -> list[Address]:

@@ -68,10 +68,17 @@ class TellingSweep:
 
     open_unit_of_work: OpenUnitOfWork
     keep: timedelta = timedelta(days=30)
+    batch: int = _BATCH
 
     def run_pass(self) -> int:
-        """Remove a batch of each, and say how much."""
+        """Remove all of them, a batch of each at a time, and say how many."""
+        removed = 0
+        while batch := self._remove():
+            removed += batch
+        return removed
+
+    def _remove(self) -> int:
         with self.open_unit_of_work() as uow:
-            removed = uow.events.remove(self.keep, _BATCH) + uow.deliveries.remove(self.keep, _BATCH)
+            removed = uow.events.remove(self.keep, self.batch) + uow.deliveries.remove(self.keep, self.batch)
             uow.commit()
         return removed

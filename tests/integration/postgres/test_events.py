@@ -7,6 +7,7 @@ import pytest
 
 from shoald.adapters.postgres.engine import make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
+from shoald.application.event_telling import TellingSweep
 from shoald.domain.records.event import Event
 from shoald.domain.vocabulary import EventType
 
@@ -105,3 +106,12 @@ def test_old_events_are_removed_once_every_reader_has_passed_them(open_unit_of_w
     with open_unit_of_work() as uow:
         assert uow.events.remove(timedelta(days=30), 100) == 1
         uow.commit()
+
+
+def test_a_sweep_removes_more_than_one_batch(open_unit_of_work: PostgresUnitsOfWork) -> None:
+    with open_unit_of_work() as uow:
+        for at in range(5):
+            uow.events.add(_event(f"old{at}", datetime.now(UTC) - timedelta(days=40)))
+        uow.commit()
+    _read(open_unit_of_work, "one")
+    assert TellingSweep(open_unit_of_work=open_unit_of_work, batch=2).run_pass() == 5

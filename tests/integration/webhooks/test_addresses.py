@@ -198,6 +198,11 @@ def test_networks_that_are_allowed_are_reached_by_the_address_that_was_checked(r
     assert not _poster().send(_post(f"http://10.0.0.1:{port}/")).was_taken
 
 
+def test_a_path_of_other_letters_is_written_as_a_browser_writes_it(receiver: Receiver) -> None:
+    assert _poster().send(_post(f"{receiver.url}/é%20?q=ü&a=b")).was_taken
+    assert receiver.received[0].path == "/%C3%A9%20?q=%C3%BC&a=b"
+
+
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     receiver.answer = lambda _: Reply(307, {"Location": f"{receiver.url}/inside"})
     reception = _poster().send(_post(receiver.url))
@@ -230,7 +235,16 @@ def test_a_message_of_more_than_a_mebibyte_is_not_sent(receiver: Receiver) -> No
     assert receiver.received == []
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("120", 120.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("soon", None),
+        ("9" * 5000, None),
+        ("Wed, 21 Oct 2015 07:28:00 +" + "9" * 30, None),
+    ],
+)
 def test_dates_and_seconds_say_when_to_come_again(receiver: Receiver, text: str, seconds: float | None) -> None:
     receiver.answer = lambda _: Reply(503, {"Retry-After": text})
     wait = _poster().send(_post(receiver.url)).retry_after

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, null, or_, select, true, update
+from sqlalchemy import Connection, Row, Select, delete, func, null, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from shoald.adapters.postgres.lists import ListedTable
@@ -58,16 +58,20 @@ class PostgresDeliveries:
 
     def take(self, lease: timedelta, *, most_of_namespace: int) -> Errand | None:
         """Lock a line that nobody holds, lease it, and read what its errand needs."""
-        line = self._connection.execute(_next_line(most_of_namespace)).first()
-        if line is None:
-            return None
+        while (line := self._connection.execute(_next_line(most_of_namespace)).first()) is not None:
+            # looked for again: the line may have been at work between the statement's beginning and its lock
+            delivery = self._connection.execute(_first_due(line.webhook_id, line.channel_no)).first()
+            if delivery is not None:
+                return self._leased(line, _delivery(delivery), lease)
+        return None
+
+    def _leased(self, line: Row[Any], delivery: Delivery, lease: timedelta) -> Errand:
         mine = (_LINE.c.webhook_id == line.webhook_id, _LINE.c.channel_no == line.channel_no)
         leased = update(_LINE).where(*mine).values(lease_no=_LINE.c.lease_no + 1, lease_until=_NOW + lease)
         channel = self._connection.execute(leased.returning(*_LINE.c)).one()
         webhook = self._connection.execute(select(webhooks).where(webhooks.c.webhook_id == line.webhook_id)).one()
-        delivery = self._connection.execute(select(_TABLE).where(_TABLE.c.delivery_id == line.delivery_id)).one()
         return Errand(
-            delivery=_delivery(delivery),
+            delivery=delivery,
             webhook=webhook_of(webhook, ()),
             channel=channel_of(channel),
             lease_no=channel.lease_no,
@@ -130,14 +134,7 @@ class PostgresDeliveries:
 
 def _next_line(most_of_namespace: int) -> Any:
     """Choose the line whose first due delivery has waited longest; rows that another one is choosing are skipped."""
-    due = (
-        select(_TABLE.c.delivery_id, _TABLE.c.due_at)
-        .where(_TABLE.c.webhook_id == _LINE.c.webhook_id, _TABLE.c.channel_no == _LINE.c.channel_no)
-        .where(_TABLE.c.status == DeliveryStatus.WAITING, _TABLE.c.due_at <= _NOW)
-        .order_by(_TABLE.c.event_sequence)
-        .limit(1)
-        .lateral("due")
-    )
+    due = _first_due(_LINE.c.webhook_id, _LINE.c.channel_no).with_only_columns(_TABLE.c.due_at).lateral("due")
     other = _LINE.alias("other")
     at_work = (
         select(func.count())
@@ -145,7 +142,7 @@ def _next_line(most_of_namespace: int) -> Any:
         .scalar_subquery()
     )
     return (
-        select(_LINE.c.webhook_id, _LINE.c.channel_no, due.c.delivery_id)
+        select(_LINE.c.webhook_id, _LINE.c.channel_no)
         .join(webhooks, webhooks.c.webhook_id == _LINE.c.webhook_id)
         .join(due, true())
         .where(webhooks.c.is_active, _LINE.c.resume_at <= _NOW)
@@ -154,6 +151,17 @@ def _next_line(most_of_namespace: int) -> Any:
         .order_by(due.c.due_at)
         .limit(1)
         .with_for_update(of=_LINE, skip_locked=True)
+    )
+
+
+def _first_due(webhook_id: Any, channel_no: Any) -> Select[Any]:
+    """Choose what is due first of a line: the oldest event, but for those that wait for another try."""
+    return (
+        select(_TABLE)
+        .where(_TABLE.c.webhook_id == webhook_id, _TABLE.c.channel_no == channel_no)
+        .where(_TABLE.c.status == DeliveryStatus.WAITING, _TABLE.c.due_at <= _NOW)
+        .order_by(_TABLE.c.event_sequence)
+        .limit(1)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -19,6 +20,7 @@ from shoald.domain.failures import AddressRefused, Unavailable
 _OK, _REDIRECT, _ERRORS, _GONE = 200, 300, 400, 410
 _MOST_READ = 65_536
 _LARGEST_BODY = 1 << 20
+_SECONDS = re.compile(r"[0-9]{1,18}")
 
 
 class CheckedPoster:
@@ -94,11 +96,11 @@ def _retry_after(text: str | None) -> timedelta | None:
     """Return what the header asks for, in seconds or as a date; None for none, and for what is no such thing."""
     if text is None:
         return None
-    if text.strip().isdecimal():
+    if _SECONDS.fullmatch(text.strip()):
         return timedelta(seconds=min(int(text), 1 << 30))
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(at - datetime.now(UTC), timedelta(0))
