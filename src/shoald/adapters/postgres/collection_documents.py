@@ -13,7 +13,15 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from shoald.adapters.postgres.document_selection import are_seen, document_of, in_collections, in_order, meets, selected
+from shoald.adapters.postgres.document_selection import (
+    are_seen,
+    document_of,
+    in_collections,
+    in_order,
+    meets,
+    refuse_unseen,
+    selected,
+)
 from shoald.adapters.postgres.engine import to_json_text
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.namespaces import read_vector_configs
@@ -57,7 +65,8 @@ SELECT %(collection_id)s, item_id,
     ) ELSE metadata END || jsonb_build_object('content', content, 'position', position{own}),
     %(at)s, %(at)s
 FROM {table}_items
-WHERE {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(last)s
+WHERE EXISTS (SELECT FROM {table}_sets WHERE {table}_set_version_id = %(set_id)s)
+    AND {table}_set_version_id = %(set_id)s AND position BETWEEN %(first)s AND %(last)s
     AND (%(only)s::int[] IS NULL OR position = ANY(%(only)s::int[]))
 """
 
@@ -70,6 +79,7 @@ class CollectionDocumentRows(PayloadIndexRows):
 
     def put_documents(self, collection_id: str, batches: Iterable[DocumentBatch], *, at: datetime) -> int:
         """Store documents in bulk; one that is there is replaced with all of its vectors."""
+        refuse_unseen(self._connection, [collection_id])
         stored = added = 0
         for batch in batches:
             self._connection.execute(text(_MAKE_INCOMING))
@@ -90,6 +100,7 @@ class CollectionDocumentRows(PayloadIndexRows):
         index_build_id: str | None = None,
     ) -> int:
         """Put these documents in the place of all that there are."""
+        refuse_unseen(self._connection, [collection_id])
         self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
         self._connection.execute(delete(collection_documents).where(in_collections([collection_id])))
         stored = 0

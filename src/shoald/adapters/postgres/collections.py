@@ -132,7 +132,8 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
 
     def delete(self, collection_id: str) -> None:
         """Remove a collection with its documents, once nobody is writing any."""
-        self.lock(collection_id)
+        if self.lock(collection_id) is None:  # not there, or not seen by whom this is for: documents have no policy
+            return
         self._connection.execute(delete(document_vectors).where(document_vectors.c.collection_id == collection_id))
         self._connection.execute(
             delete(collection_documents).where(collection_documents.c.collection_id == collection_id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections
 from shoald.application.listing import Selection, SortKey
+from shoald.domain.failures import NotFound
 from shoald.domain.filters import Condition
 from shoald.domain.records.collection import CollectionDocument
 
@@ -49,6 +50,12 @@ def are_seen(collection_ids: Sequence[str]) -> ColumnElement[bool]:
     known = collections.alias()
     found = select(func.count()).select_from(known).where(known.c.collection_id == func.any(list(collection_ids)))
     return found.scalar_subquery() == len(set(collection_ids))
+
+
+def refuse_unseen(connection: Connection, collection_ids: Sequence[str]) -> None:
+    """Raise `NotFound` unless the collections are seen; asked before documents are written, which have no policy."""
+    if not connection.scalar(select(are_seen(collection_ids))):
+        raise NotFound("There is no such collection.", detail={"collection_ids": list(collection_ids)})
 
 
 def meets(

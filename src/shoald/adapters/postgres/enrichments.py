@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from shoald.adapters.postgres.document_selection import refuse_unseen
 from shoald.adapters.postgres.set_items import driver_connection
 from shoald.adapters.postgres.tables.clusters import collections
 from shoald.adapters.postgres.tables.outputs import enriched_collections, enrichment_values, enrichments
@@ -142,6 +143,7 @@ class PostgresEnrichments:
     ) -> Written:
         """Lay values over, then make what is not there."""
         target = enrichment.target_collection_id or collection_id
+        refuse_unseen(self._connection, [collection_id, target])
         about = {
             "enrichment_id": enrichment.enrichment_id,
             "namespace_id": enrichment.namespace_id,

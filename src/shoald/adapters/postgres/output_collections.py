@@ -76,6 +76,7 @@ class PostgresOutputCollections:
 
     def place(self, collection_id: str, places: Mapping[str, JsonObject]) -> None:
         """Write all of them by one statement."""
+        refuse_unseen(self._connection, [collection_id])
         texts = [json.dumps(dict(place)) for place in places.values()]
         values = {"collection_id": collection_id, "ids": list(places), "places": texts}
         self._connection.execute(text(_PLACE), values)

@@ -24,6 +24,7 @@ INSERT INTO segment_items (segment_set_version_id, position, item_id, content, m
 SELECT :target_id, position + :first_position, {_JOINED_ID.format(column="item_id")}, content,
        metadata || CAST(:metadata AS jsonb), {_JOINED_ID.format(column="parent_id")}, level, path, type, original_format
 FROM segment_items WHERE segment_set_version_id = :source_id
+    AND EXISTS (SELECT FROM segment_sets WHERE segment_set_version_id = :source_id)
 """  # noqa: S608 - only names of columns are put in
 
 
@@ -102,6 +103,7 @@ class PostgresSegmentSets(PostgresSetItems):
 
     def join_items(self, target_id: str, source: SegmentSet, *, first_position: int, metadata: JsonObject) -> None:
         """Copy rows within PostgreSQL."""
+        self._refuse_unseen(target_id)
         self._connection.execute(
             text(_JOIN),
             {

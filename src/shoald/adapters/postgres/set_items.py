@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 from shoald.adapters.postgres.filters import filter_clause
 from shoald.adapters.postgres.item_lines import COLUMNS, item_blocks
 from shoald.adapters.postgres.tables.clusters import collection_documents
+from shoald.domain.failures import NotFound
 from shoald.domain.filters import Condition, roots_of
 from shoald.domain.json_types import JsonObject, JsonText
 from shoald.domain.records.segment_set import SetItem
@@ -46,6 +47,7 @@ class PostgresSetItems:
 
     def write_items(self, set_id: str, items: Iterable[SetItem]) -> None:
         """Append rows by COPY: the server takes in what waits in the socket while the next block is made."""
+        self._refuse_unseen(set_id)
         copying = f"COPY {self._table.name} ({self._set.name}, {COLUMNS}) FROM STDIN".encode()
         with driver_connection(self._connection).cursor() as cursor, cursor.copy(copying) as copy:
             for block in item_blocks(set_id, items):
@@ -139,6 +141,11 @@ class PostgresSetItems:
 
     def _seen(self, set_id: str) -> ColumnElement[bool]:
         return exists().where(self._parent == set_id)
+
+    def _refuse_unseen(self, set_id: str) -> None:
+        """Raise `NotFound` unless the set is seen: items have no policy that would refuse what is written."""
+        if not self._connection.scalar(select(self._seen(set_id))):
+            raise NotFound("There is no such set.", detail={"set_id": set_id})
 
     def _filtered(
         self, condition: Condition, laid_over: JsonObject, enriched: EnrichedFields | None

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from shoald.adapters.postgres.document_selection import in_collections
 from shoald.adapters.postgres.lists import unknown_sort
 from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters, collection_documents, document_vectors
 from shoald.adapters.postgres.tables.triggers import trigger_firings, triggers
@@ -207,7 +208,7 @@ class PostgresTriggers:
         query = (
             select(func.count())
             .select_from(collection_documents)
-            .where(collection_documents.c.collection_id.in_(collection_ids), collection_documents.c.created_at > since)
+            .where(in_collections(collection_ids), collection_documents.c.created_at > since)
         )
         return self._connection.scalar(query) or 0
 
@@ -222,7 +223,7 @@ class PostgresTriggers:
             select(document_vectors.c.vector)
             .select_from(collection_documents)
             .join(document_vectors, both)
-            .where(collection_documents.c.collection_id == collection_id, collection_documents.c.created_at > since)
+            .where(in_collections([collection_id]), collection_documents.c.created_at > since)
             .limit(limit)
         )
         return list(self._connection.scalars(query))
