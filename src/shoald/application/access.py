@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shoald.domain.failures import Busy, NamespaceNotFound
+from shoald.domain.failures import Busy, NamespaceNotFound, Unauthenticated
 from shoald.domain.records.api_key import ApiKey
 
 _REMEMBERED_SECONDS = 0.5
@@ -90,8 +90,11 @@ class Access:
     def caller(self, namespace: str | None = None, key: ApiKey | None = None) -> Caller:
         """Return the caller in the namespace with this id or name; None means the key's only one, else the default.
 
-        A namespace that the key does not reach is as if it were not there. Raises `NamespaceNotFound`.
+        A namespace that the key does not reach is as if it were not there. Raises `NamespaceNotFound`, and where keys
+        are on `Unauthenticated` without one, so that a call whose check was forgotten opens nothing.
         """
+        if key is None and self.requires_keys:
+            raise Unauthenticated
         wanted = namespace or _only_one(key) or self._default
         found = self._remembered(wanted) or self._find(wanted)
         if key is None:

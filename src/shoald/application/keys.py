@@ -133,9 +133,9 @@ class KeyRing:
         with self.open_unit_of_work(reading=True) as uow:
             found = uow.api_keys.find(key_id)
         with self._lock:
-            if found is None or len(self._known) >= _MOST_REMEMBERED:
+            if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            if found is not None:
+            if found is not None:  # one that is not there must not make those who call with theirs wait
                 # from before the question: an answer that was long on its way is not newer for that
                 self._known[key_id] = (asked_at + _REMEMBERED_SECONDS, found)
         return found

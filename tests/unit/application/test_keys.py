@@ -215,3 +215,18 @@ def test_a_name_that_means_another_namespace_is_looked_up_again(stored: Stored) 
     assert access.caller("a") is before
     access.forget_namespaces()
     assert access.caller("a") is not before
+
+
+def test_where_keys_are_on_nobody_calls_without_one(stored: Stored, ring: KeyRing) -> None:
+    with pytest.raises(Unauthenticated):
+        Access(open_unit_of_work=stored.open, keys=ring).caller("a")
+
+
+def test_who_tries_keys_does_not_make_others_wait(keys: Keys, ring: KeyRing, stored: Stored) -> None:
+    _, text = keys.create(NewKey(name="x"))
+    ring.key(f"Bearer {text}")
+    with pytest.raises(Unauthenticated):
+        ring.key(f"Bearer {new_key()[1]}")
+    looked = stored.looked
+    ring.key(f"Bearer {text}")
+    assert stored.looked == looked
