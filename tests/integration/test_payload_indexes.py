@@ -19,6 +19,7 @@ from shoald.application.namespaces import NamespaceChanges
 from shoald.application.payload_indexing import AGAIN_AFTER, REMOVED_AFTER, PayloadIndexHandler, PayloadIndexRound
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.domain.failures import InvalidFields
 from shoald.domain.filters import matches, parse_filter
 from shoald.domain.records.collection import DocumentBatch, PayloadIndex
 from shoald.domain.records.job import Job
@@ -202,6 +203,20 @@ def test_an_index_whose_job_failed_is_asked_for_again(world: ClusterWorld) -> No
     assert ask(world) == 0, "not at once"
     assert build(world, ahead=AGAIN_AFTER) == 1
     assert states(world) == {"n": READY}
+
+
+def test_what_no_payload_has_is_asked_of_documents_though_it_is_declared(world: ClusterWorld) -> None:
+    declare(world, "document_id", "collection_id")
+    collection_id = store(world, [{"n": 1}, {"n": 2}])
+    assert states(world) == {"document_id": READY, "collection_id": READY}
+    assert listed(world, {"document_id": "d00001"}) == ["d00001"]
+    assert listed(world, {"collection_id": collection_id}) == ["d00000", "d00001"]
+
+
+def test_a_field_that_no_json_can_have_is_refused(world: ClusterWorld) -> None:
+    for name in ("a\0b", "a..b"):
+        with pytest.raises(InvalidFields):
+            declare(world, name)
 
 
 class StoppedError(Exception):

@@ -72,9 +72,12 @@ def check_vector_configs(configs: Sequence[VectorConfig]) -> None:
 
 
 def check_payload_indexes(indexes: Sequence[PayloadIndex]) -> None:
-    """Raise `InvalidFields` when one field is declared twice."""
+    """Raise `InvalidFields` when one field is declared twice, or no JSON can have it."""
     names = [one.field_name for one in indexes]
     for at, name in enumerate(names):
+        if not all(name.split(".")) or "\0" in name:
+            message = "must be names of keys with single dots between them"
+            raise InvalidFields.field("body", "payload_indexes", at, "field_name", message=message, value=name)
         if name in names[:at]:
             message = f"there are two indexes of {name!r}"
             raise InvalidFields.field("body", "payload_indexes", at, "field_name", message=message, value=name)

@@ -38,6 +38,9 @@ Test = ColumnElement[bool]
 _LONGEST_TEXT = 100
 """Longest text that is asked for; what is stored is cut a little behind it, so that order and equality hold."""
 
+_NOT_IN_PAYLOADS = frozenset({"document_id", "collection_id"})
+"""What a filter sees in a document and no payload has, so that its index says nothing of it."""
+
 _NEXT_COLLECTION = text(
     """
 SELECT c.collection_id, CASE WHEN c.collection_id = i.done_collection THEN i.done_document ELSE '' END AS behind
@@ -135,7 +138,7 @@ class PayloadIndexRows:
         ready = select(payload_indexes.c.field_name).where(
             payload_indexes.c.namespace_id == namespace.scalar_subquery(), payload_indexes.c.state == READY
         )
-        return frozenset(self._connection.scalars(ready))
+        return frozenset(self._connection.scalars(ready)) - _NOT_IN_PAYLOADS
 
 
 def _declared(row: Row[Any]) -> DeclaredIndex:
