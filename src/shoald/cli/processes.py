@@ -44,13 +44,13 @@ def migrate(
     revision: Annotated[str, typer.Option(help="Revision to go to.")] = "head",
 ) -> None:
     """Make the database and bring it to the newest schema; safe to run any number of times at once."""
-    from shoald.adapters.postgres.migrating import DatabaseOutOfReachError
+    from shoald.adapters.postgres.migrating import DatabaseOutOfReachError, MissingRightsError
     from shoald.entrypoints import migrate as entry
     from shoald.settings import read_settings
 
     try:
         entry.run(read_settings(), revision=revision, wait_seconds=wait)
-    except DatabaseOutOfReachError as error:
+    except (DatabaseOutOfReachError, MissingRightsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

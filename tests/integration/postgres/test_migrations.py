@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg import sql
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
-from shoald.adapters.postgres.migrating import configuration, current_revision, migrate, newest_revision
+from shoald.adapters.postgres.migrating import (
+    MissingRightsError,
+    configuration,
+    current_revision,
+    migrate,
+    newest_revision,
+)
 from shoald.adapters.postgres.tables import metadata
+from shoald.domain.identifiers import new_uuid
 
 pytestmark = pytest.mark.integration
 
@@ -94,3 +104,18 @@ def test_what_was_stored_before_the_feed_is_in_it_and_versions_know_their_files(
         files = connection.execute("SELECT filename, mime, size FROM document_versions").fetchall()
     assert feed == [(1, "document", "d"), (2, "document_version", "v"), (3, "segment_set", "s"), (4, "index", "i")]
     assert files == [("notes.txt", "text/plain", 7)]
+
+
+def test_a_user_who_may_not_make_the_role_is_told_what_it_needs(postgres_database: str) -> None:
+    user = f"user_{new_uuid().replace('-', '')}"
+    name = sql.Identifier(user)
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(name))
+        try:
+            url = urlunsplit(urlsplit(postgres_database)._replace(path=f"/{user}"))
+            with pytest.raises(MissingRightsError, match="shoal_tenant"):
+                migrate(f"{url}{'&' if '?' in url else '?'}options=-crole%3D{user}")
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(name))
+            connection.execute(sql.SQL("DROP ROLE {}").format(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
 
 _LOCK_KEY = 0x53484F414C  # "SHOAL": the advisory lock that lets one process migrate at a time
 _POLL_SECONDS = 0.1
+_RIGHTS = (
+    "This database user may not migrate: {said}. It must own the database, and either have CREATEROLE or be a member of"
+    " the role shoal_tenant that an administrator made: CREATE ROLE shoal_tenant NOLOGIN; GRANT shoal_tenant TO USER;"
+)
 _SCRIPTS = Path(__file__).with_name("migrations")
 _REVISION = re.compile(r"^(revision|down_revision)[^=\n]*= *['\"]([^'\"]+)['\"]", re.MULTILINE)
 
 
 class DatabaseOutOfReachError(RuntimeError):
     """PostgreSQL did not answer in time; the message says what it last said."""
+
+
+class MissingRightsError(RuntimeError):
+    """The database user may not do what migrating needs; the message says what would help."""
 
 
 def configuration(connection: sqlalchemy.Connection | None = None) -> alembic.config.Config:
@@ -49,7 +58,8 @@ def newest_revision() -> str:
 def migrate(database_url: str, *, revision: str = "head", wait_seconds: float = 60.0) -> None:
     """Upgrade the database to `revision`, making it if need be and waiting for a server that is not up yet.
 
-    An advisory lock makes concurrent calls queue up; the later ones find nothing to do.
+    An advisory lock makes concurrent calls queue up; the later ones find nothing to do. Raises
+    `DatabaseOutOfReachError` and `MissingRightsError`.
     """
     _make_database(database_url, time.monotonic() + wait_seconds)
     if current_revision(database_url) != (newest_revision() if revision == "head" else revision):
@@ -75,8 +85,22 @@ def _upgrade(database_url: str, revision: str) -> None:
     )
     with engine.connect() as connection, connection.begin():
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        alembic.command.upgrade(configuration(connection), revision)
+        with _rights_explained():
+            alembic.command.upgrade(configuration(connection), revision)
     engine.dispose()
+
+
+@contextlib.contextmanager
+def _rights_explained() -> Iterator[None]:
+    import sqlalchemy.exc
+
+    try:
+        yield
+    except (psycopg.errors.InsufficientPrivilege, sqlalchemy.exc.ProgrammingError) as error:
+        cause = error.orig if isinstance(error, sqlalchemy.exc.ProgrammingError) else error
+        if not isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise MissingRightsError(_RIGHTS.format(said=cause.diag.message_primary)) from error
 
 
 def _make_database(database_url: str, deadline: float) -> None:
