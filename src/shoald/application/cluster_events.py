@@ -52,6 +52,17 @@ def run_completed(job: Job, run: ClusterRun, at: datetime) -> Event:
     return _run_event(EventType.CLUSTER_EXECUTION_COMPLETED, job, told, at)
 
 
+def run_executed(job: Job, at: datetime) -> Event:
+    """Return that something ran to its end, for receivers that hear of all kinds of things that run."""
+    return _run_event(EventType.RESOURCE_EXECUTED, job, {"resource_type": _CLUSTER}, at)
+
+
+def run_not_executed(job: Job, at: datetime) -> Event:
+    """Return that something that ran was given up."""
+    told = {"resource_type": _CLUSTER, "error_code": job.error_code, "error_message": job.error_message}
+    return _run_event(EventType.RESOURCE_EXECUTION_FAILED, job, told, at)
+
+
 def _run_event(event_type: EventType, job: Job, told: JsonObject, at: datetime) -> Event:
     cluster_id, run_id = job.payload["cluster_id"], job.payload["run_id"]
     return Event(

@@ -15,7 +15,7 @@ import numpy as np
 
 from shoald.application import cluster_stages as stages
 from shoald.application.cluster_definitions import read_spec
-from shoald.application.cluster_events import run_completed
+from shoald.application.cluster_events import run_completed, run_executed
 from shoald.application.cluster_stages import ClusterTools
 from shoald.application.cluster_work import Work
 from shoald.application.independent_runs import is_independent
@@ -231,6 +231,7 @@ class ClusterPipeline:
             if "replay" in result.effective:
                 outcome["replay"] = result.effective["replay"]
             uow.events.add(run_completed(work.context.job, done, self._clock.now()))
+            uow.events.add(run_executed(work.context.job, self._clock.now()))
             work.context.complete(uow, outcome, with_errors=bool(result.names.errors))
             uow.commit()
         for job in accepted:

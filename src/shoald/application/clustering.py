@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from shoald.application.cluster_events import run_failed, run_started
+from shoald.application.cluster_events import run_failed, run_not_executed, run_started
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.unit_of_work import UnitOfWork
@@ -49,6 +49,7 @@ class ClusterRunHandler:
                 run_id, ExecutionStatus.FAILED, now, error_code=job.error_code, error_message=job.error_message
             )
             uow.events.add(run_failed(job, now))
+            uow.events.add(run_not_executed(job, now))
         elif job.state in {JobState.CANCELED, JobState.SKIPPED}:
             uow.cluster_runs.move(run_id, ExecutionStatus.CANCELED, now)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shoald.application.access import Caller
 from shoald.application.collections import find_collection, refuse_kept_by_index
-from shoald.application.document_events import documents_deleted, documents_updated, documents_written
+from shoald.application.document_events import document_event, documents_deleted, documents_updated, documents_written
 from shoald.application.document_reading import NOTHING_MORE, QUERY_SECONDS, ReadDocument, path_of, read_one
 from shoald.application.document_vectors import (
     OWN_KEYS,
@@ -29,6 +29,7 @@ from shoald.domain.filters import Condition
 from shoald.domain.identifiers import new_document_id
 from shoald.domain.json_types import JsonObject, flaw_of
 from shoald.domain.records.collection import Collection
+from shoald.domain.vocabulary import EventType
 
 NOT_THERE = "There is no such document in this collection."
 _BY_CREATION = "create"
@@ -133,6 +134,8 @@ class DocumentChanges:
             gone = set(uow.collections.delete_documents(found.collection_id, document_ids, at=now))
             if gone:
                 uow.events.add(documents_deleted(found, now, deleted=len(gone), reason=reason))
+            if gone and len(document_ids) == 1:
+                uow.events.add(document_event(EventType.DOCUMENT_DELETED, found, document_ids[0], now))
             uow.commit()
         return [Outcome(one, None if one in gone else NOT_THERE) for one in dict.fromkeys(document_ids)]
 
@@ -166,6 +169,7 @@ class DocumentChanges:
         if not uow.collections.change_documents(found.collection_id, {document_id: change}, at=now):
             raise _no_document(document_id)
         uow.events.add(documents_updated(found, now, updated=1))
+        uow.events.add(document_event(EventType.DOCUMENT_UPDATED, found, document_id, now))
         document = uow.collections.document(found.collection_id, document_id)
         uow.commit()
         return read_one(uow, caller, document, document_id, NOTHING_MORE)
@@ -181,6 +185,7 @@ class DocumentChanges:
         now = self._clock.now()
         uow.collections.put_documents(found.collection_id, iter([batch]), at=now)
         uow.events.add(documents_written(found, now, added=1, updated=0, by=_BY_CREATION))
+        uow.events.add(document_event(EventType.DOCUMENT_CREATED, found, incoming.document_id, now))
 
 
 def _writable(uow: UnitOfWork, found: Collection) -> Collection:

@@ -30,6 +30,25 @@ def documents_deleted(collection: Collection, at: datetime, *, deleted: int, rea
     return _event(EventType.DOCUMENTS_DELETED_BATCH, collection, at, {"document_count": deleted, **said})
 
 
+def document_event(kind: EventType, collection: Collection, document_id: str, at: datetime) -> Event:
+    """Return that one document was made, changed or deleted by a call about it alone.
+
+    It is told beside the event of the collection, which counts documents whatever call wrote them.
+    """
+    return Event(
+        event_type=kind,
+        namespace_id=collection.namespace_id,
+        subject_type="document",
+        subject_id=document_id,
+        occurred_at=at,
+        metadata={
+            "document_id": document_id,
+            "collection_id": collection.collection_id,
+            "collection_name": collection.collection_name,
+        },
+    )
+
+
 def collection_event(kind: EventType, collection: Collection, at: datetime) -> Event:
     """Return that a collection was made, changed or deleted."""
     return Event(
