@@ -133,7 +133,7 @@ def test_documents_outside_the_sample_are_assigned_afterwards(world: ClusterWorl
     members = columns_of(world, cluster)
     assert len(members) == 100
     assert all(one["x"] is not None and one["cosine_similarity_to_centroid"] > 0.9 for one in members.values())
-    assert run.effective["counts"]["vectors_clustered"] == 30
+    assert run.effective["counts"]["vectors_clustered"] == 100
     assert run.effective["notes"]["sample"]["assigned_afterwards"] == 70
 
 

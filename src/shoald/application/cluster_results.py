@@ -64,6 +64,16 @@ class ClusterResult:
         return self.tree.depth
 
     @property
+    def grouped(self) -> int:
+        """The number of documents in a group."""
+        return int(np.count_nonzero(self.tree.labels != ROOT))
+
+    @property
+    def ungrouped(self) -> int:
+        """The number of documents in no group."""
+        return len(self.noise)
+
+    @property
     def noise(self) -> npt.NDArray[np.int64]:
         """The rows in no group."""
         return np.flatnonzero(self.tree.labels == ROOT)

@@ -280,8 +280,9 @@ def find_run(uow: UnitOfWork, caller: Caller, cluster: str, run_id: str) -> Clus
 
 
 def _state(uow: UnitOfWork, caller: Caller, run: ClusterRun) -> RunState:
-    now = {
-        one.collection_id: one.revision for one in uow.collections.get_many(caller.namespace_id, list(run.revisions))
-    }
-    is_stale = any(now.get(collection_id) != revision for collection_id, revision in run.revisions.items())
-    return RunState(run, run.status == ExecutionStatus.COMPLETED and is_stale)
+    """Compare the collections of a completed run with what it read; one that has not completed is asked for often."""
+    if run.status != ExecutionStatus.COMPLETED:
+        return RunState(run)
+    collections = uow.collections.get_many(caller.namespace_id, list(run.revisions))
+    now = {one.collection_id: one.revision for one in collections}
+    return RunState(run, any(now.get(collection_id) != revision for collection_id, revision in run.revisions.items()))

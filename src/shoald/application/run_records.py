@@ -66,6 +66,16 @@ class RunResult(Protocol):
         ...
 
     @property
+    def grouped(self) -> int:
+        """The number of documents in a group, of the first feature where each is grouped by itself."""
+        ...
+
+    @property
+    def ungrouped(self) -> int:
+        """The number of those that are noise."""
+        ...
+
+    @property
     def groups(self) -> int:
         """The number of groups on the first level."""
         ...
@@ -122,12 +132,26 @@ def effective(work: Work, result: RunResult) -> dict[str, Any]:
         },
         "warnings": list(dict.fromkeys((*work.spec.warnings, *result.given.warnings, *result.warnings))),
         "llm_labeling_errors": list(result.names.errors),
+        **reconciled(result),
+    }
+
+
+def reconciled(result: RunResult) -> dict[str, Any]:
+    """Count what became of the documents on the way to a group, and say what went missing that is no noise."""
+    source, read = result.given.source_documents, result.given.vectors_retrieved
+    gap, drop = max(0, source - read), read - result.grouped
+    lost = drop - result.ungrouped
+    reasons = [f"{gap} of {source} documents have no vector to be read"] if gap else []
+    reasons += [f"{lost} of {read} vectors are neither in a group nor noise"] if lost else []
+    return {
         "counts": {
-            "source_documents": result.given.source_documents,
-            "vectors_retrieved": result.given.vectors_retrieved,
-            "vectors_clustered": len(result.given.sampled),
-            "index_gap": max(0, result.given.source_documents - result.given.vectors_retrieved),
+            "source_documents": source,
+            "vectors_retrieved": read,
+            "vectors_clustered": result.grouped,
+            "index_gap": gap,
+            "pipeline_drop": drop,
         },
+        "reconciliation": {"ok": not reasons, "reasons": reasons, "as_noise": not lost if drop else None},
     }
 
 

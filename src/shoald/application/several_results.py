@@ -73,6 +73,16 @@ class SeveralResults:
         )
 
     @property
+    def grouped(self) -> int:
+        """The number of documents in a group of the first feature."""
+        return next(iter(self.parts.values())).grouped
+
+    @property
+    def ungrouped(self) -> int:
+        """The number of documents in no group of the first feature."""
+        return next(iter(self.parts.values())).ungrouped
+
+    @property
     def groups(self) -> int:
         """The number of groups on the first level."""
         return sum(part.tree.first_level for part in self.parts.values())

@@ -54,6 +54,10 @@ class Execution(_message.Message):
     SOURCE_EXECUTION_IDS_FIELD_NUMBER: _builtins.int
     COMPOSITE_MAPPING_FIELD_NUMBER: _builtins.int
     EXECUTIONS_FIELD_NUMBER: _builtins.int
+    PIPELINE_DROP_FIELD_NUMBER: _builtins.int
+    PIPELINE_DROP_EXPECTED_AS_NOISE_FIELD_NUMBER: _builtins.int
+    INPUT_RECONCILIATION_OK_FIELD_NUMBER: _builtins.int
+    INPUT_RECONCILIATION_REASONS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """Its id: `run_` and sixteen hex digits."""
     cluster_id: _builtins.str
@@ -73,7 +77,7 @@ class Execution(_message.Message):
     vectors_retrieved: _builtins.int
     """Vectors read."""
     vectors_clustered: _builtins.int
-    """Vectors clustered: fewer than read, when a sample was asked for."""
+    """Vectors whose documents are in a group: fewer than read where some are noise."""
     index_gap: _builtins.int
     """Documents without the vector."""
     layout_stability_applied: _builtins.str
@@ -86,6 +90,16 @@ class Execution(_message.Message):
     """The task that ran it."""
     run_name: _builtins.str
     """What people call the run; unset until it is named."""
+    pipeline_drop: _builtins.int
+    """Vectors that were read and whose documents are in no group; unset until the run has completed."""
+    pipeline_drop_expected_as_noise: _builtins.bool
+    """Whether all of these are noise: documents that the algorithm, or a threshold, leaves in no group; unset where there
+    are none.
+    """
+    input_reconciliation_ok: _builtins.bool
+    """False when documents had no vector, or were lost on the way to a group; noise is neither. Unset until the run has
+    completed.
+    """
     @_builtins.property
     def metrics(self) -> Global___ExecutionMetrics:
         """Its quality; unset until the run has completed."""
@@ -140,6 +154,10 @@ class Execution(_message.Message):
         the latest run of a cluster is read. `ListExecutions` has them all.
         """
 
+    @_builtins.property
+    def input_reconciliation_reasons(self) -> _struct_pb2.ListValue:
+        """What is missing, in sentences; unset where nothing is."""
+
     def __init__(
         self,
         *,
@@ -171,21 +189,31 @@ class Execution(_message.Message):
         source_execution_ids: _struct_pb2.ListValue | None = ...,
         composite_mapping: _struct_pb2.Struct | None = ...,
         executions: _struct_pb2.ListValue | None = ...,
+        pipeline_drop: _builtins.int | None = ...,
+        pipeline_drop_expected_as_noise: _builtins.bool | None = ...,
+        input_reconciliation_ok: _builtins.bool | None = ...,
+        input_reconciliation_reasons: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "replay", b"replay", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_input_reconciliation_ok", b"_input_reconciliation_ok", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_pipeline_drop", b"_pipeline_drop", "_pipeline_drop_expected_as_noise", b"_pipeline_drop_expected_as_noise", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "input_reconciliation_ok", b"input_reconciliation_ok", "input_reconciliation_reasons", b"input_reconciliation_reasons", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "metrics", b"metrics", "mode", b"mode", "pipeline_drop", b"pipeline_drop", "pipeline_drop_expected_as_noise", b"pipeline_drop_expected_as_noise", "replay", b"replay", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "replay", b"replay", "run_id", b"run_id", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_message", b"_error_message", "_index_gap", b"_index_gap", "_input_reconciliation_ok", b"_input_reconciliation_ok", "_layout_stability_applied", b"_layout_stability_applied", "_layout_stability_reason", b"_layout_stability_reason", "_mode", b"_mode", "_pipeline_drop", b"_pipeline_drop", "_pipeline_drop_expected_as_noise", b"_pipeline_drop_expected_as_noise", "_run_name", b"_run_name", "_source_documents", b"_source_documents", "_task_id", b"_task_id", "_vectors_clustered", b"_vectors_clustered", "_vectors_retrieved", b"_vectors_retrieved", "centroids", b"centroids", "cluster_id", b"cluster_id", "completed_at", b"completed_at", "composite_mapping", b"composite_mapping", "created_at", b"created_at", "effective", b"effective", "error_message", b"error_message", "executions", b"executions", "index_gap", b"index_gap", "input_reconciliation_ok", b"input_reconciliation_ok", "input_reconciliation_reasons", b"input_reconciliation_reasons", "label_overrides", b"label_overrides", "layout_stability_applied", b"layout_stability_applied", "layout_stability_reason", b"layout_stability_reason", "llm_labeling_errors", b"llm_labeling_errors", "member_counts_stale", b"member_counts_stale", "metrics", b"metrics", "mode", b"mode", "num_clusters", b"num_clusters", "num_points", b"num_points", "pipeline_drop", b"pipeline_drop", "pipeline_drop_expected_as_noise", b"pipeline_drop_expected_as_noise", "replay", b"replay", "run_id", b"run_id", "run_name", b"run_name", "source_documents", b"source_documents", "source_execution_ids", b"source_execution_ids", "status", b"status", "task_id", b"task_id", "vectors_clustered", b"vectors_clustered", "vectors_retrieved", b"vectors_retrieved", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__error_message: _TypeAlias = _typing.Literal["error_message"]  # noqa: Y015
     _WhichOneofArgType__error_message: _TypeAlias = _typing.Literal["_error_message", b"_error_message"]  # noqa: Y015
     _WhichOneofReturnType__index_gap: _TypeAlias = _typing.Literal["index_gap"]  # noqa: Y015
     _WhichOneofArgType__index_gap: _TypeAlias = _typing.Literal["_index_gap", b"_index_gap"]  # noqa: Y015
+    _WhichOneofReturnType__input_reconciliation_ok: _TypeAlias = _typing.Literal["input_reconciliation_ok"]  # noqa: Y015
+    _WhichOneofArgType__input_reconciliation_ok: _TypeAlias = _typing.Literal["_input_reconciliation_ok", b"_input_reconciliation_ok"]  # noqa: Y015
     _WhichOneofReturnType__layout_stability_applied: _TypeAlias = _typing.Literal["layout_stability_applied"]  # noqa: Y015
     _WhichOneofArgType__layout_stability_applied: _TypeAlias = _typing.Literal["_layout_stability_applied", b"_layout_stability_applied"]  # noqa: Y015
     _WhichOneofReturnType__layout_stability_reason: _TypeAlias = _typing.Literal["layout_stability_reason"]  # noqa: Y015
     _WhichOneofArgType__layout_stability_reason: _TypeAlias = _typing.Literal["_layout_stability_reason", b"_layout_stability_reason"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__pipeline_drop: _TypeAlias = _typing.Literal["pipeline_drop"]  # noqa: Y015
+    _WhichOneofArgType__pipeline_drop: _TypeAlias = _typing.Literal["_pipeline_drop", b"_pipeline_drop"]  # noqa: Y015
+    _WhichOneofReturnType__pipeline_drop_expected_as_noise: _TypeAlias = _typing.Literal["pipeline_drop_expected_as_noise"]  # noqa: Y015
+    _WhichOneofArgType__pipeline_drop_expected_as_noise: _TypeAlias = _typing.Literal["_pipeline_drop_expected_as_noise", b"_pipeline_drop_expected_as_noise"]  # noqa: Y015
     _WhichOneofReturnType__run_name: _TypeAlias = _typing.Literal["run_name"]  # noqa: Y015
     _WhichOneofArgType__run_name: _TypeAlias = _typing.Literal["_run_name", b"_run_name"]  # noqa: Y015
     _WhichOneofReturnType__source_documents: _TypeAlias = _typing.Literal["source_documents"]  # noqa: Y015
@@ -201,11 +229,17 @@ class Execution(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__index_gap) -> _WhichOneofReturnType__index_gap | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__input_reconciliation_ok) -> _WhichOneofReturnType__input_reconciliation_ok | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layout_stability_applied) -> _WhichOneofReturnType__layout_stability_applied | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layout_stability_reason) -> _WhichOneofReturnType__layout_stability_reason | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pipeline_drop) -> _WhichOneofReturnType__pipeline_drop | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pipeline_drop_expected_as_noise) -> _WhichOneofReturnType__pipeline_drop_expected_as_noise | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__run_name) -> _WhichOneofReturnType__run_name | None: ...
     @_typing.overload

@@ -118,7 +118,7 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
   vectorsRetrieved?: number | undefined;
 
   /**
-   * Vectors clustered: fewer than read, when a sample was asked for.
+   * Vectors whose documents are in a group: fewer than read where some are noise.
    *
    * @generated from field: optional int32 vectors_clustered = 15;
    */
@@ -217,6 +217,36 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
    * @generated from field: google.protobuf.ListValue executions = 28;
    */
   executions?: ListValue | undefined;
+
+  /**
+   * Vectors that were read and whose documents are in no group; unset until the run has completed.
+   *
+   * @generated from field: optional int32 pipeline_drop = 29;
+   */
+  pipelineDrop?: number | undefined;
+
+  /**
+   * Whether all of these are noise: documents that the algorithm, or a threshold, leaves in no group; unset where there
+   * are none.
+   *
+   * @generated from field: optional bool pipeline_drop_expected_as_noise = 30;
+   */
+  pipelineDropExpectedAsNoise?: boolean | undefined;
+
+  /**
+   * False when documents had no vector, or were lost on the way to a group; noise is neither. Unset until the run has
+   * completed.
+   *
+   * @generated from field: optional bool input_reconciliation_ok = 31;
+   */
+  inputReconciliationOk?: boolean | undefined;
+
+  /**
+   * What is missing, in sentences; unset where nothing is.
+   *
+   * @generated from field: google.protobuf.ListValue input_reconciliation_reasons = 32;
+   */
+  inputReconciliationReasons?: ListValue | undefined;
 };
 
 /**

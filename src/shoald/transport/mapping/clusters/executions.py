@@ -64,7 +64,19 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
             json_format.ParseDict(effective["replay"], message.replay)
         for name, value in effective.get("counts", {}).items():
             setattr(message, name, value)
+        _reconcile(message, effective.get("reconciliation"))
     return message
+
+
+def _reconcile(message: execution_pb2.Execution, found: JsonObject | None) -> None:
+    """Say whether what was read arrived; runs of before do not know."""
+    if found is None:
+        return
+    message.input_reconciliation_ok = found["ok"]
+    if found["as_noise"] is not None:
+        message.pipeline_drop_expected_as_noise = found["as_noise"]
+    if found["reasons"]:
+        message.input_reconciliation_reasons.CopyFrom(to_value(found["reasons"]).list_value)
 
 
 def lineage_message(run: ClusterRun) -> execution_pb2.Lineage:

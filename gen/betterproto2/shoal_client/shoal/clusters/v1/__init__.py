@@ -3439,7 +3439,7 @@ class Execution(betterproto2.Message):
 
     vectors_clustered: "int | None" = betterproto2.field(15, betterproto2.TYPE_INT32, optional=True)
     """
-    Vectors clustered: fewer than read, when a sample was asked for.
+    Vectors whose documents are in a group: fewer than read where some are noise.
     """
 
     index_gap: "int | None" = betterproto2.field(16, betterproto2.TYPE_INT32, optional=True)
@@ -3516,6 +3516,30 @@ class Execution(betterproto2.Message):
     """
     The newest runs of the cluster, ten at most, newest first, this one among them, as lists show them; unset but where
     the latest run of a cluster is read. `ListExecutions` has them all.
+    """
+
+    pipeline_drop: "int | None" = betterproto2.field(29, betterproto2.TYPE_INT32, optional=True)
+    """
+    Vectors that were read and whose documents are in no group; unset until the run has completed.
+    """
+
+    pipeline_drop_expected_as_noise: "bool | None" = betterproto2.field(30, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether all of these are noise: documents that the algorithm, or a threshold, leaves in no group; unset where there
+    are none.
+    """
+
+    input_reconciliation_ok: "bool | None" = betterproto2.field(31, betterproto2.TYPE_BOOL, optional=True)
+    """
+    False when documents had no vector, or were lost on the way to a group; noise is neither. Unset until the run has
+    completed.
+    """
+
+    input_reconciliation_reasons: "___google__protobuf__.ListValue | None" = betterproto2.field(
+        32, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    What is missing, in sentences; unset where nothing is.
     """
 
 
