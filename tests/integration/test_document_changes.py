@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +290,31 @@ def test_a_question_that_takes_too_long_says_what_is_quick(postgres_database: st
 
 def _whole(**asked: Any) -> ListQuery:
     return ListQuery(limit=1000, **asked)
+
+
+def revision(world: ClusterWorld) -> int:
+    """Return what runs compare with what they read: another makes their member counts stale."""
+    return world.use_cases.collections.get(world.caller, "books").revision
+
+
+def test_whatever_changes_a_document_shows_in_runs_that_read_it(world: ClusterWorld) -> None:
+    store(world, BOOKS)
+    changes, named = world.use_cases.document_changes, (world.caller, "books")
+    ways: list[Callable[[], object]] = [
+        lambda: store(world, [{"title": "other"}]),
+        lambda: changes.create(*named, {"document_id": "new"}),
+        lambda: changes.update(*named, "b0", {"n": 1}),
+        lambda: changes.update_several(*named, [("b0", {"n": 2})]),
+        lambda: changes.update_matching(*named, {"n": 2}, {"n": 3}),
+        lambda: changes.delete(*named, "b0"),
+        lambda: changes.delete_several(*named, ["b1"]),
+        lambda: changes.delete_matching(*named, {"year": 1990}),
+    ]
+    for at, way in enumerate(ways):
+        before = revision(world)
+        way()
+        assert revision(world) > before, at
+    before = revision(world)
+    changes.update_several(*named, [("nobody", {"n": 2})])
+    changes.delete_matching(*named, {"year": 1})
+    assert revision(world) == before, "nothing has changed"
