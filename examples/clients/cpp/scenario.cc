@@ -253,7 +253,7 @@ void error(const Connection& connection) {
 }  // namespace
 
 int main(int count, char** words) {
-  const Connection connection(count > 1 ? words[1] : "http://127.0.0.1:8000", shoal::setting("SHOAL_KEY", ""));
+  const Connection connection(count > 1 ? words[1] : "http://127.0.0.1:8000", shoal::setting("SHOAL_API_KEY", ""));
   try {
     retrieve(connection, file_to_index(connection, count > 2 ? words[2] : "../scenario/notes.md"));
     results(connection, vectors_to_groups(connection));

@@ -219,7 +219,7 @@ func main() {
 	if flag.NArg() > 1 {
 		file = flag.Arg(1)
 	}
-	shoal := must(Connect(url, os.Getenv("SHOAL_KEY")))
+	shoal := must(Connect(url, os.Getenv("SHOAL_API_KEY")))
 	defer shoal.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()

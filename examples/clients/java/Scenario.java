@@ -46,8 +46,9 @@ public final class Scenario {
     Path contract = Path.of(System.getenv().getOrDefault("SHOAL_CONTRACT", "../../../gen/clients"));
     @SuppressWarnings("unchecked")
     Map<String, ?> retries = new Gson().fromJson(Files.readString(contract.resolve("service_config.json")), Map.class);
+    int port = address.getPort() < 0 ? address.toURL().getDefaultPort() : address.getPort();
     channel =
-        Grpc.newChannelBuilderForAddress(address.getHost(), address.getPort(), credentials)
+        Grpc.newChannelBuilderForAddress(address.getHost(), port, credentials)
             .defaultServiceConfig(retries)
             .enableRetry()
             .keepAliveTime(30, TimeUnit.SECONDS)
@@ -239,7 +240,7 @@ public final class Scenario {
   public static void main(String[] arguments) throws Exception {
     String url = arguments.length > 0 ? arguments[0] : "http://127.0.0.1:8000";
     Path file = Path.of(arguments.length > 1 ? arguments[1] : "../scenario/notes.md");
-    Scenario scenario = new Scenario(url, System.getenv("SHOAL_KEY"));
+    Scenario scenario = new Scenario(url, System.getenv("SHOAL_API_KEY"));
     try {
       scenario.retrieve(scenario.fileToIndex(file));
       scenario.results(scenario.vectorsToGroups());

@@ -7,7 +7,7 @@ import { tableFromIPC } from "@uwdata/flechette";
 import { connect, detailsOf } from "./shoal.js";
 
 const [url = "http://127.0.0.1:8000", file = "../scenario/notes.md"] = process.argv.slice(2);
-const { rag, clusters } = connect(url, { key: process.env.SHOAL_KEY });
+const { rag, clusters } = connect(url, { key: process.env.SHOAL_API_KEY });
 
 async function count(items) {
   let found = 0;

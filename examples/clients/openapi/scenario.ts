@@ -7,7 +7,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./shoal.js";
 
 const [url = "http://127.0.0.1:8000", file = "../scenario/notes.md"] = process.argv.slice(2);
-const key = process.env.SHOAL_KEY;
+const key = process.env.SHOAL_API_KEY;
 const headers = key ? { authorization: `Bearer ${key}` } : {};
 const shoal = createClient<paths>({ baseUrl: url, headers, fetch: patiently });
 

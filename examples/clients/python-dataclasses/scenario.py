@@ -36,7 +36,8 @@ class Calls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor,
 
 def channel_to(url: str, key: str | None) -> grpc.Channel:
     config = files("shoal_client").joinpath("service_config.json").read_text()
-    options = [("grpc.service_config", config), ("grpc.keepalive_time_ms", 30_000)]
+    largest = ("grpc.max_receive_message_length", 64 * 1024 * 1024)
+    options = [("grpc.service_config", config), ("grpc.keepalive_time_ms", 30_000), largest]
     scheme, _, address = url.partition("://")
     if scheme == "https":
         channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
@@ -155,7 +156,7 @@ def error(channel: grpc.Channel) -> None:
 
 
 def main(url: str, file: str) -> None:
-    with channel_to(url, os.environ.get("SHOAL_KEY")) as channel:
+    with channel_to(url, os.environ.get("SHOAL_API_KEY")) as channel:
         retrieve(channel, file_to_index(channel, Path(file)))
         results(channel, vectors_to_groups(channel))
         error(channel)

@@ -1,7 +1,6 @@
 """The twelve steps with the Python client: python scenario.py [URL] [FILE]."""
 
 import hashlib
-import os
 import sys
 import uuid
 
@@ -104,7 +103,7 @@ def error(shoal: Connection) -> None:
 
 
 def main(url: str, file: str) -> None:
-    with connect(url, key=os.environ.get("SHOAL_KEY")) as shoal:
+    with connect(url) as shoal:
         retrieve(shoal, file_to_index(shoal, file))
         results(shoal, vectors_to_groups(shoal))
         error(shoal)

@@ -19,7 +19,9 @@ class Connection
     credentials = address.scheme == "https" ? GRPC::Core::ChannelCredentials.new : :this_channel_is_insecure
     retries = File.read(File.join(ENV.fetch("SHOAL_CONTRACT", "../../../gen/clients"), "service_config.json"))
     @target = "#{address.host}:#{address.port}"
-    @channel = GRPC::Core::Channel.new(@target, { "grpc.service_config" => retries }, credentials)
+    options = { "grpc.service_config" => retries, "grpc.keepalive_time_ms" => 30_000,
+                "grpc.max_receive_message_length" => 64 * 1024 * 1024 }
+    @channel = GRPC::Core::Channel.new(@target, options, credentials)
     @options = { channel_override: @channel, timeout: timeout, interceptors: [Key.new(key: key)] }
   end
 
@@ -161,7 +163,7 @@ rescue GRPC::InvalidArgument => e
 end
 
 url, file = ARGV.empty? ? ["http://127.0.0.1:8000", "../scenario/notes.md"] : ARGV
-shoal = Connection.new(url, key: ENV.fetch("SHOAL_KEY", nil))
+shoal = Connection.new(url, key: ENV.fetch("SHOAL_API_KEY", nil))
 retrieve(shoal, file_to_index(shoal, file))
 results(shoal, vectors_to_groups(shoal))
 error(shoal)

@@ -10,7 +10,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "shoal-client/google/rpc/error
 import { retries } from "./retries.js";
 
 const [url = "http://127.0.0.1:8000", file = "../scenario/notes.md"] = process.argv.slice(2);
-const key = process.env.SHOAL_KEY;
+const key = process.env.SHOAL_API_KEY;
 const withKey: Interceptor = (next) => (request) => {
   if (key) request.header.set("authorization", `Bearer ${key}`);
   return next(request);

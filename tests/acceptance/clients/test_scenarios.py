@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -36,3 +37,16 @@ def test_every_folder_has_a_runner_and_says_how_to_use_it() -> None:
     assert folders == {client.name for client in CLIENTS}
     for name in folders:
         assert (EXAMPLES / name / "README.md").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_the_key_is_that_of_the_command_line(client: Client) -> None:
+    texts = [(EXAMPLES / client.name / file).read_text() for file in ("README.md", *client.sources)]
+    assert set(re.findall(r"\bSHOAL_\w*KEY\b", "\n".join(texts))) == {"SHOAL_API_KEY"}
+
+
+@pytest.mark.parametrize("name", ["python-dataclasses", "javascript", "go", "cpp", "ruby", "java"])
+def test_answers_may_be_larger_than_what_grpc_takes_by_itself(name: str) -> None:
+    (client,) = (client for client in CLIENTS if client.name == name)
+    texts = [(EXAMPLES / name / file).read_text() for file in client.sources]
+    assert re.search(r"\b64 (\* 1024 \* 1024|<< 20)", "\n".join(texts))
