@@ -24,7 +24,7 @@ LOST = "1 of 10 vectors are neither in a group nor noise"
     ],
 )
 def test_noise_is_expected_and_all_else_is_told(
-    source: int, grouped: int, noise: int, drop: int, reasons: list[str], as_noise: bool | None
+    source: int, grouped: int, noise: int, drop: int, reasons: list[str], as_noise: object
 ) -> None:
     given = SimpleNamespace(source_documents=source, vectors_retrieved=10)
     found = reconciled(cast("RunResult", cast("Any", SimpleNamespace(given=given, grouped=grouped, ungrouped=noise))))
