@@ -83,8 +83,9 @@ def test_a_trigger_that_starts_immediately_fires_and_says_so(own: Own, cluster_i
         schedule_config={"interval_seconds": 3600, "start_immediately": True},
     )
     trigger_id = str(api.create_trigger_clusters(asked).trigger_id)
-    ended = mixpeek.TriggerHistoryRequest(status_filter="completed")
-    (firing,) = wait_for(lambda: api.get_trigger_history_clusters(trigger_id, ended).executions)
+    asked_for = mixpeek.TriggerHistoryRequest()
+    (firing,) = wait_for(lambda: _ended(api.get_trigger_history_clusters(trigger_id, asked_for)))
+    assert firing.status == "completed", firing.error
     assert (firing.num_clusters, firing.num_documents) == (sdk_world.GROUPS, sdk_world.DOCUMENTS)
     present = api.get_trigger_clusters(trigger_id)
     assert (present.execution_count, present.last_execution_status) == (1, "completed")
@@ -112,16 +113,15 @@ def test_triggers_in_general(own: Own, cluster_id: str) -> None:
     assert api.pause_trigger(trigger_id).status == "paused"
     assert api.resume_trigger(trigger_id).status == "active"
     task = api.execute_trigger_now(trigger_id)
-    wait_for(lambda: mixpeek.TasksApi(own.client).get_task(task.task_id).status == "COMPLETED")
-    (firing,) = wait_for(lambda: _ended(api, trigger_id))
-    assert (firing.task_id, firing.status) == (task.task_id, "completed")
+    (firing,) = wait_for(lambda: _ended(api.get_trigger_history(trigger_id, offset=0, limit=10)))
+    assert (firing.task_id, firing.status) == (task.task_id, "completed"), firing.error
+    assert mixpeek.TasksApi(own.client).get_task(task.task_id).status == "COMPLETED"
     assert api.delete_trigger_with_http_info(trigger_id).status_code == 204
     assert api.get_trigger(trigger_id).status == "disabled"
 
 
-def _ended(api: Any, trigger_id: str) -> list[Any]:
-    found = api.get_trigger_history(trigger_id, offset=0, limit=10).executions
-    return [one for one in found if one.status != "pending"]
+def _ended(history: Any) -> list[Any]:
+    return [one for one in history.executions if one.status != "pending"]
 
 
 def test_new_documents_are_assigned_by_themselves(own: Own, cluster_id: str) -> None:
@@ -135,7 +135,7 @@ def test_new_documents_are_assigned_by_themselves(own: Own, cluster_id: str) -> 
     )
     trigger_id = str(api.create_trigger(asked).trigger_id)
     sdk_world.upload(own.client, own.namespace, number=3, prefix="new")
-    (firing,) = wait_for(lambda: _ended(api, trigger_id))
+    (firing,) = wait_for(lambda: _ended(api.get_trigger_history(trigger_id, offset=0, limit=10)))
     assert firing.status == "completed", firing.error
     latest = mixpeek.ClusterExecutionsApi(own.client).get_cluster_execution(cluster_id)
     assert (latest.mode, latest.num_points) == ("assign", sdk_world.DOCUMENTS + 3)
