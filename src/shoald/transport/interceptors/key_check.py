@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from shoald.application.access import Access, Caller, act_as
-from shoald.domain.failures import Failure, PermissionDenied
+from shoald.domain.failures import Failure, PermissionDenied, Unavailable
 from shoald.domain.records.api_key import ApiKey
 from shoald.domain.vocabulary import Scope
 from shoald.transport import calls
@@ -40,7 +40,7 @@ class KeyCheck(MethodInterceptor):
 
         def checked(request: Any, context: grpc.ServicerContext) -> Any:
             with self._admitted(method, request, context):
-                return behaviour(request, context)
+                return behaviour(self._still_checked(method, request, context), context)
 
         return checked
 
@@ -51,13 +51,27 @@ class KeyCheck(MethodInterceptor):
 
         def checked(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             with self._admitted(method, request, context):
-                answers = behaviour(request, context)
+                answers = behaviour(self._still_checked(method, request, context), context)
                 try:
-                    yield from answers
+                    yield from self._while_valid(method, answers, context)
                 finally:
                     close_if_possible(answers)
 
         return checked
+
+    def _still_checked(self, method: str, request: Any, context: grpc.ServicerContext) -> Any:
+        """Return a request as it is, a stream of messages as one that ends with its key."""
+        return request if isinstance(request, Message) else self._while_valid(method, request, context)
+
+    def _while_valid(self, method: str, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        """Yield messages until the key is revoked; a database that is away says nothing about a key."""
+        shown = calls.metadata_of(context, "authorization")
+        needs_key = scope_of(method) is not None
+        for message in messages:
+            if needs_key:
+                with suppress(Unavailable):
+                    self._access.key(shown)
+            yield message
 
     def _reflecting(self, behaviour: Behaviour) -> Behaviour:
         def checked(request: Any, context: grpc.ServicerContext) -> Any:
