@@ -30,7 +30,7 @@ from support.cluster_world import ClusterWorld, cluster_world
 pytestmark = pytest.mark.integration
 
 FIELDS = ("n", "kind", "deep.x", "é")
-SCALARS: list[Any] = ["Apple", "apple", "b", "Ärger", "", "x" * 150, 1, 1.5, -2, 0, 10**15, True, False, None]
+SCALARS: list[Any] = ["Apple", "apple", "b", "Ärger", "", "x" * 150, 1, 1.5, -2, 0, 10**15, 1e305, True, False, None]
 
 
 @pytest.fixture

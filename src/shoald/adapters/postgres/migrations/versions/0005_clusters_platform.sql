@@ -272,7 +272,7 @@ RETURNS TABLE (text_value TEXT, number_value DOUBLE PRECISION) LANGUAGE sql IMMU
             WHEN 'number' THEN 'n'
             ELSE 'p'
         END,
-        CASE WHEN jsonb_typeof(element) = 'number' AND abs((element #>> '{}')::numeric) < 1e300
+        CASE WHEN jsonb_typeof(element) = 'number' AND abs((element #>> '{}')::numeric) < 1.7976931348623158e308
             THEN (element #>> '{}')::double precision
         END
     FROM jsonb_path_query(payload, path) AS value
