@@ -20,11 +20,11 @@ _RESOURCES = ("namespaces", "collections", "documents", "tasks")
 _FORMS = ("_with_http_info", "_without_preload_content")
 
 NOT_CALLED = {
-    "CollectionsApi.export_collection": "documents are read by lists, runs are exported; collections are not",
+    "CollectionsApi.export_collection": "not served yet: documents are read by lists, and runs are exported",
     "CollectionsApi.import_collection": "Arrow is imported by gRPC, documents are upserted",
     "CollectionsApi.infer_import_schema": "as import_collection",
     "CollectionsApi.validate_import_mapping": "as import_collection",
-    "CollectionsApi.trigger_collection": _BUCKETS,
+    "CollectionsApi.trigger_collection": "sends a source's objects or documents through an extractor; here are neither",
     "CollectionsApi.reconcile_collection_reconciliation": _BUCKETS,
     "CollectionDocumentsApi.download_document_media": "documents hold no media",
     "CollectionDocumentsApi.get_document_ancestors": "lineage of objects in buckets",
