@@ -34,7 +34,7 @@ from shoald.domain.clustering.composite_groups import (
 )
 from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representatives
 from shoald.domain.clustering.memory import planned_attributes
-from shoald.domain.clustering.quality import degeneracy, size_entropy
+from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
 from shoald.domain.clustering.spaces import Doubles, Floats, Labels
 from shoald.domain.clustering.starting_positions import principal_positions
 from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, InvalidVectors, NotEnoughPoints
@@ -102,7 +102,7 @@ class CompositeRuns:
             probabilities=(tree.labels != ROOT).astype(np.float32),
             centres=centres,
             variances=None,
-            metrics=_metrics(tree, centres),
+            metrics=composite_metrics(tree, centres),
             coordinates=_places(work, groups, members),
             names=self.naming.name(given, nearest, work.spec.labeling, naming),
             nearest=nearest,
@@ -235,12 +235,12 @@ def _dimensions(work: Work) -> int:
     return work.spec.map_dimensions or work.run.overrides.get("vis_n_components") or 2
 
 
-def _metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
+def composite_metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
     """Return the figures that need no vectors of documents."""
     sizes: Doubles = centres.sizes.astype(np.float64)
     degenerate, detail = degeneracy(centres.sizes[centres.sizes > 0], len(tree.labels))
     mean = float((centres.mean_similarity * sizes).sum() / sizes.sum()) if sizes.sum() else None
-    return {
+    found: dict[str, Any] = {
         "num_clusters": tree.first_level,
         "silhouette_score": None,
         "davies_bouldin_index": None,
@@ -252,8 +252,8 @@ def _metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
         "cluster_size_entropy": size_entropy(centres.sizes[centres.sizes > 0]),
         "degenerate": degenerate,
         "degenerate_detail": detail,
-        "should_recluster": 0.0,
     }
+    return {**found, "should_recluster": float(recluster_advised(found, None))}
 
 
 def _effective(
