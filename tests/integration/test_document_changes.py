@@ -157,8 +157,11 @@ def test_what_happens_to_documents_is_told_once_a_batch(world: ClusterWorld) -> 
     ] == [
         ("collection.created", None, None, None),
         ("collection.documents.written", 4, 4, "upsert"),
+        ("collection.documents.batch_completed", 4, 4, "upsert"),
         ("collection.documents.written", 2, 1, "upsert"),
+        ("collection.documents.batch_completed", 2, 1, "upsert"),
         ("collection.documents.written", 2, 2, "import"),
+        ("collection.documents.batch_completed", 2, 2, "import"),
         ("documents.updated.batch", 7, 0, None),
         ("documents.deleted.batch", 1, None, None),
     ]

@@ -97,7 +97,8 @@ def test_email_needs_a_mail_server(api: Any) -> None:
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(own: Own, api: Any, receiver: Receiver) -> None:
-    types = ("cluster.created", "cluster.execution.started", "cluster.execution.completed", "cluster.deleted")
+    runs = ("cluster.execution.started", "cluster.execution.completed", "resource.executed")
+    types = ("cluster.created", *runs, "cluster.deleted")
     made = api.create_webhook_organizations(_asked(f"{receiver.url}/told", *types, signing_secret="sesame"))
     sdk_world.upload(own.client, own.namespace)
     cluster = sdk_world.define(own.client, cluster_name="told")

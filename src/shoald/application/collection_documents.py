@@ -12,7 +12,7 @@ import numpy as np
 
 from shoald.application.access import Caller
 from shoald.application.collections import find_or_add_collection, refuse_kept_by_index
-from shoald.application.document_events import documents_written
+from shoald.application.document_events import batch_written
 from shoald.application.document_reading import DocumentReading
 from shoald.application.document_vectors import (
     OWN_KEYS,
@@ -128,7 +128,8 @@ class CollectionDocuments(DocumentReading):
         stored = uow.collections.put_documents(collection_id, _checked(uow, before, batches), at=at)
         added = _held(uow, collection_id).document_count - before.document_count
         # a batch has come when it ends: triggers that were made while it was streamed count it
-        uow.events.add(documents_written(before, self._clock.now(), added=added, updated=stored - added, by=by))
+        for event in batch_written(before, self._clock.now(), added=added, updated=stored - added, by=by):
+            uow.events.add(event)
         return stored
 
 

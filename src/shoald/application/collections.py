@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
-from shoald.application.document_events import collection_event, documents_written
+from shoald.application.document_events import batch_written, collection_event
 from shoald.application.document_vectors import without_own_keys
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.namespaces import check_vector_configs
@@ -250,7 +250,8 @@ def publish_index_collection(
     # a chunk's `document_id` is its source's
     renamed = (batch if isinstance(batch, ItemBatch) else without_own_keys(batch) for batch in batches)
     stored = uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
-    uow.events.add(documents_written(collection, at, added=stored, updated=0, by="index_build"))
+    for event in batch_written(collection, at, added=stored, updated=0, by="index_build"):
+        uow.events.add(event)
     return collection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,13 @@ def documents_written(collection: Collection, at: datetime, *, added: int, updat
     """Return that documents were stored, new or replaced; `by` is `upsert`, `import` or `index_build`."""
     counts = {"document_count": added + updated, "added_count": added, "updated_count": updated, "written_by": by}
     return _event(EventType.COLLECTION_DOCUMENTS_WRITTEN, collection, at, counts)
+
+
+def batch_written(collection: Collection, at: datetime, *, added: int, updated: int, by: str) -> Iterator[Event]:
+    """Yield that documents were stored, and that the upsert, import or build which brought them has ended."""
+    written = documents_written(collection, at, added=added, updated=updated, by=by)
+    yield written
+    yield _event(EventType.COLLECTION_DOCUMENTS_BATCH_COMPLETED, collection, at, dict(written.metadata))
 
 
 def documents_updated(collection: Collection, at: datetime, *, updated: int) -> Event:

@@ -33,6 +33,14 @@ def test_a_call_about_one_document_tells_of_that_document(webhooks: WebhookWorld
     ]
 
 
+def test_a_finished_import_is_a_batch_that_is_completed(webhooks: WebhookWorld) -> None:
+    collection_id = webhooks.world.store(np.eye(3, 4, dtype=np.float32))
+    assert _told(webhooks.world, "collection")[-2:] == [
+        ("collection.documents.written", collection_id),
+        ("collection.documents.batch_completed", collection_id),
+    ]
+
+
 def test_a_run_tells_that_something_ran(webhooks: WebhookWorld) -> None:
     world = webhooks.world
     world.store(np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32))
