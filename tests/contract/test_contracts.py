@@ -14,7 +14,7 @@ from google.protobuf import descriptor_pb2
 from shoal.errors.v1 import error_reason_pb2
 
 from contract.contracts import ROOT, messages, methods, services, twin
-from shoald.domain import failures, vocabulary
+from shoald.domain import failures, platform_words, vocabulary
 from shoald.domain.failures import Failure, FieldProblem, InvalidFields
 from shoald.transport.error_bodies import Family, json_body, status_of
 from shoald.transport.failure_table import TABLE, answer_to
@@ -134,7 +134,7 @@ def word_lists() -> Iterator[tuple[str, set[str]]]:
 
 ENUMERATIONS = {
     name: {word.value for word in kind}
-    for name, kind in vars(vocabulary).items()
+    for name, kind in (vars(vocabulary) | vars(platform_words)).items()
     if isinstance(kind, type) and issubclass(kind, StrEnum) and kind is not StrEnum
 }
 

@@ -8,8 +8,8 @@ import pytest
 
 from contract.contracts import methods
 from shoald.domain.failures import PermissionDenied
+from shoald.domain.platform_words import Scope
 from shoald.domain.records.api_key import ApiKey
-from shoald.domain.vocabulary import Scope
 from shoald.transport.interceptors.key_check import check_allowed
 from shoald.transport.scopes import scope_of
 from support.builders import NOW

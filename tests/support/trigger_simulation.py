@@ -19,10 +19,11 @@ from typing import Any, Self, cast
 from shoald.application.trigger_firing import TriggerFiring
 from shoald.application.trigger_following import EventCounting, FiringEnds
 from shoald.application.trigger_starts import TriggerStarts
+from shoald.domain.platform_words import EventType, FiringStatus, TriggerType
 from shoald.domain.records.event import Event
 from shoald.domain.records.trigger import Firing, Trigger
 from shoald.domain.triggers.schedules import read_schedule, timing_of
-from shoald.domain.vocabulary import EventType, ExecutionStatus, FiringStatus, TriggerType
+from shoald.domain.vocabulary import ExecutionStatus
 
 BEGINNING = datetime(2026, 10, 24, 21, 0, tzinfo=UTC)
 """The evening before the clocks of Berlin are set back."""

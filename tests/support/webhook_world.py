@@ -12,9 +12,9 @@ from shoald.application.event_telling import EventTelling
 from shoald.application.listing import ListQuery
 from shoald.application.webhook_channels import AskedChannel
 from shoald.application.webhooks import AskedWebhook
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.event import Event
 from shoald.domain.records.webhook import Delivery, Webhook
-from shoald.domain.vocabulary import EventType
 from support.cluster_world import ClusterWorld
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.event import Event
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import EventType
 
 _CLUSTER = "cluster"
 

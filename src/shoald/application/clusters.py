@@ -22,10 +22,11 @@ from shoald.application.run_artifacts import remove_artifacts
 from shoald.domain.failures import ClusterNotFound, CollectionNotFound, InvalidFields, JobNotFound
 from shoald.domain.identifiers import new_cluster_id
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.enrichment import Enrichment
-from shoald.domain.vocabulary import EventType, ExecutionStatus, JobState
+from shoald.domain.vocabulary import ExecutionStatus, JobState
 
 _STATES = {
     ExecutionStatus.PENDING: JobState.PENDING,

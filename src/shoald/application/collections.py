@@ -17,9 +17,9 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import AlreadyExists, CollectionNotFound, Conflict, InvalidFields
 from shoald.domain.identifiers import looks_like_an_id, new_collection_id
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.collection import Collection, DocumentBatch, ItemBatch, VectorConfig
 from shoald.domain.records.payload_index import DeclaredIndex
-from shoald.domain.vocabulary import EventType
 
 DIRECT_UPSERT = "_direct_upsert"
 INDEX_VECTOR = "embedding"

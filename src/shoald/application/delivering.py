@@ -22,8 +22,8 @@ from shoald.application.ports.repositories.webhooks import Errand, Settlement
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.webhook_channels import ChannelSecrets, WebhookChannels
 from shoald.domain.failures import Failure
+from shoald.domain.platform_words import DeliveryStatus, NotificationChannel
 from shoald.domain.records.webhook import DeliveryAttempt, Webhook
-from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 from shoald.domain.webhooks.payloads import text_of
 from shoald.domain.webhooks.retry_schedule import LONGEST_WAIT, breather_after, wait_after
 

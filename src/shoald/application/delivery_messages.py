@@ -9,7 +9,7 @@ from shoald.application.ports.messengers import Mail, Post
 from shoald.application.ports.repositories.webhooks import Errand
 from shoald.application.webhook_channels import DEFAULT_TIMEOUT, ChannelSecrets
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import NotificationContentType
+from shoald.domain.platform_words import NotificationContentType
 from shoald.domain.webhooks.payloads import body_of, line_of
 from shoald.domain.webhooks.signatures import documented_signature, standard_signature
 from shoald.domain.webhooks.templates import filled, filled_json, filled_text

@@ -28,8 +28,8 @@ from shoald.domain.failures import AlreadyExists, CollectionDocumentNotFound, Co
 from shoald.domain.filters import Condition
 from shoald.domain.identifiers import new_document_id
 from shoald.domain.json_types import JsonObject, flaw_of
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.collection import Collection
-from shoald.domain.vocabulary import EventType
 
 NOT_THERE = "There is no such document in this collection."
 _BY_CREATION = "create"

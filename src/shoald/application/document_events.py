@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import EventType
 
 _SUBJECT = "collection"
 

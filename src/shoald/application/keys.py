@@ -13,8 +13,8 @@ from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import InvalidFields, NotFound, Unauthenticated
 from shoald.domain.keys import hash_of, id_in, new_key
+from shoald.domain.platform_words import Scope
 from shoald.domain.records.api_key import ApiKey
-from shoald.domain.vocabulary import Scope
 
 _REMEMBERED_SECONDS = 0.5
 _MOST_REMEMBERED = 10_000

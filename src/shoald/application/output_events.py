@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.enrichment import Enrichment
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import EventType
 
 
 def output_written(run: ClusterRun, collection_id: str, documents: int, at: datetime) -> Event:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.event import Event
 from shoald.domain.records.trigger import Firing, Trigger
-from shoald.domain.vocabulary import EventType
 
 _TRIGGER = "trigger"
 

@@ -17,12 +17,13 @@ from shoald.application.trigger_events import firing_event
 from shoald.application.trigger_firing import database_time
 from shoald.application.trigger_starts import after_failure, tell_failure
 from shoald.domain.identifiers import new_trigger_id
+from shoald.domain.platform_words import EventType, FiringStatus, TriggerEvent, TriggerStatus, TriggerType
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.event import Event
 from shoald.domain.records.trigger import Firing, Trigger
 from shoald.domain.triggers.counting import counted_of
 from shoald.domain.triggers.schedules import EventSchedule, read_schedule
-from shoald.domain.vocabulary import EventType, ExecutionStatus, FiringStatus, TriggerEvent, TriggerStatus, TriggerType
+from shoald.domain.vocabulary import ExecutionStatus
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from shoald.domain.failures import FieldProblem, InvalidFields, Unsupported
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import ExecutionMode, TriggerAction
+from shoald.domain.platform_words import TriggerAction
+from shoald.domain.vocabulary import ExecutionMode
 
 _DEFINITION = frozenset(
     {

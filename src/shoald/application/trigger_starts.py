@@ -10,9 +10,9 @@ from shoald.application.executions import Executions
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_events import firing_event, trigger_event
 from shoald.domain.failures import Conflict, Failure, Unavailable
+from shoald.domain.platform_words import EventType, FiringStatus, TriggerStatus
 from shoald.domain.records.job import Job
 from shoald.domain.records.trigger import FAILURES_IN_A_ROW, Firing, Trigger
-from shoald.domain.vocabulary import EventType, FiringStatus, TriggerStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

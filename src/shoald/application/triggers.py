@@ -20,6 +20,7 @@ from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
 from shoald.domain.identifiers import new_trigger_id, new_uuid
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import EventType, TriggerStatus
 from shoald.domain.records.cluster import Cluster
 from shoald.domain.records.job import Job
 from shoald.domain.records.trigger import MOST_ACTIVE, Firing, Trigger
@@ -30,7 +31,6 @@ from shoald.domain.triggers.schedules import (
     read_schedule,
     timing_of,
 )
-from shoald.domain.vocabulary import EventType, TriggerStatus
 
 _FIRST_STATES = (TriggerStatus.ACTIVE, TriggerStatus.PAUSED)
 

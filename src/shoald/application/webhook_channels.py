@@ -17,8 +17,8 @@ from shoald.application.ports.outward_addresses import OutwardAddresses
 from shoald.application.ports.secret_box import SecretBox
 from shoald.domain.failures import AddressRefused, Broken, FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import NotificationChannel, NotificationContentType
 from shoald.domain.records.webhook import WebhookChannel
-from shoald.domain.vocabulary import NotificationChannel, NotificationContentType
 from shoald.domain.webhooks.templates import flaw_of_template
 
 REDACTED = "redacted"

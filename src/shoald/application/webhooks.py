@@ -13,8 +13,8 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.webhook_channels import AskedChannel, WebhookChannels
 from shoald.domain.failures import Conflict, DeliveryNotFound, WebhookNotFound
 from shoald.domain.identifiers import new_webhook_id
+from shoald.domain.platform_words import DeliveryStatus
 from shoald.domain.records.webhook import EVERYWHERE, Delivery, Webhook
-from shoald.domain.vocabulary import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

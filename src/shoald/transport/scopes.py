@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shoald.domain.vocabulary import Scope
+from shoald.domain.platform_words import Scope
 
 # each call's name begins with its verb; of several things at once, with `Batch` or `Bulk` before it
 _READING = re.compile(

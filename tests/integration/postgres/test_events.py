@@ -8,8 +8,8 @@ import pytest
 from shoald.adapters.postgres.engine import make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from shoald.application.event_telling import TellingSweep
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import EventType
 
 pytestmark = pytest.mark.integration
 

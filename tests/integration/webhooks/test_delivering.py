@@ -11,7 +11,7 @@ import pytest
 
 from shoald.application.webhook_channels import AskedChannel
 from shoald.application.webhooks import AskedWebhook
-from shoald.domain.vocabulary import DeliveryStatus, EventType
+from shoald.domain.platform_words import DeliveryStatus, EventType
 from support.webhook_receiver import Receiver, Reply
 from support.webhook_world import WebhookWorld
 

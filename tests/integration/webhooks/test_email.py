@@ -12,8 +12,8 @@ from shoald.application.event_telling import EventTelling
 from shoald.application.ports.messengers import Mail
 from shoald.application.webhook_channels import AskedChannel
 from shoald.application.webhooks import AskedWebhook
+from shoald.domain.platform_words import DeliveryStatus
 from shoald.domain.records.webhook import Webhook
-from shoald.domain.vocabulary import DeliveryStatus
 from support.cluster_world import cluster_world
 from support.fakes.mail_server import MailBox, mail_server
 from support.webhook_world import WebhookWorld

@@ -12,7 +12,7 @@ import pytest
 
 from shoald.application.event_telling import EventTelling
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.vocabulary import DeliveryStatus
+from shoald.domain.platform_words import DeliveryStatus
 from support.webhook_receiver import Receiver
 from support.webhook_world import WebhookWorld
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from shoald.domain.vocabulary import DeliveryStatus
+from shoald.domain.platform_words import DeliveryStatus
 from support.webhook_receiver import Receiver, Reply, eventually
 from support.webhook_world import WebhookWorld
 

@@ -14,9 +14,9 @@ from shoald.application.ports.repositories.webhooks import WebhookFilter
 from shoald.application.webhook_channels import AskedChannel
 from shoald.application.webhooks import AskedWebhook
 from shoald.domain.failures import Conflict, DeliveryNotFound, InvalidFields, WebhookNotFound
+from shoald.domain.platform_words import DeliveryStatus, EventType, Scope
 from shoald.domain.records.api_key import ApiKey
 from shoald.domain.records.webhook import Webhook
-from shoald.domain.vocabulary import DeliveryStatus, EventType, Scope
 from support.webhook_receiver import Receiver, Reply
 from support.webhook_world import WebhookWorld
 

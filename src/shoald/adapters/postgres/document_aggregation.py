@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH, TIMESTAMP, ag
 from sqlalchemy.sql.expression import literal_column, true
 
 from shoald.adapters.postgres.filters import jsonpath_of
+from shoald.domain.platform_words import DatePart, FigureFunction, FigureOperator
 from shoald.domain.records.aggregation import (
     MOST_COLLECTED,
     Aggregated,
@@ -40,7 +41,6 @@ from shoald.domain.records.aggregation import (
     Path,
     Ranges,
 )
-from shoald.domain.vocabulary import DatePart, FigureFunction, FigureOperator
 
 Json = ColumnElement[Any]
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from shoald.adapters.postgres.tables.events import event_readers, event_sequence, events
+from shoald.domain.platform_words import EventType
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import EventType
 
 # the lock of those who number, held to the end of their transaction, so that numbers become visible in their order
 _NUMBERING = 4_720

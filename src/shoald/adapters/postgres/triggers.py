@@ -15,8 +15,9 @@ from shoald.adapters.postgres.lists import unknown_sort
 from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters, collection_documents, document_vectors
 from shoald.adapters.postgres.tables.triggers import trigger_firings, triggers
 from shoald.application.ports.repositories.triggers import TriggerFilter
+from shoald.domain.platform_words import FiringStatus, TriggerStatus, TriggerType
 from shoald.domain.records.trigger import Firing, Trigger
-from shoald.domain.vocabulary import ExecutionStatus, FiringStatus, TriggerStatus, TriggerType
+from shoald.domain.vocabulary import ExecutionStatus
 
 _NOW = func.clock_timestamp()
 _AT_WORK = (ExecutionStatus.PENDING.value, ExecutionStatus.PROCESSING.value)

@@ -15,8 +15,8 @@ from shoald.adapters.postgres.tables.webhooks import webhook_channels, webhook_d
 from shoald.adapters.postgres.webhooks import channel_of, webhook_of
 from shoald.application.listing import Selection
 from shoald.application.ports.repositories.webhooks import Errand, NewDelivery, Settlement
+from shoald.domain.platform_words import DeliveryStatus, NotificationChannel
 from shoald.domain.records.webhook import Delivery, DeliveryAttempt
-from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 
 _NOW = func.clock_timestamp()
 _KEPT_ATTEMPTS = 20

@@ -30,9 +30,9 @@ from shoald.adapters.postgres.tables.webhooks import webhook_channels, webhook_d
 from shoald.application.listing import Selection
 from shoald.application.ports.repositories.webhooks import WebhookFilter
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import DeliveryStatus, NotificationChannel
 from shoald.domain.records.event import Event
 from shoald.domain.records.webhook import EVERYWHERE, Webhook, WebhookChannel
-from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 
 _NOW = func.clock_timestamp()
 _LISTED = ListedTable(table=webhooks, id=webhooks.c.webhook_id, sortable={}, searched=())

@@ -8,7 +8,7 @@ from typing import Any
 
 from shoald.domain.identifiers import new_event_id
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import EventType
+from shoald.domain.platform_words import EventType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

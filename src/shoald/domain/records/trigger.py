@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
-from shoald.domain.vocabulary import FiringStatus, TriggerAction, TriggerStatus
+from shoald.domain.platform_words import FiringStatus, TriggerAction, TriggerStatus
 
 FAILURES_IN_A_ROW = 5
 """After so many a trigger fires no more until it is resumed."""

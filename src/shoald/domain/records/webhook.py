@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import DeliveryStatus, NotificationChannel
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import DeliveryStatus, NotificationChannel
 
 EVERYWHERE = "*"
 """All namespaces, those that are yet to come too."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shoald.domain.platform_words import EventType, TriggerEvent
 from shoald.domain.records.event import Event
-from shoald.domain.vocabulary import EventType, TriggerEvent
 
 _WRITES = frozenset({EventType.COLLECTION_DOCUMENTS_WRITTEN, EventType.DOCUMENTS_UPDATED_BATCH})
 _BATCHES = frozenset({"upsert", "import", "index_build"})

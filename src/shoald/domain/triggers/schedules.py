@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import TriggerCondition, TriggerEvent, TriggerType
 from shoald.domain.triggers.cron import Cron, CronError, parse_cron
-from shoald.domain.vocabulary import TriggerCondition, TriggerEvent, TriggerType
 
 LEAST_INTERVAL = 300
 """Seconds between two slots of an interval trigger, at least."""

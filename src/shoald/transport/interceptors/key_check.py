@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 
 from shoald.application.access import Access, Caller, act_as
 from shoald.domain.failures import Failure, PermissionDenied, Unavailable
+from shoald.domain.platform_words import Scope
 from shoald.domain.records.api_key import ApiKey
-from shoald.domain.vocabulary import Scope
 from shoald.transport import calls
 from shoald.transport.error_bodies import Family
 from shoald.transport.interceptors.method_interceptor import (

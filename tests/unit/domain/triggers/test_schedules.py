@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shoald.domain.failures import InvalidFields
+from shoald.domain.platform_words import EventType, TriggerEvent
 from shoald.domain.records.event import Event
 from shoald.domain.triggers.counting import counted_of
 from shoald.domain.triggers.schedules import (
@@ -19,7 +20,6 @@ from shoald.domain.triggers.schedules import (
     normalized_schedule,
     read_schedule,
 )
-from shoald.domain.vocabulary import EventType, TriggerEvent
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

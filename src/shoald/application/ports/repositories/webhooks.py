@@ -9,9 +9,9 @@ from typing import Protocol
 
 from shoald.application.listing import Selection
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import DeliveryStatus
 from shoald.domain.records.event import Event
 from shoald.domain.records.webhook import Delivery, DeliveryAttempt, Webhook, WebhookChannel
-from shoald.domain.vocabulary import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from shoal.clusters.v1 import collection_pb2, collection_service_pb2
 from shoald.application.collections import CollectionChanges, CollectionClone, NewCollection
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import CollectionSourceType
 from shoald.domain.records.collection import Collection, VectorConfig
 from shoald.domain.records.payload_index import DeclaredIndex
-from shoald.domain.vocabulary import CollectionSourceType, VectorKind, VectorMetric
+from shoald.domain.vocabulary import VectorKind, VectorMetric
 from shoald.transport.json_values import plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.namespaces import vector_config_message, vector_configs_of
 from shoald.transport.mapping.clusters.times import to_timestamp

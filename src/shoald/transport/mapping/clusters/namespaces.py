@@ -15,7 +15,6 @@ from shoald.domain.vocabulary import PayloadFieldType, VectorKind, VectorMetric
 from shoald.transport.json_values import plain, to_struct
 from shoald.transport.mapping.clusters.times import to_timestamp
 
-SUMMARY = "summary"
 _READY = "ready"
 _LONGEST_FIELD = 255
 

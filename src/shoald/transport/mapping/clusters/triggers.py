@@ -13,8 +13,9 @@ from shoal.clusters.v1 import (
 from shoald.application.trigger_requests import action_of
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest, TriggerState
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import TriggerStatus
 from shoald.domain.records.trigger import Firing, Trigger
-from shoald.domain.vocabulary import ExecutionMode, TriggerStatus
+from shoald.domain.vocabulary import ExecutionMode
 from shoald.transport.json_values import plain_object, to_struct
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
 

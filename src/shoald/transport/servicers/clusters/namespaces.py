@@ -7,6 +7,7 @@ from shoal.clusters.v1 import namespace_pb2, namespace_service_pb2_grpc
 from shoal.clusters.v1 import namespace_service_pb2 as pb
 
 from shoald.application.namespaces import CountedNamespace, Namespaces
+from shoald.domain.vocabulary import NamespaceView
 from shoald.transport.mapping.clusters import namespaces as mapping
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
@@ -41,7 +42,7 @@ class NamespaceServicer(namespace_service_pb2_grpc.NamespaceServiceServicer):
     ) -> pb.ListNamespacesResponse:
         """List them."""
         page = self._namespaces.list(list_query(request))
-        shown = mapping.to_summary if request.view == mapping.SUMMARY else mapping.to_message
+        shown = mapping.to_summary if request.view == NamespaceView.SUMMARY else mapping.to_message
         return pb.ListNamespacesResponse(
             results=map(shown, page.items), pagination=pagination(page), total_count=page.total or 0
         )
