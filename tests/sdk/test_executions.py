@@ -54,6 +54,7 @@ def test_the_latest_run_of_a_cluster(client: Any, finished_run: FinishedRun) -> 
     assert (latest.run_id, latest.status, latest.mode) == (finished_run.run_id, "completed", "full")
     assert (latest.num_clusters, latest.num_points, len(latest.centroids)) == (GROUPS, DOCUMENTS, GROUPS)
     assert all(one.centroid_vector in (None, []) for one in latest.centroids)
+    assert (latest.vectors_clustered, latest.pipeline_drop, latest.input_reconciliation_ok) == (DOCUMENTS, 0, True)
     beside = called(client, "GET", f"/v1/clusters/{finished_run.cluster_id}/executions")["executions"]
     assert [one["run_id"] for one in beside] == [finished_run.run_id]
     one = runs.get_cluster_execution_by_run(finished_run.cluster_id, finished_run.run_id, include_vectors=True)
