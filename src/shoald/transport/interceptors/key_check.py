@@ -61,7 +61,7 @@ class KeyCheck(MethodInterceptor):
 
     def _still_checked(self, method: str, request: Any, context: grpc.ServicerContext) -> Any:
         """Return a request as it is, a stream of messages as one that ends with its key."""
-        return request if isinstance(request, Message) else self._while_valid(method, request, context)
+        return self._while_valid(method, request, context) if isinstance(request, Iterator) else request
 
     def _while_valid(self, method: str, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Yield messages until the key is revoked; a database that is away says nothing about a key."""
