@@ -48,9 +48,11 @@ class Scheduler:
         self.ahead = timedelta()
         self.firing = TriggerFiring(
             open_unit_of_work=opens,
-            starts=TriggerStarts(executions=world.use_cases.executions),
+            starts=TriggerStarts(accept=world.use_cases.executions.accept),
             jobs=world.use_cases.jobs,
-            measuring=TriggerMeasuring(open_unit_of_work=opens, centroids=world.use_cases.artifacts.centroid_vectors),
+            measure=TriggerMeasuring(
+                open_unit_of_work=opens, centroids=world.use_cases.artifacts.centroid_vectors
+            ).measure,
             now=self.now,
         )
         self.counting = EventCounting(open_unit_of_work=opens, now=self.now)

@@ -298,8 +298,9 @@ class _Rows:
         self.collections = SimpleNamespace(
             get_many=lambda _namespace, _ids: [self.collection], payloads=_payloads, document_ids=lambda *_: self.ids
         )
+        self.events = SimpleNamespace(add=lambda _event: None)
         self.cluster_runs = SimpleNamespace(
-            get=self.runs.get, note=self._note, publish=self._publish, latest_completed=self._latest
+            get=self.runs.get, hold=self.runs.get, note=self._note, publish=self._publish, latest_completed=self._latest
         )
 
     def _note(self, run_id: str, effective: Mapping[str, Any]) -> None:
@@ -318,6 +319,19 @@ class _Rows:
     @contextlib.contextmanager
     def open(self) -> Iterator[_Rows]:
         yield self
+
+
+class _UnitsOfWork:
+    """Units of work over the rows, whoever they are opened for."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    def __call__(self, *, reading: bool = False) -> Any:
+        del reading
+        return self._rows.open()
+
+    for_the_system = __call__
 
 
 class _Snapshots:
@@ -362,16 +376,18 @@ def _pipeline(case: MemoryCase, rows: _Rows, snapshots: _Snapshots, folder: Path
     from shoald.wiring import Adapters
 
     adapters = Adapters(Settings(data_dir=folder, cluster_memory_mib=case.limit_mib))
-    opens = cast("Any", rows.open)
+    opens = cast("Any", _UnitsOfWork(rows))
     parts = {
-        "open_unit_of_work": opens,
+        "_units_of_work": opens,
         "objects": LocalObjectStore(folder / "objects"),
         "cluster_inputs": ClusterInputs(
             open_unit_of_work=opens, snapshots=cast("Any", snapshots), reduction=adapters.sparse_reduction
         ),
     }
     vars(adapters).update(parts)
-    return adapters.cluster_pipeline
+    pipeline = adapters.cluster_pipeline
+    vars(pipeline)["_followers"] = ()  # what follows a run writes rows of a database
+    return pipeline
 
 
 def _one(case: MemoryCase, folder: Path, meter: StageMeter | None) -> tuple[_Rows, float]:

@@ -347,9 +347,9 @@ class Simulation:
 
     def _passes(self) -> list[Callable[[], int]]:
         opens = cast("Any", self._open)
-        starts = TriggerStarts(executions=cast("Any", SimpleNamespace(accept=self._accept)))
+        starts = TriggerStarts(accept=cast("Any", self._accept))
         jobs = cast("Any", SimpleNamespace(dispatch=lambda _: self._gate()))
-        firing = TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=jobs, measuring=cast("Any", None))
+        firing = TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=jobs, measure=cast("Any", None))
         ends, counting = FiringEnds(open_unit_of_work=opens), EventCounting(open_unit_of_work=opens)
         return [counting.run_pass, firing.run_pass, ends.run_pass]
 

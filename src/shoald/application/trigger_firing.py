@@ -20,7 +20,7 @@ from shoald.domain.records.trigger import Trigger
 from shoald.domain.triggers.schedules import ConditionalSchedule, EventSchedule, Schedule, read_schedule, timing_of
 
 if TYPE_CHECKING:
-    from shoald.application.trigger_measuring import Measurement, TriggerMeasuring
+    from shoald.application.trigger_measuring import Measurement
     from shoald.domain.records.job import Job
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class TriggerFiring:
     open_unit_of_work: OpenUnitOfWork
     starts: TriggerStarts
     jobs: Jobs
-    measuring: TriggerMeasuring
+    measure: Callable[[Trigger, ConditionalSchedule], Measurement]
     now: Callable[[UnitOfWork], datetime] = database_time
 
     def run_pass(self) -> int:
@@ -61,7 +61,7 @@ class TriggerFiring:
         """Fire a trigger if it is still due and nobody else is at it; say whether a run was started."""
         schedule = read_schedule(seen.trigger_type, seen.schedule_config)
         # what may take long is done before anything is held
-        found = self.measuring.measure(seen, schedule) if isinstance(schedule, ConditionalSchedule) else None
+        found = self.measure(seen, schedule) if isinstance(schedule, ConditionalSchedule) else None
         with self.open_unit_of_work() as uow:
             if seen.due_at is None or not uow.triggers.hold_cluster(seen.cluster_id):
                 return False

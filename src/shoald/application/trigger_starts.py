@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shoald.application.access import Caller
-from shoald.application.executions import Executions
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_events import firing_event, trigger_event
 from shoald.domain.failures import Conflict, Failure, Unavailable
+from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import EventType, FiringStatus, TriggerStatus
 from shoald.domain.records.job import Job
 from shoald.domain.records.trigger import FAILURES_IN_A_ROW, Firing, Trigger
@@ -29,11 +30,15 @@ class Slot:
         return cls(name=fired_for.isoformat(), due_since=due_since, fired_for=fired_for)
 
 
+Accept = Callable[[UnitOfWork, Caller, str, JsonObject], tuple[Job, bool]]
+"""Accepts a run in an open transaction: `Executions.accept`."""
+
+
 class TriggerStarts:
     """Starts what triggers start; the caller holds the trigger's row, and commits."""
 
-    def __init__(self, *, executions: Executions) -> None:
-        self._executions = executions
+    def __init__(self, *, accept: Accept) -> None:
+        self._accept_run = accept
 
     def start(self, uow: UnitOfWork, trigger: Trigger, slot: Slot, now: datetime) -> tuple[Trigger, Job | None]:
         """Start a run for a slot that nothing was started for, and store firing and trigger.
@@ -64,7 +69,7 @@ class TriggerStarts:
 
     def _accepted(self, uow: UnitOfWork, trigger: Trigger) -> tuple[Job, bool]:
         caller = Caller(namespace_id=trigger.namespace_id)
-        return self._executions.accept(uow, caller, trigger.cluster_id, trigger.changes)
+        return self._accept_run(uow, caller, trigger.cluster_id, trigger.changes)
 
     def _started(self, uow: UnitOfWork, trigger: Trigger, firing: Firing, job: Job, now: datetime) -> Trigger:
         fired = replace(firing, job_id=job.job_id, run_id=job.payload["run_id"])

@@ -128,7 +128,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
         document_tables=adapters.document_tables,
         clusters=clusters,
         triggers=Triggers(
-            open_unit_of_work=opens, clusters=clusters, starts=TriggerStarts(executions=executions), jobs=jobs
+            open_unit_of_work=opens, clusters=clusters, starts=TriggerStarts(accept=executions.accept), jobs=jobs
         ),
         executions=executions,
         enrichments=_enrichments(adapters),

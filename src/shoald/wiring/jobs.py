@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.embedding_prune import EmbeddingPrune
@@ -20,10 +21,17 @@ from shoald.wiring.adapters import Adapters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shoald.application.access import Caller
     from shoald.application.cluster_pipeline import ClusterPipeline
     from shoald.application.ports.jobs import JobHandler
+    from shoald.application.ports.unit_of_work import UnitOfWork
     from shoald.application.segmenting import SegmentsHandler
+    from shoald.application.trigger_measuring import Measurement
+    from shoald.domain.json_types import JsonObject
     from shoald.domain.records.cluster import ClusterRun
+    from shoald.domain.records.job import Job
+    from shoald.domain.records.trigger import Trigger
+    from shoald.domain.triggers.schedules import ConditionalSchedule
 
 _SWEEP_SECONDS = 60.0
 _OBJECT_SWEEP_SECONDS = 3600.0
@@ -242,27 +250,47 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
 
 def _trigger_rounds(adapters: Adapters) -> list[Round]:
     """Return what counts events for triggers, fires those that are due, and notes how their runs ended."""
-    from shoald.application.executions import Executions
     from shoald.application.trigger_firing import TriggerFiring
     from shoald.application.trigger_following import EventCounting, FiringEnds
-    from shoald.application.trigger_measuring import TriggerMeasuring
     from shoald.application.trigger_starts import TriggerStarts
 
     opens, seconds = adapters.open_unit_of_work, adapters.settings.reconcile_seconds
-    executions = Executions(
-        open_unit_of_work=opens, clock=adapters.clock, cursors=adapters.page_cursors, jobs=adapters.jobs
-    )
     firing = TriggerFiring(
         open_unit_of_work=opens,
-        starts=TriggerStarts(executions=executions),
+        starts=TriggerStarts(accept=partial(_accept_run, adapters)),
         jobs=adapters.jobs,
-        measuring=TriggerMeasuring(open_unit_of_work=opens, centroids=lambda run: _centroids(adapters, run)),
+        measure=partial(_measure, adapters),
     )
     return [
         Round(name="events counted", seconds=seconds, run=EventCounting(open_unit_of_work=opens).run_pass),
         Round(name="triggers fired", seconds=seconds, run=firing.run_pass),
         Round(name="firings ended", seconds=seconds, run=FiringEnds(open_unit_of_work=opens).run_pass),
     ]
+
+
+def _accept_run(
+    adapters: Adapters, uow: UnitOfWork, caller: Caller, cluster: str, changes: JsonObject
+) -> tuple[Job, bool]:
+    """Accept a run of a trigger; what reads definitions loads numerics, which a scheduler without triggers does not."""
+    from shoald.application.executions import Executions
+
+    executions = Executions(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        cursors=adapters.page_cursors,
+        jobs=adapters.jobs,
+    )
+    return executions.accept(uow, caller, cluster, changes)
+
+
+def _measure(adapters: Adapters, trigger: Trigger, schedule: ConditionalSchedule) -> Measurement:
+    """Look at the condition of a trigger."""
+    from shoald.application.trigger_measuring import TriggerMeasuring
+
+    measuring = TriggerMeasuring(
+        open_unit_of_work=adapters.open_unit_of_work, centroids=lambda run: _centroids(adapters, run)
+    )
+    return measuring.measure(trigger, schedule)
 
 
 def _centroids(adapters: Adapters, run: ClusterRun) -> Mapping[str, Any]:

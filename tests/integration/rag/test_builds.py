@@ -127,7 +127,7 @@ def test_documents_of_a_build_are_its_items_as_their_readers_know_them(
         with path.adapters.open_unit_of_work() as uow:
             collection = uow.collections.of_index(build.index_id)
             assert collection is not None
-            found = uow.collections.documents(collection.collection_id, Selection(limit=20))
+            found = uow.collections.documents([collection.collection_id], Selection(limit=20))
             repository = uow.chunk_sets if index_type == "chunk_vectors" else uow.segment_sets
             set_id = build.manifest.get("segment_set_version_id") or build.chunk_set_version_id
             items = {item.item_id: item for item in repository.items(set_id, start=0, limit=20) if item.content.strip()}

@@ -123,7 +123,10 @@ def test_a_file_that_changed_becomes_a_version_of_its_document(tmp_path: Path) -
     server = Server()
     server.paths = {"notes/a.txt": "d1"}
     taken = take(server, found)
-    assert server.sent_to == ["/api/v1/documents/d1/versions notes/a.txt", "/api/v1/projects/p1/documents notes/b.txt"]
+    assert sorted(server.sent_to) == [
+        "/api/v1/documents/d1/versions notes/a.txt",
+        "/api/v1/projects/p1/documents notes/b.txt",
+    ]
     assert (taken.fresh, taken.changed, sorted(taken.segment_set_ids)) == (2, 1, ["s-v-a.txt", "s-v-b.txt"])
 
 
