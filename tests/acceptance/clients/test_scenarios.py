@@ -18,7 +18,9 @@ pytestmark = pytest.mark.acceptance
 
 def marked(client: Client) -> object:
     absent = pytest.mark.skipif(bool(client.missing), reason=f"needs {', '.join(client.missing)}: {client.install}")
-    return pytest.param(client, id=client.name, marks=[absent] if client.is_quick else [absent, pytest.mark.nightly])
+    # the first build of C++ takes minutes, more where others build beside it
+    long = [pytest.mark.nightly, pytest.mark.timeout(1800)]
+    return pytest.param(client, id=client.name, marks=[absent] if client.is_quick else [absent, *long])
 
 
 @pytest.mark.parametrize("client", [marked(client) for client in CLIENTS])
