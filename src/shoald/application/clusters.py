@@ -204,13 +204,12 @@ def _not_found(id_or_name: str) -> ClusterNotFound:
 
 def find_collections(uow: UnitOfWork, caller: Caller, ids_or_names: Sequence[str]) -> list[Collection]:
     """Return the collections in the order asked for, each once; raises `CollectionNotFound` that names the missing."""
-    found = {word: uow.collections.find(caller.namespace_id, word) for word in ids_or_names}
-    missing = [word for word, one in found.items() if one is None]
+    found = uow.collections.find_many(caller.namespace_id, ids_or_names)
+    missing = [word for word in dict.fromkeys(ids_or_names) if word not in found]
     if missing:
         message = f"There is no collection {', '.join(map(repr, missing))}."
         raise CollectionNotFound(message, detail={"collections": missing})
-    by_id = {one.collection_id: one for one in found.values() if one is not None}
-    return list(by_id.values())
+    return list({one.collection_id: one for one in found.values()}.values())
 
 
 def _settled(uow: UnitOfWork, caller: Caller, definition: JsonObject) -> dict[str, Any]:

@@ -224,9 +224,9 @@ def _named_collections(uow: UnitOfWork, caller: Caller, names: Sequence[str]) ->
     """Return the ids of the collections of these ids or names, all without any, and the names that mean none."""
     if not names:
         return uow.collections.ids_in(caller.namespace_id), ()
-    found = {name: uow.collections.find(caller.namespace_id, name) for name in names}
-    ids = sorted({one.collection_id for one in found.values() if one is not None})
-    unknown = tuple(name for name, one in found.items() if one is None)
+    found = uow.collections.find_many(caller.namespace_id, names)
+    ids = sorted({one.collection_id for one in found.values()})
+    unknown = tuple(name for name in dict.fromkeys(names) if name not in found)
     if not ids:
         message = f"There is no collection {', '.join(map(repr, unknown))}."
         raise CollectionNotFound(message, detail={"collections": list(unknown)})

@@ -246,14 +246,9 @@ class Adapters:
     @cached_property
     def outward_addresses(self) -> OutwardAddresses:
         """Where Shoal may connect to on a caller's word."""
-        from shoald.adapters.outward_addresses import CheckedAddresses
-        from shoald.domain.network_addresses import networks_of
+        from shoald.wiring.outward import addresses_of
 
-        settings = self.settings
-        return CheckedAddresses(
-            private=networks_of(settings.outward_private_networks.split(",")),
-            ports=[int(port) for port in settings.outward_ports.split(",")],
-        )
+        return addresses_of(self.settings)
 
     @cached_property
     def webhook_channels(self) -> WebhookChannels:
@@ -267,21 +262,9 @@ class Adapters:
     @cached_property
     def mailer(self) -> Mailer:
         """The installation's mail server, or what says that there is none."""
-        from shoald.adapters.smtp.mailing import MailServer, NoMailer, SmtpMailer
+        from shoald.wiring.outward import mailer_of
 
-        settings = self.settings
-        if settings.smtp_host is None:
-            return NoMailer()
-        password = settings.smtp_password
-        server = MailServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.smtp_sender,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=password.get_secret_value() if password else None,
-        )
-        return SmtpMailer(server)
+        return mailer_of(self.settings)
 
     @cached_property
     def delivering(self) -> Delivering:

@@ -89,6 +89,18 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
         )
         return self._connection.execute(statement).first() is not None
 
+    def find_many(self, namespace_id: str, ids_or_names: Sequence[str]) -> dict[str, Collection]:
+        """Ask for ids and names at once; an id wins over another's name."""
+        words = list(dict.fromkeys(ids_or_names))
+        statement = select(collections).where(
+            collections.c.namespace_id == namespace_id,
+            VISIBLE_COLLECTIONS,
+            or_(collections.c.collection_id.in_(words), collections.c.collection_name.in_(words)),
+        )
+        found = [_collection(row) for row in self._connection.execute(statement)]
+        meant = {one.collection_name: one for one in found} | {one.collection_id: one for one in found}
+        return {word: meant[word] for word in words if word in meant}
+
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
         """Return those of the namespace that there are, by id."""
         wanted = select(collections).where(

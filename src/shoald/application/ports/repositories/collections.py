@@ -46,6 +46,10 @@ class CollectionRepository(Protocol):
         """Say whether there is a collection of this name, be it that it is not found."""
         ...
 
+    def find_many(self, namespace_id: str, ids_or_names: Sequence[str]) -> dict[str, Collection]:
+        """Return what `find` returns for each of these words, those that mean none left out; in one query."""
+        ...
+
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
         """Return those of the namespace that there are, by id."""
         ...
