@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from shoal.clusters.v1 import collection_pb2 as _collection_pb2
 from shoal.clusters.v1 import namespace_pb2 as _namespace_pb2
@@ -673,3 +674,150 @@ class FeatureVectorIndex(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FeatureVectorIndex: _TypeAlias = FeatureVectorIndex  # noqa: Y015
+
+@_typing.final
+class ExportCollectionRequest(_message.Message):
+    """What is exported of a collection, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_IDENTIFIER_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    INCLUDE_VECTORS_FIELD_NUMBER: _builtins.int
+    INCLUDE_LINEAGE_FIELD_NUMBER: _builtins.int
+    SELECT_FIELDS_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    INCLUDE_MEDIA_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    collection_identifier: _builtins.str
+    """The collection's id or name."""
+    format: _builtins.str
+    """`parquet`, `csv` or `json` (an object in each line); unset means `parquet`. A table has the columns `document_id` and
+    `collection_id` and one for each field of the payloads: of numbers, truth values or texts where all its values are
+    such, else of JSON text. `webdataset` is not written.
+    """
+    include_vectors: _builtins.bool
+    """Whether the vectors are written, into a file of their own beside the documents' ids; unset means false."""
+    include_lineage: _builtins.bool
+    """Refused when true: documents are brought by callers, or made by an index, whose lineage its own calls tell."""
+    sample_size: _builtins.int
+    """How many documents at most, the first by their ids; unset means all."""
+    include_media: _builtins.bool
+    """Refused when true: it is of `webdataset`, and documents hold no media."""
+    @_builtins.property
+    def select_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that are written, with dots for those within others (`metadata.title`), each under that name; none
+        means every field of the payloads.
+        """
+
+    @_builtins.property
+    def filters(self) -> _struct_pb2.Struct:
+        """Which documents, as in lists of documents; unset means all."""
+
+    @_builtins.property
+    def destination(self) -> _struct_pb2.Struct:
+        """Refused unless unset: files are written into Shoal's own store only."""
+
+    def __init__(
+        self,
+        *,
+        collection_identifier: _builtins.str | None = ...,
+        format: _builtins.str | None = ...,
+        include_vectors: _builtins.bool | None = ...,
+        include_lineage: _builtins.bool | None = ...,
+        select_fields: _abc.Iterable[_builtins.str] | None = ...,
+        filters: _struct_pb2.Struct | None = ...,
+        sample_size: _builtins.int | None = ...,
+        include_media: _builtins.bool | None = ...,
+        destination: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_format", b"_format", "_include_lineage", b"_include_lineage", "_include_media", b"_include_media", "_include_vectors", b"_include_vectors", "_sample_size", b"_sample_size", "collection_identifier", b"collection_identifier", "destination", b"destination", "filters", b"filters", "format", b"format", "include_lineage", b"include_lineage", "include_media", b"include_media", "include_vectors", b"include_vectors", "sample_size", b"sample_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_format", b"_format", "_include_lineage", b"_include_lineage", "_include_media", b"_include_media", "_include_vectors", b"_include_vectors", "_sample_size", b"_sample_size", "collection_identifier", b"collection_identifier", "destination", b"destination", "filters", b"filters", "format", b"format", "include_lineage", b"include_lineage", "include_media", b"include_media", "include_vectors", b"include_vectors", "sample_size", b"sample_size", "select_fields", b"select_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
+    _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
+    _WhichOneofReturnType__format: _TypeAlias = _typing.Literal["format"]  # noqa: Y015
+    _WhichOneofArgType__format: _TypeAlias = _typing.Literal["_format", b"_format"]  # noqa: Y015
+    _WhichOneofReturnType__include_lineage: _TypeAlias = _typing.Literal["include_lineage"]  # noqa: Y015
+    _WhichOneofArgType__include_lineage: _TypeAlias = _typing.Literal["_include_lineage", b"_include_lineage"]  # noqa: Y015
+    _WhichOneofReturnType__include_media: _TypeAlias = _typing.Literal["include_media"]  # noqa: Y015
+    _WhichOneofArgType__include_media: _TypeAlias = _typing.Literal["_include_media", b"_include_media"]  # noqa: Y015
+    _WhichOneofReturnType__include_vectors: _TypeAlias = _typing.Literal["include_vectors"]  # noqa: Y015
+    _WhichOneofArgType__include_vectors: _TypeAlias = _typing.Literal["_include_vectors", b"_include_vectors"]  # noqa: Y015
+    _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
+    _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__collection_identifier) -> _WhichOneofReturnType__collection_identifier | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__format) -> _WhichOneofReturnType__format | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__include_lineage) -> _WhichOneofReturnType__include_lineage | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__include_media) -> _WhichOneofReturnType__include_media | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__include_vectors) -> _WhichOneofReturnType__include_vectors | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
+
+Global___ExportCollectionRequest: _TypeAlias = ExportCollectionRequest  # noqa: Y015
+
+@_typing.final
+class ExportCollectionResponse(_message.Message):
+    """Where the files of an export are (`CollectionExportResponse`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOWNLOAD_URL_FIELD_NUMBER: _builtins.int
+    S3_PATH_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: _builtins.int
+    FILE_SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    EXPORTED_AT_FIELD_NUMBER: _builtins.int
+    VECTORS_DOWNLOAD_URL_FIELD_NUMBER: _builtins.int
+    VECTORS_S3_PATH_FIELD_NUMBER: _builtins.int
+    download_url: _builtins.str
+    """Where to get the documents; valid for an hour without further credentials."""
+    s3_path: _builtins.str
+    """Where the file lies in the object store, for reference."""
+    format: _builtins.str
+    """The format of the files."""
+    document_count: _builtins.int
+    """Documents in the file."""
+    file_size_bytes: _builtins.float
+    """Its size in bytes."""
+    vectors_download_url: _builtins.str
+    """Where to get the vectors; unset unless they were asked for."""
+    vectors_s3_path: _builtins.str
+    """Where the file of the vectors lies in the object store; unset unless they were asked for."""
+    @_builtins.property
+    def exported_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        download_url: _builtins.str = ...,
+        s3_path: _builtins.str = ...,
+        format: _builtins.str = ...,
+        document_count: _builtins.int = ...,
+        file_size_bytes: _builtins.float = ...,
+        exported_at: _timestamp_pb2.Timestamp | None = ...,
+        vectors_download_url: _builtins.str | None = ...,
+        vectors_s3_path: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_vectors_download_url", b"_vectors_download_url", "_vectors_s3_path", b"_vectors_s3_path", "exported_at", b"exported_at", "vectors_download_url", b"vectors_download_url", "vectors_s3_path", b"vectors_s3_path"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_vectors_download_url", b"_vectors_download_url", "_vectors_s3_path", b"_vectors_s3_path", "document_count", b"document_count", "download_url", b"download_url", "exported_at", b"exported_at", "file_size_bytes", b"file_size_bytes", "format", b"format", "s3_path", b"s3_path", "vectors_download_url", b"vectors_download_url", "vectors_s3_path", b"vectors_s3_path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__vectors_download_url: _TypeAlias = _typing.Literal["vectors_download_url"]  # noqa: Y015
+    _WhichOneofArgType__vectors_download_url: _TypeAlias = _typing.Literal["_vectors_download_url", b"_vectors_download_url"]  # noqa: Y015
+    _WhichOneofReturnType__vectors_s3_path: _TypeAlias = _typing.Literal["vectors_s3_path"]  # noqa: Y015
+    _WhichOneofArgType__vectors_s3_path: _TypeAlias = _typing.Literal["_vectors_s3_path", b"_vectors_s3_path"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vectors_download_url) -> _WhichOneofReturnType__vectors_download_url | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vectors_s3_path) -> _WhichOneofReturnType__vectors_s3_path | None: ...
+
+Global___ExportCollectionResponse: _TypeAlias = ExportCollectionResponse  # noqa: Y015

@@ -71,6 +71,11 @@ class CollectionServiceStub:
                 request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.FromString,
                 _registered_method=True)
+        self.ExportCollection = channel.unary_unary(
+                '/shoal.clusters.v1.CollectionService/ExportCollection',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionResponse.FromString,
+                _registered_method=True)
 
 
 class CollectionServiceServicer:
@@ -129,6 +134,15 @@ class CollectionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportCollection(self, request, context):
+        """Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+        work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+        with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +180,11 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.ListCollectionFeatures,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.SerializeToString,
+            ),
+            'ExportCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportCollection,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -358,6 +377,33 @@ class CollectionService:
             '/shoal.clusters.v1.CollectionService/ListCollectionFeatures',
             shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ListCollectionFeaturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.CollectionService/ExportCollection',
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_collection__service__pb2.ExportCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,11 @@ class CollectionServiceStub:
     """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
     `collection_not_found`.
     """
+    ExportCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ExportCollectionRequest, _collection_service_pb2.ExportCollectionResponse]
+    """Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+    work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+    with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
+    """
 
 @_typing.type_check_only
 class CollectionServiceAsyncStub(CollectionServiceStub):
@@ -79,6 +84,11 @@ class CollectionServiceAsyncStub(CollectionServiceStub):
     ListCollectionFeatures: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ListCollectionFeaturesRequest, _collection_service_pb2.ListCollectionFeaturesResponse]  # type: ignore[assignment]
     """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
     `collection_not_found`.
+    """
+    ExportCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ExportCollectionRequest, _collection_service_pb2.ExportCollectionResponse]  # type: ignore[assignment]
+    """Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+    work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+    with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
     """
 
 class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -144,6 +154,17 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_collection_service_pb2.ListCollectionFeaturesResponse, _abc.Awaitable[_collection_service_pb2.ListCollectionFeaturesResponse]]:
         """Says which vectors the documents of a collection have, and by which URIs they are named. Fails with
         `collection_not_found`.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportCollection(
+        self,
+        request: _collection_service_pb2.ExportCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_service_pb2.ExportCollectionResponse, _abc.Awaitable[_collection_service_pb2.ExportCollectionResponse]]:
+        """Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+        work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+        with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
         """
 
 def add_CollectionServiceServicer_to_server(servicer: CollectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,6 +9,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { VectorConfig } from "./namespace_pb.js";
 import type { ListBody, Pagination } from "./pagination_pb.js";
 import type { Collection, CollectionSchema } from "./collection_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/collection_service.proto.
@@ -644,6 +645,154 @@ export declare type FeatureVectorIndex = Message<"shoal.clusters.v1.FeatureVecto
 export declare const FeatureVectorIndexSchema: GenMessage<FeatureVectorIndex>;
 
 /**
+ * What is exported of a collection, and how.
+ *
+ * @generated from message shoal.clusters.v1.ExportCollectionRequest
+ */
+export declare type ExportCollectionRequest = Message<"shoal.clusters.v1.ExportCollectionRequest"> & {
+  /**
+   * The collection's id or name.
+   *
+   * @generated from field: optional string collection_identifier = 1;
+   */
+  collectionIdentifier?: string | undefined;
+
+  /**
+   * `parquet`, `csv` or `json` (an object in each line); unset means `parquet`. A table has the columns `document_id` and
+   * `collection_id` and one for each field of the payloads: of numbers, truth values or texts where all its values are
+   * such, else of JSON text. `webdataset` is not written.
+   *
+   * @generated from field: optional string format = 2;
+   */
+  format?: string | undefined;
+
+  /**
+   * Whether the vectors are written, into a file of their own beside the documents' ids; unset means false.
+   *
+   * @generated from field: optional bool include_vectors = 3;
+   */
+  includeVectors?: boolean | undefined;
+
+  /**
+   * Refused when true: documents are brought by callers, or made by an index, whose lineage its own calls tell.
+   *
+   * @generated from field: optional bool include_lineage = 4;
+   */
+  includeLineage?: boolean | undefined;
+
+  /**
+   * The fields that are written, with dots for those within others (`metadata.title`), each under that name; none
+   * means every field of the payloads.
+   *
+   * @generated from field: repeated string select_fields = 5;
+   */
+  selectFields: string[];
+
+  /**
+   * Which documents, as in lists of documents; unset means all.
+   *
+   * @generated from field: google.protobuf.Struct filters = 6;
+   */
+  filters?: JsonObject | undefined;
+
+  /**
+   * How many documents at most, the first by their ids; unset means all.
+   *
+   * @generated from field: optional int32 sample_size = 7;
+   */
+  sampleSize?: number | undefined;
+
+  /**
+   * Refused when true: it is of `webdataset`, and documents hold no media.
+   *
+   * @generated from field: optional bool include_media = 8;
+   */
+  includeMedia?: boolean | undefined;
+
+  /**
+   * Refused unless unset: files are written into Shoal's own store only.
+   *
+   * @generated from field: google.protobuf.Struct destination = 9;
+   */
+  destination?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ExportCollectionRequest.
+ * Use `create(ExportCollectionRequestSchema)` to create a new message.
+ */
+export declare const ExportCollectionRequestSchema: GenMessage<ExportCollectionRequest>;
+
+/**
+ * Where the files of an export are (`CollectionExportResponse`).
+ *
+ * @generated from message shoal.clusters.v1.ExportCollectionResponse
+ */
+export declare type ExportCollectionResponse = Message<"shoal.clusters.v1.ExportCollectionResponse"> & {
+  /**
+   * Where to get the documents; valid for an hour without further credentials.
+   *
+   * @generated from field: string download_url = 1;
+   */
+  downloadUrl: string;
+
+  /**
+   * Where the file lies in the object store, for reference.
+   *
+   * @generated from field: string s3_path = 2;
+   */
+  s3Path: string;
+
+  /**
+   * The format of the files.
+   *
+   * @generated from field: string format = 3;
+   */
+  format: string;
+
+  /**
+   * Documents in the file.
+   *
+   * @generated from field: int32 document_count = 4;
+   */
+  documentCount: number;
+
+  /**
+   * Its size in bytes.
+   *
+   * @generated from field: double file_size_bytes = 5;
+   */
+  fileSizeBytes: number;
+
+  /**
+   * When it was written.
+   *
+   * @generated from field: google.protobuf.Timestamp exported_at = 6;
+   */
+  exportedAt?: Timestamp | undefined;
+
+  /**
+   * Where to get the vectors; unset unless they were asked for.
+   *
+   * @generated from field: optional string vectors_download_url = 7;
+   */
+  vectorsDownloadUrl?: string | undefined;
+
+  /**
+   * Where the file of the vectors lies in the object store; unset unless they were asked for.
+   *
+   * @generated from field: optional string vectors_s3_path = 8;
+   */
+  vectorsS3Path?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.ExportCollectionResponse.
+ * Use `create(ExportCollectionResponseSchema)` to create a new message.
+ */
+export declare const ExportCollectionResponseSchema: GenMessage<ExportCollectionResponse>;
+
+/**
  * Makes and lists collections of the caller's namespace.
  *
  * @generated from service shoal.clusters.v1.CollectionService
@@ -721,6 +870,18 @@ export declare const CollectionService: GenService<{
     methodKind: "unary";
     input: typeof ListCollectionFeaturesRequestSchema;
     output: typeof ListCollectionFeaturesResponseSchema;
+  },
+  /**
+   * Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+   * work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+   * with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
+   *
+   * @generated from rpc shoal.clusters.v1.CollectionService.ExportCollection
+   */
+  exportCollection: {
+    methodKind: "unary";
+    input: typeof ExportCollectionRequestSchema;
+    output: typeof ExportCollectionResponseSchema;
   },
 }>;
 

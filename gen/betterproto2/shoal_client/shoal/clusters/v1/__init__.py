@@ -98,6 +98,8 @@ __all__ = (
     "ExecutionHistorySummary",
     "ExecutionMetrics",
     "ExecutionServiceStub",
+    "ExportCollectionRequest",
+    "ExportCollectionResponse",
     "ExportExecutionRequest",
     "ExportLink",
     "FaceClusterMerge",
@@ -3785,6 +3787,116 @@ class ExecutionMetrics(betterproto2.Message):
 
 
 default_message_pool.register_message("shoal.clusters.v1", "ExecutionMetrics", ExecutionMetrics)
+
+
+@dataclass(eq=False, repr=False)
+class ExportCollectionRequest(betterproto2.Message):
+    """
+    What is exported of a collection, and how.
+    """
+
+    collection_identifier: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    The collection's id or name.
+    """
+
+    format: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    `parquet`, `csv` or `json` (an object in each line); unset means `parquet`. A table has the columns `document_id` and
+    `collection_id` and one for each field of the payloads: of numbers, truth values or texts where all its values are
+    such, else of JSON text. `webdataset` is not written.
+    """
+
+    include_vectors: "bool | None" = betterproto2.field(3, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Whether the vectors are written, into a file of their own beside the documents' ids; unset means false.
+    """
+
+    include_lineage: "bool | None" = betterproto2.field(4, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Refused when true: documents are brought by callers, or made by an index, whose lineage its own calls tell.
+    """
+
+    select_fields: "list[str]" = betterproto2.field(5, betterproto2.TYPE_STRING, repeated=True)
+    """
+    The fields that are written, with dots for those within others (`metadata.title`), each under that name; none
+    means every field of the payloads.
+    """
+
+    filters: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Which documents, as in lists of documents; unset means all.
+    """
+
+    sample_size: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT32, optional=True)
+    """
+    How many documents at most, the first by their ids; unset means all.
+    """
+
+    include_media: "bool | None" = betterproto2.field(8, betterproto2.TYPE_BOOL, optional=True)
+    """
+    Refused when true: it is of `webdataset`, and documents hold no media.
+    """
+
+    destination: "___google__protobuf__.Struct | None" = betterproto2.field(9, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Refused unless unset: files are written into Shoal's own store only.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "ExportCollectionRequest", ExportCollectionRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ExportCollectionResponse(betterproto2.Message):
+    """
+    Where the files of an export are (`CollectionExportResponse`).
+    """
+
+    download_url: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Where to get the documents; valid for an hour without further credentials.
+    """
+
+    s3_path: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Where the file lies in the object store, for reference.
+    """
+
+    format: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The format of the files.
+    """
+
+    document_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Documents in the file.
+    """
+
+    file_size_bytes: "float" = betterproto2.field(5, betterproto2.TYPE_DOUBLE)
+    """
+    Its size in bytes.
+    """
+
+    exported_at: "datetime.datetime | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    When it was written.
+    """
+
+    vectors_download_url: "str | None" = betterproto2.field(7, betterproto2.TYPE_STRING, optional=True)
+    """
+    Where to get the vectors; unset unless they were asked for.
+    """
+
+    vectors_s3_path: "str | None" = betterproto2.field(8, betterproto2.TYPE_STRING, optional=True)
+    """
+    Where the file of the vectors lies in the object store; unset unless they were asked for.
+    """
+
+
+default_message_pool.register_message("shoal.clusters.v1", "ExportCollectionResponse", ExportCollectionResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -10007,6 +10119,19 @@ class CollectionServiceStub:
             "/shoal.clusters.v1.CollectionService/ListCollectionFeatures",
             ListCollectionFeaturesRequest.SerializeToString,
             ListCollectionFeaturesResponse.FromString,
+        )(message)
+
+    def export_collection(self, message: "ExportCollectionRequest") -> "ExportCollectionResponse":
+        """
+        Writes the documents of a collection into a file, and their vectors into another, and answers with addresses that
+        work for an hour (`CollectionExportResponse`). A job does it, which goes on when the call ends before it. Fails
+        with `collection_not_found`, with `too_large` for more fields than a table may have, and with `deadline_exceeded`.
+        """
+
+        return self._channel.unary_unary(
+            "/shoal.clusters.v1.CollectionService/ExportCollection",
+            ExportCollectionRequest.SerializeToString,
+            ExportCollectionResponse.FromString,
         )(message)
 
 
