@@ -25,6 +25,8 @@ FLAT = 3
 """Up to so many dimensions t-SNE has a tree; above, it compares all pairs."""
 LEAF = 40
 """Rows in a leaf of the trees, the library's own default."""
+MOST_DIMENSIONS = 60
+"""Up to so many the library's class runs Borůvka's algorithm by itself, above them Prim's: their ties differ."""
 
 
 class CpuEstimators:
@@ -66,15 +68,12 @@ class CpuEstimators:
         return np.asarray(search.spanning_tree(), dtype=np.float64)
 
     def reference_tree(self, vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
-        """Run the library's Prim, and sort as it does: NumPy's default order, which is not stable."""
-        from hdbscan._hdbscan_linkage import mst_linkage_core_vector
-        from hdbscan.dist_metrics import DistanceMetric
-        from sklearn.neighbors import BallTree, KDTree
-
-        rows = vectors.astype(np.float64)
-        tree = (KDTree if metric in KDTree.valid_metrics else BallTree)(rows, metric=metric, leaf_size=LEAF)
-        cores = tree.query(rows, k=core + 1, dualtree=True, breadth_first=True)[0][:, -1].copy()
-        edges = mst_linkage_core_vector(rows, cores, DistanceMetric.get_metric(metric), alpha)
+        """Take the way that the library's class takes by itself, and sort as it does: NumPy's default order, which is
+        not stable.
+        """
+        # its Borůvka knows no alpha
+        few = vectors.shape[1] <= MOST_DIMENSIONS and alpha == 1
+        edges = self.spanning_tree(vectors, core, metric) if few else _prims_tree(vectors, core, metric, alpha)
         return np.asarray(edges[np.argsort(edges.T[2])], dtype=np.float64)
 
     def library_of(self, parameters: UmapParameters | TsneParameters) -> str:
@@ -159,3 +158,15 @@ class CpuEstimators:
     def similarities(self, vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
         """Ask scikit-learn's pairwise kernels."""
         return library_similarities(vectors, parameters)
+
+
+def _prims_tree(vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
+    """Run the library's Prim; its edges in the order in which they were found."""
+    from hdbscan._hdbscan_linkage import mst_linkage_core_vector
+    from hdbscan.dist_metrics import DistanceMetric
+    from sklearn.neighbors import BallTree, KDTree
+
+    rows = vectors.astype(np.float64)
+    tree = (KDTree if metric in KDTree.valid_metrics else BallTree)(rows, metric=metric, leaf_size=LEAF)
+    cores = tree.query(rows, k=core + 1, dualtree=True, breadth_first=True)[0][:, -1].copy()
+    return np.asarray(mst_linkage_core_vector(rows, cores, DistanceMetric.get_metric(metric), alpha))

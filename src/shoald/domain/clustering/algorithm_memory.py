@@ -107,7 +107,8 @@ def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
 def _hdbscan(given: HdbscanParameters, n: int, d: int) -> int:
     k = max(hdbscan.LISTED, (given.min_samples or given.min_cluster_size) + 1)
     own = own_metric(given.metric)
-    if own is None or (own == "euclidean" and d <= hdbscan.FEW_DIMENSIONS and given.alpha == 1):
+    by_tree = given.match_reference_implementation or (d <= hdbscan.FEW_DIMENSIONS and given.alpha == 1)
+    if own is None or (own == "euclidean" and by_tree):
         # float64 rows and their tree of space
         return max(24 * n * d, PER_ROW * n)
     tree = 8 * n * d + 44 * n * k + PER_SCANNED * min(SCANNED, 512 * n) + 4 * MIB

@@ -50,9 +50,10 @@ class Estimators(Protocol):
         ...
 
     def reference_tree(self, vectors: Floats, core: int, metric: str, alpha: float) -> Doubles:
-        """Return the same tree as the `hdbscan` library makes and orders it: edges of equal weight stand as there.
+        """Return the tree that the `hdbscan` library's class makes by itself: edges of equal weight stand as there.
 
-        Euclidean or a metric with a tree. O(n² d) time in one thread, without progress; O(n d) memory.
+        Euclidean or a metric with a tree. Borůvka in few dimensions with `alpha` 1, else Prim, O(n² d) time; one
+        thread, without progress, O(n d) memory.
         """
         ...
 

@@ -310,10 +310,20 @@ def test_labels_are_the_librarys_when_asked_for(metric: str, selection: str, tie
     vectors = rows.astype(np.float32)
     given = {"min_cluster_size": 4, "min_samples": 3, "metric": metric, "cluster_selection_method": selection}
     ours = found("hdbscan", vectors, **given, match_reference_implementation=True)
-    tree = "prims_kdtree" if metric in {"euclidean", "manhattan", "chebyshev"} else "prims_balltree"
-    model = hdbscan.HDBSCAN(**given, algorithm=tree, match_reference_implementation=True)
+    model = hdbscan.HDBSCAN(**given, match_reference_implementation=True)
     assert same_partition(ours.labels, model.fit_predict(exact(vectors)))
     assert ours.notes["spanning_tree"] == "reference"
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "canberra"])
+def test_labels_are_those_of_the_librarys_prim_where_distances_are_scaled(metric: str) -> None:
+    # the library's class leaves alpha out in so few dimensions
+    vectors = (np.random.default_rng(3).random((300, 4)) + 0.1).astype(np.float32)
+    given = {"min_cluster_size": 4, "min_samples": 3, "metric": metric, "alpha": 0.7}
+    ours = found("hdbscan", vectors, **given, match_reference_implementation=True)
+    tree = "prims_kdtree" if metric == "manhattan" else "prims_balltree"
+    model = hdbscan.HDBSCAN(**given, algorithm=tree, match_reference_implementation=True)
+    assert same_partition(ours.labels, model.fit_predict(exact(vectors)))
 
 
 @pytest.mark.parametrize("name", ["digits", "text"])
@@ -322,7 +332,7 @@ def test_hdbscan_on_real_vectors_is_the_librarys_when_asked_for(name: str) -> No
     vectors = data(name)[0][:400]
     given = {"min_cluster_size": 4, "min_samples": 3, "cluster_selection_method": "leaf"}
     ours = found("hdbscan", vectors, **given, match_reference_implementation=True)
-    model = hdbscan.HDBSCAN(**given, algorithm="prims_kdtree", match_reference_implementation=True)
+    model = hdbscan.HDBSCAN(**given, match_reference_implementation=True)
     assert same_partition(ours.labels, model.fit_predict(exact(vectors)))
     assert ours.count > 1
 
