@@ -77,8 +77,8 @@ def _body(failure: Failure, family: Family, *, with_input: bool) -> dict[str, An
 def json_body(failure: Failure, family: Family) -> str:
     """Return the documented body as ASCII JSON; one that no header holds loses its `input`, then its details."""
     for with_input in (True, False):
-        text = _dump(_body(failure, family, with_input=with_input))
-        if len(text) <= _LARGEST_BODY:
+        text = _dump_within(_LARGEST_BODY, _body(failure, family, with_input=with_input))
+        if text is not None:
             return text
     return _dump(_body(_shortened(failure), family, with_input=False))
 
@@ -98,8 +98,22 @@ def _short_problem(problem: FieldProblem) -> FieldProblem:
     return FieldProblem(loc, problem.kind, problem.message[:_LONGEST_TEXT])
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
+
+
 def _dump(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"), default=str)
+    return _ENCODER.encode(body)
+
+
+def _dump_within(largest: int, body: Mapping[str, Any]) -> str | None:
+    """Return the JSON, or `None` as soon as it is longer: an `input` may be as large as the request was."""
+    parts, length = [], 0
+    for part in _ENCODER.iterencode(body):
+        length += len(part)
+        if length > largest:
+            return None
+        parts.append(part)
+    return "".join(parts)
 
 
 def status_of(failure: Failure) -> status_pb2.Status:
