@@ -56,6 +56,21 @@ def test_a_project_is_read_as_it_was_stored_and_only_from_its_namespace(open_uni
         assert uow.projects.get(project.project_id, namespace_id="ns_of_another") is None
 
 
+def test_opening_builds_no_part_of_a_statement(
+    open_unit_of_work: PostgresUnitsOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To copy the columns of two tables once took a quarter of the time of a retrieval."""
+    with open_unit_of_work():
+        pass
+
+    def refused(table: sqlalchemy.Table) -> None:
+        pytest.fail(f"another copy of {table.name}")
+
+    monkeypatch.setattr(sqlalchemy.Table, "alias", refused)
+    with open_unit_of_work():
+        pass
+
+
 def test_reading_needs_no_transaction_and_commits_nothing(open_unit_of_work: PostgresUnitsOfWork) -> None:
     project, _, _ = _store(open_unit_of_work)
     with open_unit_of_work(reading=True) as uow:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlalchemy import Column, ColumnElement, Connection, Table, exists, func, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, aggregate_order_by
 
 from shoald.adapters.postgres.filters import filter_clause
@@ -40,8 +41,7 @@ class PostgresSetItems:
         sets = set_column.removesuffix("_version_id") + "s"
         # the set's own table says whether the caller may see it: asked once for a statement, not for each item
         self._is_seen = f"EXISTS (SELECT FROM {sets} WHERE {set_column} = %s)"
-        parent = self._table.metadata.tables[sets].alias()
-        self._parent: Column[Any] = parent.c[set_column]
+        self._parent = _other_name_of(table.metadata.tables[sets]).c[set_column]
         # both ends are named: with LIMIT instead, PostgreSQL sorts the rest of a set of which it has no statistics yet
         self._in_range = f"{self._is_seen} AND {set_column} = %s AND position >= %s AND position < %s"
 
@@ -162,6 +162,12 @@ class PostgresSetItems:
             own = func.jsonb_build_object("item_id", columns.item_id, "position", columns.position)
             document = document.op("||")(own)
         return document
+
+
+@cache
+def _other_name_of(table: Table) -> FromClause:
+    """Return an alias of a table, made once: it copies every column, and each unit of work wants two of them."""
+    return table.alias()
 
 
 def _written(item_id: ColumnElement[Any], enriched: EnrichedFields) -> ColumnElement[Any]:
