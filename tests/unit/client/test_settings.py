@@ -56,6 +56,12 @@ def test_the_import_needs_three_libraries_and_nothing_heavy() -> None:
     assert found <= {"typing_extensions", "_distutils_hack", "grpc_tools", "grpc_health", "grpc_reflection"}
 
 
+def test_messages_are_loaded_when_they_are_needed() -> None:
+    code = "import sys, shoal.client; print([name for name in sys.modules if name.endswith('_pb2')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_key_of_the_environment_is_shown_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOAL_API_KEY", "shl_b")
     assert Settings(url="http://h:1").metadata == (("authorization", "Bearer shl_b"),)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS = "grpc-status-details-bin"
 
@@ -163,6 +161,9 @@ def error_of(call: _FailedCall) -> ShoalError:
 
 
 def _details_in(trailers: Sequence[tuple[str, str | bytes]]) -> ErrorDetails:
+    from google.protobuf.message import DecodeError
+    from google.rpc import error_details_pb2, status_pb2
+
     packed = next((value for key, value in trailers if key == _DETAILS), b"")
     try:
         status = status_pb2.Status.FromString(packed if isinstance(packed, bytes) else packed.encode())

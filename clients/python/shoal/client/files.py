@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
-from google.protobuf.struct_pb2 import Struct
-from shoal.clusters.v1.artifact_pb2 import ExportLink
-from shoal.clusters.v1.collection_document_service_pb2 import ImportDocumentsRequest, ImportInfo
-from shoal.rag.v1.document_service_pb2 import DocumentInfo, ImportDocumentRequest
+if TYPE_CHECKING:
+    from shoal.clusters.v1.artifact_pb2 import ExportLink
+    from shoal.clusters.v1.collection_document_service_pb2 import ImportDocumentsRequest, ImportInfo
+    from shoal.rag.v1.document_service_pb2 import DocumentInfo, ImportDocumentRequest
 
 _PART = 256 * 1024
 Source = Path | str | bytes | BinaryIO
@@ -35,20 +35,22 @@ class Upload:
 
     def messages(self) -> Iterator[ImportDocumentRequest]:
         """Yield the messages of the upload; the file is read part by part."""
+        from shoal.rag.v1.document_service_pb2 import ImportDocumentRequest
+
         yield ImportDocumentRequest(info=self._info())
         for part in _parts(self.source):
             yield ImportDocumentRequest(data=part)
 
     def _info(self) -> DocumentInfo:
+        from shoal.rag.v1.document_service_pb2 import DocumentInfo
+
         info = DocumentInfo(project_id=self.project_id, filename=self.filename or _name_of(self.source))
         if self.mime:
             info.mime = self.mime
         if isinstance(self.source, bytes):
             info.sha256 = hashlib.sha256(self.source).hexdigest()
         if self.parser_params:
-            params = Struct()
-            params.update(self.parser_params)
-            info.parser_params.CopyFrom(params)
+            info.parser_params.update(self.parser_params)
         return info
 
 
@@ -71,6 +73,8 @@ def _parts(source: Source) -> Iterator[bytes]:
 
 def import_messages(info: ImportInfo, parts: Iterator[bytes]) -> Iterator[ImportDocumentsRequest]:
     """Yield the messages of an import: what it is, then its bytes."""
+    from shoal.clusters.v1.collection_document_service_pb2 import ImportDocumentsRequest
+
     yield ImportDocumentsRequest(info=info)
     for part in parts:
         yield ImportDocumentsRequest(arrow=part)

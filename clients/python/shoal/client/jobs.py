@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from google.protobuf.struct_pb2 import Struct
 from shoal.client.errors import JobFailed
-from shoal.clusters.v1.task_pb2 import Task
-from shoal.rag.v1.job_pb2 import Job
-from shoal.rag.v1.job_service_pb2 import WatchJobResponse
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct
+    from shoal.clusters.v1.task_pb2 import Task
+    from shoal.rag.v1.job_pb2 import Job
+    from shoal.rag.v1.job_service_pb2 import WatchJobResponse
 
 _WORKING = {"PENDING", "QUEUED", "IN_PROGRESS", "PROCESSING"}
 _WORKED = {"COMPLETED", "COMPLETED_WITH_ERRORS", "SKIPPED"}
@@ -42,17 +45,17 @@ def progress_of_job(seen: WatchJobResponse) -> Progress:
 
 def progress_of_task(task: Task) -> Progress:
     """Return the progress that a task shows."""
-    shown = task.additional_data.fields["progress"].struct_value if "progress" in task.additional_data else Struct()
+    shown = task.additional_data.fields["progress"].struct_value if "progress" in task.additional_data else None
     fraction = 1.0 if task.status in _WORKED else _number(shown, "fraction")
     return Progress(task.task_id, task.status, _text(shown, "stage"), fraction, _text(shown, "message"))
 
 
-def _number(shown: Struct, name: str) -> float:
-    return shown.fields[name].number_value if name in shown.fields else 0.0
+def _number(shown: Struct | None, name: str) -> float:
+    return shown.fields[name].number_value if shown and name in shown.fields else 0.0
 
 
-def _text(shown: Struct, name: str) -> str:
-    return shown.fields[name].string_value if name in shown.fields else ""
+def _text(shown: Struct | None, name: str) -> str:
+    return shown.fields[name].string_value if shown and name in shown.fields else ""
 
 
 def has_job_ended(job: Job) -> bool:

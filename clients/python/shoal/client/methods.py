@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from google.protobuf import descriptor_pool
-from shoal.options.v1 import options_pb2
-
 
 @lru_cache(maxsize=1024)
 def may_wait(path: str) -> bool:
     """Say whether a call may wait for a job; a path that no loaded contract knows does not."""
+    from google.protobuf import descriptor_pool
+    from shoal.options.v1 import options_pb2
+
     try:
         method = descriptor_pool.Default().FindMethodByName(path.lstrip("/").replace("/", "."))
     except KeyError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from urllib.parse import urlsplit
 
 import grpc
@@ -57,6 +56,8 @@ class Settings:
 
     def channel_options(self) -> list[tuple[str, str | int]]:
         """Return the channel's arguments: retries of reading calls, keepalive, sizes, and those of the user."""
+        from importlib.resources import files
+
         ours: Mapping[str, str | int] = {
             "grpc.service_config": files("shoal").joinpath("service_config.json").read_text(encoding="utf-8"),
             "grpc.enable_retries": 1,
