@@ -160,6 +160,14 @@ class Settings(BaseSettings):
         default=30.0, gt=0, description="How long a job may wait in Redis before the scheduler looks after it."
     )
     job_keep_days: float = Field(default=30.0, gt=0, description="Days after which an ended job is forgotten.")
+    event_keep_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="Days after which an event that was told, and a webhook's delivery that ended, is forgotten.",
+    )
+    trigger_history_keep_days: float = Field(
+        default=90.0, gt=0, description="Days after which a firing of a trigger that ended leaves its history."
+    )
     job_max_failures: int = Field(default=3, ge=1, description="Crashes and passing errors before a job is given up.")
     reconcile_seconds: float = Field(
         default=2.0, gt=0, description="How often the scheduler looks for what went astray."

@@ -11,7 +11,8 @@ from typing import Any
 _WHOLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _MATCHER = re.compile(r"<(.+?)(?: as ([a-z_][a-z0-9_]*))?>", re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+# protobuf prints as few groups of three digits as a time needs: one in a thousand has three, one in a million none
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
 _KINDS: dict[str, Any] = {
     "any": lambda _: True,
     "string": lambda v: isinstance(v, str),

@@ -14,11 +14,13 @@ import psycopg
 import pytest
 
 from shoald.application.collection_documents import Import
+from shoald.application.document_vectors import IncomingDocument, batch_of
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_firing import TriggerFiring
 from shoald.application.trigger_following import EventCounting, FiringEnds
 from shoald.application.trigger_measuring import TriggerMeasuring
 from shoald.application.trigger_starts import TriggerStarts
+from shoald.application.trigger_sweep import TriggerSweep
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest
 from shoald.domain.failures import (
     ClusterNotFound,
@@ -415,6 +417,71 @@ def test_a_trigger_goes_with_its_cluster(world: ClusterWorld, cluster: str, sche
     with pytest.raises(TriggerNotFound):
         state(world, trigger)
     assert scheduler.round() == 0
+
+
+def test_a_firing_leaves_the_history_some_time_after_its_run_ended(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    trigger = make(world, cluster, "interval", {"interval_seconds": 300})
+    for slot in range(1, 5):
+        scheduler.ahead = timedelta(seconds=301 * slot)
+        scheduler.round()  # the first starts a run, the others find it at work
+    sweep = TriggerSweep(
+        open_unit_of_work=world.adapters.open_unit_of_work, keep=timedelta(days=90), batch=2, now=scheduler.now
+    )
+    scheduler.ahead = timedelta(days=89)
+    assert sweep.run_pass() == 0
+    scheduler.ahead = timedelta(days=91)
+    assert sweep.run_pass() == 3
+    assert history(world, trigger) == [("pending", None)]
+
+
+def test_triggers_that_cannot_be_fired_keep_no_others_waiting(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    broken = [make(world, cluster, "interval", {"interval_seconds": 300}) for _ in range(2)]
+    good = make(world, cluster, "interval", HOURLY)
+    with psycopg.connect(world.adapters.settings.database_url) as connection:
+        connection.execute("UPDATE triggers SET schedule_config = '{}' WHERE trigger_id = ANY(%s)", [broken])
+    scheduler.firing.batch = 2
+    scheduler.ahead = timedelta(hours=1, minutes=1)
+    assert [scheduler.firing.run_pass() for _ in range(3)] == [0, 1, 0]
+    assert [status for status, _ in history(world, good)] == ["pending"]
+
+
+def test_a_namespace_with_too_many_jobs_is_no_failure_of_its_triggers(postgres_database: str, data_dir: Path) -> None:
+    with cluster_world(postgres_database, data_dir, namespace_queued_jobs=1) as world:
+        world.store(groups_of(5, 5))
+        first, other = (world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2}) for _ in range(2))
+        with world.adapters.open_unit_of_work() as uow:  # a job that waits, since nobody dispatches it
+            world.use_cases.executions.accept(uow, world.caller, first, {})
+            uow.commit()
+        trigger = make(world, other, "interval", {"interval_seconds": 300})
+        scheduler = Scheduler(world)
+        for slot in range(1, 7):
+            scheduler.ahead = timedelta(seconds=301 * slot)
+            assert scheduler.round() == 0
+        assert (state(world, trigger).status, history(world, trigger)) == ("active", [])
+        finish(world)
+        assert scheduler.round() == 1  # one run for all that was missed
+
+
+@pytest.mark.parametrize(
+    "vector", [[[1.0, 0.0], [0.0, 1.0]], {"indices": [1], "values": [1.0]}], ids=["multi-vectors", "sparse vectors"]
+)
+def test_drift_of_what_is_not_dense_is_refused(world: ClusterWorld, vector: Any) -> None:
+    batch = batch_of([IncomingDocument("d0", {}, {"v": vector})])
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    cluster = world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2})
+    drift = {"condition_type": "drift", "threshold": 0.3}
+    with pytest.raises(InvalidFields) as met:
+        make(world, cluster, "conditional", drift)
+    assert met.value.problems[0].message == "drift is measured for clusters over one dense vector"
+    growing = make(
+        world, cluster, "conditional", {"condition_type": "custom", "metric": "new_documents", "threshold": 7}
+    )
+    with pytest.raises(InvalidFields):
+        change(world, growing, {**drift, "condition_type": "custom", "metric": "unassigned_ratio"})
 
 
 def test_a_trigger_may_bring_its_own_cluster(world: ClusterWorld, scheduler: Scheduler) -> None:

@@ -155,10 +155,11 @@ class _Triggers:
     def _seen(self) -> dict[str, Trigger]:
         return {**self._tables.triggers, **self._transaction.own_triggers}
 
-    def due(self, now: datetime, limit: int) -> list[Trigger]:
+    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> list[Trigger]:
         self._transaction.step()
-        found = [one for one in self._seen().values() if one.is_active and one.due_at is not None]
-        return sorted((one for one in found if cast("datetime", one.due_at) <= now), key=lambda one: one.due_at)[:limit]  # type: ignore[arg-type,return-value] # it is due
+        found = [one for one in self._seen().values() if one.is_active and one.due_at is not None and one.due_at <= now]
+        rest = found if behind is None else [one for one in found if _turn(one) > _turn(behind)]
+        return sorted(rest, key=_turn)[:limit]
 
     def hold_cluster(self, cluster_id: str) -> bool:
         self._transaction.step()
@@ -200,10 +201,12 @@ class _Triggers:
             self._transaction.new_firings.add(key)
         return is_free
 
-    def ended(self, limit: int) -> list[Firing]:
+    def ended(self, limit: int, *, behind: Firing | None = None) -> list[Firing]:
         self._transaction.step()
         is_open = [one for one in self._tables.firings.values() if one.status == FiringStatus.PENDING]
-        return [one for one in is_open if self._tables.runs[one.run_id or ""].status not in _OPEN][:limit]
+        found = [one for one in is_open if self._tables.runs[one.run_id or ""].status not in _OPEN]
+        rest = found if behind is None else [one for one in found if _age(one) > _age(behind)]
+        return sorted(rest, key=_age)[:limit]
 
     def hold_firing(self, firing: Firing) -> bool:
         self._transaction.step()
@@ -349,8 +352,8 @@ class Simulation:
         opens = cast("Any", self._open)
         starts = TriggerStarts(accept=cast("Any", self._accept))
         jobs = cast("Any", SimpleNamespace(dispatch=lambda _: self._gate()))
-        firing = TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=jobs, measure=cast("Any", None))
-        ends, counting = FiringEnds(open_unit_of_work=opens), EventCounting(open_unit_of_work=opens)
+        firing = TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=jobs, measure=cast("Any", None), batch=3)
+        ends, counting = FiringEnds(open_unit_of_work=opens, batch=2), EventCounting(open_unit_of_work=opens)
         return [counting.run_pass, firing.run_pass, ends.run_pass]
 
     def _accept(self, uow: Transaction, caller: Any, cluster_id: str, changes: Any) -> tuple[Any, bool]:
@@ -473,6 +476,14 @@ class Simulation:
             skipped=sum(one.status == FiringStatus.SKIPPED for one in firings),
             coalesced=sum(one.due_since != one.fired_for for one in firings),
         )
+
+
+def _turn(trigger: Trigger) -> tuple[datetime, str]:
+    return cast("datetime", trigger.due_at), trigger.trigger_id
+
+
+def _age(firing: Firing) -> tuple[datetime, str, str]:
+    return firing.triggered_at, firing.trigger_id, firing.slot
 
 
 def _dues(tables: Tables) -> list[datetime]:

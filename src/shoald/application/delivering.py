@@ -23,9 +23,9 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.webhook_channels import ChannelSecrets, WebhookChannels
 from shoald.domain.failures import Failure
 from shoald.domain.platform_words import DeliveryStatus, NotificationChannel
-from shoald.domain.records.webhook import DeliveryAttempt, Webhook
+from shoald.domain.records.webhook import Delivery, DeliveryAttempt, Webhook
 from shoald.domain.webhooks.payloads import text_of
-from shoald.domain.webhooks.retry_schedule import LONGEST_WAIT, breather_after, wait_after
+from shoald.domain.webhooks.retries import breather_after, wait_after
 
 log = logging.getLogger(__name__)
 
@@ -114,21 +114,30 @@ def _settlement(errand: Errand, reception: Reception, attempt: DeliveryAttempt, 
     if reception.was_taken:
         return Settlement(status=DeliveryStatus.DELIVERED, attempt=attempt)
     failures = errand.failures + 1
-    wait = wait_after(errand.delivery.tries + 1, retry_after=reception.retry_after, chance=chance)
     if reception.is_final:
-        wait = None
+        return Settlement(status=DeliveryStatus.FAILED, attempt=attempt, failures=failures)
+    passed = _since_first_try(errand.delivery, attempt)
+    wait = wait_after(errand.delivery.tries + 1, passed=passed, retry_after=reception.retry_after, chance=chance)
     return Settlement(
         status=DeliveryStatus.FAILED if wait is None else DeliveryStatus.WAITING,
         attempt=attempt,
         wait=wait,
-        breather=_breather(failures, reception) if wait else timedelta(0),
+        breather=_breather(failures, wait, reception),
         failures=failures,
     )
 
 
-def _breather(failures: int, reception: Reception) -> timedelta:
-    """Return how long the channel is spared: what the receiver asked for is meant for all that it is sent."""
-    return max(breather_after(failures), min(reception.retry_after or timedelta(0), LONGEST_WAIT))
+def _since_first_try(delivery: Delivery, attempt: DeliveryAttempt) -> timedelta:
+    """Return the time from the first try of the present round to this one."""
+    return attempt.at - delivery.attempts[-delivery.tries].at if delivery.tries else timedelta(0)
+
+
+def _breather(failures: int, wait: timedelta | None, reception: Reception) -> timedelta:
+    """Return how long the channel is spared: what the receiver asked for is meant for all that it is sent, but nothing
+    is spared for longer than this delivery waits.
+    """
+    asked = reception.retry_after or timedelta(0)
+    return max(breather_after(failures), min(asked, wait or timedelta(0)))
 
 
 def _note_health(uow: UnitOfWork, webhook: Webhook, reception: Reception, at: datetime) -> None:

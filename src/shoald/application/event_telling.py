@@ -67,7 +67,7 @@ class TellingSweep:
     """Removes events that everybody has read, and deliveries that ended, some time after."""
 
     open_unit_of_work: OpenUnitOfWork
-    keep: timedelta = timedelta(days=30)
+    keep: timedelta
     batch: int = _BATCH
 
     def run_pass(self) -> int:

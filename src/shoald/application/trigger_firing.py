@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shoald.application.jobs import Jobs
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_starts import Slot, TriggerStarts
+from shoald.domain.failures import Busy, Unavailable
 from shoald.domain.records.trigger import Trigger
 from shoald.domain.triggers.schedules import ConditionalSchedule, EventSchedule, Schedule, read_schedule, timing_of
 
@@ -35,27 +36,37 @@ def database_time(uow: UnitOfWork) -> datetime:
     return uow.triggers.now()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class TriggerFiring:
-    """One pass after another fires every trigger that has come round."""
+    """One pass after another fires every trigger that has come round.
+
+    A pass takes a hundred, so that what else the scheduler does waits no longer, and the next one goes on behind them:
+    those that cannot be fired keep no others waiting.
+    """
 
     open_unit_of_work: OpenUnitOfWork
     starts: TriggerStarts
     jobs: Jobs
     measure: Callable[[Trigger, ConditionalSchedule], Measurement]
     now: Callable[[UnitOfWork], datetime] = database_time
+    batch: int = _BATCH
+    _behind: Trigger | None = field(default=None, init=False)
 
     def run_pass(self) -> int:
         """Fire what is due, and say how many runs were started. What one trigger meets does not keep others waiting."""
         with self.open_unit_of_work(reading=True) as uow:
-            due = uow.triggers.due(self.now(uow), _BATCH)
-        started = 0
-        for each in due:
-            try:
-                started += self._fire(each)
-            except Exception:
-                log.exception("trigger %s could not be fired; the next pass tries again", each.trigger_id)
-        return started
+            due = uow.triggers.due(self.now(uow), self.batch, behind=self._behind)
+        self._behind = due[-1] if len(due) == self.batch else None
+        return sum(self._tried(each) for each in due)
+
+    def _tried(self, trigger: Trigger) -> bool:
+        try:
+            return self._fire(trigger)
+        except (Busy, Unavailable) as passing:
+            log.warning("trigger %s waits: %s", trigger.trigger_id, passing.message)
+        except Exception:
+            log.exception("trigger %s could not be fired; a later pass tries again", trigger.trigger_id)
+        return False
 
     def _fire(self, seen: Trigger) -> bool:
         """Fire a trigger if it is still due and nobody else is at it; say whether a run was started."""

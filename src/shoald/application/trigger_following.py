@@ -38,17 +38,20 @@ _ENDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class FiringEnds:
-    """Notes how runs ended that triggers started."""
+    """Notes how runs ended that triggers started, a hundred in a pass; the next one goes on behind them."""
 
     open_unit_of_work: OpenUnitOfWork
     now: Callable[[UnitOfWork], datetime] = database_time
+    batch: int = _BATCH
+    _behind: Firing | None = field(default=None, init=False)
 
     def run_pass(self) -> int:
         """Note what ended, and say how many."""
         with self.open_unit_of_work(reading=True) as uow:
-            ended = uow.triggers.ended(_BATCH)
+            ended = uow.triggers.ended(self.batch, behind=self._behind)
+        self._behind = ended[-1] if len(ended) == self.batch else None
         return sum(self._tried(firing) for firing in ended)
 
     def _tried(self, firing: Firing) -> bool:
@@ -56,7 +59,7 @@ class FiringEnds:
         try:
             return self._note(firing)
         except Exception:
-            log.exception("the end of the run %s is not noted yet; the next pass tries again", firing.run_id)
+            log.exception("the end of the run %s is not noted yet; a later pass tries again", firing.run_id)
             return False
 
     def _note(self, firing: Firing) -> bool:

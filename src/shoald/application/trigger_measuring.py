@@ -17,12 +17,13 @@ import numpy as np
 
 from shoald.application.cluster_definitions import resolve_features
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import Failure, Unavailable
+from shoald.domain.failures import Failure, InvalidFields, Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import Cluster, ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.records.trigger import Trigger
 from shoald.domain.triggers.schedules import DRIFT_METRICS, ConditionalSchedule
+from shoald.domain.vocabulary import VectorKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -121,16 +122,25 @@ def _began(run: ClusterRun) -> datetime:
 
 
 def _new_vectors(uow: UnitOfWork, cluster: Cluster, collections: Sequence[Collection], run: ClusterRun) -> list[bytes]:
-    vector = cluster.definition["vector_config"]
-    if vector is None:
-        return []
-    features = resolve_features(vector["feature_uris"], collections)
-    if len(features) != 1:
-        return []
     found: list[bytes] = []
-    for collection_id, name in features[0].vector_names.items():
+    for collection_id, name in drifting_vectors(cluster, collections).items():
         found.extend(uow.triggers.vectors_since(collection_id, name, _began(run), _SAMPLE))
     return found
+
+
+def drifting_vectors(cluster: Cluster, collections: Sequence[Collection]) -> Mapping[str, str]:
+    """Return the name of the vector that drift is measured by in each collection that has any.
+
+    Raises `InvalidFields` for a cluster that is not over one dense vector.
+    """
+    vector = cluster.definition["vector_config"]
+    features = () if vector is None else resolve_features(vector["feature_uris"], collections)
+    names = features[0].vector_names if len(features) == 1 else {}
+    kinds = {config.kind for one in collections if (config := one.vector(names.get(one.collection_id, "")))}
+    if vector is None or len(features) > 1 or kinds - {VectorKind.DENSE}:
+        message = "drift is measured for clusters over one dense vector"
+        raise InvalidFields.field("body", "schedule_config", "metric", message=message)
+    return names
 
 
 def _drift(metric: str, run: ClusterRun, centroids: Mapping[str, Any], sample: Sequence[bytes]) -> float | None:

@@ -69,9 +69,6 @@ def action_of(action_type: str, config: JsonObject) -> tuple[str, dict[str, Any]
         message = f"Triggers of Shoal start runs of clusters, not {action_type}."
         raise Unsupported(message, detail={"action_type": action_type})
     given = {key: value for key, value in config.items() if value is not None}
-    if given.pop("output_collection_ids", None):
-        message = "Runs write the output collections of their cluster; a trigger cannot name others."
-        raise Unsupported(message, detail={"field": "output_collection_ids"})
     problems = list(_problems(given))
     if problems:
         raise InvalidFields(problems)
@@ -98,7 +95,10 @@ def _problems(given: JsonObject) -> list[FieldProblem]:
         problem("filters", "dict_type", "Input should be an object")
     if not isinstance(given.get("source_execution_ids", []), list):
         problem("source_execution_ids", "list_type", "Input should be a list")
+    if given.get("output_collection_ids"):
+        message = "runs write the output collection of their cluster; a trigger cannot name others"
+        problem("output_collection_ids", "value_error", message)
     for name in given:
-        if name not in {"cluster_id", *_CHANGES}:
+        if name not in {"cluster_id", "output_collection_ids", *_CHANGES}:
             problem(name, "extra_forbidden", f"there are cluster_id, {', '.join(_CHANGES)}")
     return found

@@ -9,7 +9,7 @@ from datetime import datetime
 from shoald.application.access import Caller
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_events import firing_event, trigger_event
-from shoald.domain.failures import Conflict, Failure, Unavailable
+from shoald.domain.failures import Busy, Conflict, Failure, Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import EventType, FiringStatus, TriggerStatus
 from shoald.domain.records.job import Job
@@ -43,12 +43,13 @@ class TriggerStarts:
     def start(self, uow: UnitOfWork, trigger: Trigger, slot: Slot, now: datetime) -> tuple[Trigger, Job | None]:
         """Start a run for a slot that nothing was started for, and store firing and trigger.
 
-        A run that cannot be accepted is a failure of the trigger, and stands in its history.
+        A run that cannot be accepted is a failure of the trigger, and stands in its history; raises `Busy` and
+        `Unavailable`, which pass and are none.
         """
         firing = _firing(trigger, slot, now)
         try:
             job, _ = self._accepted(uow, trigger)
-        except Unavailable:
+        except (Busy, Unavailable):
             raise
         except Failure as failure:
             return self._refused(uow, trigger, firing, failure, now), None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from shoald.application.listing import condition_of
 from shoald.application.ports.repositories.triggers import TriggerFilter
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_events import trigger_event
+from shoald.application.trigger_measuring import drifting_vectors
 from shoald.application.trigger_requests import definition_of
 from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
@@ -114,7 +115,7 @@ class Triggers:
         condition_of(request.changes.get("filters"))
         with self._open_unit_of_work() as uow:
             cluster = self._cluster(uow, caller, request)
-            _check(cluster, request, schedule)
+            _check(uow, cluster, request, schedule)
             if request.status == TriggerStatus.ACTIVE:
                 _require_room(uow, caller)
             trigger = _made(uow, caller, request, cluster, _with_collection(uow, caller, schedule))
@@ -238,18 +239,15 @@ def _require_room(uow: UnitOfWork, caller: Caller) -> None:
         raise TooManyTriggers(message, detail={"limit": MOST_ACTIVE})
 
 
-def _check(cluster: Cluster, request: TriggerRequest, schedule: JsonObject) -> None:
+def _check(uow: UnitOfWork, cluster: Cluster, request: TriggerRequest, schedule: JsonObject) -> None:
     """Raise `InvalidFields` for what a run of the cluster could not do, before one is due."""
     read_spec(cluster.definition, {key: value for key, value in request.changes.items() if key != "mode"})
     if schedule.get("metric") in DRIFT_METRICS:
-        _require_one_vector(cluster)
+        _require_measurable(uow, cluster)
 
 
-def _require_one_vector(cluster: Cluster) -> None:
-    vector: Mapping[str, Any] | None = cluster.definition["vector_config"]
-    if vector is None or len(vector["feature_uris"]) > 1:
-        message = "drift is measured for clusters over one vector"
-        raise InvalidFields.field("body", "schedule_config", "metric", message=message)
+def _require_measurable(uow: UnitOfWork, cluster: Cluster) -> None:
+    drifting_vectors(cluster, uow.collections.get_many(cluster.namespace_id, cluster.collection_ids))
 
 
 def _with_collection(uow: UnitOfWork, caller: Caller, schedule: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +287,7 @@ def _made(
 def _rescheduled(uow: UnitOfWork, caller: Caller, trigger: Trigger, config: JsonObject, now: datetime) -> Trigger:
     normalized = normalized_schedule(trigger.trigger_type, config)
     if normalized.get("metric") in DRIFT_METRICS:
-        _require_one_vector(find_cluster(uow, caller, trigger.cluster_id))
+        _require_measurable(uow, find_cluster(uow, caller, trigger.cluster_id))
     schedule = _with_collection(uow, caller, normalized)
     timing = timing_of(read_schedule(trigger.trigger_type, schedule))
     if timing is None:

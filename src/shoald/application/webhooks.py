@@ -106,6 +106,8 @@ class Webhooks:
                 updated_at=self._clock.now(),
             )
             uow.webhooks.replace(changed)
+            if changed.is_active and not present.is_active:
+                uow.deliveries.begin_all_again(changed.webhook_id)  # its day does not run while it is paused
             uow.commit()
         return changed
 

@@ -227,7 +227,9 @@ def build_scheduler(adapters: Adapters) -> Scheduler:
         take=adapters.delivering.take, carry_out=adapters.delivering.carry_out, threads=settings.webhook_threads
     )
     adapters.on_close.callback(couriers.close)
-    telling_sweep = TellingSweep(open_unit_of_work=adapters.open_as_system)
+    telling_sweep = TellingSweep(
+        open_unit_of_work=adapters.open_as_system, keep=timedelta(days=settings.event_keep_days)
+    )
     relay = OutboxRelay(moves=moves, tell=log_event)
     indexes = PayloadIndexRound(open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs, clock=adapters.clock)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
@@ -253,6 +255,7 @@ def _trigger_rounds(adapters: Adapters) -> list[Round]:
     from shoald.application.trigger_firing import TriggerFiring
     from shoald.application.trigger_following import EventCounting, FiringEnds
     from shoald.application.trigger_starts import TriggerStarts
+    from shoald.application.trigger_sweep import TriggerSweep
 
     opens, seconds = adapters.open_unit_of_work, adapters.settings.reconcile_seconds
     firing = TriggerFiring(
@@ -261,10 +264,12 @@ def _trigger_rounds(adapters: Adapters) -> list[Round]:
         jobs=adapters.jobs,
         measure=partial(_measure, adapters),
     )
+    sweep = TriggerSweep(open_unit_of_work=opens, keep=timedelta(days=adapters.settings.trigger_history_keep_days))
     return [
         Round(name="events counted", seconds=seconds, run=EventCounting(open_unit_of_work=opens).run_pass),
         Round(name="triggers fired", seconds=seconds, run=firing.run_pass),
         Round(name="firings ended", seconds=seconds, run=FiringEnds(open_unit_of_work=opens).run_pass),
+        Round(name="firings removed", seconds=_OBJECT_SWEEP_SECONDS, run=sweep.run_pass),
     ]
 
 

@@ -114,4 +114,4 @@ def test_a_sweep_removes_more_than_one_batch(open_unit_of_work: PostgresUnitsOfW
             uow.events.add(_event(f"old{at}", datetime.now(UTC) - timedelta(days=40)))
         uow.commit()
     _read(open_unit_of_work, "one")
-    assert TellingSweep(open_unit_of_work=open_unit_of_work, batch=2).run_pass() == 5
+    assert TellingSweep(open_unit_of_work=open_unit_of_work, keep=timedelta(days=30), batch=2).run_pass() == 5

@@ -106,6 +106,38 @@ def test_a_receiver_says_when_it_wants_to_be_asked_again(webhooks: WebhookWorld,
     assert first.due_at - first.attempts[0].at >= timedelta(seconds=590)
 
 
+def test_a_receiver_that_asks_for_a_day_each_time_is_tried_for_one_day(
+    webhooks: WebhookWorld, receiver: Receiver
+) -> None:
+    webhook = webhooks.webhook(receiver.url)
+    receiver.answer = lambda _: Reply(503, {"Retry-After": "86400"})
+    webhooks.happen()
+    webhooks.deliver()
+    with webhooks.connection() as connection:  # a day passes
+        connection.execute(
+            "UPDATE webhook_deliveries SET attempts = jsonb_set(attempts, '{0,at}', to_jsonb(now() - interval '1 day'))"
+        )
+    webhooks.make_due()
+    webhooks.deliver()
+    [failed] = webhooks.deliveries(webhook)
+    assert (failed.status, failed.tries) == (DeliveryStatus.FAILED, 2)
+
+
+def test_what_waits_for_a_paused_webhook_has_its_whole_day_when_it_is_resumed(
+    webhooks: WebhookWorld, receiver: Receiver
+) -> None:
+    webhook = webhooks.webhook(receiver.url)
+    receiver.answer = lambda _: Reply(503)
+    webhooks.happen()
+    webhooks.deliver()
+    use_case, caller = webhooks.world.use_cases.webhooks, webhooks.world.caller
+    use_case.update(caller, webhook.webhook_id, AskedWebhook(is_active=False))
+    use_case.update(caller, webhook.webhook_id, AskedWebhook(is_active=True))
+    assert webhooks.deliver() == 1
+    [waiting] = webhooks.deliveries(webhook)
+    assert (waiting.status, waiting.tries, len(waiting.attempts)) == (DeliveryStatus.WAITING, 1, 2)
+
+
 def test_gone_pauses_the_webhook_until_somebody_makes_it_active(webhooks: WebhookWorld, receiver: Receiver) -> None:
     webhook = webhooks.webhook(receiver.url)
     receiver.answer = lambda _: Reply(410)

@@ -72,12 +72,12 @@ class PostgresEvents:
         )
 
     def remove(self, older_than: timedelta, limit: int) -> int:
-        """Delete a batch of what every reader has passed."""
+        """Delete a batch of what every reader has passed, oldest first."""
         passed = select(func.min(event_readers.c.position)).scalar_subquery()
         old = (
             select(events.c.event_no)
             .where(events.c.sequence <= passed, events.c.occurred_at < func.now() - older_than)
-            .order_by(events.c.event_no)
+            .order_by(events.c.occurred_at)
             .limit(limit)
         )
         return self._connection.execute(delete(events).where(events.c.event_no.in_(old))).rowcount

@@ -7,7 +7,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from shoald.adapters.postgres.document_selection import in_collections
@@ -119,11 +131,13 @@ class PostgresTriggers:
         self._connection.execute(select(func.pg_advisory_xact_lock(_ADDING, func.hashtext(namespace_id))))
         return self.count(TriggerFilter(namespace_id=namespace_id, status=TriggerStatus.ACTIVE.value))
 
-    def due(self, now: datetime, limit: int) -> Sequence[Trigger]:
+    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> Sequence[Trigger]:
         """Read without locks."""
-        query = select(triggers).where(triggers.c.due_at <= now, _IS_ACTIVE)
-        rows = self._connection.execute(query.order_by(triggers.c.due_at, triggers.c.trigger_id).limit(limit))
-        return [_trigger(row) for row in rows.mappings()]
+        order = (triggers.c.due_at, triggers.c.trigger_id)
+        query = select(triggers).where(triggers.c.due_at <= now, _IS_ACTIVE).order_by(*order).limit(limit)
+        if behind is not None:
+            query = query.where(tuple_(*order) > tuple_(behind.due_at, behind.trigger_id))
+        return [_trigger(row) for row in self._connection.execute(query).mappings()]
 
     def hold_cluster(self, cluster_id: str) -> bool:
         """Lock the cluster's row, but not against runs that refer to it."""
@@ -148,17 +162,20 @@ class PostgresTriggers:
         mine = and_(trigger_firings.c.trigger_id == trigger_id, trigger_firings.c.slot == slot)
         return self._connection.execute(select(trigger_firings.c.slot).where(mine)).first() is not None
 
-    def ended(self, limit: int) -> Sequence[Firing]:
+    def ended(self, limit: int, *, behind: Firing | None = None) -> Sequence[Firing]:
         """Read without locks."""
+        order = (trigger_firings.c.triggered_at, trigger_firings.c.trigger_id, trigger_firings.c.slot)
         is_open = trigger_firings.c.status == FiringStatus.PENDING.value
         is_over = or_(cluster_runs.c.run_id.is_(None), cluster_runs.c.status.not_in(_AT_WORK))
         query = (
             select(trigger_firings)
             .outerjoin(cluster_runs, cluster_runs.c.run_id == trigger_firings.c.run_id)
             .where(is_open, is_over)
-            .order_by(trigger_firings.c.triggered_at)
+            .order_by(*order)
             .limit(limit)
         )
+        if behind is not None:
+            query = query.where(tuple_(*order) > tuple_(behind.triggered_at, behind.trigger_id, behind.slot))
         return [_firing(row) for row in self._connection.execute(query).mappings()]
 
     def hold_firing(self, firing: Firing) -> bool:
@@ -180,6 +197,15 @@ class PostgresTriggers:
         query = select(trigger_firings).where(condition).order_by(*order).limit(limit).offset(offset)
         total = self._connection.scalar(select(func.count()).select_from(trigger_firings).where(condition)) or 0
         return [_firing(row) for row in self._connection.execute(query).mappings()], total
+
+    def remove_firings(self, ended_before: datetime, limit: int) -> int:
+        """Delete a batch."""
+        old = select(trigger_firings.c.trigger_id, trigger_firings.c.slot).where(
+            trigger_firings.c.completed_at < ended_before
+        )
+        batch = old.order_by(trigger_firings.c.completed_at).limit(limit)
+        key = tuple_(trigger_firings.c.trigger_id, trigger_firings.c.slot)
+        return self._connection.execute(delete(trigger_firings).where(key.in_(batch))).rowcount
 
     def hold_counting(self, namespace_id: str, collection_id: str) -> Sequence[Trigger]:
         """Lock the rows in the order of their ids."""

@@ -125,6 +125,11 @@ class PostgresDeliveries:
         mine = (_LINE.c.webhook_id == row.webhook_id, _LINE.c.channel_no == row.channel_no)
         self._connection.execute(update(_LINE).where(*mine).values(resume_at=_NOW))
 
+    def begin_all_again(self, webhook_id: str) -> None:
+        """Put the rows that wait back to their beginning."""
+        waiting = (_TABLE.c.webhook_id == webhook_id, _TABLE.c.status == DeliveryStatus.WAITING)
+        self._connection.execute(update(_TABLE).where(*waiting).values(tries=0, due_at=_NOW))
+
     def remove(self, older_than: timedelta, limit: int) -> int:
         """Delete a batch, oldest first."""
         old = select(_TABLE.c.delivery_id).where(_TABLE.c.finished_at < _NOW - older_than)

@@ -72,7 +72,7 @@ class Trigger(_message.Message):
     event_counter: _builtins.int
     """Events counted since it last fired."""
     created_by: _builtins.str
-    """Who made it."""
+    """The id of the API key that it was made with; null where it was made without one."""
     description: _builtins.str
     """What it is for."""
     @_builtins.property
@@ -316,7 +316,7 @@ class GeneralTrigger(_message.Message):
     description: _builtins.str
     """What it is for."""
     created_by: _builtins.str
-    """Who made it."""
+    """The id of the API key that it was made with; null where it was made without one."""
     is_overdue: _builtins.bool
     """Whether `next_scheduled_at` of an active trigger has passed."""
     @_builtins.property

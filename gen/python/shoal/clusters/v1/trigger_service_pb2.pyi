@@ -47,6 +47,7 @@ class CreateTriggerRequest(_message.Message):
     def action_config(self) -> _struct_pb2.Struct:
         """Which, and how; required. Of `cluster`: `cluster_id` (id or name; required), `mode` (`full`, `assign` or `composite`;
         default `full`), `assignment_threshold` (0 to 1, default 0.5; applies to `assign`), `filters`, `source_execution_ids`.
+        Runs write the output collection of their cluster: `output_collection_ids` that name others are 422.
         """
 
     @_builtins.property

@@ -58,8 +58,9 @@ export declare type CreateClusterTriggerRequest = Message<"shoal.clusters.v1.Cre
    * `unassigned_ratio`, `volume` by `new_documents` (default), `document_count` or `growth_ratio`, `quality` by
    * `silhouette_score` (default), `mean_cosine_to_centroid`, `cluster_size_entropy`, `calinski_harabasz_score` (met below
    * the threshold), `noise_ratio`, `davies_bouldin_index` or `should_recluster` (met from it upwards), `custom` by any of
-   * these, met from the threshold upwards. All but `drift` and `volume` need a completed run; none is met while no
-   * document was added since the last one.
+   * these, met from the threshold upwards. All but `new_documents` and `document_count` need a completed run; none is met
+   * while no document was added since the last one. Drift is measured for clusters over one dense vector; for others it
+   * is 422.
    *
    * @generated from field: google.protobuf.Struct schedule_config = 4;
    */

@@ -153,7 +153,7 @@ export declare type Trigger = Message<"shoal.clusters.v1.Trigger"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Who made it.
+   * The id of the API key that it was made with; null where it was made without one.
    *
    * @generated from field: optional string created_by = 20;
    */
@@ -445,7 +445,7 @@ export declare type GeneralTrigger = Message<"shoal.clusters.v1.GeneralTrigger">
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Who made it.
+   * The id of the API key that it was made with; null where it was made without one.
    *
    * @generated from field: optional string created_by = 26;
    */

@@ -31,6 +31,7 @@ export declare type CreateTriggerRequest = Message<"shoal.clusters.v1.CreateTrig
   /**
    * Which, and how; required. Of `cluster`: `cluster_id` (id or name; required), `mode` (`full`, `assign` or `composite`;
    * default `full`), `assignment_threshold` (0 to 1, default 0.5; applies to `assign`), `filters`, `source_execution_ids`.
+   * Runs write the output collection of their cluster: `output_collection_ids` that name others are 422.
    *
    * @generated from field: google.protobuf.Struct action_config = 2;
    */

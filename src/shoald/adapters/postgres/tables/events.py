@@ -23,6 +23,7 @@ events = Table(
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Index("ix_events_unnumbered", "event_no", postgresql_where=text("sequence IS NULL")),
     Index("ix_events_namespace", "namespace_id", "sequence"),
+    Index("ix_events_age", "occurred_at", postgresql_where=text("sequence IS NOT NULL")),
 )
 event_sequence = Sequence("event_sequence", metadata=metadata)
 

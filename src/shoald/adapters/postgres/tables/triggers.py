@@ -92,6 +92,7 @@ trigger_firings = Table(
     Column("num_documents", Integer),
     CheckConstraint("status IN ('pending', 'completed', 'failed', 'canceled', 'skipped')", name="status"),
     Index("ix_trigger_firings_open", "triggered_at", postgresql_where=text("status = 'pending'")),
+    Index("ix_trigger_firings_ended", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
 )
 Index(
     "ix_trigger_firings_newest",

@@ -60,8 +60,8 @@ class TriggerRepository(Protocol):
 
     # What fires them.
 
-    def due(self, now: datetime, limit: int) -> Sequence[Trigger]:
-        """Return active triggers that have come round, the longest overdue first."""
+    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> Sequence[Trigger]:
+        """Return active triggers that have come round, the longest overdue first; those behind one if it is named."""
         ...
 
     def hold_cluster(self, cluster_id: str) -> bool:
@@ -86,8 +86,8 @@ class TriggerRepository(Protocol):
 
     # What follows a run.
 
-    def ended(self, limit: int) -> Sequence[Firing]:
-        """Return open firings whose runs have ended, or are gone."""
+    def ended(self, limit: int, *, behind: Firing | None = None) -> Sequence[Firing]:
+        """Return open firings whose runs have ended, or are gone, oldest first; those behind one if it is named."""
         ...
 
     def hold_firing(self, firing: Firing) -> bool:
@@ -100,6 +100,10 @@ class TriggerRepository(Protocol):
 
     def history(self, trigger_id: str, *, status: str | None, limit: int, offset: int) -> tuple[Sequence[Firing], int]:
         """Return firings, newest first, and how many there are in all."""
+        ...
+
+    def remove_firings(self, ended_before: datetime, limit: int) -> int:
+        """Remove firings that ended before a moment, oldest first, and say how many."""
         ...
 
     # What events and conditions look at.

@@ -139,6 +139,10 @@ class DeliveryRepository(Protocol):
         """Let a delivery wait for a first try, now; its channel is not spared any longer."""
         ...
 
+    def begin_all_again(self, webhook_id: str) -> None:
+        """Let all that waits of a webhook wait for a first try, now; whoever changes it holds its row."""
+        ...
+
     def remove(self, older_than: timedelta, limit: int) -> int:
         """Remove deliveries that ended longer ago than this, and say how many."""
         ...

@@ -2265,8 +2265,9 @@ class CreateClusterTriggerRequest(betterproto2.Message):
     `unassigned_ratio`, `volume` by `new_documents` (default), `document_count` or `growth_ratio`, `quality` by
     `silhouette_score` (default), `mean_cosine_to_centroid`, `cluster_size_entropy`, `calinski_harabasz_score` (met below
     the threshold), `noise_ratio`, `davies_bouldin_index` or `should_recluster` (met from it upwards), `custom` by any of
-    these, met from the threshold upwards. All but `drift` and `volume` need a completed run; none is met while no
-    document was added since the last one.
+    these, met from the threshold upwards. All but `new_documents` and `document_count` need a completed run; none is met
+    while no document was added since the last one. Drift is measured for clusters over one dense vector; for others it
+    is 422.
     """
 
     description: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
@@ -2440,6 +2441,7 @@ class CreateTriggerRequest(betterproto2.Message):
     """
     Which, and how; required. Of `cluster`: `cluster_id` (id or name; required), `mode` (`full`, `assign` or `composite`;
     default `full`), `assignment_threshold` (0 to 1, default 0.5; applies to `assign`), `filters`, `source_execution_ids`.
+    Runs write the output collection of their cluster: `output_collection_ids` that name others are 422.
     """
 
     trigger_type: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
@@ -4271,7 +4273,7 @@ class GeneralTrigger(betterproto2.Message):
 
     created_by: "str | None" = betterproto2.field(26, betterproto2.TYPE_STRING, optional=True)
     """
-    Who made it.
+    The id of the API key that it was made with; null where it was made without one.
     """
 
     is_overdue: "bool" = betterproto2.field(27, betterproto2.TYPE_BOOL)
@@ -8328,7 +8330,7 @@ class Trigger(betterproto2.Message):
 
     created_by: "str | None" = betterproto2.field(20, betterproto2.TYPE_STRING, optional=True)
     """
-    Who made it.
+    The id of the API key that it was made with; null where it was made without one.
     """
 
     description: "str | None" = betterproto2.field(21, betterproto2.TYPE_STRING, optional=True)

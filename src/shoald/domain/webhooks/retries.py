@@ -6,7 +6,7 @@ from datetime import timedelta
 
 _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
-RETRY_AFTER = (
+WAITS = (
     5 * _SECOND,
     30 * _SECOND,
     2 * _MINUTE,
@@ -20,24 +20,31 @@ RETRY_AFTER = (
 )
 """The wait after the first, second, … failed try: 23 hours 42 minutes in all."""
 
-LONGEST_WAIT = timedelta(days=1)
+LONGEST = timedelta(days=1)
+"""From the first try to the last one, whatever the receiver asks for."""
 _SPREAD = 0.1
 _BREATHER = (timedelta(0), timedelta(0), 2 * _SECOND, 10 * _SECOND, 30 * _SECOND, 2 * _MINUTE)
 
 
-def wait_after(tries: int, *, retry_after: timedelta | None = None, chance: float = 0.0) -> timedelta | None:
+def wait_after(
+    tries: int, *, passed: timedelta = timedelta(0), retry_after: timedelta | None = None, chance: float = 0.0
+) -> timedelta | None:
     """Return how long to wait after this many tries have failed; None means that the delivery is given up.
 
-    `retry_after` is what the receiver asked for: it is waited at least, a day at most. `chance` (0 to 1) spreads the
-    waits of many by up to a tenth, so that a receiver that was away does not get them all at one moment.
+    `passed` is the time since the first of them: no wait goes on beyond a day after it, and a try that fails then was
+    the last. `retry_after` is what the receiver asked for: it is waited at least. `chance` (0 to 1) spreads the waits
+    of many by up to a tenth, so that a receiver that was away does not get them all at one moment.
 
     >>> wait_after(1), wait_after(1, retry_after=timedelta(minutes=7)), wait_after(11)
     (datetime.timedelta(seconds=5), datetime.timedelta(seconds=420), None)
+    >>> wait_after(2, passed=timedelta(hours=23), retry_after=timedelta(days=1))
+    datetime.timedelta(seconds=3600)
     """
-    if tries > len(RETRY_AFTER):
+    left = LONGEST - max(passed, timedelta(0))
+    if tries > len(WAITS) or left <= timedelta(0):
         return None
-    wait = RETRY_AFTER[max(tries, 1) - 1] * (1 + _SPREAD * chance)
-    return wait if retry_after is None else max(wait, min(retry_after, LONGEST_WAIT))
+    wait = WAITS[max(tries, 1) - 1] * (1 + _SPREAD * chance)
+    return min(max(wait, retry_after or timedelta(0)), left)
 
 
 def breather_after(failures: int) -> timedelta:
