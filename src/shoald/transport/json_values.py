@@ -149,28 +149,45 @@ def plain_object(value: struct_pb2.Struct) -> dict[str, Any]:
 
 
 def to_struct(value: Any) -> struct_pb2.Struct:
-    """Return a Struct of a JSON object."""
+    """Return a Struct of a JSON object; raises `TypeError` for what JSON has not."""
     made = struct_pb2.Struct()
-    for key, member in value.items():
-        made.fields[key].CopyFrom(to_value(member))
+    _fill_struct(made, value)
     return made
 
 
 def to_value(value: Any) -> struct_pb2.Value:
     """Return a protobuf Value of a JSON value; raises `TypeError` for what JSON has not."""
-    if value is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(value, bool):
-        return struct_pb2.Value(bool_value=value)
-    if isinstance(value, (int, float)):
-        return struct_pb2.Value(number_value=value)
+    made = struct_pb2.Value()
+    _fill(made, value)
+    return made
+
+
+def _fill_struct(made: struct_pb2.Struct, value: Any) -> None:
+    fields = made.fields
+    for key, member in value.items():
+        # where it stands: made by itself and copied there, a member takes thrice the time
+        _fill(fields[key], member)
+
+
+def _fill(made: struct_pb2.Value, value: Any) -> None:
     if isinstance(value, str):
-        return struct_pb2.Value(string_value=value)
-    if hasattr(value, "items"):
-        return struct_pb2.Value(struct_value=to_struct(value))
-    if isinstance(value, Iterable):
-        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[to_value(element) for element in value]))
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+        made.string_value = value
+    elif value is None:
+        made.null_value = struct_pb2.NULL_VALUE
+    elif isinstance(value, bool):
+        made.bool_value = value
+    elif isinstance(value, (int, float)):
+        made.number_value = value
+    elif hasattr(value, "items"):
+        made.struct_value.SetInParent()  # an empty object is one, too
+        _fill_struct(made.struct_value, value)
+    elif isinstance(value, Iterable):
+        made.list_value.SetInParent()
+        members = made.list_value.values
+        for element in value:
+            _fill(members.add(), element)
+    else:
+        raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 _LARGEST_EXACT = 2.0**53
