@@ -20,7 +20,6 @@ _RESOURCES = ("namespaces", "collections", "documents", "tasks")
 _FORMS = ("_with_http_info", "_without_preload_content")
 
 NOT_CALLED = {
-    "CollectionsApi.export_collection": "not served yet: documents are read by lists, and runs are exported",
     "CollectionsApi.import_collection": "Arrow is imported by gRPC, documents are upserted",
     "CollectionsApi.infer_import_schema": "as import_collection",
     "CollectionsApi.validate_import_mapping": "as import_collection",

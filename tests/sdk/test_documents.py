@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import urllib.request
 from typing import Any
 
 import mixpeek
@@ -85,6 +87,22 @@ def test_collections_are_listed_in_every_form(own: Own, things: str) -> None:
     filters = {"AND": [{"field": "collection_name", "operator": "eq", "value": "things"}]}
     chosen = api.list_collections(list_collections_request=mixpeek.ListCollectionsRequest(filters=filters))
     assert [one.collection_id for one in chosen.results] == [things]
+
+
+def test_a_collection_is_exported_into_files(own: Own, things: str) -> None:
+    api = mixpeek.CollectionsApi(own.client)
+    asked = mixpeek.CollectionExportRequest(format="json", include_vectors=True, select_fields=["n"])
+    export = api.export_collection("things", asked)
+    assert (export.document_count, export.format.value) == (ROWS, "json")
+    with urllib.request.urlopen(export.download_url) as answer:  # noqa: S310 - the address comes from the server under test
+        body = answer.read()
+    assert len(body) == export.file_size_bytes
+    assert {json.loads(line)["collection_id"] for line in body.splitlines()} == {things}
+    with urllib.request.urlopen(str(export.vectors_download_url)) as answer:  # noqa: S310 - as above
+        assert len(answer.read().splitlines()) == ROWS
+    assert api.export_collection("things").format.value == "parquet"
+    with pytest.raises(UnprocessableEntityException):
+        api.export_collection("things", mixpeek.CollectionExportRequest(format="webdataset"))
 
 
 def test_the_features_of_a_collection_are_its_vectors(own: Own, things: str) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from shoald.application.access import Caller
 from shoald.application.clusters import find_cluster
 from shoald.application.executions import find_run
-from shoald.application.file_links import FileLinks
+from shoald.application.file_links import FileAddresses, FileLinks
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
@@ -80,7 +80,7 @@ class Artifacts:
         self._objects = objects
         self._tables = tables
         self._links = links
-        self._public_url = public_url.rstrip("/")
+        self._addresses = FileAddresses(objects=objects, links=links, public_url=public_url)
 
     def run(self, caller: Caller, cluster: str, run_id: str | None = None) -> ClusterRun:
         """Return a completed run, the latest when none is named.
@@ -188,12 +188,8 @@ class Artifacts:
         """Return a short-lived address of the run's documents and groups as one Parquet file, with present labels."""
         stored = self._present_documents(run)
         filename = f"{DOCUMENTS}_{run.run_id}.parquet"
-        url = self._objects.signed_url(stored["key"], seconds=LINK_SECONDS, filename=filename)
-        if url is None:
-            token = self._links.make(stored["key"], filename=filename, seconds=LINK_SECONDS)
-            url = f"{self._public_url}/v1/files/{token}"
         return Export(
-            url=url,
+            url=self._addresses.of(stored["key"], filename=filename, seconds=LINK_SECONDS),
             filename=filename,
             expires_at=self._clock.now().replace(microsecond=0) + timedelta(seconds=LINK_SECONDS),
             size_bytes=stored["bytes"],

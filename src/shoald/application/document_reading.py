@@ -280,14 +280,15 @@ def _with_expanded(
     ]
 
 
-def _value_at(payload: Any, path: Sequence[str]) -> Any:
+def value_at(payload: Any, path: Sequence[str]) -> Any:
+    """Return the value at a path of a payload, None where there is none."""
     for name in path:
         payload = payload.get(name) if isinstance(payload, Mapping) else None
     return payload
 
 
 def _ids_at(payload: JsonObject, path: Sequence[str]) -> list[str]:
-    value = _value_at(payload, path)
+    value = value_at(payload, path)
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
@@ -295,6 +296,6 @@ def _resolved(
     row: ReadDocument, path: Sequence[str], find: Callable[[str], CollectionDocument | None]
 ) -> CollectionDocument | Sequence[CollectionDocument | None] | None:
     ids = _ids_at(row.document.payload, path)
-    if isinstance(_value_at(row.document.payload, path), list):
+    if isinstance(value_at(row.document.payload, path), list):
         return [find(one) for one in ids]
     return find(ids[0]) if ids else None

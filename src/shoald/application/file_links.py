@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from shoald.application.ports.clock import Clock
+from shoald.application.ports.object_store import ObjectStore
 from shoald.domain.failures import FileLinkNotFound
 
 _SEAL_BYTES = 16
@@ -56,3 +57,20 @@ class FileLinks:
 
     def _seal(self, body: bytes) -> bytes:
         return hmac.digest(self._secret, body, "sha256")[:_SEAL_BYTES]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAddresses:
+    """Lends objects by short-lived addresses: those of the store itself where it has such, else of `/v1/files`."""
+
+    objects: ObjectStore
+    links: FileLinks
+    public_url: str
+
+    def of(self, key: str, *, filename: str, seconds: int) -> str:
+        """Return an address at which the object can be read for so many seconds, under that name."""
+        url = self.objects.signed_url(key, seconds=seconds, filename=filename)
+        if url is not None:
+            return url
+        token = self.links.make(key, filename=filename, seconds=seconds)
+        return f"{self.public_url.rstrip('/')}/v1/files/{token}"

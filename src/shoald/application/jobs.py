@@ -40,7 +40,10 @@ SHORT_QUEUE = "short"
 HEAVY_QUEUE = "heavy"
 QUEUES = (SHORT_QUEUE, HEAVY_QUEUE)
 _HEAVY = frozenset(
-    {JobType.INDEX_BUILD, JobType.EVALUATION, JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP, JobType.CLUSTER_MAP}
+    {
+        *(JobType.INDEX_BUILD, JobType.EVALUATION, JobType.COLLECTION_EXPORT),
+        *(JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP, JobType.CLUSTER_MAP),
+    }
 )
 
 _FOLLOWING = frozenset({JobType.KEYWORD_INDEX})

@@ -23,6 +23,8 @@ UPLOADS = "blobs"
 """The folder of objects that lie under the hash of their content."""
 JOB_INPUTS = "job_inputs"
 """The folder of what is given to single jobs beside their payload."""
+EXPORTS = "exports"
+"""The folder of what people asked to take away."""
 _BATCH = 1_000
 
 Naming = Callable[[UnitOfWork, str, list[str]], set[str]]
@@ -44,11 +46,16 @@ def _by_runs(uow: UnitOfWork, run_id: str, keys: list[str]) -> set[str]:
     return uow.object_references.of_runs(run_id, keys)
 
 
+def _by_nobody(uow: UnitOfWork, owner: str, keys: list[str]) -> set[str]:  # noqa: ARG001 - whoever asked has had an hour
+    return set()
+
+
 # keys of the form <folder>/<owner's id>/<attempt>/…
 _FOLDERS: dict[str, Naming] = {
     "builds": _by_builds,
     "index_builds": _by_builds,
     "evaluations": _by_evaluation,
+    EXPORTS: _by_nobody,
     "keyword_indexes": _by_keyword_index,
     "runs": _by_runs,
 }

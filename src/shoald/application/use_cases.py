@@ -12,6 +12,7 @@ from shoald.application.chunking import Chunking
 from shoald.application.clone_patching import ClonePatching
 from shoald.application.clusters import Clusters
 from shoald.application.collection_documents import CollectionDocuments
+from shoald.application.collection_exports import CollectionExports
 from shoald.application.collections import Collections
 from shoald.application.document_changing import DocumentChanges
 from shoald.application.document_figures import DocumentFigures
@@ -63,6 +64,7 @@ class UseCases:
     evaluating: Evaluating
     namespaces: Namespaces
     collections: Collections
+    collection_exports: CollectionExports
     collection_documents: CollectionDocuments
     document_changes: DocumentChanges
     document_figures: DocumentFigures

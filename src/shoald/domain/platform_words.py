@@ -199,3 +199,11 @@ class CollectionSourceType(StrEnum):
 
     BUCKET = "bucket"
     COLLECTION = "collection"
+
+
+class ExportFormat(StrEnum):
+    """How the documents of a collection are written into a file."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON = "json"

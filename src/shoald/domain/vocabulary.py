@@ -38,6 +38,7 @@ class JobType(StrEnum):
     ENRICHMENT = "cluster_enrichment"
     ENRICHMENT_UNDO = "cluster_enrichment_undo"
     OUTPUT_LABELS = "cluster_output_labels"
+    COLLECTION_EXPORT = "collection_export"
 
 
 class RunStatus(StrEnum):

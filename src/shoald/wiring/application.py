@@ -10,6 +10,7 @@ from shoald.wiring.jobs import build_job_handlers
 if TYPE_CHECKING:
     from shoald.application.access import Access
     from shoald.application.cluster_removal import GoesWithCluster
+    from shoald.application.collection_exports import CollectionExports
     from shoald.application.enriching import Enrichments
     from shoald.application.use_cases import UseCases
     from shoald.application.webhooks import Webhooks
@@ -118,6 +119,7 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
             default_namespace=settings.default_namespace,
         ),
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collection_exports=_collection_exports(adapters),
         collection_documents=CollectionDocuments(
             open_unit_of_work=opens, clock=clock, cursors=cursors, query_seconds=settings.document_query_seconds
         ),
@@ -146,6 +148,16 @@ def build_application(adapters: Adapters) -> UseCases:  # noqa: PLR0915 - one li
             links=adapters.file_links,
             public_url=settings.public_url,
         ),
+    )
+
+
+def _collection_exports(adapters: Adapters) -> CollectionExports:
+    from shoald.application.collection_exports import CollectionExports
+    from shoald.application.file_links import FileAddresses
+
+    lent = FileAddresses(objects=adapters.objects, links=adapters.file_links, public_url=adapters.settings.public_url)
+    return CollectionExports(
+        open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs, objects=adapters.objects, addresses=lent
     )
 
 

@@ -56,6 +56,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
     handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
     handlers.add(JobType.OUTPUT_LABELS, lambda: _output_labels(adapters))
+    handlers.add(JobType.COLLECTION_EXPORT, lambda: _collection_export(adapters))
 
 
 def _segments(adapters: Adapters) -> SegmentsHandler:
@@ -156,6 +157,18 @@ def _cluster_run(adapters: Adapters) -> JobHandler:
     from shoald.application.clustering import ClusterRunHandler
 
     return ClusterRunHandler(clock=adapters.clock, pipeline=lambda: _warmed_pipeline(adapters))
+
+
+def _collection_export(adapters: Adapters) -> JobHandler:
+    from shoald.adapters.parquet.export_tables import FileExportTables
+    from shoald.application.collection_exports import CollectionExportHandler
+
+    return CollectionExportHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        tables=FileExportTables(),
+    )
 
 
 def _cluster_map(adapters: Adapters) -> JobHandler:

@@ -129,6 +129,11 @@ class _Sink(io.RawIOBase):
         return len(piece)
 
 
+def file_over(sink: ByteSink) -> io.RawIOBase:
+    """Return a file that Parquet can be written to, over what takes bytes in order."""
+    return _Sink(sink)
+
+
 def _writer(sink: ByteSink, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         _Sink(sink),

@@ -28,7 +28,9 @@ from shoald.application.listing import Selection
 from shoald.domain.failures import DeadlineExceeded
 from shoald.domain.filters import Condition
 from shoald.domain.records.aggregation import Aggregated, Aggregation, DistinctValue, DocumentGroup, Path
+from shoald.domain.records.collection import CollectionDocument
 
+_SCANNED_TOGETHER = 1000
 _NO_VALUE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
 _TOO_SLOW = (
     "The question took longer than {seconds:g} seconds and was given up. Conditions by eq, in, gt, gte, lt, lte and "
@@ -53,6 +55,18 @@ class DocumentQuestionRows(PayloadIndexRows):
             if isinstance(error.orig, psycopg.errors.QueryCanceled):
                 raise DeadlineExceeded(_TOO_SLOW.format(seconds=seconds), detail={"seconds": seconds}) from error
             raise
+
+    def scanned(
+        self, collection_id: str, condition: Condition | None, *, limit: int | None = None
+    ) -> Iterator[Sequence[CollectionDocument]]:
+        """Yield documents by a cursor of the database, which sees them as they were when it was opened."""
+        chosen = select(collection_documents).where(in_collections([collection_id]))
+        if condition is not None:
+            chosen = chosen.where(meets(condition, [collection_id], self._ready_fields([collection_id], condition)))
+        in_order = chosen.order_by(collection_documents.c.document_id).limit(limit)
+        rows = self._connection.execute(in_order.execution_options(yield_per=_SCANNED_TOGETHER))
+        for some in rows.partitions():
+            yield [document_of(row) for row in some]
 
     def document_groups(
         self, collection_ids: Sequence[str], selection: Selection, path: Path, *, most: int

@@ -180,7 +180,7 @@ REGISTRATIONS: tuple[Registration, ...] = (
     Registration(
         collection_service_pb2.DESCRIPTOR.services_by_name["CollectionService"],
         collection_service_pb2_grpc.add_CollectionServiceServicer_to_server,
-        lambda use_cases: CollectionServicer(use_cases.access, use_cases.collections),
+        lambda use_cases: CollectionServicer(use_cases.access, use_cases.collections, use_cases.collection_exports),
     ),
     Registration(
         collection_document_service_pb2.DESCRIPTOR.services_by_name["CollectionDocumentService"],

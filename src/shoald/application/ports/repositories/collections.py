@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -114,6 +114,14 @@ class CollectionRepository(Protocol):
         """Return documents in the order of collections and ids unless sorted by other keys.
 
         `selection.after` is a collection's id and a document's with a slash between them.
+        """
+        ...
+
+    def scanned(
+        self, collection_id: str, condition: Condition | None, *, limit: int | None = None
+    ) -> Iterator[Sequence[CollectionDocument]]:
+        """Yield the documents that meet the condition in the order of their ids, some at a time, as they are at one
+        moment; constant memory.
         """
         ...
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from shoal.clusters.v1 import artifact_pb2, artifact_service_pb2
 
 from shoald.application.artifacts import Export, is_group
+from shoald.domain.csv_cells import plain_cell
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.transport.json_values import documented
@@ -26,8 +26,6 @@ _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _MEMBER_FIELDS = tuple(field.name for field in artifact_pb2.Member.DESCRIPTOR.fields)
 _MEMBER_LISTS = artifact_pb2.MemberColumns.DESCRIPTOR.fields_by_name
 _CSV_FIELDS = ("document_id", "collection_id", "cluster_id", "cluster_label", "x", "y", "z")
-_FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.]+$)")
-"""How cells begin that spreadsheets compute; a negative number, such as the group of noise, is none."""
 _SIMILARITY = "cosine_similarity_to_centroid"
 
 
@@ -118,15 +116,11 @@ def _csv_pieces(batches: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     writer.writerow([*_CSV_FIELDS, _SIMILARITY])
     for batch in batches:
         columns = [batch[name] for name in (*_CSV_FIELDS, _SIMILARITY)]
-        writer.writerows([_plain_cell(cell) for cell in row] for row in zip(*columns, strict=True))
+        writer.writerows([plain_cell(cell) for cell in row] for row in zip(*columns, strict=True))
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
     yield text.getvalue().encode()
-
-
-def _plain_cell(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def in_parts(content_type: str, pieces: Iterable[bytes]) -> Iterator[HttpBody]:

@@ -7,19 +7,25 @@ from shoal.clusters.v1 import collection_pb2, collection_service_pb2_grpc
 from shoal.clusters.v1 import collection_service_pb2 as pb
 
 from shoald.application.access import Access, Caller
+from shoald.application.collection_exports import CollectionExports
 from shoald.application.collections import Collections
 from shoald.domain.records.collection import Collection
 from shoald.transport.callers import caller_of
+from shoald.transport.calls import seconds_left
+from shoald.transport.mapping.clusters import collection_exports as exports
 from shoald.transport.mapping.clusters import collections as mapping
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
+_EXPORT_SECONDS = 600.0
+
 
 class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
-    """Hands requests to `Collections`."""
+    """Hands requests to `Collections` and `CollectionExports`."""
 
-    def __init__(self, access: Access, collections: Collections) -> None:
+    def __init__(self, access: Access, collections: Collections, exports: CollectionExports) -> None:
         self._access = access
         self._collections = collections
+        self._exports = exports
 
     def CreateCollection(
         self, request: pb.CreateCollectionRequest, context: grpc.ServicerContext
@@ -82,6 +88,14 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         """Say which vectors one has."""
         caller = caller_of(self._access, context)
         return mapping.features_message(self._collections.get(caller, request.collection_identifier))
+
+    def ExportCollection(
+        self, request: pb.ExportCollectionRequest, context: grpc.ServicerContext
+    ) -> pb.ExportCollectionResponse:
+        """Write one into files."""
+        caller, asked = caller_of(self._access, context), exports.question_of(request)
+        seconds = seconds_left(context, at_most=_EXPORT_SECONDS)
+        return exports.to_message(self._exports.export(caller, request.collection_identifier, asked, seconds=seconds))
 
     def _message(self, caller: Caller, collection: Collection) -> collection_pb2.Collection:
         return mapping.to_message(collection, self._collections.payload_indexes(caller))
