@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NEAR_END = 16
 """Within so many characters of the end, a constant, a number or an escape may be cut off."""
+MOST_OUTPUTS_BESIDES = 100_000
+"""Values that a program may give beside one for each character of the file: more do not come from the file."""
 _CONSTANTS = {True: "true", False: "false", None: "null"}
 _SPACE = " \t\r\n\0\ufeff"
 
@@ -70,10 +72,20 @@ def _indented(value: Any, margin: str) -> str:
 
 
 def _outputs(file: BinaryIO, program: str, seconds: float) -> Iterator[_Placed]:
-    for output in jq_programs.run(program, "".join(text_blocks(file)), seconds):
+    text = "".join(text_blocks(file))
+    left = MOST_OUTPUTS_BESIDES + len(text)
+    for output in jq_programs.run(program, text, seconds):
         value = _decoder().decode(output)
+        elements = value if isinstance(value, list) else [value]
+        # an endless program may take hardly any time to each output; all of them would be stored before it is refused
+        left -= len(elements)
+        if left < 0:
+            raise UnusableFile(
+                "loader_params.jq_schema gives more values than the file can hold"
+                f" (one per character, and {MOST_OUTPUTS_BESIDES:,})"
+            )
         # what a program gives stands nowhere in the file
-        for element in value if isinstance(value, list) else [value]:
+        for element in elements:
             yield element, {}
 
 

@@ -107,6 +107,18 @@ def test_bad_parameters_are_refused_with_a_reason(params: dict[str, Any], reason
         segments('[{"a": 1}]', **params)
 
 
+@pytest.mark.parametrize("program", ["repeat(1)", "repeat([range(100)])", "[range(1004)]"])
+def test_a_program_that_gives_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    monkeypatch.setattr("shoald.adapters.document_loaders.json.MOST_OUTPUTS_BESIDES", 1_000)
+    with pytest.raises(UnusableFile, match="jq_schema gives more values than the file can hold"):
+        segments("[1]", jq_schema=program)
+
+
+def test_a_program_may_give_more_values_than_the_file_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shoald.adapters.document_loaders.json.MOST_OUTPUTS_BESIDES", 1_000)
+    assert len(segments("[1]", jq_schema="range(1003)")) == 1_003
+
+
 def test_a_list_of_any_length_takes_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.json"
     path.write_text("[" + '{"text": "something to read"}, ' * 500_000 + "1]")
