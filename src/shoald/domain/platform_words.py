@@ -201,7 +201,7 @@ class CollectionSourceType(StrEnum):
     COLLECTION = "collection"
 
 
-class ExportFormat(StrEnum):
+class CollectionFormat(StrEnum):
     """How the documents of a collection are written into a file."""
 
     PARQUET = "parquet"

@@ -20,7 +20,7 @@ from shoald.application.ports.export_tables import ExportTable, Row
 from shoald.application.ports.run_tables import ByteSink
 from shoald.domain.csv_cells import plain_cell
 from shoald.domain.failures import TooLarge
-from shoald.domain.platform_words import ExportFormat
+from shoald.domain.platform_words import CollectionFormat
 from shoald.domain.records.collection import SparseVector
 from shoald.domain.vocabulary import VectorKind
 
@@ -46,21 +46,21 @@ class FileExportTables:
     @contextlib.contextmanager
     def documents(self, sink: ByteSink, word: str, columns: Sequence[str]) -> Iterator[ExportTable]:
         """Open a table of free JSON."""
-        if word == ExportFormat.JSON:
+        if word == CollectionFormat.JSON:
             yield _Lines(sink)
             return
         with tempfile.TemporaryFile() as spool:
             waiting = _Waiting(spool, columns)
             yield waiting
-            write = _write_parquet if word == ExportFormat.PARQUET else _write_csv
+            write = _write_parquet if word == CollectionFormat.PARQUET else _write_csv
             write(sink, waiting.fields(), waiting.batches())
 
     @contextlib.contextmanager
     def vectors(self, sink: ByteSink, word: str, kinds: Mapping[str, str]) -> Iterator[ExportTable]:
         """Open a table of vectors."""
-        if word == ExportFormat.JSON:
+        if word == CollectionFormat.JSON:
             yield _Lines(sink)
-        elif word == ExportFormat.CSV:
+        elif word == CollectionFormat.CSV:
             fields = {"document_id": pa.string(), **dict.fromkeys(kinds, _MIXED)}
             yield _Cells(sink, fields)
         else:

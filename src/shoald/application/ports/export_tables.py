@@ -21,7 +21,7 @@ class ExportTable(Protocol):
 
 
 class ExportTables(Protocol):
-    """Writes rows in one of the `ExportFormat`s to a sink; constant memory beside one batch of rows.
+    """Writes rows in one of the `CollectionFormat`s to a sink; constant memory beside one batch of rows.
 
     Leaving the block without an error ends the file, and only then is it whole.
     """

@@ -6,7 +6,7 @@ from shoal.clusters.v1 import collection_service_pb2 as pb
 
 from shoald.application.collection_exports import CollectionExport, ExportQuestion
 from shoald.domain.failures import InvalidFields
-from shoald.domain.platform_words import ExportFormat
+from shoald.domain.platform_words import CollectionFormat
 from shoald.transport.json_values import plain_object
 from shoald.transport.mapping.clusters.times import to_timestamp
 
@@ -23,7 +23,7 @@ def question_of(request: pb.ExportCollectionRequest) -> ExportQuestion:
         if getattr(request, name):
             raise InvalidFields.field("body", name, message=message, value=_shown(request, name))
     return ExportQuestion(
-        format=request.format or ExportFormat.PARQUET.value,
+        format=request.format or CollectionFormat.PARQUET.value,
         fields=tuple(request.select_fields),
         filters=plain_object(request.filters) if request.HasField("filters") else None,
         most=request.sample_size or None,
