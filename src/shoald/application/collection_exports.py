@@ -35,7 +35,7 @@ _LEAST_SECONDS, _DOCUMENT_SECONDS, _VECTOR_SECONDS = 0.02, 40e-6, 80e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportQuestion:
-    """What is exported: which documents and fields (none: all) in which `CollectionFormat`, and whether their vectors."""
+    """What is exported: which documents and fields (none: all) in which `CollectionFormat`, and whether vectors are."""
 
     format: str
     fields: tuple[str, ...] = ()
