@@ -16,6 +16,7 @@ setup: .venv/.complete ## Make .venv with everything that the lock file names
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
 	@.venv/bin/uv pip sync --quiet --require-hashes requirements/dev.lock requirements/uv.lock
 	@.venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PY) -m tools.compile_bytecode
 	@touch $@
 
 lock: ## Resolve the lock files again
