@@ -9,6 +9,8 @@ import argparse
 import contextlib
 import fcntl
 import filecmp
+import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -21,7 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, GEN, BUILD = ROOT / "examples" / "clients", ROOT / "gen", ROOT / "build" / "clients"
 NOTES = EXAMPLES / "scenario" / "notes.md"
+_PLAIN = GEN / "clients" / "shoal_without_rules.binpb"
 _SECONDS, _LONG_SECONDS = 240, 1200
+_STEPS, _OLDEST_NODE = 12, 20
 
 
 class ClientError(Exception):
@@ -69,6 +73,12 @@ def _typescript(folder: Path) -> None:
     run("node", "node_modules/typescript/bin/tsc", cwd=folder)
 
 
+@functools.cache
+def _is_node_old() -> bool:
+    """Say whether the node on PATH is older than the oldest that the clients were seen to run with."""
+    return int(run("node", "--version", cwd=ROOT).lstrip("v").partition(".")[0]) < _OLDEST_NODE
+
+
 @dataclass(frozen=True)
 class Client:
     """One language's form of the scenario: a folder of examples/clients, and what it takes to run it."""
@@ -104,6 +114,8 @@ class Client:
     def missing(self) -> list[str]:
         """What this machine lacks."""
         programs = [program for program in self.programs if not shutil.which(program)]
+        if "node" in self.programs and "node" not in programs and _is_node_old():
+            programs.append("a newer node")
         return programs + [file for file in self.files if not Path(file).exists()]
 
     @property
@@ -113,10 +125,13 @@ class Client:
         lines = [line.strip() for text in texts for line in text.splitlines()]
         return sum(1 for line in lines if line and not line.startswith(("#", "//", "*", "/*")))
 
-    def run(self, url: str) -> list[str]:
-        """Build it from today's sources and return the lines that it prints against the Shoal at `url`."""
+    def run(self, url: str, environment: Mapping[str, str] | None = None) -> list[str]:
+        """Build it from today's sources and return the lines that it prints against the Shoal at `url`.
+
+        `environment` is added to that in which it runs, and not to that in which it is built.
+        """
         with self.built() as start:
-            return start(url, NOTES).splitlines()
+            return start(url, NOTES, environment=environment).splitlines()
 
     @contextlib.contextmanager
     def built(self, *overlays: Path, name: str = "clients") -> Iterator[Callable[..., str]]:
@@ -127,7 +142,12 @@ class Client:
                 ignored = shutil.ignore_patterns("node_modules", "build")
                 shutil.copytree(source, folder, dirs_exist_ok=True, ignore=ignored)
             self.build(folder)
-            yield lambda *words: run(*self.command, *words, cwd=folder, environment=self.environment)
+
+            def start(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:
+                added = {**self.environment, **(environment or {})}
+                return run(*self.command, *words, cwd=folder, environment=added)
+
+            yield start
 
 
 def _openapi(folder: Path) -> None:
@@ -163,7 +183,7 @@ def _protoc(folder: Path, language: str, plugin: str, *files: str) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     grpc = [f"--plugin=protoc-gen-grpc={shutil.which(plugin)}", f"--grpc_out={out}"]
-    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal_without_rules.binpb'}"
+    contract = f"--descriptor_set_in={_PLAIN}"
     run("protoc", contract, f"--{language}_out={out}", *grpc, *(files or _protos()), cwd=folder)
 
 
@@ -177,8 +197,8 @@ _JARS = tuple(
     for name in (
         *("grpc-api", "grpc-context", "grpc-core", "grpc-netty", "grpc-protobuf", "grpc-protobuf-lite", "grpc-stub"),
         *("netty-all", "netty-buffer", "netty-codec", "netty-codec-http", "netty-codec-http2", "netty-codec-socks"),
-        *("netty-common", "netty-handler", "netty-handler-proxy", "netty-resolver", "netty-transport"),
-        *("netty-transport-native-unix-common", "perfmark-api", "geronimo-annotation-1.3-spec"),
+        *("netty-common", "netty-handler", "netty-handler-proxy", "netty-resolver", "netty-tcnative"),
+        *("netty-transport", "netty-transport-native-unix-common", "perfmark-api", "geronimo-annotation-1.3-spec"),
         *("gson", "guava", "protobuf"),
     )
 )
@@ -190,11 +210,21 @@ _GOOGLE = (
 
 
 def _java(folder: Path) -> None:
-    """Generate, and compile what the scenario reaches of it."""
+    """Generate, and compile what the scenario reaches of it, unless that is done.
+
+    Debian's netty has no ALPN but that of its native TLS, and looks for the library of that under a name of its own.
+    """
+    made_of = hashlib.sha256((folder / "Scenario.java").read_bytes() + _PLAIN.read_bytes()).hexdigest()
+    done = folder / "classes" / "made_of"
+    if done.exists() and done.read_text(encoding="ascii") == made_of:
+        return
+    (library,) = Path("/usr/lib").glob("*/jni/libnetty-tcnative.so")
+    shutil.copyfile(library, folder / "libnetty_tcnative.so")
     _protoc(folder, "java", "grpc_java_plugin", *_protos(), *_GOOGLE)
     (folder / "classes").mkdir(exist_ok=True)
     options = ("-nowarn", "-proc:none", "-cp", ":".join(_JARS), "-d", "classes", "-sourcepath", "gen")
     run("javac", *options, "Scenario.java", cwd=folder, seconds=_LONG_SECONDS)
+    done.write_text(made_of, encoding="ascii")
 
 
 # Debian's grpc-go depends on a protobuf of before 2020 and excludes these packages; their sources do well together.
@@ -223,10 +253,11 @@ def _go(folder: Path) -> None:
     shutil.rmtree(sources, ignore_errors=True)
     sources.mkdir(parents=True)
     plugins = [f"--plugin=protoc-gen-{name}={packages}/bin/protoc-gen-{name}" for name in ("go", "go-grpc")]
-    contract = f"--descriptor_set_in={GEN / 'clients' / 'shoal_without_rules.binpb'}"
+    contract = f"--descriptor_set_in={_PLAIN}"
     run("protoc", contract, *plugins, f"--go_out={sources}", f"--go-grpc_out={sources}", *_protos(), cwd=folder)
     paths = f"{sources.parent}:{packages}/share/gocode:{_GO_SOURCES}"
-    run("go", "build", "-o", "scenario", ".", cwd=folder, environment={"GO111MODULE": "off", "GOPATH": paths})
+    environment = {"GO111MODULE": "off", "GOPATH": paths}
+    run("go", "build", "-o", "scenario", ".", cwd=folder, environment=environment, seconds=_LONG_SECONDS)
 
 
 def _cpp(folder: Path) -> None:
@@ -307,12 +338,12 @@ CLIENTS = (
     Client(
         "java",
         ("Scenario.java",),
-        ("java", "-cp", ":".join(("classes", *_JARS)), "Scenario"),
+        ("java", "-Djava.library.path=.", "-cp", ":".join(("classes", *_JARS)), "Scenario"),
         programs=("java", "javac", "protoc", "grpc_java_plugin"),
         files=_JARS,
         install="apt-get install openjdk-17-jdk-headless libgrpc-java protobuf-compiler-grpc-java-plugin "
-        "libprotobuf-java libnetty-java libperfmark-java libgeronimo-annotation-1.3-spec-java libgoogle-gson-java "
-        "protobuf-compiler",
+        "libprotobuf-java libnetty-java libnetty-tcnative-java libperfmark-java "
+        "libgeronimo-annotation-1.3-spec-java libgoogle-gson-java protobuf-compiler",
         build=_java,
         environment={"SHOAL_CONTRACT": str(GEN / "clients")},
     ),
@@ -332,17 +363,32 @@ def _own_shoal() -> Iterator[str]:
         yield stack.url
 
 
-def _report(client: Client, url: str) -> bool:
-    if client.missing:
-        print(f"{client.name:<20} needs {', '.join(client.missing)}: {client.install}")
-        return True
+def _say_missing(client: Client) -> None:
+    few, more = client.missing[:3], len(client.missing) - 3
+    print(f"{client.name:<20} left out, needs {', '.join(few)}{f' and {more} more' if more > 0 else ''}")
+    print(f"{'':<20} {client.install}")
+
+
+def _steps_passed(client: Client, url: str) -> int:
+    """Run a client, say how far it came, and return how many steps passed."""
     try:
         printed = client.run(url)
     except (ClientError, subprocess.TimeoutExpired) as failed:
-        print(f"{client.name:<20} {failed}")
-        return False
-    print(f"{client.name:<20} {client.steps_passed(printed)} of 12 steps, {client.lines} lines of code")
-    return printed == client.expected
+        print(f"{client.name:<20} {failed}", flush=True)
+        return 0
+    passed = client.steps_passed(printed)
+    print(f"{client.name:<20} {passed} of {_STEPS} steps, {client.lines} lines of code", flush=True)
+    return passed
+
+
+def _say_cost_of_import() -> None:
+    code = (
+        "import shoal.client, resource; used = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(f'{used.ru_utime + used.ru_stime:.2f} s of processor time and {used.ru_maxrss / 1024:.0f} MB')"
+    )
+    print(
+        f"{'shoal.client':<20} imported in {run(sys.executable, '-c', code, cwd=ROOT).strip()}, Python's own among them"
+    )
 
 
 def main() -> int:
@@ -352,9 +398,17 @@ def main() -> int:
     parser.add_argument("--url", help="a Shoal that runs; unset: one is started and stopped")
     arguments = parser.parse_args()
     chosen = [client for client in CLIENTS if not arguments.names or client.name in arguments.names]
+    able = [client for client in chosen if not client.missing]
+    for client in chosen:
+        if client not in able:
+            _say_missing(client)
+    if not arguments.url:
+        print("starting a Shoal; what is built the first time, C++ above all, takes minutes", flush=True)
     with contextlib.nullcontext(arguments.url) if arguments.url else _own_shoal() as url:
-        passed = [_report(client, url) for client in chosen]
-    return 0 if all(passed) else 1
+        passed = [_steps_passed(client, url) for client in able]
+    _say_cost_of_import()
+    print(f"{sum(steps == _STEPS for steps in passed)} of {len(chosen)} clients passed all of the {_STEPS} steps")
+    return 0 if all(steps == _STEPS for steps in passed) else 1
 
 
 if __name__ == "__main__":

@@ -42,19 +42,26 @@ inline void require(const grpc::Status& status) {
   if (!status.ok()) throw CallFailed(status);
 }
 
+/// What gRPC connects to, `host:port`; it would take 443 itself where `http://` says no port.
+inline std::string target(const std::string& url, const std::string& usual_port) {
+  const auto scheme = url.find("://");
+  const auto rest = scheme == std::string::npos ? url : url.substr(scheme + 3);
+  const auto address = rest.substr(0, rest.find('/'));
+  const auto port = address.find(':', address.rfind(']') == std::string::npos ? 0 : address.rfind(']'));
+  return port == std::string::npos ? address + ":" + usual_port : address;
+}
+
 /// One channel: TLS for https, retries of service_config.json (SHOAL_CONTRACT says where it is), keepalive.
 class Connection {
  public:
   Connection(const std::string& url, std::string key) : key_(std::move(key)) {
-    const auto address = url.find("://");
     const bool is_secure = url.rfind("https:", 0) == 0;
     grpc::ChannelArguments options;
     options.SetServiceConfigJSON(contents(setting("SHOAL_CONTRACT", "../../../gen/clients") + "/service_config.json"));
     options.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
     options.SetMaxReceiveMessageSize(64 << 20);
     channel_ = grpc::CreateCustomChannel(
-        address == std::string::npos ? url : url.substr(address + 3),
-        is_secure ? grpc::SslCredentials({}) : grpc::InsecureChannelCredentials(), options);
+        target(url, is_secure ? "443" : "80"), is_secure ? grpc::SslCredentials({}) : grpc::InsecureChannelCredentials(), options);
   }
 
   template <typename Service>

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,11 +30,14 @@ func Connect(address, key string) (*Shoal, error) {
 	if err != nil {
 		return nil, err
 	}
-	security := grpc.WithInsecure() // insecure.NewCredentials() where grpc-go has it
+	security, port := grpc.WithInsecure(), "80" // insecure.NewCredentials() where grpc-go has it
 	if parsed.Scheme == "https" {
-		security = grpc.WithTransportCredentials(credentials.NewTLS(nil))
+		security, port = grpc.WithTransportCredentials(credentials.NewTLS(nil)), "443"
 	}
-	connection, err := grpc.Dial(parsed.Host, // NewClient where grpc-go has it
+	if parsed.Port() != "" {
+		port = parsed.Port()
+	}
+	connection, err := grpc.Dial(net.JoinHostPort(parsed.Hostname(), port), // NewClient where grpc-go has it
 		security,
 		grpc.WithDefaultServiceConfig(string(retries)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second}),

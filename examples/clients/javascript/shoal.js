@@ -16,8 +16,10 @@ const { shoal } = grpc.loadPackageDefinition(definition);
 
 /** Makes a client of each service of both families; `unary` calls one method and gives a promise. */
 export function connect(url, { key, deadlineSeconds = 600 } = {}) {
-  const { protocol, host } = new URL(url);
-  const credentials = protocol === "https:" ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
+  const { protocol, hostname, port } = new URL(url);
+  const isSafe = protocol === "https:";
+  const target = `${hostname}:${port || (isSafe ? 443 : 80)}`; // grpc-js takes 443 where no port is said
+  const credentials = isSafe ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
   const options = {
     "grpc.service_config": readFileSync(`${CONTRACT}/service_config.json`, "utf8"),
     "grpc.keepalive_time_ms": 30_000,
@@ -26,7 +28,7 @@ export function connect(url, { key, deadlineSeconds = 600 } = {}) {
   const metadata = new grpc.Metadata();
   if (key) metadata.set("authorization", `Bearer ${key}`);
   const family = (services) => (name) => {
-    const client = new services[`${name}Service`](host, credentials, options);
+    const client = new services[`${name}Service`](target, credentials, options);
     return {
       unary: (method, request) =>
         new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 import pyarrow as pa
@@ -38,11 +39,13 @@ def channel_to(url: str, key: str | None) -> grpc.Channel:
     config = files("shoal_client").joinpath("service_config.json").read_text()
     largest = ("grpc.max_receive_message_length", 64 * 1024 * 1024)
     options = [("grpc.service_config", config), ("grpc.keepalive_time_ms", 30_000), largest]
-    scheme, _, address = url.partition("://")
-    if scheme == "https":
-        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
+    address = urlsplit(url)
+    usual_port = 443 if address.scheme == "https" else 80  # gRPC itself takes 443 for both
+    target = address.netloc if address.port else f"{address.netloc}:{usual_port}"
+    if address.scheme == "https":
+        channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), options)
     else:
-        channel = grpc.insecure_channel(address, options)
+        channel = grpc.insecure_channel(target, options)
     return grpc.intercept_channel(channel, Calls(key))
 
 

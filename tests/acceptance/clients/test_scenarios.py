@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.client_roads import NAME, Roads, roads
 from support.stack import Stack
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))  # the tools are scripts, in no package that is installed
@@ -26,6 +28,34 @@ def marked(client: Client) -> object:
 @pytest.mark.parametrize("client", [marked(client) for client in CLIENTS])
 def test_the_twelve_steps(shoal_up: Stack, client: Client) -> None:
     assert client.run(shoal_up.url) == client.expected
+
+
+# the two that know no proxy take their addresses apart as browsers do
+WITHOUT_PROXY = ("typescript", "openapi")
+
+
+@pytest.fixture(scope="module")
+def on_the_way(shoal_up: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roads]:
+    with roads(tmp_path_factory.mktemp("roads"), int(shoal_up.address.rpartition(":")[2])) as found:
+        yield found
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("client", [marked(client) for client in CLIENTS if client.name not in WITHOUT_PROXY])
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_the_twelve_steps_at_an_address_without_a_port(
+    on_the_way: Roads, client: Client, scheme: str, port: int
+) -> None:
+    on_the_way.asked_for.clear()
+    assert client.run(f"{scheme}://{NAME}", on_the_way.environment()) == client.expected
+    assert set(on_the_way.asked_for) == {f"{NAME}:{port}"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("client", [marked(client) for client in CLIENTS if client.name in WITHOUT_PROXY])
+def test_the_twelve_steps_over_tls(on_the_way: Roads, client: Client) -> None:
+    url = f"https://127.0.0.1:{on_the_way.secure_port}"
+    assert client.run(url, on_the_way.environment()) == client.expected
 
 
 def test_steps_are_counted_by_what_they_print() -> None:
