@@ -168,6 +168,7 @@ def test_five_failures_in_a_row_take_a_trigger_out_of_use_until_it_is_resumed(
     assert (present.status, present.consecutive_failures, present.due_at) == ("failed", 5, None)
     assert [status for status, _ in history(world, trigger)] == ["failed"] * 5
     assert "no completed execution" in present.last_execution_error
+    assert present.last_execution_job_id is None
     world.run(world.start(cluster))
     resumed = world.use_cases.triggers.resume(world.caller, trigger).trigger
     assert (resumed.status, resumed.consecutive_failures) == ("active", 0)
@@ -434,6 +435,20 @@ def test_a_firing_leaves_the_history_some_time_after_its_run_ended(
     scheduler.ahead = timedelta(days=91)
     assert sweep.run_pass() == 3
     assert history(world, trigger) == [("pending", None)]
+
+
+def test_the_end_of_an_earlier_run_is_not_said_of_the_last_one(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    trigger = make(world, cluster, "interval", {"interval_seconds": 300, "start_immediately": True})
+    scheduler.round()
+    first = world.use_cases.jobs.list(world.caller, states=["PENDING", "QUEUED"])[0][0]
+    last = world.use_cases.triggers.execute(world.caller, trigger)
+    world.use_cases.jobs.cancel(world.caller, first.job_id)
+    scheduler.round()
+    present = state(world, trigger)
+    assert [status for status, _ in history(world, trigger)] == ["canceled", "pending"]
+    assert (present.last_execution_job_id, present.last_execution_status) == (last.job_id, "pending")
 
 
 def test_triggers_that_cannot_be_fired_keep_no_others_waiting(

@@ -94,22 +94,34 @@ def _ended(firing: Firing, run: ClusterRun | None, now: datetime) -> Firing:
 
 def _settle(uow: UnitOfWork, trigger: Trigger, firing: Firing, now: datetime) -> None:
     uow.triggers.settle(firing)
+    present = _after(trigger, firing, now)
+    uow.triggers.save(present)
+    if firing.status == FiringStatus.FAILED:
+        tell_failure(uow, present, firing, now)
+    elif firing.status == FiringStatus.COMPLETED:
+        uow.events.add(firing_event(EventType.TRIGGER_EXECUTION_COMPLETED, present, firing, now))
+
+
+def _after(trigger: Trigger, firing: Firing, now: datetime) -> Trigger:
+    """Return a trigger as the end of a run leaves it; what it says of its last run is about no run before that."""
     if firing.status == FiringStatus.FAILED:
         present = after_failure(trigger, firing.error, now)
-        uow.triggers.save(present)
-        tell_failure(uow, present, firing, now)
-        return
-    is_done = firing.status == FiringStatus.COMPLETED
-    present = replace(
-        trigger,
-        consecutive_failures=0 if is_done else trigger.consecutive_failures,
-        last_execution_status=str(firing.status),
-        last_execution_error=None if is_done else firing.error,
-        updated_at=now,
+    else:
+        is_done = firing.status == FiringStatus.COMPLETED
+        present = replace(
+            trigger,
+            consecutive_failures=0 if is_done else trigger.consecutive_failures,
+            last_execution_status=str(firing.status),
+            last_execution_error=None if is_done else firing.error,
+            updated_at=now,
+        )
+    if firing.job_id == trigger.last_execution_job_id:
+        return present
+    return replace(
+        present,
+        last_execution_status=trigger.last_execution_status,
+        last_execution_error=trigger.last_execution_error,
     )
-    uow.triggers.save(present)
-    if is_done:
-        uow.events.add(firing_event(EventType.TRIGGER_EXECUTION_COMPLETED, present, firing, now))
 
 
 @dataclass(slots=True)

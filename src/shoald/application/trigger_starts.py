@@ -90,7 +90,8 @@ class TriggerStarts:
 
     def _refused(self, uow: UnitOfWork, trigger: Trigger, firing: Firing, failure: Failure, now: datetime) -> Trigger:
         ended = replace(firing, status=FiringStatus.FAILED, error=failure.message, completed_at=now)
-        present = after_failure(replace(trigger, last_triggered_at=now), failure.message, now)
+        fired = replace(trigger, last_triggered_at=now, last_execution_job_id=None)
+        present = after_failure(fired, failure.message, now)
         _add(uow, ended)
         uow.triggers.save(present)
         uow.events.add(firing_event(EventType.TRIGGER_FIRED, present, ended, now))

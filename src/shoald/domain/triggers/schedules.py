@@ -22,6 +22,8 @@ _MOST_SECONDS = 366 * 86_400
 _DEFAULT_COOLDOWN = 300
 _DEFAULT_CHECK = 3_600
 _MOST_EVENTS = 2**31 - 1
+_LONGEST_TEXT = 1_000
+"""Of a schedule's texts: it is read again whenever its trigger is due or shown."""
 
 VOLUME_METRICS = ("new_documents", "document_count", "growth_ratio")
 DRIFT_METRICS = ("cosine_drift", "unassigned_ratio")
@@ -178,6 +180,9 @@ class _Reading:
             self.problem(name, "missing", "Field required")
         elif not isinstance(value, str) or not value.strip():
             self.problem(name, "string_type", "Input should be a text that is not empty")
+        elif len(value) > _LONGEST_TEXT:
+            self.problem(name, "string_too_long", f"String should have at most {_LONGEST_TEXT} characters")
+            return ""
         return value.strip() if isinstance(value, str) else ""
 
     def word(self, name: str, words: type[TriggerEvent | TriggerCondition]) -> str:

@@ -64,6 +64,7 @@ def test_time_zones_are_there_on_a_machine_that_has_none() -> None:
         ("interval", {"interval_seconds": True}, {"interval_seconds"}),
         ("cron", {"cron_expression": "0 2 * * *", "timezone": "../../etc/passwd"}, {"timezone"}),
         ("cron", {"cron_expression": 5}, {"cron_expression"}),
+        ("cron", {"cron_expression": "1," * 500 + "1 * * * *"}, {"cron_expression"}),
         ("conditional", {"condition_type": "custom", "threshold": 1}, {"metric"}),
         (
             "conditional",
