@@ -72,7 +72,7 @@ def _others(report: Report, folder: Path, width: int) -> None:
         case = case_of_groups(folder, "hdbscan", rows, width, asked={"preprocessing_steps": steps})
         _row(report, f"hdbscan after {name}", rows, case)
     for name, beside in BESIDE.items():
-        _row(report, f"kmeans, {name}", rows, case_of_groups(folder, "kmeans", rows, width, asked=beside))
+        _row(report, f"kmeans, {name}", rows, case_of_groups(folder, "kmeans", rows, width, **beside))
     for name, case in cases_of_other_kinds(folder, rows, width).items():
         _row(report, name, rows, case)
 

@@ -86,7 +86,11 @@ def test_steps_before_the_algorithm_take_what_is_stated(folder: Path) -> None:
 @pytest.mark.nightly
 @not_kept_yet
 def test_what_is_asked_for_beside_the_algorithm_takes_what_is_stated(folder: Path) -> None:
-    for found in measured_cases([case(folder, "kmeans", ROWS, WIDTH, asked=one) for one in BESIDE.values()]):
+    outcomes = measured_cases([case(folder, "kmeans", ROWS, WIDTH, **one) for one in BESIDE.values()])
+    maps = {name: found.stated_stages.get("map") for name, found in zip(BESIDE, outcomes, strict=True)}
+    assert maps["no map"] is None
+    assert len({maps["solid map"], maps["principal map"], maps["tsne map"]}) == 3
+    for found in outcomes:
         assert_kept(found)
 
 

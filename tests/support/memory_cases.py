@@ -57,13 +57,14 @@ STEPS: dict[str, list[dict[str, Any]]] = {
     "whitening and umap": [{"method": "whitening"}, {"method": "umap", "n_components": 5}],
 }
 BESIDE: dict[str, dict[str, Any]] = {
-    "no map": {"vis_n_components": 2, "stability": "none"},
-    "solid map": {"vis_n_components": 3},
-    "principal map": {"dimension_reduction": {"method": "pca", "components": 2}},
-    "tsne map": {"dimension_reduction": {"method": "tsne", "components": 2}},
-    "hierarchy": {"hierarchical": True, "max_hierarchy_depth": 1},
-    "thorough": {"stability": "thorough"},
+    "no map": {"asked": {"stability": "none"}, "changes": {"defer_visualization": True}},
+    "solid map": {"asked": {"vis_n_components": 3}},
+    "principal map": {"body": {"dimension_reduction": {"method": "pca", "components": 2}}},
+    "tsne map": {"body": {"dimension_reduction": {"method": "tsne", "components": 2}}},
+    "hierarchy": {"asked": {"hierarchical": True, "max_hierarchy_depth": 1}},
+    "thorough": {"asked": {"stability": "thorough"}},
 }
+"""What changes a run of k-means, by the fields of its `MemoryCase`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,15 +134,15 @@ def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
     k = given.n_components
-    per_number = 48 if given.covariance_type in {"full", "tied"} else 28
+    per_number = 48 if given.covariance_type in {"full", "tied"} else 26
     block = per_number * min(n * max(d, k), max(BLOCK_ENTRIES, 64 * max(d, k)))
-    moments = 32 * k * d * d if given.covariance_type == "full" else 32 * (d * d + k * d)
+    moments = 32 * {"full": k * d * d, "tied": d * d + k * d}.get(given.covariance_type, k * d)
     first = _kmeans(KmeansParameters(n_clusters=max(2, k)), n, d) if given.init_params == "kmeans" else 0
     return max(block + moments + 24 * n * k, first)
 
 
 def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
-    walk = 17 * n * d + 9 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
+    walk = 14 * n * d + 8 * min(n * n, BLOCK_ENTRIES) + (4 * n * d if given.bin_seeding else 0)
     return walk if given.bandwidth else max(walk, distance_block_bytes(n, d, BY_LIBRARY) + 4 * n * d)
 
 

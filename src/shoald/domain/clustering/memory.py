@@ -34,9 +34,11 @@ AN_EDGE = 130
 """Bytes of a listed neighbour of a layout: the fuzzy graph while it is made of both directions, and then its turns."""
 MAP_NEIGHBOURS = 15
 PART_NEIGHBOURS = 15
-A_NUMBER = 28
+A_NUMBER = 26
 """Bytes of a number in a block while vectors are compared: as it is, of unit length, in doubles, and less its mean."""
-TSNE_EDGE = 80
+A_FORMER_NUMBER = 8
+"""Bytes of a number of the block before it, which is given back when the next one is done."""
+TSNE_EDGE = 74
 """Bytes of a neighbour that t-SNE lists, three times its perplexity of them a row."""
 TSNE_FLAT = 3
 """Into more dimensions than this t-SNE compares all pairs."""
@@ -144,7 +146,7 @@ def _plan(shape: RunShape, asked: RunAsked, limit: int | None, *, is_mapped: boo
     held += FLOAT * n * width if asked.steps and not is_mapped else 0
     room = None if limit is None else max(0, limit - held)
     stages[f"cluster {asked.algorithm.method}"] = peak_bytes(asked.algorithm, n, width, room)
-    stages["quality"] = A_NUMBER * min(n, block_rows(d)) * d + 40 * n
+    stages["quality"] = _comparing(n, d)
     if asked.levels:
         stages["subdivide"] = _dividing(int(n * LARGEST_GROUP), d)
     if asked.effort != "none":
@@ -163,6 +165,12 @@ def _own(shape: RunShape) -> int:
 def _reading(shape: RunShape) -> int:
     """Return what ordering the rows by content takes: blocks in which every number has 64 bits, and hashes."""
     return 24 * min(shape.documents, block_rows(shape.width)) * shape.width + 60 * shape.documents
+
+
+def _comparing(n: int, d: int) -> int:
+    """Return what centroids and quality take: one block of vectors, and what is left of the block before."""
+    block = min(n, block_rows(d))
+    return (A_NUMBER * block + A_FORMER_NUMBER * min(n - block, block)) * d + 40 * n
 
 
 def _weighing(asked: RunAsked, d: int) -> int:
@@ -199,7 +207,7 @@ def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
         return layout_bytes(n, d, step.n_neighbors, step.n_components)
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
     listed = min(n - 1, int(3 * step.perplexity) + 1)
-    return max(pairs, 5 * n * d + TSNE_EDGE * n * listed)
+    return max(pairs + 5 * n * d, TSNE_EDGE * n * listed + BESIDE)
 
 
 def principal_bytes(n: int, d: int, dimensions: int) -> int:
