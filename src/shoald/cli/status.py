@@ -61,3 +61,5 @@ def _print(state: State) -> None:
         again = f", started again {part.restarts} times" if part.restarts else ""
         pid = str(part.pid or "-")
         typer.echo(f"  {part.name:<12} {part.state:<9} {pid:>8}  {part.address or '-':<22} {part.log}{again}")
+    if state.metrics and state.state != "stopped":
+        typer.echo(f"figures of all parts, for Prometheus: {state.metrics}")

@@ -109,3 +109,5 @@ def test_an_operator_asks_how_it_is(shoal_up: Stack, command: str) -> None:
     done = shoal(command, "--data", str(shoal_up.data))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "envoy" in done.stdout.lower()
+    if command == "status":
+        assert shoal_up.status()["metrics"] in done.stdout
