@@ -29,6 +29,7 @@ def leiden_pass(  # noqa: PLR0913 - a graph is three arrays
     Moves rows, refines, and goes on with the refined parts as rows, until no community has two of them. The quality
     is the modularity, or for the Potts model what edges within weigh beyond `resolution` a pair, as a share of all
     weight. The first call of a process loads compiled code, the first of an installation compiles for some seconds.
+    Nothing stops a pass: a worker that is told to cancel ends the process (`worker.parent`).
     """
     both = (np.concatenate([left, right]), np.concatenate([right, left]))
     graph = sparse.csr_matrix((np.concatenate([weights, weights]), both), shape=(n, n))
