@@ -12,14 +12,16 @@ from datetime import timedelta
 
 from shoald.application.job_dispatch import JobDispatch
 from shoald.application.job_moves import JobMoves
-from shoald.application.ports.repositories.jobs import OutboxEvent
+from shoald.application.ports.repositories.jobs import Moved, OutboxEvent
 from shoald.domain.failures import Unavailable
-from shoald.domain.job_states import DeadlinePassed, LeaseExpired
+from shoald.domain.job_states import DeadlinePassed, JobEvent, LeaseExpired
 from shoald.domain.vocabulary import JobState
 
 log = logging.getLogger(__name__)
 
 _BATCH = 200
+_BATCHES_REMOVED = 50
+"""In a pass at most, so that the scheduler's other rounds wait no longer than seconds for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Reconciler:
     def _expire(self) -> int:
         with self.moves.open_unit_of_work() as uow:
             expired = uow.jobs.with_expired_lease(_BATCH)
-        moved = [self.moves.move(job_id, LeaseExpired(), skip_locked=True) for job_id in expired]
+        moved = [self._moved(job_id, LeaseExpired()) for job_id in expired]
         for move in moved:
             if move is not None:
                 log.warning("job %s lost its worker and is now %s", move.job.job_id, move.job.state)
@@ -51,8 +53,17 @@ class Reconciler:
     def _stop_late(self) -> int:
         with self.moves.open_unit_of_work() as uow:
             late = uow.jobs.past_deadline(_BATCH)
-        moved = [self.moves.move(job_id, DeadlinePassed(), skip_locked=True) for job_id in late]
-        return sum(move is not None for move in moved)
+        return sum(self._moved(job_id, DeadlinePassed()) is not None for job_id in late)
+
+    def _moved(self, job_id: str, event: JobEvent) -> Moved | None:
+        """Move one; what goes wrong with it does not keep others waiting, unless it is the database that is away."""
+        try:
+            return self.moves.move(job_id, event, skip_locked=True)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("job %s could not be moved on; the next pass tries again", job_id)
+            return None
 
     def _dispatch(self) -> int:
         with self.moves.open_unit_of_work() as uow:
@@ -93,14 +104,26 @@ class JobSweep:
     keep_events: timedelta = timedelta(days=7)
 
     def run_pass(self) -> int:
-        """Remove a batch, and say how much."""
+        """Remove some batches, and say how much."""
+        removed = self._remove_ended()
         with self.moves.open_unit_of_work() as uow:
-            removed = uow.jobs.remove_ended(self.keep_jobs, _BATCH) + uow.jobs.remove_relayed(self.keep_events)
+            removed += uow.jobs.remove_relayed(self.keep_events)
             uow.commit()
         try:
             return removed + self._sweep_queue()
         except Unavailable:
             return removed
+
+    def _remove_ended(self) -> int:
+        removed = 0
+        for _ in range(_BATCHES_REMOVED):
+            with self.moves.open_unit_of_work() as uow:
+                some = uow.jobs.remove_ended(self.keep_jobs, _BATCH)
+                uow.commit()
+            removed += some
+            if some < _BATCH:
+                break
+        return removed
 
     def _sweep_queue(self) -> int:
         carried = self.dispatch.queue.stale(self.queues)
