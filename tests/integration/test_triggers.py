@@ -301,6 +301,26 @@ def test_a_definition_that_says_so_is_run_after_batches(world: ClusterWorld, sch
     assert world.use_cases.triggers.list(world.caller, TriggerQuery())[1] == 0
 
 
+def test_documents_of_an_import_that_was_open_when_a_run_began_are_new_to_it(
+    world: ClusterWorld, cluster: str, scheduler: Scheduler
+) -> None:
+    growing = make(world, cluster, "conditional", {"condition_type": "volume", "threshold": 3})
+
+    def batches() -> Iterator[DocumentBatch]:
+        values = groups_of(3)
+        yield DocumentBatch(ids=["i0", "i1", "i2"], payloads=[{}] * 3, vectors=[VectorColumn(name="v", values=values)])
+        world.run(world.start(cluster))
+
+    before = world.use_cases.collections.get(world.caller, "things").document_count
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), batches())
+    run = world.use_cases.artifacts.run(world.caller, cluster)
+    assert run.num_points == before
+    scheduler.ahead = timedelta(hours=1, minutes=1)
+    assert scheduler.round() == 1
+    found = state(world, growing).measured["volume"]
+    assert (found["value"], found["documents"], found["is_met"]) == (3, 3, True)
+
+
 def test_what_a_condition_finds_is_shown_and_starts_a_run(
     world: ClusterWorld, cluster: str, scheduler: Scheduler
 ) -> None:

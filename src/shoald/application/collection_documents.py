@@ -126,9 +126,11 @@ class CollectionDocuments(DocumentReading):
         refuse_kept_by_index(before)
         at = self._clock.now()
         stored = uow.collections.put_documents(collection_id, _checked(uow, before, batches), at=at)
-        added = _held(uow, collection_id).document_count - before.document_count
+        behind = _held(uow, collection_id)
+        added = behind.document_count - before.document_count
         # a batch has come when it ends: triggers that were made while it was streamed count it
-        for event in batch_written(before, self._clock.now(), added=added, updated=stored - added, by=by):
+        now = self._clock.now()
+        for event in batch_written(behind, now, added=added, updated=stored - added, by=by, began_at=at):
             uow.events.add(event)
         return stored
 

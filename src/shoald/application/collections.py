@@ -250,7 +250,8 @@ def publish_index_collection(
     # a chunk's `document_id` is its source's
     renamed = (batch if isinstance(batch, ItemBatch) else without_own_keys(batch) for batch in batches)
     stored = uow.collections.replace_documents(collection.collection_id, renamed, at=at, index_build_id=built.build_id)
-    for event in batch_written(collection, at, added=stored, updated=0, by="index_build"):
+    behind = uow.collections.lock(collection.collection_id) or collection
+    for event in batch_written(behind, at, added=stored, updated=0, by="index_build", began_at=at):
         uow.events.add(event)
     return collection
 

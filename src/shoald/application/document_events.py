@@ -14,16 +14,23 @@ _SUBJECT = "collection"
 
 
 def documents_written(collection: Collection, at: datetime, *, added: int, updated: int, by: str) -> Event:
-    """Return that documents were stored, new or replaced; `by` is `upsert`, `import` or `index_build`."""
+    """Return that documents were stored, new or replaced, by a call about them alone."""
     counts = {"document_count": added + updated, "added_count": added, "updated_count": updated, "written_by": by}
     return _event(EventType.COLLECTION_DOCUMENTS_WRITTEN, collection, at, counts)
 
 
-def batch_written(collection: Collection, at: datetime, *, added: int, updated: int, by: str) -> Iterator[Event]:
-    """Yield that documents were stored, and that the upsert, import or build which brought them has ended."""
-    written = documents_written(collection, at, added=added, updated=updated, by=by)
-    yield written
-    yield _event(EventType.COLLECTION_DOCUMENTS_BATCH_COMPLETED, collection, at, dict(written.metadata))
+def batch_written(
+    collection: Collection, at: datetime, *, added: int, updated: int, by: str, began_at: datetime
+) -> Iterator[Event]:
+    """Yield that documents were stored, and that the upsert, import or build which brought them has ended.
+
+    `collection` is as it is behind them, with the revision that they made. They are seen from the commit on, but were
+    made at `began_at`: whoever looks for what a run has not seen needs both.
+    """
+    counts = {"document_count": added + updated, "added_count": added, "updated_count": updated, "written_by": by}
+    counts |= {"revision": collection.revision, "began_at": began_at.isoformat()}
+    yield _event(EventType.COLLECTION_DOCUMENTS_WRITTEN, collection, at, counts)
+    yield _event(EventType.COLLECTION_DOCUMENTS_BATCH_COMPLETED, collection, at, counts)
 
 
 def documents_updated(collection: Collection, at: datetime, *, updated: int) -> Event:

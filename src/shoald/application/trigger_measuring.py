@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _SAMPLE = 1_000
 _NEAR = 0.5
+_LONGEST_WRITE = timedelta(days=1)
+"""No build that is told of when it begins is seen later than that."""
 _TINY = 1e-12
 
 
@@ -113,18 +115,25 @@ def _value(metric: str, run: ClusterRun | None, collections: Sequence[Collection
 def _added(uow: UnitOfWork, collections: Sequence[Collection], run: ClusterRun | None) -> int:
     if run is None:
         return sum(one.document_count for one in collections)
-    return uow.triggers.documents_since([one.collection_id for one in collections], _began(run))
+    return uow.triggers.documents_since(_since(uow, collections, run))
 
 
-def _began(run: ClusterRun) -> datetime:
-    """Return a moment before which every document was seen by a run, unless it was written while the run began."""
-    return run.started_at or run.created_at
+def _since(uow: UnitOfWork, collections: Sequence[Collection], run: ClusterRun) -> dict[str, datetime]:
+    """Return, by collection, a moment before which a run has seen every document.
+
+    That is when it began; an import that began before, and was seen later than the revision that the run read, is
+    counted from its own beginning.
+    """
+    began = run.started_at or run.created_at
+    unseen = uow.triggers.first_unseen(run.namespace_id, run.revisions, told_after=began - _LONGEST_WRITE)
+    return {one.collection_id: min(began, unseen.get(one.collection_id, began)) for one in collections}
 
 
 def _new_vectors(uow: UnitOfWork, cluster: Cluster, collections: Sequence[Collection], run: ClusterRun) -> list[bytes]:
     found: list[bytes] = []
+    since = _since(uow, collections, run)
     for collection_id, name in drifting_vectors(cluster, collections).items():
-        found.extend(uow.triggers.vectors_since(collection_id, name, _began(run), _SAMPLE))
+        found.extend(uow.triggers.vectors_since(collection_id, name, since[collection_id], _SAMPLE))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,13 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
+    Integer,
     RowMapping,
     Select,
+    Text,
     and_,
+    cast,
     delete,
     func,
     or_,
@@ -20,14 +24,16 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from shoald.adapters.postgres.document_selection import in_collections
 from shoald.adapters.postgres.lists import unknown_sort
 from shoald.adapters.postgres.tables.clusters import cluster_runs, clusters, collection_documents, document_vectors
+from shoald.adapters.postgres.tables.events import events
 from shoald.adapters.postgres.tables.triggers import trigger_firings, triggers
 from shoald.application.ports.repositories.triggers import TriggerFilter
-from shoald.domain.platform_words import FiringStatus, TriggerStatus, TriggerType
+from shoald.domain.platform_words import EventType, FiringStatus, TriggerStatus, TriggerType
 from shoald.domain.records.trigger import Firing, Trigger
 from shoald.domain.vocabulary import ExecutionStatus
 
@@ -230,12 +236,34 @@ class PostgresTriggers:
         )
         return list(self._connection.scalars(query))
 
-    def documents_since(self, collection_ids: Sequence[str], since: datetime) -> int:
+    def first_unseen(
+        self, namespace_id: str, revisions: Mapping[str, int], *, told_after: datetime
+    ) -> Mapping[str, datetime]:
+        """Look through the events of the namespace that say which revision was made."""
+        read = func.jsonb_each_text(cast(dict(revisions), JSONB)).table_valued("key", "value", name="read")
+        began = func.min(cast(events.c.metadata["began_at"].astext, DateTime(timezone=True))).label("began")
+        query = (
+            select(events.c.subject_id, began)
+            .join(read, read.c.key == events.c.subject_id)
+            .where(events.c.namespace_id == namespace_id, events.c.event_type == EventType.COLLECTION_DOCUMENTS_WRITTEN)
+            .where(events.c.occurred_at > told_after)
+            .where(cast(events.c.metadata["revision"].astext, Integer) > cast(read.c.value, Integer))
+            .group_by(events.c.subject_id)
+        )
+        return {row.subject_id: row.began for row in self._connection.execute(query)}
+
+    def documents_since(self, moments: Mapping[str, datetime]) -> int:
         """Count rows."""
+        known = {"names": list(moments), "moments": list(moments.values())}
+        since = select(
+            func.unnest(cast(known["names"], ARRAY(Text))).label("name"),
+            func.unnest(cast(known["moments"], ARRAY(DateTime(timezone=True)))).label("moment"),
+        ).subquery("since")
         query = (
             select(func.count())
             .select_from(collection_documents)
-            .where(in_collections(collection_ids), collection_documents.c.created_at > since)
+            .join(since, since.c.name == collection_documents.c.collection_id)
+            .where(in_collections(list(moments)), collection_documents.c.created_at >= since.c.moment)
         )
         return self._connection.scalar(query) or 0
 
@@ -250,7 +278,7 @@ class PostgresTriggers:
             select(document_vectors.c.vector)
             .select_from(collection_documents)
             .join(document_vectors, both)
-            .where(in_collections([collection_id]), collection_documents.c.created_at > since)
+            .where(in_collections([collection_id]), collection_documents.c.created_at >= since)
             .limit(limit)
         )
         return list(self._connection.scalars(query))

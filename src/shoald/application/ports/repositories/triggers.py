@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -116,10 +116,20 @@ class TriggerRepository(Protocol):
         """Return the ids of the clusters over a collection that are to be run after each batch."""
         ...
 
-    def documents_since(self, collection_ids: Sequence[str], since: datetime) -> int:
-        """Count the documents that were added after a moment. Reads a row of each document."""
+    def first_unseen(
+        self, namespace_id: str, revisions: Mapping[str, int], *, told_after: datetime
+    ) -> Mapping[str, datetime]:
+        """Return when the first of the upserts, imports and builds began that made a later revision of a collection.
+
+        Collections without such are left out, and what was told before a moment. A long import is made before it is
+        seen: who read meanwhile read none of it.
+        """
+        ...
+
+    def documents_since(self, moments: Mapping[str, datetime]) -> int:
+        """Count the documents that were added to collections, by id, at a moment or later. Reads a row of each."""
         ...
 
     def vectors_since(self, collection_id: str, vector_name: str, since: datetime, limit: int) -> Sequence[bytes]:
-        """Return some vectors of documents that were added after a moment, as little-endian float32."""
+        """Return some vectors of documents that were added at a moment or later, as little-endian float32."""
         ...
