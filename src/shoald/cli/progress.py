@@ -36,7 +36,7 @@ def progress(title: str) -> Iterator[Report]:
 def _bar(title: str) -> Iterator[Report]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    words, message = TextColumn("{task.description}"), TextColumn("{task.fields[message]}")
+    words, message = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[message]}"))
     with Progress(words, BarColumn(), message, TimeRemainingColumn(), transient=True) as bars:
         task = bars.add_task(title, total=1.0, message="")
 
