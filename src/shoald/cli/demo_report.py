@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shoald.cli.rest_client import RestClient
 
@@ -68,9 +69,9 @@ def groups(client: RestClient, cluster_id: str, run_id: str) -> None:
     table.add_column("cohesion", justify="right")
     table.add_column("three members", max_width=72)
     for centroid in shown[:_GROUPS_SHOWN]:
-        members = "\n".join(one_line(text, 70) for text in _members(client, centroid))
+        members = Text("\n".join(one_line(text, 70) for text in _members(client, centroid)))  # brackets are text
         cohesion = f"{centroid['mean_cosine_similarity']:.2f}"
-        table.add_row(centroid["label"], str(centroid["num_members"]), cohesion, members, end_section=True)
+        table.add_row(Text(centroid["label"]), str(centroid["num_members"]), cohesion, members, end_section=True)
     Console(width=None if Console().is_terminal else 130).print(table)
     if len(shown) > _GROUPS_SHOWN:
         print(f"… and {len(shown) - _GROUPS_SHOWN} smaller groups")

@@ -143,6 +143,7 @@ def _show(evaluation: Mapping[str, Any]) -> None:
     """Print a row for each strategy and a column for each metric."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     count = evaluation["question_count"]
     table = Table(title=f"questions: {count}", title_justify="left")
@@ -150,7 +151,8 @@ def _show(evaluation: Mapping[str, Any]) -> None:
     for metric in evaluation["strategies"][0]["metrics"]:
         table.add_column(f"{metric['metric']}@{metric['k']}", justify="right")
     for strategy in evaluation["strategies"]:
-        table.add_row(strategy["name"], *(_cell(metric, is_marked=count >= _FEWEST) for metric in strategy["metrics"]))
+        cells = (_cell(metric, is_marked=count >= _FEWEST) for metric in strategy["metrics"])
+        table.add_row(Text(strategy["name"]), *cells)  # a name may hold brackets
     Console(width=None if Console().is_terminal else _WIDTH).print(table)
     first = evaluation["strategies"][0]["name"]
     marks = (
