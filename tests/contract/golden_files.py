@@ -20,6 +20,7 @@ class GoldenCase:
     about: str
     steps: tuple[dict[str, Any], ...]
     only_envoy: bool
+    needs_keys: bool
 
 
 def read_case(path: Path) -> GoldenCase:
@@ -31,7 +32,8 @@ def read_case(path: Path) -> GoldenCase:
     for step in content["steps"]:
         _check_step(path.name, step)
     name = str(path.relative_to(GOLDEN).with_suffix(""))
-    return GoldenCase(name, content["about"], tuple(content["steps"]), content.get("only") == "envoy")
+    only = content.get("only")
+    return GoldenCase(name, content["about"], tuple(content["steps"]), only == "envoy", only == "keys")
 
 
 _STEP = {"about", "within_seconds", "repeat"}

@@ -10,7 +10,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,14 +74,15 @@ def _send_until_answered(sock: socket.socket, body: bytes) -> None:
 
 @dataclass
 class Player:
-    """Plays one file; `channel` is None where there is no gRPC beside the JSON."""
+    """Plays one file; `channel` is None where there is no gRPC beside the JSON. `known` are further values by name."""
 
     send: SendHttp
     channel: grpc.Channel | None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     def play(self, case: GoldenCase) -> None:
         """Play every step, and raise `Mismatch` with the step's number at the first that is not as expected."""
-        captured = Captured({"unique": secrets.token_hex(5)})
+        captured = Captured({"unique": secrets.token_hex(5), **self.known})
         for number, step in enumerate(case.steps, 1):
             for _ in range(step.get("repeat", 1)):
                 self._play_in_time(step, captured, f"step {number}")
