@@ -123,9 +123,7 @@ class Evaluating:
         names = _names(new.strategies)
         with self._open_unit_of_work() as uow:
             visible_project(uow, caller, project_id)
-            targets = [
-                find_target(uow, caller, project_id, one.strategy, one.target, one.target_id) for one in new.strategies
-            ]
+            targets = [find_target(uow, caller, project_id, one) for one in new.strategies]
             _check_items(uow, targets, new.questions)
             evaluation = self._new_evaluation(project_id, new, list(map(_located, names, targets, new.strategies)))
             uow.evaluations.add(evaluation, [question.as_json() for question in new.questions])

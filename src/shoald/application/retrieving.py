@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shoald.application.asked_searches import Search
 from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.presets import retrieval_preset
-from shoald.application.projects import visible_project
 from shoald.application.retrieval_requests import RetrievalRequest, read_request
-from shoald.application.search_targets import SearchTarget, find_target, with_enriched
+from shoald.application.search_targets import SearchTarget, find_target, first_look, with_enriched
 from shoald.application.searching import Searches
 from shoald.domain.cursors import cursor_of
 from shoald.domain.identifiers import new_uuid
@@ -21,6 +20,7 @@ from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.records.segment_set import SetItem
 from shoald.domain.retrieval.hits import Hits
+from shoald.domain.vocabulary import RetrievalTarget
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
@@ -104,9 +104,10 @@ class Retrieving:
         self, caller: Caller, project_id: str, asked: Asked, patience: Patience
     ) -> tuple[RetrievalRequest, Search]:
         with self._open_unit_of_work(reading=True) as uow:
-            project = visible_project(uow, caller, project_id)
-            request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, retrieval_preset(project))
-            target = find_target(uow, caller, project_id, request.strategy, request.target, request.target_id)
+            look = first_look(uow, caller, project_id, *_aim(asked))
+            preset = retrieval_preset(look.project)
+            request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, preset)
+            target = find_target(uow, caller, project_id, request, look)
             target = with_enriched(uow, target) if request.filter else target
         search = Search(
             scope=(caller.namespace_id, project_id),
@@ -177,6 +178,17 @@ class _Found:
     request: RetrievalRequest
     search: Search
     hits: Hits
+
+
+def _aim(asked: Asked) -> tuple[str, str | None]:
+    """Return the target that a request most likely means: what its project's preset says is not known yet."""
+    if isinstance(asked, RetrievalRequest):
+        return asked.target, asked.target_id
+    target, target_id = asked.get("target"), asked.get("target_id")
+    return (
+        target if isinstance(target, str) else RetrievalTarget.CHUNK_SET,
+        target_id if isinstance(target_id, str) else None,
+    )
 
 
 def _retrieved(item: SetItem, target: SearchTarget, score: float, more: JsonObject) -> RetrievedDocument:

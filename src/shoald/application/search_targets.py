@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shoald.application.keyword_indexing import AnySet, set_id
+from shoald.application.projects import not_found
 from shoald.domain.failures import (
     ChunkSetNotFound,
     IndexBuildNotFound,
@@ -27,7 +28,9 @@ from shoald.domain.vocabulary import IndexProvider, RetrievalTarget, RunStatus
 if TYPE_CHECKING:
     from shoald.application.access import Caller
     from shoald.application.ports.repositories.enrichments import EnrichedFields
+    from shoald.application.ports.repositories.search_targets import TargetRows
     from shoald.application.ports.unit_of_work import UnitOfWork
+    from shoald.domain.records.project import Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +87,63 @@ class SearchTarget:
         return ids
 
 
+class Aimed(Protocol):
+    """What says where to search, and how."""
+
+    @property
+    def strategy(self) -> Strategy:
+        """How to search."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The kind of what is searched."""
+        ...
+
+    @property
+    def target_id(self) -> str | None:
+        """Its id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLook:
+    """What one question told of a project and of a target in it."""
+
+    target: str
+    target_id: str | None
+    rows: TargetRows
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self.rows.project
+
+
+def first_look(uow: UnitOfWork, caller: Caller, project_id: str, target: str, target_id: str | None) -> FirstLook:
+    """Read a project together with a build or chunk set, if that is the target; raises `ProjectNotFound`."""
+    if target == RetrievalTarget.INDEX_BUILD and target_id:
+        rows = uow.search_targets.of_build(project_id, target_id, namespace_id=caller.namespace_id)
+    else:
+        rows = uow.search_targets.of_chunk_set(project_id, target_id, namespace_id=caller.namespace_id)
+    if rows is None:
+        raise not_found(project_id)
+    return FirstLook(target=target, target_id=target_id, rows=rows)
+
+
 def find_target(
-    uow: UnitOfWork, caller: Caller, project_id: str, strategy: Strategy, target: str, target_id: str | None
+    uow: UnitOfWork, caller: Caller, project_id: str, asked: Aimed, look: FirstLook | None = None
 ) -> SearchTarget:
-    """Return what a strategy searches for these words, in this project; see `Retrieving.retrieve` for failures."""
-    found = _found(uow, caller, project_id, strategy, target, target_id)
-    origin = _origin(uow, found)
+    """Return what is to be searched in this project; see `Retrieving.retrieve` for failures.
+
+    A first look that told of it is not repeated.
+    """
+    if look is None or (look.target, look.target_id) != (asked.target, asked.target_id):
+        look = first_look(uow, caller, project_id, asked.target, asked.target_id)
+    found = _found(uow, caller, project_id, asked, look)
+    origin = _origin(uow, found, look.rows)
     hidden = () if origin else tuple(sorted(uow.documents.hidden_beside(found.items.segment_set_version_id)))
-    segments = _segments_returned(uow, caller, found, strategy)
+    segments = _segments_returned(uow, caller, found, asked.strategy)
     return replace(found, origin=origin, hidden_versions=hidden, segments=segments)
 
 
@@ -101,14 +153,13 @@ def with_enriched(uow: UnitOfWork, target: SearchTarget) -> SearchTarget:
     return replace(target, enriched=uow.enrichments.fields_of_items(target.items_id, build_id))
 
 
-def _found(
-    uow: UnitOfWork, caller: Caller, project_id: str, strategy: Strategy, target: str, target_id: str | None
-) -> SearchTarget:
+def _found(uow: UnitOfWork, caller: Caller, project_id: str, asked: Aimed, look: FirstLook) -> SearchTarget:
+    strategy, target, target_id = asked.strategy, asked.target, asked.target_id
     if needs_vectors(strategy):
         _check_vector_target(strategy, target, target_id)
-        return _build_target(uow, caller, project_id, str(target_id), strategy)
+        return _build_target(uow, caller, look.rows, str(target_id), strategy)
     if target == RetrievalTarget.CHUNK_SET:
-        return _chunk_target(uow, caller, project_id, target_id)
+        return _chunk_target(look.rows.chunk_set, project_id, target_id)
     if target == RetrievalTarget.SEGMENT_SET:
         return _segment_target(uow, caller, project_id, target_id)
     raise UnsupportedTarget(
@@ -133,13 +184,13 @@ def _check_vector_target(strategy: Strategy, target: str, target_id: str | None)
     raise MissingTargetId(message, detail={"strategy": strategy.type})
 
 
-def _origin(uow: UnitOfWork, found: SearchTarget) -> JsonObject:
+def _origin(uow: UnitOfWork, found: SearchTarget, known: TargetRows) -> JsonObject:
     """Return the ids of the document that a set was made of; items of a joined set have their own."""
-    of = uow.documents.of_segment_set(found.items.segment_set_version_id)
-    if of is None:
-        return {}
-    version_id, document = of
-    return document.origin(version_id)
+    segment_set_id = found.items.segment_set_version_id
+    if known.chunk_set is None or known.chunk_set.segment_set_version_id != segment_set_id:
+        of = uow.documents.of_segment_set(segment_set_id)
+        return {} if of is None else of[1].origin(of[0])
+    return {} if known.document is None else known.document.origin(str(known.version_id))
 
 
 def _segments_returned(uow: UnitOfWork, caller: Caller, found: SearchTarget, strategy: Strategy) -> SegmentSet | None:
@@ -155,16 +206,12 @@ def _segment_set_of(uow: UnitOfWork, caller: Caller, items: AnySet) -> SegmentSe
     return found
 
 
-def _chunk_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id: str | None) -> SearchTarget:
+def _chunk_target(found: ChunkSet | None, project_id: str, target_id: str | None) -> SearchTarget:
+    if found is not None:
+        return SearchTarget(target_id=found.chunk_set_version_id, items=found)
     if target_id is None:
-        found = uow.chunk_sets.active(project_id)
-        if found is None:
-            raise _nothing_active(ChunkSetNotFound("The project has no active chunk set."), project_id)
-    else:
-        found = uow.chunk_sets.get(target_id, namespace_id=caller.namespace_id)
-        if found is None or found.project_id != project_id:
-            raise ChunkSetNotFound(detail={"chunk_set_version_id": target_id})
-    return SearchTarget(target_id=found.chunk_set_version_id, items=found)
+        raise _nothing_active(ChunkSetNotFound("The project has no active chunk set."), project_id)
+    raise ChunkSetNotFound(detail={"chunk_set_version_id": target_id})
 
 
 def _segment_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id: str | None) -> SearchTarget:
@@ -179,11 +226,12 @@ def _segment_target(uow: UnitOfWork, caller: Caller, project_id: str, target_id:
     return SearchTarget(target_id=found.segment_set_version_id, items=found)
 
 
-def _build_target(uow: UnitOfWork, caller: Caller, project_id: str, build_id: str, strategy: Strategy) -> SearchTarget:
-    found = uow.index_builds.with_parts(build_id, namespace_id=caller.namespace_id)
-    if found is None or found[0].project_id != project_id:
+def _build_target(
+    uow: UnitOfWork, caller: Caller, known: TargetRows, build_id: str, strategy: Strategy
+) -> SearchTarget:
+    build, index, chunk_set = known.build, known.index, known.chunk_set
+    if build is None or index is None or chunk_set is None:
         raise IndexBuildNotFound(detail={"build_id": build_id})
-    build, index, chunk_set = found
     if index.provider not in set(IndexProvider):
         raise ProviderUnsupported(f"Unsupported index provider: {index.provider}", detail={"provider": index.provider})
     is_dual = any(isinstance(leg, DualStorageSearch) for leg in legs(strategy))

@@ -71,11 +71,6 @@ class PostgresChunkSets(PostgresSetItems):
         found = self._connection.scalars(_with_sources(set_id, position).distinct().order_by(position)).all()
         return np.array(found, np.int64)
 
-    def active(self, project_id: str) -> ChunkSet | None:
-        """Read the row that is active."""
-        row = self._connection.execute(_ACTIVE, {"project_id": project_id}).one_or_none()
-        return _record(row) if row else None
-
 
 def _with_sources(set_id: str, *columns: ColumnElement[Any], keeps_all: bool = False) -> Select[Any]:
     source = chunk_items.c.metadata["source_segment_item_id"].astext
@@ -101,7 +96,6 @@ _ONE = (
     .where(chunk_sets.c.chunk_set_version_id == bindparam("set_id"))
     .where(projects.c.namespace_id == bindparam("namespace_id"))
 )
-_ACTIVE = _visible().where(chunk_sets.c.project_id == bindparam("project_id"), chunk_sets.c.is_active)
 
 
 def _values(chunk_set: ChunkSet) -> dict[str, Any]:

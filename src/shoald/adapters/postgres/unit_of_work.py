@@ -34,6 +34,7 @@ from shoald.adapters.postgres.output_collections import PostgresOutputCollection
 from shoald.adapters.postgres.pipelines import PostgresPipelines
 from shoald.adapters.postgres.projects import PostgresProjects
 from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
+from shoald.adapters.postgres.search_targets import PostgresSearchTargets
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
 from shoald.adapters.postgres.tasks import PostgresTasks
 from shoald.adapters.postgres.triggers import PostgresTriggers
@@ -89,6 +90,7 @@ class PostgresUnitOfWork:
         self.triggers: repositories.TriggerRepository = PostgresTriggers(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)
+        self.search_targets: repositories.SearchTargetRepository = PostgresSearchTargets(connection)
         self.retrieval_runs: repositories.RetrievalRunRepository = PostgresRetrievalRuns(connection)
 
     def __exit__(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         PipelineRepository,
         ProjectRepository,
         RetrievalRunRepository,
+        SearchTargetRepository,
         SegmentSetRepository,
         TaskRepository,
         TriggerRepository,
@@ -49,6 +50,7 @@ class UnitOfWork(Protocol):
     indexes: IndexRepository
     index_builds: IndexBuildRepository
     embeddings: EmbeddingRepository
+    search_targets: SearchTargetRepository
     retrieval_runs: RetrievalRunRepository
     evaluations: EvaluationRepository
     collections: CollectionRepository

@@ -23,6 +23,7 @@ from shoald.application.ports.repositories.output_collections import OutputColle
 from shoald.application.ports.repositories.pipelines import PipelineRepository
 from shoald.application.ports.repositories.projects import ProjectRepository
 from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRepository
+from shoald.application.ports.repositories.search_targets import SearchTargetRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
 from shoald.application.ports.repositories.tasks import TaskRepository
 from shoald.application.ports.repositories.triggers import TriggerRepository
@@ -51,6 +52,7 @@ __all__ = [
     "PipelineRepository",
     "ProjectRepository",
     "RetrievalRunRepository",
+    "SearchTargetRepository",
     "SegmentSetRepository",
     "TaskRepository",
     "TriggerRepository",

@@ -45,7 +45,3 @@ class ChunkSetRepository(SetItemRepository, Protocol):
     def all_source_positions(self, set_id: str) -> npt.NDArray[np.int64]:
         """Return the ascending positions of the segments that chunks were cut from, each once."""
         ...
-
-    def active(self, project_id: str) -> ChunkSet | None:
-        """Return the active set of a project."""
-        ...
