@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from shoald.wiring.adapters import Adapters
 from shoald.wiring.application import build_access, build_application
-from shoald.wiring.jobs import build_job_handlers, build_scheduler
+from shoald.wiring.jobs import build_job_handlers
+from shoald.wiring.scheduling import build_scheduler
 from shoald.wiring.warming import Warming, warm_server
 from shoald.wiring.workers import ChildPlace, build_worker_child, build_worker_parent
 
