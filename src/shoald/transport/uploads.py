@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from python_multipart import MultipartParser
@@ -29,6 +31,8 @@ _LONGEST_FILENAME = 500
 _LONGEST_SOURCE = 4096
 _LONGEST_MIME = 200
 _LONGEST_BOUNDARY = 200  # RFC 2046 allows 70
+_EXTENDED_NAME = re.compile(rb""";\s*filename\*\s*=\s*"?(utf-8|iso-8859-1)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+_ENCODED_WORD = "=?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +243,7 @@ class _Part:
         if name == b"content-disposition":
             _, options = parse_options_header(value)
             self.name = options.get(b"name", b"").decode("utf-8", "replace")
-            self.filename = options.get(b"filename", b"").decode("utf-8", "replace")
+            self.filename = _filename(value, options.get(b"filename", b"").decode("utf-8", "replace"))
         elif name == b"content-type":
             self.mime = value.decode("latin-1").strip()
 
@@ -266,6 +270,18 @@ def json_object(name: str, text: bytes) -> dict[str, Any] | None:
     if flaw := flaw_of(value):
         raise InvalidFields.field("body", name, message=f"Value error, {flaw}")
     return value
+
+
+def _filename(disposition: bytes, plain: str) -> str:
+    """Return the plain name, or the extended one where there is no plain one that can be read.
+
+    A form should have a plain name only; some clients send one beyond ASCII as `filename*` all the same, .NET beside an
+    encoded word.
+    """
+    if plain and not plain.startswith(_ENCODED_WORD):
+        return plain
+    extended = _EXTENDED_NAME.search(disposition)
+    return unquote(extended[2].decode("latin-1"), encoding=extended[1].decode()) if extended else plain
 
 
 def _boundary(content_type: str) -> bytes:

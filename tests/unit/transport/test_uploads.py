@@ -94,6 +94,29 @@ def test_broken_forms_are_refused_by_name(
     assert problem(pieces, content_type) == expected
 
 
+@pytest.mark.parametrize(
+    ("parameters", "filename"),
+    [
+        (b"filename*=UTF-8''na%C3%AFve.txt", "naïve.txt"),
+        (b"filename=\"=?utf-8?B?bmHDr3ZlLnR4dA==?=\"; filename*=utf-8''na%C3%AFve.txt", "naïve.txt"),
+        (b"filename*=iso-8859-1'en'na%EFve.txt; x=y", "naïve.txt"),
+        # what a proxy before Shoal read stays the name
+        (b"filename=\"plain.txt\"; filename*=UTF-8''other.txt", "plain.txt"),
+        (b"filename*=klingon''x.txt", ""),
+        (b"filename*=UTF-8''%FF.txt", "\N{REPLACEMENT CHARACTER}.txt"),
+    ],
+)
+def test_a_name_beyond_ascii_is_read_as_clients_write_it(parameters: bytes, filename: str) -> None:
+    head = b'--bound\r\nContent-Disposition: form-data; name="file"; ' + parameters
+    _, info = read([head + b"\r\n\r\nx\r\n--bound--\r\n"])
+    assert info.filename == filename
+
+
+def test_an_extended_name_is_checked_like_any() -> None:
+    head = b"--bound\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''a%00b"
+    assert problem([head + b"\r\n\r\nx\r\n--bound--\r\n"]) == (("body", "file"), "value_error")
+
+
 def test_parser_params_are_an_object_or_nothing() -> None:
     assert json_object("parser_params_json", b"null") is None
     assert json_object("parser_params_json", b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
