@@ -37,7 +37,7 @@ class KnownFiles:
         """
         document_id = self.by_path.get(file.source_path)
         if document_id is None:
-            return _held(self.without_path.get((file.sha256, file.path.name)))
+            return _held(self.without_path.get((file.sha256, file.name)))
         content = self.contents.get((document_id, file.sha256))
         return Held(document_id=document_id) if content is None else _held(content)
 

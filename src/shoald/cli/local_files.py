@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,7 @@ _LOADERS = {
     ".eml": "eml",
 }
 KNOWN_ENDINGS = ", ".join(sorted(_LOADERS))
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,13 @@ class LocalFile:
     def source_path(self) -> str:
         """What the server knows it by: the folder's name and the way from there, or its own name."""
         if self.folder is None:
-            return self.path.name
-        return (Path(folder_name(self.folder)) / self.path.relative_to(self.folder)).as_posix()
+            return self.name
+        return readable((Path(folder_name(self.folder)) / self.path.relative_to(self.folder)).as_posix())
+
+    @property
+    def name(self) -> str:
+        """Its own name, as it is sent."""
+        return readable(self.path.name)
 
     @property
     def loader_type(self) -> str:
@@ -94,7 +101,16 @@ def files_in(paths: Sequence[Path]) -> tuple[list[LocalFile], list[LocalFile]]:
 
 def folder_name(folder: Path) -> str:
     """Return what a folder is called, whichever way it was named."""
-    return folder.resolve().name
+    return readable(folder.resolve().name)
+
+
+def readable(name: str) -> str:
+    r"""Return a file's name as it can be sent: a byte that is not UTF-8, of an old archive perhaps, as `%FF`.
+
+    >>> readable("M\udcfcnchen.txt")
+    'M%FCnchen.txt'
+    """
+    return _NOT_UTF_8.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", name)
 
 
 def outermost(paths: Iterable[Path]) -> list[Path]:

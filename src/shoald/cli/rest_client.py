@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import httpx
 
+from shoald.cli.local_files import readable
+
 _ROWS = 1000
 """Rows of a list that are asked for at a time."""
 
@@ -79,7 +81,7 @@ class RestClient:
         `fields` are further fields of the form.
         """
         with file.open("rb") as content:
-            return self._json("POST", path, files={"file": (file.name, content, content_type)}, data=fields)
+            return self._json("POST", path, files={"file": (readable(file.name), content, content_type)}, data=fields)
 
     def post_form(self, path: str, parts: Sequence[tuple[str, tuple[str | None, bytes | str, str | None]]]) -> Any:
         """POST a form of (name, (file name or None, content, media type)) and return the JSON that is answered."""

@@ -103,7 +103,7 @@ def _once(files: Sequence[LocalFile], known: KnownFiles) -> Iterator[LocalFile]:
     """Yield each content once for each name it has, and whatever has a document of its own, which may have changed."""
     seen: set[tuple[str, str]] = set()
     for file in files:
-        key = (file.sha256, file.path.name)
+        key = (file.sha256, file.name)
         if key not in seen or file.source_path in known.by_path:
             seen.add(key)
             yield file
@@ -180,7 +180,7 @@ class _Sender:
             parts.append(("loader_type", (None, file.loader_type, None)))
             parts.append(("loader_params_json", (None, json.dumps(self._params(file)), None)))
             parts.append(("source_path", (None, file.source_path, None)))
-            parts.append(("file", (file.path.name, content, file.content_type)))
+            parts.append(("file", (file.name, content, file.content_type)))
             sent.append(file)
         answer = self.client.post_form(f"/api/v1/projects/{self.project_id}/pipeline/files", parts) if sent else {}
         for file, made in zip(sent, answer.get("files", []), strict=True):

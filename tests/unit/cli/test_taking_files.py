@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shoald.cli.local_files import LocalFile, SamePath, files_in
+from shoald.cli.local_files import LocalFile, SamePath, files_in, folder_name
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.taking_files import Taken, take_files
 
@@ -251,6 +252,18 @@ def test_a_file_is_called_by_its_folder_and_the_way_from_there(tmp_path: Path, m
     ]
     for paths, called in named:
         assert [file.source_path for file in files_in([Path(path) for path in paths])[0]] == [called]
+
+
+def test_names_that_are_not_utf_8_are_sent_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for name in (b"M\xfcnchen.txt", b"M\xe9nchen.txt"):
+        (folder / os.fsdecode(name)).write_text(str(name))
+    server = Server()
+    taken = take(server, files_in([folder])[0])
+    assert server.together == [["M%E9nchen.txt", "M%FCnchen.txt"]]
+    assert sorted(taken.segment_sets) == ["caf%E9/M%E9nchen.txt", "caf%E9/M%FCnchen.txt"]
+    assert folder_name(folder) == "caf%E9"
 
 
 def test_two_files_of_one_path_are_refused(tmp_path: Path) -> None:
