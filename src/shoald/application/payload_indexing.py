@@ -11,6 +11,7 @@ from shoald.application.ports.clock import Clock
 from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.repositories.jobs import JobFilter
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.domain.failures import Busy
 from shoald.domain.records.job import Job
 from shoald.domain.records.payload_index import REMOVING, DeclaredIndex
 from shoald.domain.vocabulary import JobType
@@ -37,13 +38,20 @@ class PayloadIndexRound:
         """Accept the jobs that are missing, and say how many."""
         with self.open_unit_of_work() as uow:
             waiting = [one for one in uow.collections.unfinished_indexes() if self._is_due(one)]
-        accepted = [job for index in waiting if (job := self._accepted(index)) is not None]
+        accepted = [job for index in waiting if (job := self._tried(index)) is not None]
         for job in accepted:
             self.jobs.dispatch(job)
         return len(accepted)
 
     def _is_due(self, index: DeclaredIndex) -> bool:
         return index.state != REMOVING or index.created_at + REMOVED_AFTER <= self.clock.now()
+
+    def _tried(self, index: DeclaredIndex) -> Job | None:
+        """Accept a job unless too many of its namespace wait: that keeps no other namespace's indexes waiting."""
+        try:
+            return self._accepted(index)
+        except Busy:
+            return None
 
     def _accepted(self, index: DeclaredIndex) -> Job | None:
         asked = {"field_name": index.field_name, "state": index.state, "since": index.created_at.isoformat()}
