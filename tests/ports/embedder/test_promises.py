@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from shoald.adapters.embedders import mock
@@ -64,6 +65,35 @@ def test_a_text_has_one_vector_whatever_stands_beside_it(embedder: Embedder) -> 
     np.testing.assert_array_equal(together[: len(_TEXTS)], together[len(_TEXTS) :])
     np.testing.assert_array_equal(together[1], embedder.embed_passages([_TEXTS[1]])[0])
     np.testing.assert_array_equal(together[1], embedder.embed_query(_TEXTS[1]))
+
+
+def test_texts_of_many_lengths_have_the_vectors_that_each_has_alone(local: LocalEmbedder) -> None:
+    texts = [f"{start} {'word ' * (number % 9)}" for number, start in enumerate(["stars", "bread", "sea", "moon"] * 15)]
+    together = local.embed_passages(texts)
+    alone = np.array([local.embed_query(text) for text in texts])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_texts_of_as_many_tokens_go_through_the_model_together(local: LocalEmbedder) -> None:
+    runs = _Runs(local)
+    runs.embedder.embed_passages(["one two"] * 40 + ["three"] * 3 + ["long " * 250])
+    assert sorted(runs.shapes) == [(1, 252), (3, 3), (8, 4), (16, 4), (16, 4)]
+
+
+class _Runs:
+    """A local embedder whose runs of the model are noted, by their number of texts and of tokens."""
+
+    def __init__(self, local: LocalEmbedder) -> None:
+        local.warm()
+        self.embedder = LocalEmbedder(threads=1)
+        self.shapes: list[tuple[int, ...]] = []
+        pieces, self._session = local._loaded()
+        self.embedder._model = (pieces, self)
+
+    def run(self, names: list[str], inputs: dict[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.float32]]:
+        self.shapes.append(inputs["input_ids"].shape)
+        found: list[npt.NDArray[np.float32]] = self._session.run(names, inputs)
+        return found
 
 
 def test_like_texts_are_nearer_than_unlike(embedder: Embedder) -> None:

@@ -21,14 +21,16 @@ from shoald.domain.failures import DataCorrupt, MissingDependency
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _DIMENSION = 384
 _MOST_TOKENS = 256
-_TEXTS_A_TASK = 8
+# what a run of the model takes at most: more saves nothing, and long texts would only take memory
+_TEXTS_A_RUN, _TOKENS_A_RUN = 16, 384
+_WINDOW = 2048
 
 
 class LocalEmbedder:
-    """Embeds one text at a time on as many threads as it is given.
+    """Embeds on as many threads as it is given; texts of as many tokens go through the model together.
 
-    Texts are not put into batches: on a processor that saves nothing (338 texts/s one by one, 329 in eights, 300 in
-    thirty-twos, on two cores), costs memory, and would let a text's vector depend on its neighbours in the batch.
+    That saves a third of the time of one by one (24 tokens: 4.6 ms a text in eights, 7.1 alone). Nothing is padded,
+    which would cost more than it saves, and would let a text's vector depend on its neighbours.
     """
 
     info = EmbedderInfo(name="all-MiniLM-L6-v2-int8", version="1", dimension=_DIMENSION)
@@ -46,27 +48,35 @@ class LocalEmbedder:
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> npt.NDArray[np.float32]:
         """Embed the texts on all threads."""
-        self._loaded()
+        pieces, _ = self._loaded()
         vectors = np.empty((len(texts), _DIMENSION), np.float32)
         with _pool(self._threads) as pool:
-            tasks = [
-                pool.submit(self._embed_into, vectors, texts, start) for start in range(0, len(texts), _TEXTS_A_TASK)
-            ]
-            _wait(tasks, len(texts), progress)
+            for start in range(0, len(texts), _WINDOW):
+                ids = [pieces.encode(text, most=_MOST_TOKENS) for text in texts[start : start + _WINDOW]]
+                rows = vectors[start : start + _WINDOW]
+                tasks = [(pool.submit(self._embed_into, rows, ids, run), len(run)) for run in _runs(ids)]
+                _wait(tasks, start, progress)
         return vectors
 
     def embed_query(self, text: str) -> npt.NDArray[np.float32]:
         """Embed one text on the calling thread."""
-        pieces, session = self._loaded()
-        ids = np.array([pieces.encode(text, most=_MOST_TOKENS)], np.int64)
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        mean = session.run(["last_hidden_state"], inputs)[0][0].mean(axis=0, dtype=np.float64)
-        vector: npt.NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+        pieces, _ = self._loaded()
+        vector = np.empty(_DIMENSION, np.float32)
+        self._embed_into(vector[np.newaxis], [pieces.encode(text, most=_MOST_TOKENS)], [0])
         return vector
 
-    def _embed_into(self, vectors: npt.NDArray[np.float32], texts: Sequence[str], start: int) -> None:
-        for row in range(start, min(start + _TEXTS_A_TASK, len(texts))):
-            vectors[row] = self.embed_query(texts[row])
+    def _embed_into(self, vectors: npt.NDArray[np.float32], ids: Sequence[Sequence[int]], run: Sequence[int]) -> None:
+        """Fill the rows of a run, whose texts have equally many tokens."""
+        _, session = self._loaded()
+        tokens = np.array([ids[row] for row in run], np.int64)
+        inputs = {
+            "input_ids": tokens,
+            "attention_mask": np.ones_like(tokens),
+            "token_type_ids": np.zeros_like(tokens),
+        }
+        for row, hidden in zip(run, session.run(["last_hidden_state"], inputs)[0], strict=True):
+            mean = hidden.mean(axis=0, dtype=np.float64)
+            vectors[row] = mean / np.linalg.norm(mean)
 
     def _loaded(self) -> tuple[WordPieces, Any]:
         with self._loading:
@@ -85,11 +95,23 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _wait(tasks: Sequence[Future[None]], total: int, progress: Callable[[int], None] | None) -> None:
-    for number, task in enumerate(tasks, start=1):
+def _runs(ids: Sequence[Sequence[int]]) -> Iterator[Sequence[int]]:
+    """Yield which texts go through the model together, the longest first: what is left for one thread is short."""
+    by_length: dict[int, list[int]] = {}
+    for row, tokens in enumerate(ids):
+        by_length.setdefault(len(tokens), []).append(row)
+    for length, rows in sorted(by_length.items(), reverse=True):
+        size = max(1, min(_TEXTS_A_RUN, _TOKENS_A_RUN // length))
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
+
+
+def _wait(tasks: Sequence[tuple[Future[None], int]], done: int, progress: Callable[[int], None] | None) -> None:
+    for task, count in tasks:
         task.result()
+        done += count
         if progress:
-            progress(min(number * _TEXTS_A_TASK, total))
+            progress(done)
 
 
 def _vocabulary() -> list[str]:
