@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import redis
 
 from shoald.adapters.redis_cache.result_cache import RedisResultCache
 from shoald.supervisor.ports import free_port
@@ -18,6 +19,35 @@ def test_what_was_put_is_found_until_its_time_is_over(redis_url: str) -> None:
     time.sleep(1.1)
     assert cache.get("a") is None
     cache.close()
+
+
+def test_nobody_waits_until_redis_has_taken_a_result_in(redis_url: str) -> None:
+    cache, administrator = RedisResultCache(redis_url), redis.Redis.from_url(redis_url)
+    cache.put("a", b"1")
+    administrator.client_pause(10_000, all=False)  # who writes waits, who reads does not
+    try:
+        cache.put("b", b"2")
+        assert cache.get("a") == b"1"  # it was not given up
+    finally:
+        administrator.client_unpause()
+    cache.put("c", b"3")
+    assert [cache.get(key) for key in "abc"] == [b"1", b"2", b"3"]
+    cache.close()
+    administrator.close()
+
+
+def test_a_connection_that_redis_closed_is_replaced(redis_url: str) -> None:
+    cache = RedisResultCache(f"{redis_url}?client_name=to-be-closed")
+    cache.put("a", b"1")
+    administrator = redis.Redis.from_url(redis_url)
+    for client in administrator.client_list():
+        if client["name"] == "to-be-closed":
+            administrator.client_kill_filter(_id=client["id"])
+    for key in "bcd":
+        cache.put(key, b"2")
+        assert cache.get(key) == b"2"
+    cache.close()
+    administrator.close()
 
 
 def test_a_redis_that_is_away_costs_nothing_after_the_first_try() -> None:

@@ -1,6 +1,7 @@
 """Search results in Redis, with short timeouts: a Redis that is away or slow is left alone for a while.
 
 What is too large to go there and back in a moment is remembered by this process, which most often is asked again.
+Nobody waits until Redis has taken a result in.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -30,6 +32,7 @@ class RedisResultCache:
             socket_connect_timeout=_PATIENCE_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
+        self._telling = _Telling(self._redis)
         self._keep_seconds = keep_seconds
         self._alone_until = 0.0
         self._large = _LargeResults(keep_seconds)
@@ -56,16 +59,52 @@ class RedisResultCache:
         if time.monotonic() < self._alone_until:
             return
         try:
-            self._redis.set(_PREFIX + key, value, ex=self._keep_seconds)
+            if not self._telling.tell("SET", _PREFIX + key, value, "EX", self._keep_seconds):
+                self._redis.set(_PREFIX + key, value, ex=self._keep_seconds)
         except redis.RedisError:
             self._leave_alone()
 
     def close(self) -> None:
         """Close the connections."""
+        self._telling.close()
         self._redis.close()
 
     def _leave_alone(self) -> None:
         self._alone_until = time.monotonic() + _LEFT_ALONE_SECONDS
+
+
+class _Telling:
+    """Sends commands on a connection of its own; the answer to one is read before the next is sent: it is there."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._connection: Any = client.connection_pool.make_connection()
+        self._lock = threading.Lock()
+        self._is_owed_an_answer = False
+
+    def tell(self, *command: str | bytes | int) -> bool:
+        """Send a command; False where that was not possible at once, or the one before it failed."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._is_owed_an_answer:
+                self._connection.read_response()
+            self._connection.send_command(*command)
+            self._is_owed_an_answer = True
+        except redis.RedisError:
+            self._forget()
+            return False
+        finally:
+            self._lock.release()
+        return True
+
+    def close(self) -> None:
+        """Close the connection; what was sent may be lost."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._is_owed_an_answer = False
+        self._connection.disconnect()
 
 
 class _LargeResults:
