@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple
@@ -15,6 +16,8 @@ MAX_COLUMNS = 16_384
 MAX_LINE_CHARACTERS = 64 * 1024 * 1024
 SAMPLE_ROWS = 50
 DELIMITERS = ",;\t|"
+# a first line of Excel's, which is no row; "sep=;" in quotes too
+_TOLD = re.compile(r'"?sep=([^\r\n"])"?\r?\n?', re.IGNORECASE)
 
 
 class Row(NamedTuple):
@@ -29,10 +32,14 @@ def rows(file: BinaryIO) -> Iterator[Row]:
     """Yield the rows that hold anything; raises `UnusableFile`."""
     encoding = encoding_of(file)
     csv.field_size_limit(MAX_CELL_CHARACTERS)
+    sample = _sample(file, encoding)
+    told = _TOLD.fullmatch(sample[0]) if sample else None
     lines = _Lines(file, encoding)
-    reader = csv.reader(lines, delimiter=_delimiter(file, encoding))
-    start = 0
+    reader = csv.reader(lines, delimiter=told.group(1) if told else _delimiter(sample))
     try:
+        if told:
+            next(reader)
+        start = lines.passed
         for row in reader:
             if len(row) > MAX_COLUMNS:
                 raise UnusableFile(f"line {reader.line_num} has {len(row):,} columns; {MAX_COLUMNS:,} are allowed")
@@ -63,14 +70,19 @@ class _Lines:
             text.detach()
 
 
-def _delimiter(file: BinaryIO, encoding: str) -> str:
-    """Return the delimiter that cuts most rows of a sample into equally many cells, more than one."""
+def _sample(file: BinaryIO, encoding: str) -> list[str]:
+    """Return the first lines with their ends; raises `UnusableFile` for what is no text."""
     file.seek(0)
     sample = file.read(SAMPLE_BYTES).decode(encoding, "ignore")
     check_is_text(sample)
     lines = list(io.StringIO(sample.replace("\0", ""), newline=""))
     if len(lines) > 1 and file.tell() == SAMPLE_BYTES:
         lines.pop()
+    return lines
+
+
+def _delimiter(lines: list[str]) -> str:
+    """Return the delimiter that cuts most rows of a sample into equally many cells, more than one."""
     return max(DELIMITERS, key=lambda delimiter: _fit(lines, delimiter))
 
 

@@ -65,6 +65,19 @@ def test_the_delimiter_is_found(delimiter: str) -> None:
     assert table(data)[0] == "| a | b, c | d |"
 
 
+@pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n", "\ufeffsep=;\r\n"])
+def test_a_first_line_of_excel_tells_the_delimiter_and_is_no_row(line: str) -> None:
+    (item,) = segments(f"{line}a;b\n1,5;2,5\n3,5;4,5\n")
+    assert item.content == "| a | b |\n| --- | --- |\n| 1,5 | 2,5 |\n| 3,5 | 4,5 |"
+    told = line.removeprefix("\ufeff")
+    assert item.metadata["char_start"] == len(told) + len("a;b\n")
+
+
+@pytest.mark.parametrize("first", ["sep=", "sep=;;", "sep", "my sep=;"])
+def test_another_first_line_names_the_columns(first: str) -> None:
+    assert table(f"{first},b\n1,2\n")[0] == f"| {first} | b |"
+
+
 def test_a_single_column_is_a_table_too() -> None:
     assert table("name\none\ntwo") == ["| name |", "| --- |", "| one |", "| two |"]
 
