@@ -20,9 +20,9 @@ pytestmark = pytest.mark.acceptance
 
 def marked(client: Client) -> object:
     absent = pytest.mark.skipif(bool(client.missing), reason=f"needs {', '.join(client.missing)}: {client.install}")
-    # the first build of C++ takes minutes, more where others build beside it
-    long = [pytest.mark.nightly, pytest.mark.timeout(1800)]
-    return pytest.param(client, id=client.name, marks=[absent] if client.is_quick else [absent, *long])
+    # the first build of C++ takes minutes, what npm fetches may too, and more where others build beside it
+    marks = [absent, pytest.mark.timeout(1800), *([] if client.is_quick else [pytest.mark.nightly])]
+    return pytest.param(client, id=client.name, marks=marks)
 
 
 @pytest.mark.parametrize("client", [marked(client) for client in CLIENTS])
