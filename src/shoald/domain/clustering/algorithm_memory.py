@@ -51,7 +51,7 @@ PER_LINK = 80
 """Bytes of a listed neighbour while graphs of both directions are made of edges."""
 LOOPS = 8 << 20
 """What the compiled loops take of their own."""
-LOOKS = 3 * MIB
+LOOKS = 8 * MIB
 """What is left of a first look when the choice is made."""
 PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
@@ -162,7 +162,7 @@ def _leiden(given: LeidenParameters, n: int, d: int) -> int:
 
 def _evoc(given: EvocParameters, n: int, d: int) -> int:
     k = given.n_neighbors + 1
-    return max(graph_bytes(n, d, k) + 2 * MIB, 130 * n * k, PER_ROW * n)
+    return max(graph_bytes(n, d, k) + 2 * MIB + 500 * n, 130 * n * k, PER_ROW * n)
 
 
 def _auto(given: AutoParameters, n: int, d: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shoald.domain.clustering.algorithm_memory import BESIDE, MIB, graph_bytes, peak_bytes
+from shoald.domain.clustering.map_keeping import PLACED_AT_ONCE, STANDING
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
     HdbscanParameters,
@@ -46,7 +47,8 @@ TSNE_PAIR = 24
 """Bytes of a pair there."""
 LARGEST_GROUP = 0.5
 """The share of the rows that the largest group is taken to have when it is divided."""
-STANDING = 256
+A_COSINE = 16
+"""Bytes of a cosine to a standing row while a new one is placed: as it is, turned round, and its place in the order."""
 A_TREE = 24
 """Bytes of an edge of a spanning tree that settings share."""
 
@@ -123,7 +125,8 @@ def planned_assignment(shape: RunShape, groups: int, map_dimensions: int | None)
         "publish": WRITING + A_DOCUMENT * n,
     }
     if map_dimensions is not None:
-        stages["map"] = block * (3 * FLOAT * d + 12 * STANDING) + 2 * FLOAT * STANDING * d
+        ordered = A_COSINE * min(block, PLACED_AT_ONCE)
+        stages["map"] = 3 * FLOAT * d * block + (ordered + 2 * FLOAT * d) * STANDING
     return MemoryPlan(held=_own(shape) + A_ROW * n + A_MEMBER * shape.former + BESIDE, stages=stages)
 
 

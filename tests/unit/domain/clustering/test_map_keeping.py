@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,17 @@ def test_a_new_point_lies_between_the_nearest() -> None:
     found = placed_among(np.array([[1, 1]], dtype=np.float32), standing[:2], places[:2])
     assert found[0] == pytest.approx([2, 0])
     assert some_of(np.arange(1000)).shape == (256,)
+
+
+def test_many_new_points_are_placed_a_few_at_a_time() -> None:
+    vectors = RANDOM.normal(size=(6000, 4)).astype(np.float32)
+    places = RANDOM.normal(size=(256, 2)).astype(np.float32)
+    tracemalloc.start()
+    found = placed_among(vectors, vectors[:256], places)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6
+    assert np.array_equal(found[5120:], placed_among(vectors[5120:], vectors[:256], places))
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
