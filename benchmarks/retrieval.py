@@ -7,7 +7,7 @@ Peers: the splitter of langchain-text-splitters, rank_bm25, Python's `re`, rapid
 
 `python -m benchmarks retrieval` takes 1,000 and 10,000 chunks. `python -m benchmarks.retrieval` takes options, too:
 `--chunks 1000 10000 50000` is the reference's table, `--load 100000 1000000` measures p50, p99 and questions a second
-by strategy over that many chunks.
+by strategy over that many chunks, after one build, of those that `--strategies` names if it names any.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, nargs="*", default=_SMALL)
     parser.add_argument("--load", type=int, nargs="*", default=())
+    parser.add_argument("--strategies", nargs="*", default=tuple(_strategies("a b c")), help="which are loaded")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each strategy is loaded")
     arguments = parser.parse_known_args()[0]
     lines: list[str] = []
@@ -62,7 +63,7 @@ def main() -> None:
         client = Client(address)
         _table(client, arguments.chunks, say)
         for size in arguments.load:
-            _load(address, _Corpus(client, size), arguments.seconds, say)
+            _load(address, _Corpus(client, size, builds=1), arguments.strategies, arguments.seconds, say)
     Path("benchmarks/results").mkdir(exist_ok=True)
     Path("benchmarks/results/retrieval.md").write_text("# Retrieval\n\n" + "\n".join(lines) + "\n")
 
@@ -70,7 +71,7 @@ def main() -> None:
 class _Corpus:
     """A project with one chunk set of `size` chunks and a build over it."""
 
-    def __init__(self, client: Client, size: int) -> None:
+    def __init__(self, client: Client, size: int, builds: int = _BUILDS) -> None:
         self.size, self.texts = size, _texts(size)
         self.client = client
         self.times: dict[str, float] = {}
@@ -82,7 +83,7 @@ class _Corpus:
         answer = self._timed("create", lambda: client.raw("POST", f"/segment_sets/{segments}/chunk", how))
         self.chunk_set = _id_in(answer, "chunk_set_version_id")
         self._timed("read", lambda: client.raw("GET", f"/chunk_sets/{self.chunk_set}"))
-        built = [self._built() for _ in range(_BUILDS)]
+        built = [self._built() for _ in range(builds)]
         self.times["first build"], self.times["build"] = built[0], statistics.median(built)
 
     def _built(self) -> float:
@@ -221,11 +222,11 @@ def _flat_index(vectors: Any) -> Any:
     return index
 
 
-def _load(address: str, corpus: _Corpus, seconds: float, say: Say) -> None:
+def _load(address: str, corpus: _Corpus, strategies: Sequence[str], seconds: float, say: Say) -> None:
     say(f"## {corpus.size:,} chunks under load: {_CONNECTIONS} connections, {seconds:.0f} s each\n")
     made = ", ".join(f"{name} {value / 1000:.1f} s" for name, value in corpus.times.items())
     say(f"{made}\n\n| strategy | p50 ms | p99 ms | questions/s |\n|---|---|---|---|")
-    for name in _strategies("a b c"):
+    for name in strategies:
         corpus.retrieve(Client(address), "warm up first", _strategies("warm up first")[name])
         times = _loaded(address, corpus, name, seconds)
         p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
