@@ -892,8 +892,9 @@ class CreateSegmentsRequest(betterproto2.Message):
       `[level, pattern]`, or of patterns whose level is their place in the list: a line that a pattern is found in is a heading, its title the
       first group, else what follows the match, else the line; `exclude_patterns`, one or a list: lines that are no headings;
       `include_parent_content` (default true): with `regex_patterns`, a section's text begins with that of the sections above.
-    * `csv`: `chunk_size`, the rows of one segment, 1 to 100,000, default 100.
-    * `json`: `jq_schema`, a jq program, default `.`; a segment for each of its outputs, for each element of one that is a list.
+    * `csv`: `chunk_size`, the rows of one segment, 1 to 100,000, default 100. The delimiter is found out; a first line `sep=;` tells it.
+    * `json`: `jq_schema`, a jq program, default `.`; a segment for each of its outputs, for each element of one that is a list. It may
+      give one value for each character of the file, and 100,000 more.
     * `table`: `mode`, `row` (default, a segment per row) or `group` (a segment per value of the column `group_by`, which is needed then).
     * The others have none.
     """
