@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shoald.cli import demo_job, demo_report
+from shoald.cli import demo_corpus, demo_job, demo_report
 from shoald.cli.rest_client import RestError
 from shoald.cli.up import up
 from shoald.supervisor.installation import Installation
@@ -34,13 +35,15 @@ def demo(
 
 def _demo(data: Path, port: int) -> None:
     began = time.monotonic()
-    up(data=data, port=port, workers=None, servers=None, detach=True)
+    with ThreadPoolExecutor(1) as reader:  # it waits for a process of its own, while everything starts
+        modules = reader.submit(demo_corpus.standard_library_texts)
+        up(data=data, port=port, workers=None, servers=None, detach=True)
     state = Installation(data).state()
     if state is None:
         typer.echo(f"Shoal did not start; `shoal doctor --data {data}` says why", err=True)
         raise typer.Exit(1)
     try:
-        demo_job.run(state.http, data, began=began)
+        demo_job.run(state.http, data, modules.result(), began=began)
     except RestError as error:
         typer.echo(f"The demo stopped: {error}\n`shoal status --data {data}` shows the parts and their logs.", err=True)
         raise typer.Exit(1) from error

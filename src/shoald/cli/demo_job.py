@@ -53,12 +53,11 @@ class DemoState:
     run_id: str
 
 
-def run(base_url: str, data: Path, *, began: float) -> None:
-    """Bring the demo to its end on the Shoal at `base_url`, doing what is not done yet, and print what it found."""
-    from shoald.cli.demo_corpus import standard_library_texts
+def run(base_url: str, data: Path, modules: dict[str, list[dict[str, str]]], *, began: float) -> None:
+    """Bring the demo to its end on the Shoal at `base_url`, doing what is not done yet, and print what it found.
 
-    with progress("Reading the standard library's documentation"):
-        modules = standard_library_texts()
+    `modules` are the texts of each, as `standard_library_texts` returns them.
+    """
     corpus = _write_corpus(modules, data / "demo" / "corpus")
     with RestClient(base_url) as client:
         state = _finished_before(client, data, corpus.sha256)

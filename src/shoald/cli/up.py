@@ -79,6 +79,7 @@ def _run(installation: Installation, *, port: int, workers: int | None, servers:
     try:
         installation.lock()
         installation.end_leftovers()
+        installation.forget_metrics()
         chosen = first_free_port(port)
         parts = parts_of(installation, chosen, size)
     except AlreadyRunningError:

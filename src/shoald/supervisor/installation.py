@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import tempfile
 import time
@@ -65,6 +66,7 @@ class Installation:
         self.data = data.expanduser().absolute()
         self.run = self.data / "run"
         self.logs = self.data / "logs"
+        self.metrics = self.run / "metrics"
         self._lock_file = self.run / "supervisor.lock"
         self._state_file = self.run / "state.json"
         self._lock: int | None = None
@@ -135,6 +137,11 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return len(found)
+
+    def forget_metrics(self) -> None:
+        """Forget the metrics of processes that are gone; before the first new one starts."""
+        shutil.rmtree(self.metrics, ignore_errors=True)
+        self.metrics.mkdir(parents=True)
 
     # in what state it is
 

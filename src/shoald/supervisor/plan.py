@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from shoald.settings import read_settings
 from shoald.supervisor.envoy_config import EnvoyForm, descriptor_file
@@ -71,36 +69,29 @@ def environment(installation: Installation, http: str) -> dict[str, str]:
         "SHOAL_PUBLIC_URL": http,
         "SHOAL_METRICS_PORT": str(installation.port("metrics")),
         "SHOAL_ENVOY_ADMIN": f"127.0.0.1:{installation.port('envoy-admin')}",
-        "PROMETHEUS_MULTIPROC_DIR": str(installation.run / "metrics"),
+        "PROMETHEUS_MULTIPROC_DIR": str(installation.metrics),
     }
 
 
 def parts_of(installation: Installation, http_port: int, size: Size) -> list[Part]:
-    """Return the parts of an installation."""
+    """Return the parts of an installation.
+
+    PostgreSQL comes after those that need nobody to start: they load while it makes its data directory, for which the
+    supervisor waits.
+    """
     settings = environment(installation, f"http://127.0.0.1:{http_port}")
     servers = [_server(number, settings, installation) for number in range(1, size.servers + 1)]
-    names = tuple(server.name for server in servers)
+    names = ("valkey", "migrate", *(server.name for server in servers))
     return [
-        _postgres(installation, size.connections).part(),
         _valkey(installation).part(),
-        _qdrant_owner(installation, settings),
-        _migrate(installation, settings),
         *servers,
+        _qdrant_owner(installation, settings),
+        _postgres(installation, size.connections).part(),
+        migrate_part(settings, after=("postgres",)),
         _envoy(http_port, servers, installation),
         _worker(size, settings, installation, after=names),
         _scheduler(settings, installation, after=names),
     ]
-
-
-def _migrate(installation: Installation, settings: Mapping[str, str]) -> Part:
-    part = migrate_part(settings, after=("postgres",))
-    return replace(part, prepare=lambda: _empty_folder(installation.run / "metrics"))
-
-
-def _empty_folder(folder: Path) -> None:
-    """Forget the metrics of processes that are gone, before the first new one starts."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
 
 
 def _qdrant_owner(installation: Installation, settings: Mapping[str, str]) -> Part:
@@ -117,7 +108,8 @@ def _server(number: int, settings: Mapping[str, str], installation: Installation
         "SHOAL_DRAIN_NOTICE_SECONDS": "0",  # Envoy has been drained before
         "SHOAL_DATABASE_POOL_SIZE": str(_POOL_OF_A_SERVER),
     }
-    part = process_part(name, {**settings, **own}, run=installation.run, after=("valkey", "migrate"), uses=_STORES)
+    # it asks the stores for nothing before it is called, and Envoy lets nobody in before they are ready
+    part = process_part(name, {**settings, **own}, run=installation.run, uses=_STORES)
     return replace(part, address=f"127.0.0.1:{unary},{stream}")
 
 
@@ -153,4 +145,5 @@ def _envoy(http_port: int, servers: Sequence[Part], installation: Installation) 
         otlp_endpoint=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
     )
     envoy = EnvoyServer(form=form, run=installation.run, drain_seconds=limits.drain_seconds)
-    return envoy.part(servers=tuple(server.name for server in servers))
+    part = envoy.part(servers=tuple(server.name for server in servers))
+    return replace(part, after=(*part.after, "valkey", "qdrant-owner", "migrate"))

@@ -29,15 +29,14 @@ _MODULES = (
 
 
 def test_the_demo_finds_passages_and_groups_and_does_nothing_twice(
-    shoal_up: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shoal_up: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = demo_corpus.standard_library_texts()
     few = {name: texts[name] for name in _MODULES}
-    monkeypatch.setattr(demo_corpus, "standard_library_texts", lambda: few)
 
-    demo_job.run(shoal_up.url, tmp_path, began=time.monotonic())
+    demo_job.run(shoal_up.url, tmp_path, few, began=time.monotonic())
     first = capsys.readouterr().out
-    demo_job.run(shoal_up.url, tmp_path, began=time.monotonic())
+    demo_job.run(shoal_up.url, tmp_path, few, began=time.monotonic())
     second = capsys.readouterr().out
 
     answers = first.split("Q: ")
