@@ -98,7 +98,7 @@ def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
     if own_metric(given.metric, given.p) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 8 * n * d
-    looked = 8 * n * d + 24 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
+    looked = 8 * n * d + 16 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
     # half of the pairs that may be kept: how many there are is not known before
     pairs = A_PAIR * min(n * n // PAIRS_SHARE, dbscan.KEPT_PAIRS // 2)
     return max(4 * n * d + 11 * min(n * n, BLOCK_ENTRIES) + pairs, looked) + 40 * n
