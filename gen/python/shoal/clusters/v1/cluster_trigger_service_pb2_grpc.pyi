@@ -57,7 +57,9 @@ class ClusterTriggerServiceStub:
     forgotten. Fails with `trigger_not_found`, `too_many_triggers`, and `conflict` for one that was deleted.
     """
     GetClusterTriggerHistory: _grpc.UnaryUnaryMultiCallable[_cluster_trigger_service_pb2.GetClusterTriggerHistoryRequest, _cluster_trigger_service_pb2.GetClusterTriggerHistoryResponse]
-    """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+    """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+    `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+    """
 
 @_typing.type_check_only
 class ClusterTriggerServiceAsyncStub(ClusterTriggerServiceStub):
@@ -87,7 +89,9 @@ class ClusterTriggerServiceAsyncStub(ClusterTriggerServiceStub):
     forgotten. Fails with `trigger_not_found`, `too_many_triggers`, and `conflict` for one that was deleted.
     """
     GetClusterTriggerHistory: _aio.UnaryUnaryMultiCallable[_cluster_trigger_service_pb2.GetClusterTriggerHistoryRequest, _cluster_trigger_service_pb2.GetClusterTriggerHistoryResponse]  # type: ignore[assignment]
-    """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+    """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+    `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+    """
 
 class ClusterTriggerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Starts runs of clusters by itself: at times, after so many documents, or when a measurement asks for it."""
@@ -162,6 +166,8 @@ class ClusterTriggerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _cluster_trigger_service_pb2.GetClusterTriggerHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_cluster_trigger_service_pb2.GetClusterTriggerHistoryResponse, _abc.Awaitable[_cluster_trigger_service_pb2.GetClusterTriggerHistoryResponse]]:
-        """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+        """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+        `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+        """
 
 def add_ClusterTriggerServiceServicer_to_server(servicer: ClusterTriggerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -154,7 +154,8 @@ class TriggerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetTriggerHistory(self, request, context):
-        """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`.
+        """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+        `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

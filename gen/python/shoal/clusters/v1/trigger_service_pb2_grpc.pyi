@@ -66,7 +66,9 @@ class TriggerServiceStub:
     `conflict` for a trigger that was deleted.
     """
     GetTriggerHistory: _grpc.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTriggerHistoryRequest, _trigger_service_pb2.GetTriggerHistoryResponse]
-    """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+    """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+    `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+    """
 
 @_typing.type_check_only
 class TriggerServiceAsyncStub(TriggerServiceStub):
@@ -103,7 +105,9 @@ class TriggerServiceAsyncStub(TriggerServiceStub):
     `conflict` for a trigger that was deleted.
     """
     GetTriggerHistory: _aio.UnaryUnaryMultiCallable[_trigger_service_pb2.GetTriggerHistoryRequest, _trigger_service_pb2.GetTriggerHistoryResponse]  # type: ignore[assignment]
-    """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+    """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+    `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+    """
 
 class TriggerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The same triggers as of `ClusterTriggerService`, in the words of the general API, which can also start runs that only
@@ -191,6 +195,8 @@ class TriggerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _trigger_service_pb2.GetTriggerHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trigger_service_pb2.GetTriggerHistoryResponse, _abc.Awaitable[_trigger_service_pb2.GetTriggerHistoryResponse]]:
-        """Lists the firings of a trigger, newest first. Fails with `trigger_not_found`."""
+        """Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+        `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
+        """
 
 def add_TriggerServiceServicer_to_server(servicer: TriggerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -137,7 +137,7 @@ class WebhookServiceServicer:
 
     def ListWebhookDeliveries(self, request, context):
         """Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-        for thirty days. Fails with `webhook_not_found`.
+        for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,7 @@ class WebhookServiceStub:
     """Deletes a webhook with its deliveries; one that is not there is gone already. Answers JSON callers with 204."""
     ListWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookDeliveriesRequest, _webhook_service_pb2.ListWebhookDeliveriesResponse]
     """Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-    for thirty days. Fails with `webhook_not_found`.
+    for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
     """
     GetWebhookDelivery: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookDeliveryRequest, _webhook_pb2.WebhookDelivery]
     """Reads one delivery. Fails with `webhook_not_found` or `delivery_not_found`."""
@@ -92,7 +92,7 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     """Deletes a webhook with its deliveries; one that is not there is gone already. Answers JSON callers with 204."""
     ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhookDeliveriesRequest, _webhook_service_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
     """Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-    for thirty days. Fails with `webhook_not_found`.
+    for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
     """
     GetWebhookDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookDeliveryRequest, _webhook_pb2.WebhookDelivery]  # type: ignore[assignment]
     """Reads one delivery. Fails with `webhook_not_found` or `delivery_not_found`."""
@@ -167,7 +167,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_service_pb2.ListWebhookDeliveriesResponse, _abc.Awaitable[_webhook_service_pb2.ListWebhookDeliveriesResponse]]:
         """Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-        for thirty days. Fails with `webhook_not_found`.
+        for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
         """
 
     @_abc_1.abstractmethod

@@ -536,7 +536,8 @@ export declare const ClusterTriggerService: GenService<{
     output: typeof TriggerSchema;
   },
   /**
-   * Lists the firings of a trigger, newest first. Fails with `trigger_not_found`.
+   * Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+   * `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
    *
    * @generated from rpc shoal.clusters.v1.ClusterTriggerService.GetClusterTriggerHistory
    */

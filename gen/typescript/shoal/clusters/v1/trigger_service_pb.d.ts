@@ -534,7 +534,8 @@ export declare const TriggerService: GenService<{
     output: typeof TaskSchema;
   },
   /**
-   * Lists the firings of a trigger, newest first. Fails with `trigger_not_found`.
+   * Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+   * `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
    *
    * @generated from rpc shoal.clusters.v1.TriggerService.GetTriggerHistory
    */

@@ -645,7 +645,7 @@ export declare const WebhookService: GenService<{
   },
   /**
    * Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-   * for thirty days. Fails with `webhook_not_found`.
+   * for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
    *
    * @generated from rpc shoal.clusters.v1.WebhookService.ListWebhookDeliveries
    */

@@ -9827,7 +9827,8 @@ class ClusterTriggerServiceStub:
         self, message: "GetClusterTriggerHistoryRequest"
     ) -> "GetClusterTriggerHistoryResponse":
         """
-        Lists the firings of a trigger, newest first. Fails with `trigger_not_found`.
+        Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+        `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
         """
 
         return self._channel.unary_unary(
@@ -10678,7 +10679,8 @@ class TriggerServiceStub:
 
     def get_trigger_history(self, message: "GetTriggerHistoryRequest") -> "GetTriggerHistoryResponse":
         """
-        Lists the firings of a trigger, newest first. Fails with `trigger_not_found`.
+        Lists the firings of a trigger, newest first. Those whose runs have ended are kept for
+        `SHOAL_TRIGGER_HISTORY_KEEP_DAYS`, ninety as shipped. Fails with `trigger_not_found`.
         """
 
         return self._channel.unary_unary(
@@ -10770,7 +10772,7 @@ class WebhookServiceStub:
     def list_webhook_deliveries(self, message: "ListWebhookDeliveriesRequest") -> "ListWebhookDeliveriesResponse":
         """
         Lists what a webhook has delivered or is to deliver, newest first unless sorted. Deliveries that have ended are kept
-        for thirty days. Fails with `webhook_not_found`.
+        for `SHOAL_EVENT_KEEP_DAYS`, thirty as shipped. Fails with `webhook_not_found`.
         """
 
         return self._channel.unary_unary(
