@@ -127,7 +127,10 @@ def test_a_bad_parameter_is_named(loader: ParserChildLoader, tmp_path: Path) -> 
     assert caught.value.detail == {"parameter": "chunk_size", "loader_type": "csv"}
 
 
-@pytest.mark.parametrize("program", ["def f: f; f", "last(range(1e15))", "[repeat(1)] | length", "until(false; .)"])
+@pytest.mark.parametrize(
+    "program",
+    ["def f: f; f", "last(range(1e15))", "[repeat(1)] | length", "until(false; .)", "repeat(last(range(1e5)))"],
+)
 def test_an_endless_program_is_ended(loader: ParserChildLoader, tmp_path: Path, program: str) -> None:
     began = time.monotonic()
     with pytest.raises(InvalidLoaderParams, match=r"jq_schema took too long|memory"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from collections.abc import Iterator
 
 import jq
@@ -17,7 +18,12 @@ MAX_PROGRAM_CHARACTERS = 10_000
 MAX_FILE_CHARACTERS = 128 * 1024 * 1024
 PARSE_CHARACTERS_PER_SECOND = 5_000_000
 """What is added for the first output, which waits for the file to be parsed."""
+STEPS_IN_ALL = 2
+WORK_CHARACTERS_PER_SECOND = 500_000
+"""All outputs together have the time of so many steps, and this pace besides: little steps may be endless too."""
 
+# a timer of nothing would never ring
+_SHORTEST = 0.000_001
 # Words that reach outside the file, or whose output a segment has no place for.
 _REFUSED = frozenset(
     {"env", "$ENV", "import", "include", "input", "inputs", "input_filename", "input_line_number", "debug", "stderr"}
@@ -29,18 +35,22 @@ _WORD = re.compile(r"\.?[$@]?[A-Za-z_]\w*(?:::\w+)*\s*:?|#[^\n]*|[\"()]", re.ASC
 def run(program: str, text: str, step_seconds: float) -> Iterator[str]:
     """Yield each output as JSON; raises `UnusableFile` for a program or a file that cannot be used.
 
-    A program that takes longer than `step_seconds` to its next output ends the process by SIGALRM.
+    A program that takes longer than `step_seconds` to its next output, or too long in all, ends the process by SIGALRM.
+    What its caller does between two outputs does not count.
     """
     _check(program, text)
     seconds = step_seconds + len(text) / PARSE_CHARACTERS_PER_SECOND
+    left = STEPS_IN_ALL * step_seconds + len(text) / WORK_CHARACTERS_PER_SECOND
     try:
         jq.compile(program)
         outputs = iter(jq.compile(f"({program}\n) | tojson").input_text(text))
         while True:
             # the default action of this alarm ends the process; the parent says so to the user
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            began = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, max(min(seconds, left), _SHORTEST))
             output = next(outputs, None)
             signal.setitimer(signal.ITIMER_REAL, 0)
+            left -= time.monotonic() - began
             if output is None:
                 return
             yield output
