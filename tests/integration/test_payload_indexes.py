@@ -12,7 +12,10 @@ from typing import Any, cast
 
 import psycopg
 import pytest
+from sqlalchemy.dialects import postgresql
 
+from shoald.adapters.postgres.document_selection import WHOLE
+from shoald.adapters.postgres.payload_indexes import indexed_clause
 from shoald.application.collection_documents import Import
 from shoald.application.listing import ListQuery
 from shoald.application.namespaces import NamespaceChanges
@@ -294,3 +297,12 @@ def _plan_of(
     assert collection_id in parameters.values()
     rows = connection.execute(f"EXPLAIN {statement}".encode(), parameters).fetchall()
     return "\n".join(row[0] for row in rows)
+
+
+def test_one_question_to_the_index_answers_all_alternatives_that_it_can() -> None:
+    """Two of them would be two sets that every document is looked up in; one is joined with the documents."""
+    alternatives = [{"field": field, "operator": "eq", "value": 1} for field in ("n", "kind", "elsewhere")]
+    condition = parse_filter({"OR": alternatives})
+    assert condition is not None
+    clause = indexed_clause(condition, WHOLE, ["col_a"], frozenset({"n", "kind"}))
+    assert str(clause.compile(dialect=cast("Any", postgresql).dialect())).count("EXISTS") == 1

@@ -158,21 +158,40 @@ def indexed_clause(
     if isinstance(condition, AllOf):
         return and_(*(indexed_clause(part, document, collection_ids, ready) for part in condition.parts))
     if isinstance(condition, AnyOf):
-        return or_(*(indexed_clause(part, document, collection_ids, ready) for part in condition.parts))
+        return _any_of(condition, document, collection_ids, ready)
     if isinstance(condition, Not):
         return not_(indexed_clause(condition.part, document, collection_ids, ready))
+    test = _value_test(condition, ready)
+    return filter_clause(condition, document) if test is None else _has_value(collection_ids, test)
+
+
+def _any_of(
+    condition: AnyOf, document: ColumnElement[Any], collection_ids: Sequence[str], ready: frozenset[str]
+) -> Test:
+    """Ask the index once for all that it can say: each part by itself would be no join, and cost a look at each row."""
+    tests = [_value_test(part, ready) for part in condition.parts]
+    others = [part for part, test in zip(condition.parts, tests, strict=True) if test is None]
+    asked = [test for test in tests if test is not None]
+    clauses = [indexed_clause(part, document, collection_ids, ready) for part in others]
+    return or_(*([_has_value(collection_ids, or_(*asked))] if asked else []), *clauses)
+
+
+def _value_test(condition: Condition, ready: frozenset[str]) -> Test | None:
+    """Return what a stored value of a document must be, its field included; None where the index cannot say it."""
+    if isinstance(condition, AllOf | AnyOf | Not):
+        return None
     name = ".".join(condition.path)
     test = _test(condition) if name in ready else None
-    return filter_clause(condition, document) if test is None else _has_value(name, collection_ids, test)
+    return None if test is None else and_(payload_values.c.field_name == name, test)
 
 
-def _has_value(name: str, collection_ids: Sequence[str], test: Test) -> Test:
+def _has_value(collection_ids: Sequence[str], test: Test) -> Test:
     value, row = payload_values.c, collection_documents.c
     within = value.collection_id == func.any(list(collection_ids))
     if len(collection_ids) == 1:
         within = value.collection_id == collection_ids[0]
     same = (value.collection_id == row.collection_id) & (value.document_id == row.document_id)
-    return exists(select(literal(1)).select_from(payload_values).where(within, same, value.field_name == name, test))
+    return exists(select(literal(1)).select_from(payload_values).where(within, same, test))
 
 
 @singledispatch
