@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,12 @@ NODE_MODULES = ROOT / "build" / "typescript" / "node_modules"  # `make gen` puts
 
 SCRIPT = """
 import { connect } from "shoal-client";
+import { clients } from "shoal-client/clients";
+import { createGrpcWebTransport } from "@connectrpc/connect-node";
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "shoal-client/google/rpc/error_details_pb";
-const shoal = connect(process.argv[2]);
+const [baseUrl, way] = process.argv.slice(2);
+const shoal = way === "grpc" ? connect(baseUrl) : clients(createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }));
 const project = await shoal.ragProject.getProject({ projectId: "here" });
 let bytes = 0;
 const parts = shoal.ragSegmentSet.getSegmentSetWithItems({ segmentSetId: "whole" });
@@ -66,7 +70,8 @@ def test_the_dataclass_client(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(
     not (shutil.which("node") and NODE_MODULES.is_dir()), reason="needs node and what `make gen` installs for it"
 )
-def test_the_typescript_client(edge: Edge, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["grpc", "grpc-web"])
+def test_the_typescript_client(edge: Edge, tmp_path: Path, way: str) -> None:
     modules = tmp_path / "node_modules"
     modules.mkdir()
     for package in NODE_MODULES.iterdir():
@@ -74,8 +79,13 @@ def test_the_typescript_client(edge: Edge, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "gen" / "typescript", modules / "shoal-client")
     script = tmp_path / "call.mjs"
     script.write_text(SCRIPT)
-    done = subprocess.run(["node", str(script), edge.url], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(["node", script, edge.url, way], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.strip() == '["here",1048588,"PROJECT_NOT_FOUND"]', done.stderr
+
+
+def test_browsers_load_nothing_of_node() -> None:
+    text = (ROOT / "gen" / "typescript" / "clients.js").read_text()
+    assert set(re.findall(r'from "(?!\./)(.+)";', text)) == {"@connectrpc/connect"}
 
 
 def test_stubs_load_nothing_heavy() -> None:
