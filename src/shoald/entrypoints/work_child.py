@@ -24,12 +24,12 @@ def main(arguments: Sequence[str] | None = None, add_handlers: Callable[[Adapter
 
     from shoald.adapters.telemetry.setup import set_up_telemetry
     from shoald.application.jobs import SHORT_QUEUE
-    from shoald.entrypoints.left_out import leave_out_pandas
+    from shoald.entrypoints.left_out import has_rapids, leave_out_pandas
     from shoald.entrypoints.telemetry import telemetry_of
     from shoald.settings import read_settings
     from shoald.wiring import Adapters, ChildPlace, Warming, build_job_handlers, build_worker_child
 
-    if options.queue == SHORT_QUEUE:
+    if options.queue == SHORT_QUEUE or not has_rapids():
         leave_out_pandas()
     settings = read_settings()
     set_up_telemetry("shoal-worker-child", telemetry_of(settings))
