@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,37 +18,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the long forms too")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--nightly"):
+        _leave_out_long_forms(config, items)
     # what stops and kills servers comes last
     items.sort(key=lambda item: item.path.is_relative_to(_ACCEPTANCE))
-    if not config.getoption("--nightly"):  # else long forms of one group would keep one process busy
-        _leave_out_long_forms(config, items)
-        _name_groups(items)
 
 
 _ACCEPTANCE = Path(__file__).with_name("acceptance")
-_JOBS = _ACCEPTANCE / "jobs"
-# files whose fixture starts servers or fills a database
-_WITH_SERVERS = frozenset({"test_edge", "test_golden_in_process", "test_installation", "test_parts", "test_tenants"})
 
 
-def _name_groups(items: list[pytest.Item]) -> None:
-    """Let what takes long to start be started once: `--dist loadgroup` gives a group to one of its processes.
+@pytest.hookimpl(optionalhook=True)  # xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal tests so that servers start once, but long forms one by one: a group of them would go on for an hour."""
+    if config.getvalue("dist") != "loadgroup" or config.getoption("--nightly"):
+        return None
+    from support.dealing import SharedServers
 
-    The largest groups go first, then the tests without one, one by one.
-    """
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _group(item: pytest.Item) -> str | None:
-    if isinstance(item, pytest.Function) and "shoal_up" in item.fixturenames:
-        return "shoal_up"
-    if item.path.is_relative_to(_JOBS):
-        return "jobs"
-    return item.path.stem if item.path.stem in _WITH_SERVERS else None
+    return SharedServers(config, log)
 
 
 def _leave_out_long_forms(config: pytest.Config, items: list[pytest.Item]) -> None:
