@@ -424,7 +424,7 @@ class Simulation:
         self.tables.now = max(self.tables.now, *_dues(self.tables)) + timedelta(minutes=1)
         while sum(not one.is_dead for one in self.actors) < 2:
             self._start()
-        for _ in range(6):
+        for _ in range(10):  # batches are small here, so that some ends wait for a pass or two
             before = [one.rounds for one in self.actors if not one.is_dead]
             steps = 0
             while any(one.rounds < was + 2 for one, was in zip(self._alive(), before, strict=True)):
