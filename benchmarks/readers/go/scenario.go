@@ -18,17 +18,17 @@ import (
 func read(shoal *Shoal, format string) (int, error) {
 	request := &clusters.StreamMembersRequest{ClusterId: proto.String("c"), Format: proto.String(format)}
 	members, err := clusters.NewArtifactServiceClient(shoal).StreamMembers(context.Background(), request)
-	columns := &clusters.MemberColumns{}
+	rows := 0
 	for err == nil {
 		var part *clusters.StreamMembersResponse
 		if part, err = members.Recv(); err == nil {
-			proto.Merge(columns, part.Lists)
+			rows += len(part.Lists.PointId)
 		}
 	}
 	if err != io.EOF {
 		return 0, err
 	}
-	return len(columns.PointId), nil
+	return rows, nil
 }
 
 func main() {

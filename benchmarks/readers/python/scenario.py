@@ -4,17 +4,14 @@ import sys
 import time
 
 from shoal.client import Connection, connect
-from shoal.clusters.v1 import artifact_pb2
 from shoal.clusters.v1 import artifact_service_pb2 as pb
 
 
 def read(shoal: Connection, form: str) -> int:
     if form == "arrow":
         return int(shoal.members("c").to_arrow().num_rows)
-    columns = artifact_pb2.MemberColumns()
-    for part in shoal.clusters.artifact.StreamMembers(pb.StreamMembersRequest(cluster_id="c", format=form)):
-        columns.MergeFrom(part.lists)
-    return len(columns.point_id)
+    parts = shoal.clusters.artifact.StreamMembers(pb.StreamMembersRequest(cluster_id="c", format=form))
+    return sum(len(part.lists.point_id) for part in parts)
 
 
 with connect(sys.argv[1]) as shoal:
