@@ -53,7 +53,7 @@ class PostgresIndexBuilds:
         return _record(row) if row else None
 
     def with_parts(self, build_id: str, *, namespace_id: str) -> tuple[IndexBuild, Index, ChunkSet] | None:
-        """Read the three rows at once: every search in a build needs them."""
+        """Read the three rows at once."""
         keys = {"build_id": build_id, "namespace_id": namespace_id}
         row = self._connection.execute(_WITH_PARTS, keys).one_or_none()
         if row is None:
