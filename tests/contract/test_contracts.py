@@ -119,6 +119,23 @@ def test_no_body_is_too_long_for_a_header(family: Family) -> None:
         json.loads(body)
 
 
+class Counted:
+    """A thousand characters; how often they were written is counted."""
+
+    written = 0
+
+    def __str__(self) -> str:
+        Counted.written += 1
+        return "x" * 1000
+
+
+def test_a_large_input_is_not_written_only_to_be_thrown_away() -> None:
+    failure = InvalidFields([FieldProblem(("body",), "missing", "Field required", [Counted()] * 10_000)])
+    body = json.loads(json_body(failure, Family.RAG))
+    assert body["detail"] == [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
+    assert Counted.written < 100
+
+
 # words that a document lists, by the enumeration that spells them
 
 
