@@ -19,7 +19,7 @@ from shoald.domain.failures import ArtifactNotFound, CollectionNotFound, FileLin
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 
 pytestmark = pytest.mark.integration
-COUNT = 1200
+COUNT = 1100
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from shoald.domain.vocabulary import JobType
 LINK_SECONDS = 3600
 _OWN = ("document_id", "collection_id")
 _DOCUMENTS, _VECTORS = "documents", "vectors"
-_LEAST_SECONDS, _DOCUMENT_SECONDS, _VECTOR_SECONDS = 0.02, 40e-6, 80e-6
+_LEAST_SECONDS, _DOCUMENT_SECONDS, _VECTOR_SECONDS = 0.02, 75e-6, 75e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
