@@ -31,14 +31,20 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux coun
 
 WIDTH = 384
 ROWS = 2000
+MORE_ROWS = 5000
+"""Here what an allocator keeps of a run before, some MiB, is no quarter any more."""
 UNDER_A_LIMIT = ("agglomerative", "gaussian_mixture", "hdbscan", "kmeans")
-not_kept_yet = pytest.mark.xfail(reason="not every run keeps to a quarter yet: the benchmark shows which", strict=False)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return where the planted rows lie, which all tests here read."""
     return tmp_path_factory.mktemp("planted")
+
+
+def _rows_of(name: str) -> int:
+    """Return as many rows as tell something; t-SNE takes minutes for more than a few."""
+    return ROWS if "tsne" in name else MORE_ROWS
 
 
 def assert_kept(outcome: MemoryOutcome) -> None:
@@ -48,7 +54,7 @@ def assert_kept(outcome: MemoryOutcome) -> None:
 
 def test_runs_take_what_they_state(folder: Path) -> None:
     assign = case(folder, "kmeans", 2500, 256, after={}, after_rows=1000, changes={"mode": "assign"})
-    for outcome in measured_cases([assign, case(folder, "kmeans", 1000, 256)]):
+    for outcome in measured_cases([assign, case(folder, "kmeans", MORE_ROWS, 256)]):
         assert_kept(outcome)
 
 
@@ -65,7 +71,6 @@ def test_a_run_above_the_setting_is_mapped_and_one_far_above_it_refused(folder: 
 
 
 @pytest.mark.nightly
-@not_kept_yet
 @pytest.mark.parametrize("method", sorted(GIVEN))
 def test_every_algorithm_takes_what_it_states(folder: Path, method: str) -> None:
     (found,) = measured_cases([case(folder, method, ROWS, WIDTH)])
@@ -76,28 +81,36 @@ def test_every_algorithm_takes_what_it_states(folder: Path, method: str) -> None
 
 
 @pytest.mark.nightly
-@not_kept_yet
+@pytest.mark.xfail(
+    reason="a layout that is the first work of a process takes 58 MiB of 5,000 rows where 43 are stated (0.74): "
+    "threads keep what they multiplied in, which a process that has drawn one before does not take again",
+    strict=False,
+)
 def test_steps_before_the_algorithm_take_what_is_stated(folder: Path) -> None:
-    asked = [{"preprocessing_steps": steps} for steps in STEPS.values()]
-    for found in measured_cases([case(folder, "hdbscan", ROWS, WIDTH, asked=one) for one in asked]):
+    cases = [
+        case(folder, "hdbscan", _rows_of(name), WIDTH, asked={"preprocessing_steps": steps})
+        for name, steps in STEPS.items()
+    ]
+    for found in measured_cases(cases):
         assert_kept(found)
 
 
 @pytest.mark.nightly
-@not_kept_yet
 def test_what_is_asked_for_beside_the_algorithm_takes_what_is_stated(folder: Path) -> None:
-    outcomes = measured_cases([case(folder, "kmeans", ROWS, WIDTH, **one) for one in BESIDE.values()])
-    maps = {name: found.stated_stages.get("map") for name, found in zip(BESIDE, outcomes, strict=True)}
-    assert maps["no map"] is None
-    assert len({maps["solid map"], maps["principal map"], maps["tsne map"]}) == 3
+    cases = [case(folder, "kmeans", _rows_of(name), WIDTH, **one) for name, one in BESIDE.items()]
+    outcomes = measured_cases(cases)
+    maps = {name: found.stated_stages.get("map", 0) for name, found in zip(BESIDE, outcomes, strict=True)}
+    assert 0 == maps["no map"] < maps["principal map"] < maps["solid map"]
     for found in outcomes:
         assert_kept(found)
 
 
 @pytest.mark.nightly
-@not_kept_yet
 def test_other_kinds_of_runs_take_what_they_state(folder: Path) -> None:
-    for found in measured_cases(list(cases_of_other_kinds(folder, ROWS).values())):
+    cases = cases_of_other_kinds(folder, 4 * MORE_ROWS)
+    # the buffers of what writes artifacts are kept from one run to the next: nearly all that these groups take
+    outcomes = [measured_case(cases.pop("attributes")), *measured_cases(list(cases.values()))]
+    for found in outcomes:
         assert_kept(found)
 
 
