@@ -424,7 +424,7 @@ class Simulation:
         self.tables.now = max(self.tables.now, *_dues(self.tables)) + timedelta(minutes=1)
         while sum(not one.is_dead for one in self.actors) < 2:
             self._start()
-        for round_no in range(10):
+        for round_no in range(8):
             before = [one.rounds for one in self.actors if not one.is_dead]
             steps = 0
             while any(one.rounds < was + 2 for one, was in zip(self._alive(), before, strict=True)):

@@ -23,14 +23,14 @@ def _run(seeds: range) -> Counter[str]:
     return figures
 
 
-def test_every_slot_fires_once_in_200_seeds() -> None:
-    figures = _run(range(200))
+def test_every_slot_fires_once_in_100_seeds() -> None:
+    figures = _run(range(100))
     assert all(figures[name] > 100 for name in ("fired", "skipped", "coalesced")), figures
 
 
 @pytest.mark.nightly
 def test_every_slot_fires_once_in_10_000_seeds() -> None:
-    _run(range(200, 10_200))
+    _run(range(100, 10_100))
 
 
 def test_one_seed_of_triggers_is_the_same_run_every_time() -> None:
