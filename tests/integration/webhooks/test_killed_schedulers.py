@@ -52,7 +52,7 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
         enough = len(receiver.received) + 3
         with _scheduler(webhooks):
             happened += [one.event_id for one in webhooks.happen(events // 2 // kills)]
-            eventually(_has(receiver, enough), seconds=60)
+            eventually(_has(receiver, enough), seconds=300)
             time.sleep(chance.random() * 0.2)
     with _scheduler(webhooks):
         wanted = {(f"/{at}", event) for at in range(len(told)) for event in happened}
@@ -64,7 +64,7 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
                 one.status is DeliveryStatus.DELIVERED for webhook in told for one in webhooks.deliveries(webhook)
             )
 
-        eventually(is_delivered, seconds=120)
+        eventually(is_delivered, seconds=600)
     deliveries = [one for webhook in told for one in webhooks.deliveries(webhook)]
     assert sorted((one.webhook_id, one.event_id) for one in deliveries) == sorted(
         (webhook.webhook_id, event) for webhook in told for event in happened
@@ -73,6 +73,6 @@ def _torment(webhooks: WebhookWorld, receiver: Receiver, *, events: int, kills: 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_nothing_is_lost_under_many_kills(webhooks: WebhookWorld, receiver: Receiver, seed: int) -> None:
     _torment(webhooks, receiver, events=400, kills=25, seed=seed)
