@@ -88,6 +88,9 @@ class _Telling:
         try:
             if self._is_owed_an_answer:
                 self._connection.read_response()
+                if self._connection.can_read():  # nothing is owed any more: it is the end
+                    self._forget()
+                    return False
             self._connection.send_command(*command)
             self._is_owed_an_answer = True
         except redis.RedisError:
