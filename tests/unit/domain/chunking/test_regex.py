@@ -10,7 +10,7 @@ import pytest
 import regex
 
 from shoald.domain.chunking import chunker
-from shoald.domain.chunking.regex import RegexSettings, regex_spans
+from shoald.domain.chunking.regex import Allowance, RegexSettings, regex_spans
 from shoald.domain.failures import InvalidChunkerParams
 
 
@@ -85,3 +85,20 @@ def test_a_pattern_that_runs_for_ever_is_stopped_and_named_while_other_threads_r
     assert caught.value.detail["parameter"] == "pattern"
     assert time.monotonic() - began < 10
     assert ticks >= 5
+
+
+def test_a_pattern_that_is_slow_on_each_of_many_texts_is_stopped() -> None:
+    settings = RegexSettings(pattern=regex.compile(r"(x|xx)+y"), size=4000, overlap=0, seconds=0.05)
+    allowance = Allowance(settings.seconds)
+    pieces = (list(regex_spans("x" * 22, settings, allowance)) for _ in range(10_000))
+    with pytest.raises(InvalidChunkerParams) as caught:
+        list(pieces)
+    assert caught.value.detail["parameter"] == "pattern"
+
+
+def test_time_that_texts_grant_is_there_for_later_ones() -> None:
+    settings = RegexSettings(pattern=regex.compile("a"), size=4000, overlap=0)
+    allowance = Allowance(0.0)
+    for _ in range(100):
+        assert list(regex_spans("a" * 100_000, settings, allowance)) == []
+    assert allowance.left > 0

@@ -357,11 +357,12 @@ class ChunkFromSegmentRequest(betterproto2.Message):
     """
     Options of the strategy, unset means `{}`. All but `markdown_table` and `semantic` have `chunk_size` (4000, from 1) and `chunk_overlap`
     (200, less than the size), in characters, for `token` in tokens. Besides: `separators` (recursive); `model_name` (`cl100k_base`) and
-    `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex, required, may look around; five
-    seconds per segment); `embedding_provider` (that of indexes), `embedding_model_name`, `threshold_type` (`fixed` cuts where the cosine of
-    neighbouring sentences is below `threshold`, `percentile` at the jumps above `percentile_threshold`), `threshold` (0.6, from -1 to 1),
-    `percentile_threshold` (90, from 0 to 100) and `window_size` (1, from 0 to 100, sentences looked at on each side) (semantic). A bad or
-    unknown option fails with `invalid_chunker_params`, which names it.
+    `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex, required, may look around; in
+    all five seconds of processor time, and five more for a million characters); `embedding_provider` (that of indexes),
+    `embedding_model_name`, `threshold_type` (`fixed` cuts where the cosine of neighbouring sentences is below `threshold`, `percentile` at
+    the jumps above `percentile_threshold`), `threshold` (0.6, from -1 to 1), `percentile_threshold` (90, from 0 to 100) and `window_size`
+    (1, from 0 to 100, sentences looked at on each side) (semantic). A bad or unknown option fails with `invalid_chunker_params`, which
+    names it.
     """
 
 
