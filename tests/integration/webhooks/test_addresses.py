@@ -253,3 +253,10 @@ def test_dates_and_seconds_say_when_to_come_again(receiver: Receiver, text: str,
 
 def _poster() -> CheckedPoster:
     return CheckedPoster(CheckedAddresses(private=networks_of(["127.0.0.0/8"])))
+
+
+def test_a_message_that_is_too_long_is_not_tried_again(receiver: Receiver) -> None:
+    long = Post(url=receiver.url, headers={}, body=b"x" * (2**20 + 1), timeout_seconds=2.0)
+    reception = _poster().send(long)
+    assert (reception.is_final, reception.status_code) == (True, None)
+    assert receiver.received == []

@@ -33,7 +33,8 @@ class CheckedPoster:
     def send(self, post: Post) -> Reception:
         """Resolve, connect to what was checked, send, and read the status."""
         if len(post.body) > _LARGEST_BODY:
-            return Reception(error=f"the message has {len(post.body)} bytes, more than {_LARGEST_BODY}")
+            too_long = f"the message has {len(post.body)} bytes, more than {_LARGEST_BODY}"
+            return Reception(error=too_long, is_final=True)
         deadline = time.monotonic() + post.timeout_seconds
         try:
             address = self._addresses.resolve(post.url)

@@ -55,7 +55,7 @@ class Poster(Protocol):
     def send(self, post: Post) -> Reception:
         """Send it once; follows no redirect, reads no more of the answer than it needs, raises nothing foreseen.
 
-        `is_final` says that trying again is useless: the receiver answered 410.
+        `is_final` says that trying again is useless: the receiver answered 410, or the message is too long.
         """
         ...
 
