@@ -6,6 +6,7 @@ import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from lxml import etree
@@ -23,8 +24,20 @@ FREE_BYTES = 16 * 1024 * 1024
 RELATIONSHIP = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
+# a directory that points before the file's beginning is a ValueError
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
+
 Element = Any
 """An lxml element; the library has no types of its own."""
+
+
+@contextmanager
+def refusing_damage(name: str) -> Iterator[None]:
+    """Raise `UnusableFile` where a part of an archive cannot be unpacked."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise UnusableFile(f"the file is damaged at {name!r}: {error}") from None
 
 
 class Package:
@@ -65,16 +78,16 @@ class Package:
         """Return a part's bytes, None when it is not there."""
         try:
             # no more is unpacked than the directory says, which was checked; a lie there fails the checksum
-            return self._zip.read(name)
+            with refusing_damage(name):
+                return self._zip.read(name)
         except KeyError:
             return None
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-            raise UnusableFile(f"the file is damaged at {name!r}: {error}") from None
 
     def open(self, name: str) -> BinaryIO | None:
-        """Open a part for reading piece by piece, None when it is not there."""
+        """Open a part for reading piece by piece, with `refusing_damage`; None when it is not there."""
         try:
-            return self._zip.open(name)  # type: ignore[return-value] # it is one, but for the name
+            with refusing_damage(name):
+                return self._zip.open(name)  # type: ignore[return-value] # it is one, but for the name
         except KeyError:
             return None
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from shoald.adapters.document_loaders.archives import Package, attribute, child, children
+from shoald.adapters.document_loaders.archives import Package, attribute, child, children, refusing_damage
 from shoald.adapters.document_loaders.number_formats import BUILT_IN
 
 BLOCK_BYTES = 256 * 1024
@@ -56,7 +56,7 @@ class SheetFormats:
         if opened is None:
             return
         row, formats = -1, Formats()
-        for column, number, form in self._cells(opened):
+        for column, number, form in self._cells(opened, str(part)):
             if number != row:
                 if formats:
                     yield row, formats
@@ -65,10 +65,10 @@ class SheetFormats:
         if formats:
             yield row, formats
 
-    def _cells(self, opened: object) -> Iterator[tuple[int, int, CellForm]]:
+    def _cells(self, opened: BinaryIO, part: str) -> Iterator[tuple[int, int, CellForm]]:
         cell = _CELL if self._codes else _ERROR_CELL
         rest = b""
-        while block := opened.read(BLOCK_BYTES):  # type: ignore[attr-defined] # a part of a ZIP archive
+        while block := _block(opened, part):
             text = rest + block
             kept = max(0, len(text) - LONGEST_TAG)
             for match in cell.finditer(text):
@@ -107,6 +107,11 @@ class SheetFormats:
             if code and code.lower() != "general":
                 codes[number] = code
         return codes
+
+
+def _block(opened: BinaryIO, part: str) -> bytes:
+    with refusing_damage(part):
+        return opened.read(BLOCK_BYTES)
 
 
 def _column(letters: bytes) -> int:

@@ -160,3 +160,11 @@ MOMENT = dt.datetime(2024, 2, 3, 14, 5)  # noqa: DTZ001 - sheets know no zones
 )
 def test_values_look_as_their_format_says(value: object, code: str | None, text: str) -> None:
     assert shown(value, code) == text
+
+
+def test_a_directory_that_points_before_the_beginning_is_damage() -> None:
+    book = bytearray(price_list())
+    place = book.rindex(b"PK\5\6") + 16  # where the directory begins
+    book[place : place + 4] = (int.from_bytes(book[place : place + 4], "little") + 0x10000000).to_bytes(4, "little")
+    with pytest.raises(UnusableFile, match="damaged"):
+        list(excel.load(io.BytesIO(book), source="x", params={}))
