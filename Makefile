@@ -14,8 +14,8 @@ setup: .venv/.complete ## Make .venv with everything that the lock file names
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Shoal needs Python 3.11 or newer")'
 	@python3 -m venv .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, install the package python3-venv"; exit 1; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
-	@.venv/bin/uv pip sync --quiet --require-hashes requirements/dev.lock requirements/uv.lock
-	@.venv/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@.venv/bin/uv pip sync --python $(PY) --quiet --require-hashes requirements/dev.lock requirements/uv.lock
+	@.venv/bin/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
 	@$(PY) -m tools.compile_bytecode
 	@touch $@
 
@@ -68,7 +68,7 @@ test: setup ## The tests, with real PostgreSQL, Redis and Envoy from their wheel
 	@.venv/bin/pytest -n 2 --dist loadgroup -m "not nightly and not gpu"
 
 test-nightly: setup ## The long form: more kills, more seeds, larger files, a real S3 server
-	@.venv/bin/uv pip install --quiet --require-hashes -r requirements/nightly.lock
+	@.venv/bin/uv pip install --python $(PY) --quiet --require-hashes -r requirements/nightly.lock
 	@.venv/bin/pytest -n 2 --dist loadgroup -m "not gpu" --nightly
 
 test-gpu: setup ## The suites that need a CUDA device
