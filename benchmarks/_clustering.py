@@ -130,13 +130,14 @@ def _status(name: str) -> int:
 
 
 class Report:
-    """Prints lines and writes them to `benchmarks/results/NAME.md`."""
+    """Prints lines and writes them to `benchmarks/results/NAME.md`; those of `--PART` alone to `NAME_PART.md`."""
 
-    def __init__(self, name: str, title: str) -> None:
-        self._file = Path("benchmarks/results") / f"{name}.md"
+    def __init__(self, name: str, title: str, part: str | None = None) -> None:
+        self._file = Path("benchmarks/results") / (f"{name}_{part}.md" if part else f"{name}.md")
+        command = f"python -m benchmarks {name} --{part}" if part else f"python -m benchmarks {name}"
         self._lines: list[str] = []
         load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
-        self.say(f"# {title}\n\nCommand: `python -m benchmarks {name}` ({load})\n")
+        self.say(f"# {title}\n\nCommand: `{command}` ({load})\n")
 
     def say(self, line: str) -> None:
         """Print a line, keep it, and write what there is so far."""

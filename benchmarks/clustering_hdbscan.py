@@ -52,7 +52,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="10,000 paragraphs alone")
     is_large = parser.parse_args().large
-    report = Report("clustering_hdbscan", "HDBSCAN on the vectors themselves")
+    part = "large" if is_large else None
+    report = Report("clustering_hdbscan", "HDBSCAN on the vectors themselves", part)
     report.say("min_cluster_size 15, min_samples 5. Agreement is the adjusted Rand index with scikit-learn's labels;")
     report.say("on text it says little, since many edges weigh the same there and ties decide.")
     report.head(

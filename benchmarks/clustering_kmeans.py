@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="100 k vectors alone")
     is_large = parser.parse_args().large
-    report = Report("clustering_kmeans", "k-means")
+    report = Report("clustering_kmeans", "k-means", "large" if is_large else None)
     report.say("Ratios are against scikit-learn in the same run; seconds are processor seconds of both cores.")
     report.head("data", "k", "seed", "method", "cpu s", "of scikit-learn's", "inertia of scikit-learn's", "memory MiB")
     for name, file, k, seeds in [] if is_large else _cases():

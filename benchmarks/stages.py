@@ -12,9 +12,9 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from benchmarks._clustering import Report
 from benchmarks._installation import Client, installation
 from shoald.adapters.embedders.local import LocalEmbedder
 from shoald.cli.demo_corpus import standard_library_texts
@@ -32,17 +32,12 @@ def main() -> None:
         seconds, chunks = _through(Client(address), texts)
     alone, processor = _alone(chunks)
     thousands = len(chunks) / 1000
-    lines = [
-        f"{len(texts)} texts, {len(chunks)} chunks, FAISS\n",
-        "| stage | seconds | per thousand chunks |\n|---|---|---|",
-    ]
-    for stage, took in {**seconds, "together": sum(seconds.values())}.items():
-        lines.append(f"| {stage} | {took:.2f} | {took / thousands:.2f} |")
-    lines.append(f"| peer: the model alone ({processor:.1f} s of processor) | {alone:.2f} | {alone / thousands:.2f} |")
-    print("\n".join(lines))
-    Path("benchmarks/results").mkdir(exist_ok=True)
-    head = "# Ingestion by stage\n\nCommand: `python -m benchmarks stages`\n\n"
-    Path("benchmarks/results/stages.md").write_text(head + "\n".join(lines) + "\n")
+    report = Report("stages", "Ingestion by stage")
+    report.say(f"{len(texts)} texts, {len(chunks)} chunks, FAISS")
+    report.head("stage", "seconds", "per thousand chunks")
+    peer = {f"peer: the model alone ({processor:.1f} s of processor)": alone}
+    for stage, took in {**seconds, "together": sum(seconds.values()), **peer}.items():
+        report.row(stage, took, took / thousands)
 
 
 def _through(client: Client, texts: list[str]) -> tuple[dict[str, float], list[str]]:

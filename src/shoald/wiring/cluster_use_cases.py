@@ -89,7 +89,7 @@ def _collection_exports(adapters: Adapters) -> CollectionExports:
 def build_runs(adapters: Adapters) -> Runs:
     """Build what groups documents."""
     opens, clock, jobs = adapters.open_unit_of_work, adapters.clock, adapters.jobs
-    executions = Executions(open_unit_of_work=opens, clock=clock, cursors=adapters.page_cursors, jobs=jobs)
+    executions = build_executions(adapters)
     return Runs(
         clusters=_clusters(adapters),
         executions=executions,
@@ -98,7 +98,7 @@ def build_runs(adapters: Adapters) -> Runs:
         run_maps=RunMaps(open_unit_of_work=opens, objects=adapters.objects, tables=adapters.run_tables, jobs=jobs),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
-        artifacts=_artifacts(adapters),
+        artifacts=build_artifacts(adapters),
     )
 
 
@@ -113,7 +113,18 @@ def _clusters(adapters: Adapters) -> Clusters:
     )
 
 
-def _artifacts(adapters: Adapters) -> Artifacts:
+def build_executions(adapters: Adapters) -> Executions:
+    """Build what accepts runs and reads them."""
+    return Executions(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        cursors=adapters.page_cursors,
+        jobs=adapters.jobs,
+    )
+
+
+def build_artifacts(adapters: Adapters) -> Artifacts:
+    """Build what reads the files of runs."""
     return Artifacts(
         open_unit_of_work=adapters.open_unit_of_work,
         clock=adapters.clock,

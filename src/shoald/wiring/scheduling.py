@@ -120,15 +120,9 @@ def _accept_run(
     adapters: Adapters, uow: UnitOfWork, caller: Caller, cluster: str, changes: JsonObject
 ) -> tuple[Job, bool]:
     """Accept a run of a trigger; what reads definitions loads numerics, which a scheduler without triggers does not."""
-    from shoald.application.executions import Executions
+    from shoald.wiring.cluster_use_cases import build_executions
 
-    executions = Executions(
-        open_unit_of_work=adapters.open_unit_of_work,
-        clock=adapters.clock,
-        cursors=adapters.page_cursors,
-        jobs=adapters.jobs,
-    )
-    return executions.accept(uow, caller, cluster, changes)
+    return build_executions(adapters).accept(uow, caller, cluster, changes)
 
 
 def _measure(adapters: Adapters, trigger: Trigger, schedule: ConditionalSchedule) -> Measurement:
@@ -143,14 +137,6 @@ def _measure(adapters: Adapters, trigger: Trigger, schedule: ConditionalSchedule
 
 def _centroids(adapters: Adapters, run: ClusterRun) -> Mapping[str, Any]:
     """Return the vectors of a run's groups."""
-    from shoald.application.artifacts import Artifacts
+    from shoald.wiring.cluster_use_cases import build_artifacts
 
-    artifacts = Artifacts(
-        open_unit_of_work=adapters.open_unit_of_work,
-        clock=adapters.clock,
-        objects=adapters.objects,
-        tables=adapters.run_tables,
-        links=adapters.file_links,
-        public_url=adapters.settings.public_url,
-    )
-    return artifacts.centroid_vectors(run)
+    return build_artifacts(adapters).centroid_vectors(run)
