@@ -30,8 +30,8 @@ def test_rapid_resets_end_their_own_connection_only(shoal_up: Stack, resets: int
     with _victim(shoal_up) as seconds:
         assert _is_cut_after(shoal_up, resets), "the connection was never cut"
     assert len(seconds) >= 5
-    assert statistics.median(seconds) < 0.25
-    assert max(seconds) < 2.0
+    assert statistics.median(seconds) < 0.5
+    assert max(seconds) < 5.0
 
 
 def _is_cut_after(stack: Stack, resets: int) -> bool:

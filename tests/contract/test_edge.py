@@ -551,7 +551,7 @@ def test_a_deadline_of_the_caller_is_kept(channel: grpc.Channel) -> None:
         )
     SETS.end.set()
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_server_that_stops_says_so_first_and_lets_calls_end(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_no_program_gets_out(loader: ParserChildLoader, tmp_path: Path, monkeypa
             found = "".join(item.content for item in load(loader, tmp_path, "json", b"[1]", jq_schema=program))
         except InvalidLoaderParams as failure:
             found = failure.message
-        assert time.monotonic() - began < 2.5 + 2, program
+        assert time.monotonic() - began < 10, program
         assert not any(word in found for word in ("hidden", "/usr/bin", "root:", *SECRETS)), program
 
 

@@ -196,7 +196,7 @@ def test_postgres_may_crash_under_load(place: Site, n: int) -> None:
         place.start_server("postgres")
         back = time.monotonic()
         ids.append(_submit_stubbornly(place, adapters=lenient))
-        assert time.monotonic() - back < 2.0
+        assert time.monotonic() - back < 8.0
     place.wait_while_jobs_end(ids)
     assert {place.job(job_id).state for job_id in ids} == {JobState.COMPLETED}
     lenient.close()

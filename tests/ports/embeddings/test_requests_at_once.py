@@ -42,12 +42,11 @@ def test_requests_wait_for_the_endpoint_side_by_side(server: OpenAIServer) -> No
     with _embedder(server) as embedder:
         server.script.extend([Reply(delay_seconds=0.5)] * 8)
         seen: list[int] = []
-        started = time.monotonic()
         memory = EmbeddingsOnly()
         embedded = EmbedTexts(open_unit_of_work=cast("OpenUnitOfWork", memory)).embed(
             embedder, _TEXTS, count=len(_TEXTS), progress=seen.append
         )
-        assert time.monotonic() - started < 3.5
+        assert server.most_at_once == 4
     np.testing.assert_allclose(embedded.vectors, MockEmbedder().embed_passages(_TEXTS), atol=1e-6)
     assert len(server.requests) == 1 + 8
     assert len(memory.committed) == len(_TEXTS)
@@ -76,13 +75,13 @@ def test_work_that_is_canceled_ends_at_once_though_the_endpoint_takes_its_time(s
             raise JobCanceled
 
     with _embedder(server) as embedder:
-        server.script.extend([Reply(delay_seconds=2.0)] * 4)
+        server.script.extend([Reply(delay_seconds=20.0)] * 4)
         started = time.monotonic()
         with pytest.raises(JobCanceled):
             EmbedTexts(open_unit_of_work=cast("OpenUnitOfWork", EmbeddingsOnly())).embed(
                 embedder, _TEXTS, count=len(_TEXTS), progress=stop
             )
-        assert time.monotonic() - started < 1.9
+        assert time.monotonic() - started < 15
 
 
 def test_what_is_under_way_when_another_fails_is_handed_out_too() -> None:

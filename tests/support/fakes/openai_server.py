@@ -28,7 +28,10 @@ class Reply:
 
 
 class OpenAIServer(ThreadingHTTPServer):
-    """Serves `/v1/embeddings`; `script` holds the next replies, `requests` what was asked."""
+    """Serves `/v1/embeddings`; `script` holds the next replies, `requests` what was asked.
+
+    `most_at_once` is how many requests waited for their answers together.
+    """
 
     daemon_threads = True
 
@@ -37,6 +40,19 @@ class OpenAIServer(ThreadingHTTPServer):
         self.script: deque[Reply] = deque()
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.most_at_once = 0
+        self._waiting = 0
+        self._count = threading.Lock()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """One request more that waits for its answer."""
+        with self._count:
+            self._waiting += 1
+            self.most_at_once = max(self.most_at_once, self._waiting)
+        yield
+        with self._count:
+            self._waiting -= 1
 
     @property
     def base_url(self) -> str:
@@ -65,7 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(request)
         self.server.keys.append(self.headers.get("Authorization"))
         reply = self.server.script.popleft() if self.server.script else Reply()
-        time.sleep(reply.delay_seconds)
+        with self.server.waiting():
+            time.sleep(reply.delay_seconds)
         body = reply.body if reply.body is not None else good_answer(request["input"])
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")
