@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -52,7 +53,7 @@ def test_a_connection_that_redis_closed_is_replaced(redis_url: str) -> None:
 
 def test_a_redis_that_is_away_costs_nothing_after_the_first_try(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[object] = []
-    connect = redis.Connection.connect
+    connect: Callable[[redis.Connection], None] = redis.Connection.connect
 
     def counted(connection: redis.Connection) -> None:
         tried.append(connection)

@@ -1,0 +1,1 @@
+-- Statements that make what is new; the tables that they give are those of adapters/postgres/tables.

@@ -1,0 +1,1 @@
+-- Takes back, last made first.
