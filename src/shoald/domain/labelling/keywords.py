@@ -29,10 +29,11 @@ _SIGNS = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupName:
-    """A group's name, and its distinctive words, the most distinctive first."""
+    """A group's name, its distinctive words, the most distinctive first, and what it is about, if that was asked."""
 
     label: str
     keywords: tuple[str, ...]
+    summary: str | None = None
 
 
 def name_groups(groups: Sequence[Sequence[str]]) -> list[GroupName]:
