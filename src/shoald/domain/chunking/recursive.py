@@ -54,10 +54,9 @@ def recursive_spans(text: str, settings: RecursiveSettings) -> Iterator[Span]:
     spans = whole if len(text) <= settings.size else _split(text, 0, len(text), settings.separators, settings)
     for start, end in spans:
         # the edges tell nearly always, and are cheaper to take out than the piece
-        near, far = start + _EDGE, end - _EDGE
-        head, tail = text[start:near].lstrip(), text[far:end].rstrip()
-        if head and tail and near <= far:
-            yield near - len(head), far + len(tail)
+        near = start + _EDGE
+        if near <= end and (head := text[start:near].lstrip()) and not text[end - 1].isspace():
+            yield near - len(head), end
             continue
         piece = text[start:end].lstrip()
         length = len(piece.rstrip())
@@ -178,10 +177,12 @@ def _split(text: str, start: int, end: int, separators: tuple[str, ...], setting
         at += 1
     finer = separators[at + 1 :] if separators[at] else ()
     first, last = _cuts(text, separators[at], start, end)
-    size, overlap = settings.size, settings.overlap
+    size, overlap, ahead = settings.size, settings.overlap, -1
     while start < end:
         # a chunk reaches to the last cut within its size; a single piece that leaves no room is long
-        cut = end if end - start <= size else last(start + 1, start + size + 1)
+        if ahead < 0:
+            ahead = end if end - start <= size else last(start + 1, start + size + 1)
+        cut, ahead = ahead, -1
         if cut < 0 or (cut - start == size and first(start + 1, cut) < 0):
             if cut < 0:
                 cut = first(start + size + 1, end)
@@ -198,7 +199,12 @@ def _split(text: str, start: int, end: int, separators: tuple[str, ...], setting
         # the overlap: as many whole pieces as fit into it
         low = cut - overlap
         again = first(low if low > start else start + 1, cut)
-        start = cut if again < 0 else _beside_next(first, again, cut, end, size)
+        if again < 0:
+            start = cut
+            continue
+        # nearly always the piece after the cut has room beside them; then the next chunk's end is known, too
+        ahead = end if end - again <= size else last(cut + 1, again + size + 1)
+        start = again if ahead >= 0 else _beside_next(first, again, cut, end, size)
 
 
 def _beside_next(first: _Search, again: int, cut: int, end: int, size: int) -> int:
