@@ -1,18 +1,21 @@
 """HDBSCAN beside the hdbscan library's default and scikit-learn's brute force, and how the cost grows.
 
-`--large` compares 10,000 paragraphs alone.
+`--large` compares 10,000 paragraphs alone, `--many` takes ours to 100,000 vectors of 256 dimensions.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks._clustering import Report, Vectors, measured, package_vectors, planted_vectors, text_vectors
+
+_BRUTE_UP_TO = {"texts": 5000, "planted": 5000, "package texts": 10_000}
 
 
 def ours(vectors: Vectors) -> tuple[Any, Any]:
@@ -51,28 +54,43 @@ def main() -> None:
     """Print the table and write it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--large", action="store_true", help="10,000 paragraphs alone")
-    is_large = parser.parse_args().large
-    part = "large" if is_large else None
+    parser.add_argument("--many", action="store_true", help="100,000 vectors of 256 dimensions alone")
+    asked = parser.parse_args()
+    part = "large" if asked.large else "many" if asked.many else None
     report = Report("clustering_hdbscan", "HDBSCAN on the vectors themselves", part)
     report.say("min_cluster_size 15, min_samples 5. Agreement is the adjusted Rand index with scikit-learn's labels;")
     report.say("on text it says little, since many edges weigh the same there and ties decide.")
     report.head(
         "data", "method", "wall s", "cpu s", "memory MiB", "groups", "noise", "agreement", "neighbours and tree"
     )
+    for name, file, rows in _cases(part):
+        _compared(report, name, file, rows or len(np.load(file, mmap_mode="r")))
+
+
+def _cases(part: str | None) -> list[tuple[str, Path, int | None]]:
+    if part == "large":
+        return [("package texts", package_vectors(), 10_000)]
+    if part == "many":
+        return [("planted", planted_vectors(100_000, 100, 256), None)]
     text, planted = text_vectors(), planted_vectors(20_000, 100)
-    cases = [("texts", text, 2500), ("texts", text, None), ("planted", planted, 2500), ("planted", planted, 5000)]
-    cases = [] if is_large else [*cases, ("planted", planted, 10_000), ("planted", planted, 20_000)]
-    cases.append(("package texts", package_vectors(), 10_000))
-    for name, file, rows in cases:
-        n = rows or len(np.load(file, mmap_mode="r"))
-        peers = [scikit_learn_brute] if n <= 5000 or file != planted else []
-        peers += [hdbscan_default] if n <= 2500 or (n == 10_000 and file != planted) else []
-        known = None
-        for work in (*peers, ours):
-            one = measured(work, file, rows=rows)
-            labels, shares = one.value
-            known = labels if work is scikit_learn_brute else known
-            agreement = float(adjusted_rand_score(known, labels)) if known is not None else "-"
-            noise = float((labels < 0).mean())
-            figures = (one.wall, one.cpu, one.memory, labels.max() + 1, noise, agreement, shares or "-")
-            report.row(f"{n} {name}", work.__name__, *figures)
+    return [
+        ("texts", text, 2500),
+        ("texts", text, None),
+        *(("planted", planted, rows) for rows in (2500, 5000, 10_000, 20_000)),
+        ("package texts", package_vectors(), 10_000),
+    ]
+
+
+def _compared(report: Report, name: str, file: Path, n: int) -> None:
+    """Write a row of each peer that finishes in a minute or so, and ours."""
+    peers = [scikit_learn_brute] if n <= _BRUTE_UP_TO[name] else []
+    peers += [hdbscan_default] if n <= 2500 or name == "package texts" else []
+    known = None
+    for work in (*peers, ours):
+        one = measured(work, file, rows=n)
+        labels, shares = one.value
+        known = labels if work is scikit_learn_brute else known
+        agreement = float(adjusted_rand_score(known, labels)) if known is not None else "-"
+        noise = float((labels < 0).mean())
+        figures = (one.wall, one.cpu, one.memory, labels.max() + 1, noise, agreement, shares or "-")
+        report.row(f"{n} {name}", work.__name__, *figures)
