@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 DATA ?= .shoal
-.PHONY: help setup lock demo down gen gen-check clients lint format types imports licences check test test-nightly test-gpu bench bench-gpu clean
+.PHONY: help setup lock demo down gen gen-check map-page map-page-check clients lint format types imports licences check test test-nightly test-gpu bench bench-gpu clean
 
 help: ## List these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,12 @@ gen-check: setup ## Fail when gen/ differs from what proto/ gives
 	@$(PY) tools/generate.py --check
 	@$(PY) tools/readme.py --check
 
+map-page: setup ## Bundle the page of `shoal map` from tools/map_page
+	@$(PY) -m tools.map_page
+
+map-page-check: setup ## Fail when the bundled page differs from what tools/map_page gives
+	@$(PY) -m tools.map_page --check
+
 clients: setup ## Run the scenario of examples/clients in every language that this machine has
 	@$(PY) tools/clients.py
 
@@ -62,7 +68,7 @@ imports: setup ## The layers, as an executable contract
 licences: setup ## No run-time dependency under GPL or AGPL, none without a licence
 	@$(PY) tools/licences.py
 
-check: gen-check lint types imports licences ## Everything that is checked without running Shoal
+check: gen-check map-page-check lint types imports licences ## Everything that is checked without running Shoal
 
 test: setup ## The tests, with real PostgreSQL, Redis and Envoy from their wheels
 	@.venv/bin/pytest -n 2 --dist loadgroup -m "not nightly and not gpu"
