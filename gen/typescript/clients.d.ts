@@ -11,6 +11,7 @@ import type { NamespaceDocumentService as clustersNamespaceDocument } from "./sh
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import type { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
 import type { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
+import type { TaxonomyService as clustersTaxonomy } from "./shoal/clusters/v1/taxonomy_service_pb.js";
 import type { TriggerService as clustersTrigger } from "./shoal/clusters/v1/trigger_service_pb.js";
 import type { WebhookService as clustersWebhook } from "./shoal/clusters/v1/webhook_service_pb.js";
 import type { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
@@ -40,6 +41,7 @@ export interface Shoal {
   clustersNamespace: Client<typeof clustersNamespace>;
   clustersSweep: Client<typeof clustersSweep>;
   clustersTask: Client<typeof clustersTask>;
+  clustersTaxonomy: Client<typeof clustersTaxonomy>;
   clustersTrigger: Client<typeof clustersTrigger>;
   clustersWebhook: Client<typeof clustersWebhook>;
   ragArtifact: Client<typeof ragArtifact>;

@@ -12,6 +12,7 @@ import { NamespaceDocumentService as clustersNamespaceDocument } from "./shoal/c
 import { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
 import { TaskService as clustersTask } from "./shoal/clusters/v1/task_service_pb.js";
+import { TaxonomyService as clustersTaxonomy } from "./shoal/clusters/v1/taxonomy_service_pb.js";
 import { TriggerService as clustersTrigger } from "./shoal/clusters/v1/trigger_service_pb.js";
 import { WebhookService as clustersWebhook } from "./shoal/clusters/v1/webhook_service_pb.js";
 import { ArtifactService as ragArtifact } from "./shoal/rag/v1/artifact_service_pb.js";
@@ -42,6 +43,7 @@ export function clients(transport) {
     clustersNamespace: createClient(clustersNamespace, transport),
     clustersSweep: createClient(clustersSweep, transport),
     clustersTask: createClient(clustersTask, transport),
+    clustersTaxonomy: createClient(clustersTaxonomy, transport),
     clustersTrigger: createClient(clustersTrigger, transport),
     clustersWebhook: createClient(clustersWebhook, transport),
     ragArtifact: createClient(ragArtifact, transport),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shoal.clusters.v1 import namespace_service_pb2_grpc as clusters_namespace
     from shoal.clusters.v1 import sweep_service_pb2_grpc as clusters_sweep
     from shoal.clusters.v1 import task_service_pb2_grpc as clusters_task
+    from shoal.clusters.v1 import taxonomy_service_pb2_grpc as clusters_taxonomy
     from shoal.clusters.v1 import trigger_service_pb2_grpc as clusters_trigger
     from shoal.clusters.v1 import webhook_service_pb2_grpc as clusters_webhook
     from shoal.rag.v1 import artifact_service_pb2_grpc as rag_artifact
@@ -128,6 +129,13 @@ class Clusters:
         return TaskServiceStub(self._channel)
 
     @cached_property
+    def taxonomy(self) -> clusters_taxonomy.TaxonomyServiceStub:
+        """Keeps groups as a classification, and classifies documents by it."""
+        from shoal.clusters.v1.taxonomy_service_pb2_grpc import TaxonomyServiceStub
+
+        return TaxonomyServiceStub(self._channel)
+
+    @cached_property
     def trigger(self) -> clusters_trigger.TriggerServiceStub:
         """The same triggers as of `ClusterTriggerService`, in the words of the general API, which can also start runs that only assign new documents."""
         from shoal.clusters.v1.trigger_service_pb2_grpc import TriggerServiceStub
@@ -231,6 +239,13 @@ class AsyncClusters:
         from shoal.clusters.v1.task_service_pb2_grpc import TaskServiceStub
 
         return TaskServiceStub(self._channel)
+
+    @cached_property
+    def taxonomy(self) -> clusters_taxonomy.TaxonomyServiceAsyncStub:
+        """Keeps groups as a classification, and classifies documents by it."""
+        from shoal.clusters.v1.taxonomy_service_pb2_grpc import TaxonomyServiceStub
+
+        return TaxonomyServiceStub(self._channel)
 
     @cached_property
     def trigger(self) -> clusters_trigger.TriggerServiceAsyncStub:

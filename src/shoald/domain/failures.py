@@ -360,6 +360,12 @@ class EnrichmentNotFound(NotFound):
     code = "enrichment_not_found"
 
 
+class TaxonomyNotFound(NotFound):
+    """Taxonomy not found."""
+
+    code = "taxonomy_not_found"
+
+
 class ExecutionNotFound(NotFound):
     """Execution not found."""
 

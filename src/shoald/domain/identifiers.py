@@ -87,6 +87,11 @@ def new_enrichment_id() -> str:
     return "enr_" + secrets.token_hex(8)
 
 
+def new_taxonomy_id() -> str:
+    """Return `tax_` and sixteen hex digits."""
+    return "tax_" + secrets.token_hex(8)
+
+
 def looks_like_an_id(name: str) -> bool:
     """Say whether a name could be taken for an id of the clusters API, and so must not be a name.
 

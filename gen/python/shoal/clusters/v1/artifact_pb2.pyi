@@ -260,6 +260,7 @@ class VisualizationCentroid(_message.Message):
     PARENT_CLUSTER_ID_FIELD_NUMBER: _builtins.int
     HIERARCHY_LEVEL_FIELD_NUMBER: _builtins.int
     KEYWORDS_FIELD_NUMBER: _builtins.int
+    CHILD_CLUSTER_IDS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id."""
     cluster_label: _builtins.str
@@ -280,6 +281,10 @@ class VisualizationCentroid(_message.Message):
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its distinctive terms."""
 
+    @_builtins.property
+    def child_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups that it is divided into."""
+
     def __init__(
         self,
         *,
@@ -292,10 +297,11 @@ class VisualizationCentroid(_message.Message):
         parent_cluster_id: _builtins.str | None = ...,
         hierarchy_level: _builtins.int = ...,
         keywords: _abc.Iterable[_builtins.str] | None = ...,
+        child_cluster_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_parent_cluster_id", b"_parent_cluster_id", "_z", b"_z", "cluster_label", b"cluster_label", "parent_cluster_id", b"parent_cluster_id", "z", b"z"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_parent_cluster_id", b"_parent_cluster_id", "_z", b"_z", "cluster_id", b"cluster_id", "cluster_label", b"cluster_label", "hierarchy_level", b"hierarchy_level", "keywords", b"keywords", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label", "_parent_cluster_id", b"_parent_cluster_id", "_z", b"_z", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "cluster_label", b"cluster_label", "hierarchy_level", b"hierarchy_level", "keywords", b"keywords", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_label: _TypeAlias = _typing.Literal["cluster_label"]  # noqa: Y015
     _WhichOneofArgType__cluster_label: _TypeAlias = _typing.Literal["_cluster_label", b"_cluster_label"]  # noqa: Y015

@@ -104,6 +104,8 @@ class Cluster(_message.Message):
     AUTO_EXECUTE_MIN_DOCUMENTS_FIELD_NUMBER: _builtins.int
     AUTO_EXECUTE_COOLDOWN_SECONDS_FIELD_NUMBER: _builtins.int
     LAST_ENRICHMENT_FIELD_NUMBER: _builtins.int
+    CHILD_CLUSTER_IDS_FIELD_NUMBER: _builtins.int
+    HIERARCHY_RELATIONSHIPS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id: `clust_` and sixteen hex digits."""
     cluster_name: _builtins.str
@@ -255,6 +257,14 @@ class Cluster(_message.Message):
     def last_enrichment(self) -> _enrichment_pb2.Enrichment:
         """What of its runs was written back into documents last; unset when nothing was. Ours."""
 
+    @_builtins.property
+    def child_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the last run found a hierarchy, its groups of the first level; empty elsewhere, and in lists of clusters."""
+
+    @_builtins.property
+    def hierarchy_relationships(self) -> _containers.RepeatedCompositeFieldContainer[Global___HierarchyRelationship]:
+        """Which of the last run's groups is part of which; empty where there is one level, and in lists of clusters."""
+
     def __init__(
         self,
         *,
@@ -309,10 +319,12 @@ class Cluster(_message.Message):
         auto_execute_min_documents: _builtins.int | None = ...,
         auto_execute_cooldown_seconds: _builtins.int = ...,
         last_enrichment: _enrichment_pb2.Enrichment | None = ...,
+        child_cluster_ids: _abc.Iterable[_builtins.str] | None = ...,
+        hierarchy_relationships: _abc.Iterable[Global___HierarchyRelationship] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "auto_execute_min_documents", b"auto_execute_min_documents", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "last_enrichment", b"last_enrichment", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "input_collections", b"input_collections", "last_enrichment", b"last_enrichment", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learned_weights", b"learned_weights", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "output_collection_names", b"output_collection_names", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method", "_algorithm", b"_algorithm", "_auto_execute_min_documents", b"_auto_execute_min_documents", "_description", b"_description", "_effective_feature_method", b"_effective_feature_method", "_error", b"_error", "_execution_time_seconds", b"_execution_time_seconds", "_failure_category", b"_failure_category", "_hierarchical_grouping", b"_hierarchical_grouping", "_hierarchical_vector", b"_hierarchical_vector", "_last_execution_task_id", b"_last_execution_task_id", "_last_run_id", b"_last_run_id", "_layout_stability", b"_layout_stability", "_learning_quality_score", b"_learning_quality_score", "_max_hierarchy_depth", b"_max_hierarchy_depth", "_multi_feature_strategy", b"_multi_feature_strategy", "_num_clusters", b"_num_clusters", "_num_documents_clustered", b"_num_documents_clustered", "_sample_size", b"_sample_size", "_status", b"_status", "_vis_n_components", b"_vis_n_components", "aggregation_method", b"aggregation_method", "algorithm", b"algorithm", "algorithm_params", b"algorithm_params", "auto_execute_cooldown_seconds", b"auto_execute_cooldown_seconds", "auto_execute_min_documents", b"auto_execute_min_documents", "auto_execute_on_batch", b"auto_execute_on_batch", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "cluster_name", b"cluster_name", "cluster_type", b"cluster_type", "clustered_attributes", b"clustered_attributes", "completed_at", b"completed_at", "created_at", b"created_at", "description", b"description", "effective_feature_method", b"effective_feature_method", "enrich_source", b"enrich_source", "error", b"error", "execution_time_seconds", b"execution_time_seconds", "face_cluster_merge", b"face_cluster_merge", "failure_category", b"failure_category", "feature_uris", b"feature_uris", "filters", b"filters", "hierarchical_grouping", b"hierarchical_grouping", "hierarchical_vector", b"hierarchical_vector", "hierarchy_detected", b"hierarchy_detected", "hierarchy_relationships", b"hierarchy_relationships", "input_collections", b"input_collections", "last_enrichment", b"last_enrichment", "last_executed_at", b"last_executed_at", "last_execution_task_id", b"last_execution_task_id", "last_run_id", b"last_run_id", "layout_stability", b"layout_stability", "learned_weights", b"learned_weights", "learning_quality_score", b"learning_quality_score", "llm_labeling", b"llm_labeling", "llm_labeling_errors", b"llm_labeling_errors", "max_hierarchy_depth", b"max_hierarchy_depth", "metadata", b"metadata", "multi_feature_strategy", b"multi_feature_strategy", "namespace_id", b"namespace_id", "num_clusters", b"num_clusters", "num_documents_clustered", b"num_documents_clustered", "output_collection_ids", b"output_collection_ids", "output_collection_names", b"output_collection_names", "preprocessing_steps", b"preprocessing_steps", "quality_metrics", b"quality_metrics", "sample_size", b"sample_size", "source_cluster_ids", b"source_cluster_ids", "source_enrichment_config", b"source_enrichment_config", "status", b"status", "updated_at", b"updated_at", "vis_n_components", b"vis_n_components", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aggregation_method: _TypeAlias = _typing.Literal["aggregation_method"]  # noqa: Y015
     _WhichOneofArgType__aggregation_method: _TypeAlias = _typing.Literal["_aggregation_method", b"_aggregation_method"]  # noqa: Y015
@@ -400,6 +412,40 @@ class Cluster(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__vis_n_components) -> _WhichOneofReturnType__vis_n_components | None: ...
 
 Global___Cluster: _TypeAlias = Cluster  # noqa: Y015
+
+@_typing.final
+class HierarchyRelationship(_message.Message):
+    """One step of a hierarchy: a group, and one of the groups that it is divided into."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    CHILD_CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    HIERARCHY_LEVEL_FIELD_NUMBER: _builtins.int
+    OVERLAP_FIELD_NUMBER: _builtins.int
+    parent_cluster_id: _builtins.str
+    """The group that is divided: `cl_0`."""
+    child_cluster_id: _builtins.str
+    """The part: `cl_0_sub_1`."""
+    hierarchy_level: _builtins.int
+    """Depth of the part below the first level, from 1."""
+    overlap: _builtins.float
+    """0 to 1: the share of the parent's documents that are the part's."""
+    def __init__(
+        self,
+        *,
+        parent_cluster_id: _builtins.str = ...,
+        child_cluster_id: _builtins.str = ...,
+        hierarchy_level: _builtins.int = ...,
+        overlap: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_cluster_id", b"child_cluster_id", "hierarchy_level", b"hierarchy_level", "overlap", b"overlap", "parent_cluster_id", b"parent_cluster_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HierarchyRelationship: _TypeAlias = HierarchyRelationship  # noqa: Y015
 
 @_typing.final
 class ClusterDefinition(_message.Message):
@@ -790,6 +836,7 @@ class ClusterGroup(_message.Message):
     IS_STABLE_FIELD_NUMBER: _builtins.int
     PARENT_CLUSTER_ID_FIELD_NUMBER: _builtins.int
     HIERARCHY_LEVEL_FIELD_NUMBER: _builtins.int
+    CHILD_CLUSTER_IDS_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id in the run: `cl_0`, or `cl_cluster_noise` for the documents in no group."""
     label: _builtins.str
@@ -810,6 +857,10 @@ class ClusterGroup(_message.Message):
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its distinctive terms."""
 
+    @_builtins.property
+    def child_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups that it is divided into."""
+
     def __init__(
         self,
         *,
@@ -822,10 +873,11 @@ class ClusterGroup(_message.Message):
         is_stable: _builtins.bool | None = ...,
         parent_cluster_id: _builtins.str | None = ...,
         hierarchy_level: _builtins.int = ...,
+        child_cluster_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "is_stable", b"is_stable", "label", b"label", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "member_count", b"member_count", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "member_count", b"member_count", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_stable: _TypeAlias = _typing.Literal["is_stable"]  # noqa: Y015
     _WhichOneofArgType__is_stable: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable"]  # noqa: Y015

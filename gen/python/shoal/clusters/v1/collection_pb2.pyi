@@ -113,6 +113,7 @@ class Collection(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     PAYLOAD_INDEXES_FIELD_NUMBER: _builtins.int
+    TAXONOMY_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_id: _builtins.str
     """Its id: `col_` and ten characters."""
     collection_name: _builtins.str
@@ -157,6 +158,12 @@ class Collection(_message.Message):
         while what was stored before is brought in; unset without any.
         """
 
+    @_builtins.property
+    def taxonomy_applications(self) -> _struct_pb2.ListValue:
+        """The taxonomies that its documents are classified by as they are stored, each with `taxonomy_id`, `execution_mode`
+        and what else was said; unset without any.
+        """
+
     def __init__(
         self,
         *,
@@ -174,10 +181,11 @@ class Collection(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         payload_indexes: _struct_pb2.ListValue | None = ...,
+        taxonomy_applications: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "created_at", b"created_at", "description", b"description", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "metadata", b"metadata", "payload_indexes", b"payload_indexes", "source", b"source", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "created_at", b"created_at", "description", b"description", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "metadata", b"metadata", "payload_indexes", b"payload_indexes", "source", b"source", "taxonomy_applications", b"taxonomy_applications", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "collection_id", b"collection_id", "collection_name", b"collection_name", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "is_ready", b"is_ready", "metadata", b"metadata", "namespace_id", b"namespace_id", "payload_indexes", b"payload_indexes", "source", b"source", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_index_id", b"_index_id", "collection_id", b"collection_id", "collection_name", b"collection_name", "created_at", b"created_at", "description", b"description", "document_count", b"document_count", "feature_extractor", b"feature_extractor", "index_id", b"index_id", "is_ready", b"is_ready", "metadata", b"metadata", "namespace_id", b"namespace_id", "payload_indexes", b"payload_indexes", "source", b"source", "taxonomy_applications", b"taxonomy_applications", "updated_at", b"updated_at", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015

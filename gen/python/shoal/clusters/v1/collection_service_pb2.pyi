@@ -36,6 +36,7 @@ class CreateCollectionRequest(_message.Message):
     FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
+    TAXONOMY_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_name: _builtins.str
     """Its name, 3 to 100 characters, unique in the namespace; a name that looks like an id is refused."""
     description: _builtins.str
@@ -60,6 +61,13 @@ class CreateCollectionRequest(_message.Message):
     def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
         """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
 
+    @_builtins.property
+    def taxonomy_applications(self) -> _struct_pb2.ListValue:
+        """The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+        `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+        `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`); unset means none.
+        """
+
     def __init__(
         self,
         *,
@@ -70,10 +78,11 @@ class CreateCollectionRequest(_message.Message):
         feature_extractor: Global___NewFeatureExtractor | None = ...,
         source: Global___NewCollectionSource | None = ...,
         cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+        taxonomy_applications: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "taxonomy_applications", b"taxonomy_applications"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "vector_configs", b"vector_configs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "taxonomy_applications", b"taxonomy_applications", "vector_configs", b"vector_configs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_name: _TypeAlias = _typing.Literal["collection_name"]  # noqa: Y015
     _WhichOneofArgType__collection_name: _TypeAlias = _typing.Literal["_collection_name", b"_collection_name"]  # noqa: Y015
@@ -410,6 +419,7 @@ class UpdateCollectionRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
+    TAXONOMY_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_identifier: _builtins.str
     """The collection's id or name."""
     collection_name: _builtins.str
@@ -424,6 +434,14 @@ class UpdateCollectionRequest(_message.Message):
     def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
         """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
 
+    @_builtins.property
+    def taxonomy_applications(self) -> _struct_pb2.ListValue:
+        """The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+        `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+        `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`);
+        unset leaves them, an empty list takes all away.
+        """
+
     def __init__(
         self,
         *,
@@ -432,10 +450,11 @@ class UpdateCollectionRequest(_message.Message):
         description: _builtins.str | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
         cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+        taxonomy_applications: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata", "taxonomy_applications", b"taxonomy_applications"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "metadata", b"metadata", "taxonomy_applications", b"taxonomy_applications"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
     _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015
@@ -465,6 +484,7 @@ class CloneCollectionRequest(_message.Message):
     FEATURE_EXTRACTOR_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     CLUSTER_APPLICATIONS_FIELD_NUMBER: _builtins.int
+    TAXONOMY_APPLICATIONS_FIELD_NUMBER: _builtins.int
     collection_identifier: _builtins.str
     """The collection's id or name."""
     collection_name: _builtins.str
@@ -487,6 +507,14 @@ class CloneCollectionRequest(_message.Message):
     def cluster_applications(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]:
         """Clusters that are run when documents come: refused unless empty. A cluster says so itself, with `auto_execute_on_batch`."""
 
+    @_builtins.property
+    def taxonomy_applications(self) -> _struct_pb2.ListValue:
+        """The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+        `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+        `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`);
+        unset means those of the other.
+        """
+
     def __init__(
         self,
         *,
@@ -497,10 +525,11 @@ class CloneCollectionRequest(_message.Message):
         feature_extractor: Global___NewFeatureExtractor | None = ...,
         source: Global___NewCollectionSource | None = ...,
         cluster_applications: _abc.Iterable[_struct_pb2.Struct] | None = ...,
+        taxonomy_applications: _struct_pb2.ListValue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "taxonomy_applications", b"taxonomy_applications"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier", "_collection_name", b"_collection_name", "_description", b"_description", "cluster_applications", b"cluster_applications", "collection_identifier", b"collection_identifier", "collection_name", b"collection_name", "description", b"description", "feature_extractor", b"feature_extractor", "metadata", b"metadata", "source", b"source", "taxonomy_applications", b"taxonomy_applications"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__collection_identifier: _TypeAlias = _typing.Literal["collection_identifier"]  # noqa: Y015
     _WhichOneofArgType__collection_identifier: _TypeAlias = _typing.Literal["_collection_identifier", b"_collection_identifier"]  # noqa: Y015

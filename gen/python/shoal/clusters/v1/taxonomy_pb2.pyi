@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Taxonomy(_message.Message):
-    """A taxonomy (`TaxonomyResponse`)."""
+    """A taxonomy (`TaxonomyResponse`): nodes, each a document with a vector in a collection of their own, that documents are
+    matched with.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -35,23 +37,47 @@ class Taxonomy(_message.Message):
     NODES_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    RETRIEVER_ID_FIELD_NUMBER: _builtins.int
+    INPUT_MAPPINGS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    NODE_COLLECTION_ID_FIELD_NUMBER: _builtins.int
+    VECTOR_NAME_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_TARGET_FIELD_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    NODE_COUNT_FIELD_NUMBER: _builtins.int
     taxonomy_id: _builtins.str
-    """Its id."""
+    """Its id: `tax_` and sixteen hex digits."""
     taxonomy_name: _builtins.str
-    """Its name."""
+    """Its name, unique in its namespace."""
     description: _builtins.str
     """What it is for."""
     version: _builtins.int
     """Its version, from 1."""
     ready: _builtins.bool
-    """Whether it can be used."""
+    """Whether it can be used; false once its node collection was deleted."""
+    retriever_id: _builtins.str
+    """The vector search of the node collection, which is built in: `ret_` and what follows `col_` in the collection's id."""
+    node_collection_id: _builtins.str
+    """The collection whose documents are the nodes. Ours."""
+    vector_name: _builtins.str
+    """The vector that documents are matched by. Ours."""
+    enrichment_target_field: _builtins.str
+    """The payload key that the label of the best node is written to; `<name>_node_id`, `<name>_score` and `<name>_path`
+    stand beside it, where `<name>` is this key without `_label` at its end. Ours.
+    """
+    min_score: _builtins.float
+    """Least cosine of a document to a node for it to be assigned, 0 to 1. Ours."""
+    node_count: _builtins.int
+    """Number of its nodes. Ours."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """How documents are matched with its nodes."""
+        """How documents are matched with its nodes: `taxonomy_type` (`flat` or `hierarchical`), `retriever_id`,
+        `input_mappings` and, of a flat one, `source_collection` with the fields that are copied.
+        """
 
     @_builtins.property
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaxonomyNode]:
-        """Its nodes."""
+        """Its nodes, those above before those below, at most 10,000; lists leave them out."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -60,6 +86,14 @@ class Taxonomy(_message.Message):
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
+
+    @_builtins.property
+    def input_mappings(self) -> _struct_pb2.ListValue:
+        """What is searched with: the vector of a document."""
+
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """What the caller wants to remember about it."""
 
     def __init__(
         self,
@@ -73,10 +107,18 @@ class Taxonomy(_message.Message):
         nodes: _abc.Iterable[Global___TaxonomyNode] | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        retriever_id: _builtins.str = ...,
+        input_mappings: _struct_pb2.ListValue | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
+        node_collection_id: _builtins.str = ...,
+        vector_name: _builtins.str = ...,
+        enrichment_target_field: _builtins.str = ...,
+        min_score: _builtins.float = ...,
+        node_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "config", b"config", "created_at", b"created_at", "description", b"description", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "config", b"config", "created_at", b"created_at", "description", b"description", "input_mappings", b"input_mappings", "metadata", b"metadata", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "config", b"config", "created_at", b"created_at", "description", b"description", "nodes", b"nodes", "ready", b"ready", "taxonomy_id", b"taxonomy_id", "taxonomy_name", b"taxonomy_name", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "config", b"config", "created_at", b"created_at", "description", b"description", "enrichment_target_field", b"enrichment_target_field", "input_mappings", b"input_mappings", "metadata", b"metadata", "min_score", b"min_score", "node_collection_id", b"node_collection_id", "node_count", b"node_count", "nodes", b"nodes", "ready", b"ready", "retriever_id", b"retriever_id", "taxonomy_id", b"taxonomy_id", "taxonomy_name", b"taxonomy_name", "updated_at", b"updated_at", "vector_name", b"vector_name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -94,6 +136,11 @@ class TaxonomyNode(_message.Message):
     NODE_LABEL_FIELD_NUMBER: _builtins.int
     CLUSTER_ID_FIELD_NUMBER: _builtins.int
     MEMBER_COUNT_FIELD_NUMBER: _builtins.int
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
     node_document_id: _builtins.str
     """The document that stands for it."""
     node_label: _builtins.str
@@ -102,6 +149,18 @@ class TaxonomyNode(_message.Message):
     """The group that it was made from."""
     member_count: _builtins.int
     """Documents in that group."""
+    node_id: _builtins.str
+    """Same as `node_document_id`."""
+    label: _builtins.str
+    """Same as `node_label`."""
+    parent_id: _builtins.str
+    """The node above it; unset at the top."""
+    level: _builtins.int
+    """How many nodes are above it; 0 at the top."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Labels of the nodes above it, the topmost first, and its own."""
+
     def __init__(
         self,
         *,
@@ -109,18 +168,27 @@ class TaxonomyNode(_message.Message):
         node_label: _builtins.str = ...,
         cluster_id: _builtins.str | None = ...,
         member_count: _builtins.int | None = ...,
+        node_id: _builtins.str = ...,
+        label: _builtins.str = ...,
+        path: _abc.Iterable[_builtins.str] | None = ...,
+        parent_id: _builtins.str | None = ...,
+        level: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_member_count", b"_member_count", "cluster_id", b"cluster_id", "member_count", b"member_count"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_member_count", b"_member_count", "_parent_id", b"_parent_id", "cluster_id", b"cluster_id", "member_count", b"member_count", "parent_id", b"parent_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_member_count", b"_member_count", "cluster_id", b"cluster_id", "member_count", b"member_count", "node_document_id", b"node_document_id", "node_label", b"node_label"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_member_count", b"_member_count", "_parent_id", b"_parent_id", "cluster_id", b"cluster_id", "label", b"label", "level", b"level", "member_count", b"member_count", "node_document_id", b"node_document_id", "node_id", b"node_id", "node_label", b"node_label", "parent_id", b"parent_id", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
     _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
     _WhichOneofReturnType__member_count: _TypeAlias = _typing.Literal["member_count"]  # noqa: Y015
     _WhichOneofArgType__member_count: _TypeAlias = _typing.Literal["_member_count", b"_member_count"]  # noqa: Y015
+    _WhichOneofReturnType__parent_id: _TypeAlias = _typing.Literal["parent_id"]  # noqa: Y015
+    _WhichOneofArgType__parent_id: _TypeAlias = _typing.Literal["_parent_id", b"_parent_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__member_count) -> _WhichOneofReturnType__member_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parent_id) -> _WhichOneofReturnType__parent_id | None: ...
 
 Global___TaxonomyNode: _TypeAlias = TaxonomyNode  # noqa: Y015

@@ -156,6 +156,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`"""
     ERROR_REASON_ENRICHMENT_NOT_FOUND: _ErrorReason.ValueType  # 80
     """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Enrichment not found.","type":"NotFoundError","code":"enrichment_not_found","details":{}}}`"""
+    ERROR_REASON_TAXONOMY_NOT_FOUND: _ErrorReason.ValueType  # 81
+    """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Taxonomy not found.","type":"NotFoundError","code":"taxonomy_not_found","details":{}}}`"""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The machine-readable reason of a failure. `ErrorInfo.reason` carries the name without its prefix under the domain `shoal`; JSON bodies carry
@@ -296,4 +298,6 @@ ERROR_REASON_ADDRESS_REFUSED: ErrorReason.ValueType  # 63
 """INVALID_ARGUMENT, HTTP 400: `{"success":false,"status":400,"error":{"message":"Shoal does not connect to this address.","type":"BadRequestError","code":"address_refused","details":{}}}`"""
 ERROR_REASON_ENRICHMENT_NOT_FOUND: ErrorReason.ValueType  # 80
 """NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Enrichment not found.","type":"NotFoundError","code":"enrichment_not_found","details":{}}}`"""
+ERROR_REASON_TAXONOMY_NOT_FOUND: ErrorReason.ValueType  # 81
+"""NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Taxonomy not found.","type":"NotFoundError","code":"taxonomy_not_found","details":{}}}`"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

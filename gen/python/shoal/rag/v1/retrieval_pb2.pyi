@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from shoal.rag.v1 import retrieval_map_pb2 as _retrieval_map_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -221,6 +222,7 @@ class RetrievedDocument(_message.Message):
     PAGE_CONTENT_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
     page_content: _builtins.str
     """Text of the chunk or segment."""
     score: _builtins.float
@@ -236,16 +238,23 @@ class RetrievedDocument(_message.Message):
         segment).
         """
 
+    @_builtins.property
+    def group(self) -> _retrieval_map_pb2.HitGroup:
+        """Where it stands on the map; only where `map` was asked for. A segment that `dual_storage` returns stands where the chunk does that it was
+        found by. Ours: the document knows no groups.
+        """
+
     def __init__(
         self,
         *,
         page_content: _builtins.str = ...,
         metadata: _struct_pb2.Struct | None = ...,
         score: _builtins.float | None = ...,
+        group: _retrieval_map_pb2.HitGroup | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "metadata", b"metadata", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "group", b"group", "metadata", b"metadata", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "metadata", b"metadata", "page_content", b"page_content", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "group", b"group", "metadata", b"metadata", "page_content", b"page_content", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
@@ -292,7 +301,7 @@ class RetrievalRun(_message.Message):
 
     @_builtins.property
     def results(self) -> _struct_pb2.Struct:
-        """`items` of the page, `total`, `next_cursor`."""
+        """`items` of the page, `total`, `next_cursor`; `map` where one was asked for."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

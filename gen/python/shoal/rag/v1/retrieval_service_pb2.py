@@ -25,10 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 from shoal.rag.v1 import retrieval_pb2 as shoal_dot_rag_dot_v1_dot_retrieval__pb2
+from shoal.rag.v1 import retrieval_map_pb2 as shoal_dot_rag_dot_v1_dot_retrieval__map__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$shoal/rag/v1/retrieval_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cshoal/rag/v1/retrieval.proto\"\xfa\x02\n\x0fRetrieveRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x05query\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1e\n\x06target\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x02\x88\x01\x01\x12\x16\n\ttarget_id\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x31\n\x08strategy\x18\x05 \x01(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategy\x12\x14\n\x07persist\x18\x06 \x01(\x08H\x04\x88\x01\x01\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x05\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x08 \x01(\tH\x06\x88\x01\x01\x12\'\n\x06\x66ilter\x18\t \x01(\x0b\x32\x17.google.protobuf.StructB\r\n\x0b_project_idB\x08\n\x06_queryB\t\n\x07_targetB\x0c\n\n_target_idB\n\n\x08_persistB\x08\n\x06_limitB\t\n\x07_cursor\"\xf5\x01\n\x10RetrieveResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.shoal.rag.v1.RetrievedDocument\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\x0e\n\x06target\x18\x05 \x01(\t\x12\x16\n\ttarget_id\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05total\x18\x07 \x01(\x05\x12\x13\n\x06run_id\x18\x08 \x01(\tH\x02\x88\x01\x01\x42\x0e\n\x0c_next_cursorB\x0c\n\n_target_idB\t\n\x07_run_id\"P\n\x15RetrieveStreamRequest\x12\x37\n\x08retrieve\x18\x01 \x01(\x0b\x32\x1d.shoal.rag.v1.RetrieveRequestB\x06\xbaH\x03\xc8\x01\x01\x32\xe9\x01\n\x10RetrievalService\x12|\n\x08Retrieve\x12\x1d.shoal.rag.v1.RetrieveRequest\x1a\x1e.shoal.rag.v1.RetrieveResponse\"1\x82\xd3\xe4\x93\x02+\"&/api/v1/projects/{project_id}/retrieve:\x01*\x12W\n\x0eRetrieveStream\x12#.shoal.rag.v1.RetrieveStreamRequest\x1a\x1e.shoal.rag.v1.RetrieveResponse0\x01\x42Y\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$shoal/rag/v1/retrieval_service.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1cshoal/rag/v1/retrieval.proto\x1a shoal/rag/v1/retrieval_map.proto\"\x9f\x03\n\x0fRetrieveRequest\x12\x1f\n\nproject_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01H\x00\x88\x01\x01\x12 \n\x05query\x18\x02 \x01(\tB\x0c\xbaH\tr\x04\xba\x01\x01\x00\xc8\x01\x01H\x01\x88\x01\x01\x12\x1e\n\x06target\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x02\x88\x01\x01\x12\x16\n\ttarget_id\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x31\n\x08strategy\x18\x05 \x01(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategy\x12\x14\n\x07persist\x18\x06 \x01(\x08H\x04\x88\x01\x01\x12\x12\n\x05limit\x18\x07 \x01(\x05H\x05\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x08 \x01(\tH\x06\x88\x01\x01\x12\'\n\x06\x66ilter\x18\t \x01(\x0b\x32\x17.google.protobuf.Struct\x12#\n\x03map\x18\n \x01(\x0b\x32\x16.shoal.rag.v1.MapQueryB\r\n\x0b_project_idB\x08\n\x06_queryB\t\n\x07_targetB\x0c\n\n_target_idB\n\n\x08_persistB\x08\n\x06_limitB\t\n\x07_cursor\"\xa3\x02\n\x10RetrieveResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.shoal.rag.v1.RetrievedDocument\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\x0e\n\x06target\x18\x05 \x01(\t\x12\x16\n\ttarget_id\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05total\x18\x07 \x01(\x05\x12\x13\n\x06run_id\x18\x08 \x01(\tH\x02\x88\x01\x01\x12,\n\x03map\x18\t \x01(\x0b\x32\x19.shoal.rag.v1.MapFindingsB\x04\xa8\xbb\x18\x01\x42\x0e\n\x0c_next_cursorB\x0c\n\n_target_idB\t\n\x07_run_id\"P\n\x15RetrieveStreamRequest\x12\x37\n\x08retrieve\x18\x01 \x01(\x0b\x32\x1d.shoal.rag.v1.RetrieveRequestB\x06\xbaH\x03\xc8\x01\x01\x32\xe9\x01\n\x10RetrievalService\x12|\n\x08Retrieve\x12\x1d.shoal.rag.v1.RetrieveRequest\x1a\x1e.shoal.rag.v1.RetrieveResponse\"1\x82\xd3\xe4\x93\x02+\"&/api/v1/projects/{project_id}/retrieve:\x01*\x12W\n\x0eRetrieveStream\x12#.shoal.rag.v1.RetrieveStreamRequest\x1a\x1e.shoal.rag.v1.RetrieveResponse0\x01\x42Y\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,16 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETRIEVEREQUEST'].fields_by_name['query']._serialized_options = b'\272H\tr\004\272\001\001\000\310\001\001'
   _globals['_RETRIEVEREQUEST'].fields_by_name['target']._loaded_options = None
   _globals['_RETRIEVEREQUEST'].fields_by_name['target']._serialized_options = b'\272H\006r\004\272\001\001\000'
+  _globals['_RETRIEVERESPONSE'].fields_by_name['map']._loaded_options = None
+  _globals['_RETRIEVERESPONSE'].fields_by_name['map']._serialized_options = b'\250\273\030\001'
   _globals['_RETRIEVESTREAMREQUEST'].fields_by_name['retrieve']._loaded_options = None
   _globals['_RETRIEVESTREAMREQUEST'].fields_by_name['retrieve']._serialized_options = b'\272H\003\310\001\001'
   _globals['_RETRIEVALSERVICE'].methods_by_name['Retrieve']._loaded_options = None
   _globals['_RETRIEVALSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\202\323\344\223\002+\"&/api/v1/projects/{project_id}/retrieve:\001*'
-  _globals['_RETRIEVEREQUEST']._serialized_start=174
-  _globals['_RETRIEVEREQUEST']._serialized_end=552
-  _globals['_RETRIEVERESPONSE']._serialized_start=555
-  _globals['_RETRIEVERESPONSE']._serialized_end=800
-  _globals['_RETRIEVESTREAMREQUEST']._serialized_start=802
-  _globals['_RETRIEVESTREAMREQUEST']._serialized_end=882
-  _globals['_RETRIEVALSERVICE']._serialized_start=885
-  _globals['_RETRIEVALSERVICE']._serialized_end=1118
+  _globals['_RETRIEVEREQUEST']._serialized_start=240
+  _globals['_RETRIEVEREQUEST']._serialized_end=655
+  _globals['_RETRIEVERESPONSE']._serialized_start=658
+  _globals['_RETRIEVERESPONSE']._serialized_end=949
+  _globals['_RETRIEVESTREAMREQUEST']._serialized_start=951
+  _globals['_RETRIEVESTREAMREQUEST']._serialized_end=1031
+  _globals['_RETRIEVALSERVICE']._serialized_start=1034
+  _globals['_RETRIEVALSERVICE']._serialized_end=1267
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from shoal.rag.v1 import retrieval_map_pb2 as _retrieval_map_pb2
 from shoal.rag.v1 import retrieval_pb2 as _retrieval_pb2
 import builtins as _builtins
 import sys
@@ -35,6 +36,7 @@ class RetrieveRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    MAP_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """Id of the project; required."""
     query: _builtins.str
@@ -64,6 +66,10 @@ class RetrieveRequest(_message.Message):
         `dual_storage` returns segments, over that of the chunks that it finds. An unknown operator is an error. Ours: the document has no filters.
         """
 
+    @_builtins.property
+    def map(self) -> _retrieval_map_pb2.MapQuery:
+        """Whose groups narrow, spread, arrange and count the hits; together with `filter` a hit fulfils both. Ours: the document knows no groups."""
+
     def __init__(
         self,
         *,
@@ -76,10 +82,11 @@ class RetrieveRequest(_message.Message):
         limit: _builtins.int | None = ...,
         cursor: _builtins.str | None = ...,
         filter: _struct_pb2.Struct | None = ...,
+        map: _retrieval_map_pb2.MapQuery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "map", b"map", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cursor", b"_cursor", "_limit", b"_limit", "_persist", b"_persist", "_project_id", b"_project_id", "_query", b"_query", "_target", b"_target", "_target_id", b"_target_id", "cursor", b"cursor", "filter", b"filter", "limit", b"limit", "map", b"map", "persist", b"persist", "project_id", b"project_id", "query", b"query", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cursor: _TypeAlias = _typing.Literal["cursor"]  # noqa: Y015
     _WhichOneofArgType__cursor: _TypeAlias = _typing.Literal["_cursor", b"_cursor"]  # noqa: Y015
@@ -126,6 +133,7 @@ class RetrieveResponse(_message.Message):
     TARGET_ID_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
+    MAP_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
     """Cursor of the next page; unset on the last."""
     has_more: _builtins.bool
@@ -144,6 +152,10 @@ class RetrieveResponse(_message.Message):
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_retrieval_pb2.RetrievedDocument]:
         """Hits of this page, best first."""
 
+    @_builtins.property
+    def map(self) -> _retrieval_map_pb2.MapFindings:
+        """What was seen of a map; only where `map` was asked for. Ours: the document knows no groups."""
+
     def __init__(
         self,
         *,
@@ -155,10 +167,11 @@ class RetrieveResponse(_message.Message):
         target_id: _builtins.str | None = ...,
         total: _builtins.int = ...,
         run_id: _builtins.str | None = ...,
+        map: _retrieval_map_pb2.MapFindings | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_cursor", b"_next_cursor", "_run_id", b"_run_id", "_target_id", b"_target_id", "next_cursor", b"next_cursor", "run_id", b"run_id", "target_id", b"target_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_next_cursor", b"_next_cursor", "_run_id", b"_run_id", "_target_id", b"_target_id", "map", b"map", "next_cursor", b"next_cursor", "run_id", b"run_id", "target_id", b"target_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_cursor", b"_next_cursor", "_run_id", b"_run_id", "_target_id", b"_target_id", "has_more", b"has_more", "items", b"items", "next_cursor", b"next_cursor", "run_id", b"run_id", "strategy", b"strategy", "target", b"target", "target_id", b"target_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_cursor", b"_next_cursor", "_run_id", b"_run_id", "_target_id", b"_target_id", "has_more", b"has_more", "items", b"items", "map", b"map", "next_cursor", b"next_cursor", "run_id", b"run_id", "strategy", b"strategy", "target", b"target", "target_id", b"target_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__next_cursor: _TypeAlias = _typing.Literal["next_cursor"]  # noqa: Y015
     _WhichOneofArgType__next_cursor: _TypeAlias = _typing.Literal["_next_cursor", b"_next_cursor"]  # noqa: Y015

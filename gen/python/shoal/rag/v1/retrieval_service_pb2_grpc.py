@@ -55,6 +55,7 @@ class RetrievalServiceServicer:
         """Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
         `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
         `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+        `cluster_not_found` and `execution_not_found` (of a `map`),
         `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
         index of a large set), `too_many_requests` (other short calls rerank or await an endpoint: what is slow leaves threads to others),
         `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking

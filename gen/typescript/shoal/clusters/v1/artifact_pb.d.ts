@@ -344,6 +344,13 @@ export declare type VisualizationCentroid = Message<"shoal.clusters.v1.Visualiza
    * @generated from field: repeated string keywords = 9;
    */
   keywords: string[];
+
+  /**
+   * The groups that it is divided into.
+   *
+   * @generated from field: repeated string child_cluster_ids = 10;
+   */
+  childClusterIds: string[];
 };
 
 /**

@@ -380,6 +380,20 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
    * @generated from field: shoal.clusters.v1.Enrichment last_enrichment = 51;
    */
   lastEnrichment?: Enrichment | undefined;
+
+  /**
+   * Where the last run found a hierarchy, its groups of the first level; empty elsewhere, and in lists of clusters.
+   *
+   * @generated from field: repeated string child_cluster_ids = 52;
+   */
+  childClusterIds: string[];
+
+  /**
+   * Which of the last run's groups is part of which; empty where there is one level, and in lists of clusters.
+   *
+   * @generated from field: repeated shoal.clusters.v1.HierarchyRelationship hierarchy_relationships = 53;
+   */
+  hierarchyRelationships: HierarchyRelationship[];
 };
 
 /**
@@ -387,6 +401,47 @@ export declare type Cluster = Message<"shoal.clusters.v1.Cluster"> & {
  * Use `create(ClusterSchema)` to create a new message.
  */
 export declare const ClusterSchema: GenMessage<Cluster>;
+
+/**
+ * One step of a hierarchy: a group, and one of the groups that it is divided into.
+ *
+ * @generated from message shoal.clusters.v1.HierarchyRelationship
+ */
+export declare type HierarchyRelationship = Message<"shoal.clusters.v1.HierarchyRelationship"> & {
+  /**
+   * The group that is divided: `cl_0`.
+   *
+   * @generated from field: string parent_cluster_id = 1;
+   */
+  parentClusterId: string;
+
+  /**
+   * The part: `cl_0_sub_1`.
+   *
+   * @generated from field: string child_cluster_id = 2;
+   */
+  childClusterId: string;
+
+  /**
+   * Depth of the part below the first level, from 1.
+   *
+   * @generated from field: int32 hierarchy_level = 3;
+   */
+  hierarchyLevel: number;
+
+  /**
+   * 0 to 1: the share of the parent's documents that are the part's.
+   *
+   * @generated from field: double overlap = 4;
+   */
+  overlap: number;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.HierarchyRelationship.
+ * Use `create(HierarchyRelationshipSchema)` to create a new message.
+ */
+export declare const HierarchyRelationshipSchema: GenMessage<HierarchyRelationship>;
 
 /**
  * The nested shape of a cluster (`ClusterModel`), which changing it answers.
@@ -868,6 +923,13 @@ export declare type ClusterGroup = Message<"shoal.clusters.v1.ClusterGroup"> & {
    * @generated from field: int32 hierarchy_level = 9;
    */
   hierarchyLevel: number;
+
+  /**
+   * The groups that it is divided into.
+   *
+   * @generated from field: repeated string child_cluster_ids = 10;
+   */
+  childClusterIds: string[];
 };
 
 /**

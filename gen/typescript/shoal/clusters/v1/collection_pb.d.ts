@@ -194,6 +194,14 @@ export declare type Collection = Message<"shoal.clusters.v1.Collection"> & {
    * @generated from field: google.protobuf.ListValue payload_indexes = 14;
    */
   payloadIndexes?: ListValue | undefined;
+
+  /**
+   * The taxonomies that its documents are classified by as they are stored, each with `taxonomy_id`, `execution_mode`
+   * and what else was said; unset without any.
+   *
+   * @generated from field: google.protobuf.ListValue taxonomy_applications = 15;
+   */
+  taxonomyApplications?: ListValue | undefined;
 };
 
 /**

@@ -7,9 +7,9 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { VectorConfig } from "./namespace_pb.js";
+import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { ListBody, Pagination } from "./pagination_pb.js";
 import type { Collection, CollectionSchema } from "./collection_pb.js";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/collection_service.proto.
@@ -70,6 +70,15 @@ export declare type CreateCollectionRequest = Message<"shoal.clusters.v1.CreateC
    * @generated from field: repeated google.protobuf.Struct cluster_applications = 7;
    */
   clusterApplications: JsonObject[];
+
+  /**
+   * The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+   * `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+   * `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`); unset means none.
+   *
+   * @generated from field: google.protobuf.ListValue taxonomy_applications = 8;
+   */
+  taxonomyApplications?: ListValue | undefined;
 };
 
 /**
@@ -404,6 +413,16 @@ export declare type UpdateCollectionRequest = Message<"shoal.clusters.v1.UpdateC
    * @generated from field: repeated google.protobuf.Struct cluster_applications = 5;
    */
   clusterApplications: JsonObject[];
+
+  /**
+   * The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+   * `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+   * `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`);
+   * unset leaves them, an empty list takes all away.
+   *
+   * @generated from field: google.protobuf.ListValue taxonomy_applications = 6;
+   */
+  taxonomyApplications?: ListValue | undefined;
 };
 
 /**
@@ -466,6 +485,16 @@ export declare type CloneCollectionRequest = Message<"shoal.clusters.v1.CloneCol
    * @generated from field: repeated google.protobuf.Struct cluster_applications = 7;
    */
   clusterApplications: JsonObject[];
+
+  /**
+   * The taxonomies that documents are classified by as they are stored, at most 16: objects of `taxonomy_id` (id or name),
+   * `execution_mode` (`materialize`), `scroll_filters` (conditions that a document must meet), `execution_phase` (1),
+   * `priority` (0 to 1000, the highest first) and `hierarchical_enrichment_style` (`combined`);
+   * unset means those of the other.
+   *
+   * @generated from field: google.protobuf.ListValue taxonomy_applications = 8;
+   */
+  taxonomyApplications?: ListValue | undefined;
 };
 
 /**

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { ListValue, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shoal/clusters/v1/taxonomy.proto.
@@ -14,20 +14,21 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_shoal_clusters_v1_taxonomy: GenFile;
 
 /**
- * A taxonomy (`TaxonomyResponse`).
+ * A taxonomy (`TaxonomyResponse`): nodes, each a document with a vector in a collection of their own, that documents are
+ * matched with.
  *
  * @generated from message shoal.clusters.v1.Taxonomy
  */
 export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
   /**
-   * Its id.
+   * Its id: `tax_` and sixteen hex digits.
    *
    * @generated from field: string taxonomy_id = 1;
    */
   taxonomyId: string;
 
   /**
-   * Its name.
+   * Its name, unique in its namespace.
    *
    * @generated from field: string taxonomy_name = 2;
    */
@@ -48,21 +49,22 @@ export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
   version: number;
 
   /**
-   * Whether it can be used.
+   * Whether it can be used; false once its node collection was deleted.
    *
    * @generated from field: bool ready = 5;
    */
   ready: boolean;
 
   /**
-   * How documents are matched with its nodes.
+   * How documents are matched with its nodes: `taxonomy_type` (`flat` or `hierarchical`), `retriever_id`,
+   * `input_mappings` and, of a flat one, `source_collection` with the fields that are copied.
    *
    * @generated from field: google.protobuf.Struct config = 6;
    */
   config?: JsonObject | undefined;
 
   /**
-   * Its nodes.
+   * Its nodes, those above before those below, at most 10,000; lists leave them out.
    *
    * @generated from field: repeated shoal.clusters.v1.TaxonomyNode nodes = 7;
    */
@@ -81,6 +83,63 @@ export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 9;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * The vector search of the node collection, which is built in: `ret_` and what follows `col_` in the collection's id.
+   *
+   * @generated from field: string retriever_id = 10;
+   */
+  retrieverId: string;
+
+  /**
+   * What is searched with: the vector of a document.
+   *
+   * @generated from field: google.protobuf.ListValue input_mappings = 11;
+   */
+  inputMappings?: ListValue | undefined;
+
+  /**
+   * What the caller wants to remember about it.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 12;
+   */
+  metadata?: JsonObject | undefined;
+
+  /**
+   * The collection whose documents are the nodes. Ours.
+   *
+   * @generated from field: string node_collection_id = 13;
+   */
+  nodeCollectionId: string;
+
+  /**
+   * The vector that documents are matched by. Ours.
+   *
+   * @generated from field: string vector_name = 14;
+   */
+  vectorName: string;
+
+  /**
+   * The payload key that the label of the best node is written to; `<name>_node_id`, `<name>_score` and `<name>_path`
+   * stand beside it, where `<name>` is this key without `_label` at its end. Ours.
+   *
+   * @generated from field: string enrichment_target_field = 15;
+   */
+  enrichmentTargetField: string;
+
+  /**
+   * Least cosine of a document to a node for it to be assigned, 0 to 1. Ours.
+   *
+   * @generated from field: double min_score = 16;
+   */
+  minScore: number;
+
+  /**
+   * Number of its nodes. Ours.
+   *
+   * @generated from field: int32 node_count = 17;
+   */
+  nodeCount: number;
 };
 
 /**
@@ -122,6 +181,41 @@ export declare type TaxonomyNode = Message<"shoal.clusters.v1.TaxonomyNode"> & {
    * @generated from field: optional int32 member_count = 4;
    */
   memberCount?: number | undefined;
+
+  /**
+   * Same as `node_document_id`.
+   *
+   * @generated from field: string node_id = 5;
+   */
+  nodeId: string;
+
+  /**
+   * Same as `node_label`.
+   *
+   * @generated from field: string label = 6;
+   */
+  label: string;
+
+  /**
+   * Labels of the nodes above it, the topmost first, and its own.
+   *
+   * @generated from field: repeated string path = 7;
+   */
+  path: string[];
+
+  /**
+   * The node above it; unset at the top.
+   *
+   * @generated from field: optional string parent_id = 8;
+   */
+  parentId?: string | undefined;
+
+  /**
+   * How many nodes are above it; 0 at the top.
+   *
+   * @generated from field: int32 level = 9;
+   */
+  level: number;
 };
 
 /**

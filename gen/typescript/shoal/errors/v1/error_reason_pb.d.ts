@@ -486,6 +486,13 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_ENRICHMENT_NOT_FOUND = 80;
    */
   ENRICHMENT_NOT_FOUND = 80,
+
+  /**
+   * NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Taxonomy not found.","type":"NotFoundError","code":"taxonomy_not_found","details":{}}}`
+   *
+   * @generated from enum value: ERROR_REASON_TAXONOMY_NOT_FOUND = 81;
+   */
+  TAXONOMY_NOT_FOUND = 81,
 }
 
 /**

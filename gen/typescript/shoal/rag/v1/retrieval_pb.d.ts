@@ -6,6 +6,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { HitGroup } from "./retrieval_map_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -208,6 +209,14 @@ export declare type RetrievedDocument = Message<"shoal.rag.v1.RetrievedDocument"
    * @generated from field: optional double score = 3;
    */
   score?: number | undefined;
+
+  /**
+   * Where it stands on the map; only where `map` was asked for. A segment that `dual_storage` returns stands where the chunk does that it was
+   * found by. Ours: the document knows no groups.
+   *
+   * @generated from field: shoal.rag.v1.HitGroup group = 4;
+   */
+  group?: HitGroup | undefined;
 };
 
 /**
@@ -272,7 +281,7 @@ export declare type RetrievalRun = Message<"shoal.rag.v1.RetrievalRun"> & {
   params?: JsonObject | undefined;
 
   /**
-   * `items` of the page, `total`, `next_cursor`.
+   * `items` of the page, `total`, `next_cursor`; `map` where one was asked for.
    *
    * @generated from field: google.protobuf.Struct results = 8;
    */

@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { RetrievalStrategy, RetrievedDocument } from "./retrieval_pb.js";
+import type { MapFindings, MapQuery } from "./retrieval_map_pb.js";
 
 /**
  * Describes the file shoal/rag/v1/retrieval_service.proto.
@@ -85,6 +86,13 @@ export declare type RetrieveRequest = Message<"shoal.rag.v1.RetrieveRequest"> & 
    * @generated from field: google.protobuf.Struct filter = 9;
    */
   filter?: JsonObject | undefined;
+
+  /**
+   * Whose groups narrow, spread, arrange and count the hits; together with `filter` a hit fulfils both. Ours: the document knows no groups.
+   *
+   * @generated from field: shoal.rag.v1.MapQuery map = 10;
+   */
+  map?: MapQuery | undefined;
 };
 
 /**
@@ -154,6 +162,13 @@ export declare type RetrieveResponse = Message<"shoal.rag.v1.RetrieveResponse"> 
    * @generated from field: optional string run_id = 8;
    */
   runId?: string | undefined;
+
+  /**
+   * What was seen of a map; only where `map` was asked for. Ours: the document knows no groups.
+   *
+   * @generated from field: shoal.rag.v1.MapFindings map = 9;
+   */
+  map?: MapFindings | undefined;
 };
 
 /**
@@ -192,6 +207,7 @@ export declare const RetrievalService: GenService<{
    * Searches a target and returns one page of hits, best first; ties stand by position, then id, so that pages never overlap. Fails with
    * `project_not_found`, `chunk_set_not_found`, `segment_set_not_found`, `index_build_not_found`, `index_build_not_ready`,
    * `unsupported_target`, `invalid_target`, `missing_target_id`, `invalid_ensemble_sources`, `provider_unsupported`, `missing_faiss_artifact`,
+   * `cluster_not_found` and `execution_not_found` (of a `map`),
    * `missing_dependency`, `embedding_failure`, `reranking_failure`, `unavailable` (also while several callers wait for the keyword
    * index of a large set), `too_many_requests` (other short calls rerank or await an endpoint: what is slow leaves threads to others),
    * `deadline_exceeded` (after 55 seconds: the keyword index of a large set is made further meanwhile; a slow reranking

@@ -353,6 +353,11 @@ class ErrorReason(betterproto2.Enum):
     NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Enrichment not found.","type":"NotFoundError","code":"enrichment_not_found","details":{}}}`
     """
 
+    TAXONOMY_NOT_FOUND = 81
+    """
+    NOT_FOUND, HTTP 404: `{"success":false,"status":404,"error":{"message":"Taxonomy not found.","type":"NotFoundError","code":"taxonomy_not_found","details":{}}}`
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -423,6 +428,7 @@ class ErrorReason(betterproto2.Enum):
             62: "ERROR_REASON_DELIVERY_NOT_FOUND",
             63: "ERROR_REASON_ADDRESS_REFUSED",
             80: "ERROR_REASON_ENRICHMENT_NOT_FOUND",
+            81: "ERROR_REASON_TAXONOMY_NOT_FOUND",
         }
 
     @classmethod
@@ -495,4 +501,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_DELIVERY_NOT_FOUND": 62,
             "ERROR_REASON_ADDRESS_REFUSED": 63,
             "ERROR_REASON_ENRICHMENT_NOT_FOUND": 80,
+            "ERROR_REASON_TAXONOMY_NOT_FOUND": 81,
         }
