@@ -87,7 +87,10 @@ class AssignRuns:
             metrics=_metrics(tree, centres, base),
             coordinates=coordinates,
             names=Names(
-                names=tuple(GroupName(label=row["label"], keywords=tuple(row["keywords"])) for row in former.rows)
+                names=tuple(
+                    GroupName(label=row["label"], keywords=tuple(row["keywords"]), summary=row.get("summary"))
+                    for row in former.rows
+                )
             ),
             nearest=tree_representatives(tree, centres.similarities, SHOWN_TO_NAMING),
             effective={

@@ -42,14 +42,20 @@ class ClusterNaming:
         step: Callable[[float], None],
     ) -> Names:
         """Return the name of each group from the texts of its documents, nearest to the centroid first."""
-        texts: list[list[str]] = []
-        for at, rows in enumerate(members):
-            texts.append(list(self._texts(given, rows[:SHOWN_TO_NAMING], labeling)))
-            step((at + 1) / len(members))
-        names = name_groups(texts)
+        names = name_groups(self._groups(given, members, labeling, step), expected=len(members))
         if labeling.get("include_keywords") is False:
             names = [replace(one, keywords=()) for one in names]
+        if labeling.get("include_summary") is False:
+            names = [replace(one, summary=None) for one in names]
         return Names(names=tuple(names), errors=(_NO_MODEL,) if labeling.get("enabled") else ())
+
+    def _groups(
+        self, given: ClusterInput, members: Sequence[Integers], labeling: JsonObject, step: Callable[[float], None]
+    ) -> Iterator[list[str]]:
+        """Yield the texts of one group after another, so that those of one are held at a time."""
+        for at, rows in enumerate(members):
+            yield list(self._texts(given, rows[:SHOWN_TO_NAMING], labeling))
+            step((at + 1) / len(members))
 
     def _texts(self, given: ClusterInput, rows: Integers, labeling: JsonObject) -> Iterator[str]:
         for place, collection in enumerate(given.collections):

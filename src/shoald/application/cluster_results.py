@@ -91,7 +91,7 @@ class ClusterResult:
             "cluster_id": tree.ids[group],
             "num_members": len(members),
             "label": name.label,
-            "summary": None,
+            "summary": name.summary,
             "keywords": list(name.keywords),
             "mean_cosine_similarity": None if self.centres is None else _figure(self.centres.mean_similarity[group]),
             "min_cosine_similarity": None if self.centres is None else _figure(self.centres.min_similarity[group]),

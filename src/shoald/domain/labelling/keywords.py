@@ -1,122 +1,153 @@
-"""Names groups of texts after the words that set them apart: class-based TF-IDF.
+"""Names groups of texts after the words and phrases that set them apart: class-based TF-IDF.
 
-A word weighs (share of the group's texts that have it) · ln(1 + A / f), where f is how many texts have it in
-all and A the mean number of texts in a group. Words are counted once in a text, so that no long text speaks for
-all.
+A term weighs (share of the group's texts that have it) · ln(1 + A / f), where f is how many texts have it in
+all and A the mean number of texts in a group. Terms are counted once in a text, so that no long text speaks for
+all. What is no more frequent in the group than elsewhere names nothing, so the small words of any language stay out.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from shoald.domain.labelling.stop_words import STOP_WORDS
+from shoald.domain.labelling.group_terms import GroupTerms, KnownTerm, counted
+from shoald.domain.labelling.signs import told_apart
+from shoald.domain.labelling.stems import is_akin
+from shoald.domain.labelling.summaries import summary_of
 
-WORDS_OF_A_NAME = 5
-LEAST_TEXTS = 3
-FEW_TEXTS = 30
-"""With fewer texts than this in all, a word may be in only one."""
+TERMS_OF_A_NAME = 3
+KEYWORDS = 8
+LEAST_OF_THE_FIRST = 0.3
+"""A term that weighs less than this part of the first one is in no name."""
 
-LEAST_LEAD = 0.5
-"""So much larger must the share of texts with a sign be than in any group of the same name."""
+LEAST_OF_A_KEYWORD = 0.1
 
-_WORDS = re.compile(r"[^\W\d_]{3,}")
-_SIGNS = re.compile(r"[^\W_]+")
+LEAST_LIFT = 1.3
+"""So many times more frequent than elsewhere must a term be."""
+
+PHRASE_SHARE = 0.4
+"""A phrase takes the place of its word when it is in this part of the texts that have the word."""
+
+_FEW_GROUPS = 3
+_KEPT_IN_ALL = 1_000_000
+_KEPT = (60, 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupName:
-    """A group's name, its distinctive words, the most distinctive first, and what it is about, if that was asked."""
+    """A group's name, its distinctive terms, the most distinctive first, and what it is about, if that was asked."""
 
     label: str
     keywords: tuple[str, ...]
     summary: str | None = None
 
 
-def name_groups(groups: Sequence[Sequence[str]]) -> list[GroupName]:
+def name_groups(groups: Iterable[Sequence[str]], *, expected: int | None = None) -> list[GroupName]:
     """Return a name for each group of texts; equal texts give equal names, whatever their order within the group.
 
-    >>> name_groups([["parse a date", "format a date"], ["open a socket", "close the socket"]])[0].keywords
-    ('date', 'format', 'parse')
+    Groups are looked at one after another and forgotten, but for about a million terms in all; `expected` says how
+    many will come, where that is not known from `groups`. Cost grows with the characters of the texts.
+
+    >>> name_groups([["parse a date", "format a date"], ["open a socket", "close the socket"]])[0].label
+    'Date, format, parse'
     """
-    counts = [_counts(texts) for texts in groups]
-    overall: Counter[str] = Counter()
-    for count in counts:
-        overall.update(count)
-    total = sum(map(len, groups))
-    least = LEAST_TEXTS if total >= FEW_TEXTS else 1
-    mean = total / len(groups) if groups else 0.0
-    weights = {word: math.log1p(mean / n) for word, n in overall.items() if n >= least}
-    words = [_distinctive(count, weights) for count in counts]
-    names = [GroupName(label=", ".join(one) if one else f"Group {at}", keywords=one) for at, one in enumerate(words)]
-    return _told_apart(names, groups)
+    many = expected or (len(groups) if isinstance(groups, Sequence) else _KEPT_IN_ALL // _KEPT[0])
+    least, most = _KEPT
+    kept = max(least, min(most, _KEPT_IN_ALL // max(1, many)))
+    found = [counted(texts, kept) for texts in groups]
+    everywhere = _Everywhere(found)
+    names = [_named(at, group, everywhere) for at, group in enumerate(found)]
+    return [replace(names[at], label=label) for at, label in enumerate(told_apart([one.label for one in names], found))]
 
 
-def _told_apart(names: Sequence[GroupName], groups: Sequence[Sequence[str]]) -> list[GroupName]:
-    """Give groups of one name what sets them apart: a sign that most texts of one have and few of the others.
+class _Everywhere:
+    """How frequent terms are in all groups together."""
 
-    >>> [one.label for one in name_groups([["grade A", "grade A pass"], ["grade 1", "grade 1 pass"]])]
-    ['grade, pass, a', 'grade, pass, 1']
-    """
-    alike: dict[str, list[int]] = {}
-    for at, name in enumerate(names):
-        alike.setdefault(name.label, []).append(at)
-    found = list(names)
-    for places in alike.values():
-        if len(places) > 1:
-            signs = [_signs(groups[at]) for at in places]
-            apart = [_apart(mine, [one for one in signs if one is not mine]) for mine in signs]
-            for place, name in zip(places, _numbered(names[places[0]], apart), strict=True):
-                found[place] = name
-    return found
+    def __init__(self, groups: Sequence[GroupTerms]) -> None:
+        self._counts: Counter[str] = Counter()
+        for group in groups:
+            for key, term in group.terms.items():
+                self._counts[key] += term.texts
+        self._texts = sum(group.texts for group in groups)
+        self._mean = self._texts / len(groups) if groups else 0.0
+        self._has_few = len(groups) < _FEW_GROUPS
 
+    def weights(self, group: GroupTerms) -> dict[str, float]:
+        """Return the weight of each term of the group that is more frequent in it than elsewhere, and so its words.
 
-def _signs(texts: Sequence[str]) -> dict[str, float]:
-    """Return the share of texts that have each sign: short words, and what holds digits."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update({one for one in _SIGNS.findall(text.lower()) if not _WORDS.fullmatch(one)})
-    return {sign: count / len(texts) for sign, count in counts.items()}
+        Where there is none, as in groups that are all alike, of those that are no less frequent.
+        """
+        return self._lifted(group, 0.0 if self._has_few else LEAST_LIFT) or self._lifted(group, 0.99)
 
-
-def _apart(mine: dict[str, float], others: Sequence[dict[str, float]]) -> str | None:
-    """Return the sign that most sets a group apart, None where none does."""
-    leads = {sign: share - max(other.get(sign, 0.0) for other in others) for sign, share in mine.items()}
-    best = min(leads, key=lambda sign: (-leads[sign], sign), default=None)
-    return best if best is not None and leads[best] >= LEAST_LEAD else None
+    def _lifted(self, group: GroupTerms, lift: float) -> dict[str, float]:
+        found = {}
+        for key, term in group.terms.items():
+            share, known = term.texts / group.texts, self._counts[key]
+            if share * self._texts >= lift * known:
+                found[key] = share * math.log1p(self._mean / known)
+        return {key: weight for key, weight in found.items() if found.keys() >= set(group.terms[key].stems)}
 
 
-def _numbered(name: GroupName, signs: Sequence[str | None]) -> list[GroupName]:
-    """Return the name with each group's sign; the second and later ones without a sign of their own with a number."""
-    found, known = [], Counter[str]()
-    for sign in signs:
-        label = name.label if sign is None else f"{name.label}, {sign}"
-        keywords = name.keywords if sign is None else (*name.keywords, sign)
-        known[label] += 1
-        label = label if known[label] == 1 else f"{label} ({known[label]})"
-        found.append(GroupName(label=label, keywords=keywords))
-    return found
+def _named(at: int, group: GroupTerms, everywhere: _Everywhere) -> GroupName:
+    weights = everywhere.weights(group)
+    terms = _chosen(group, weights)
+    if not terms:
+        return GroupName(label=f"Group {at}", keywords=())
+    first = weights[terms[0].key]
+    named = [term for term in terms[:TERMS_OF_A_NAME] if weights[term.key] >= LEAST_OF_THE_FIRST * first]
+    label = ", ".join(term.surface for term in named)
+    keywords = tuple(term.surface for term in terms if weights[term.key] >= LEAST_OF_A_KEYWORD * first)
+    return GroupName(label=_begun(label), keywords=keywords, summary=summary_of(group.sentences, weights))
 
 
-def _counts(texts: Iterable[str]) -> Counter[str]:
-    """Return how many of the texts have each word."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(set(_WORDS.findall(text.lower())) - STOP_WORDS)
-    return counts
-
-
-def _distinctive(counts: Counter[str], weights: dict[str, float]) -> tuple[str, ...]:
-    ranked = sorted(
-        (word for word in counts if word in weights), key=lambda word: (-counts[word] * weights[word], word)
-    )
-    chosen: list[str] = []
-    for word in ranked:
-        if not any(word in {other + "s", other.removesuffix("s")} for other in chosen):
-            chosen.append(word)
-        if len(chosen) == WORDS_OF_A_NAME:
+def _chosen(group: GroupTerms, weights: Mapping[str, float]) -> list[KnownTerm]:
+    """Return the weightiest terms, none of which repeats a stem of one before; phrases in the place of their words."""
+    phrases = _phrases_by_word(group, weights)
+    chosen: list[KnownTerm] = []
+    taken: list[str] = []
+    for key in sorted(weights, key=lambda one: (-weights[one], one)):
+        forms = _longer(group.terms[key], phrases, weights)
+        term = next((one for one in forms if not _repeats(one, taken)), None)
+        if term is not None:
+            chosen.append(term)
+            taken.extend(term.family)
+        if len(chosen) == KEYWORDS:
             break
-    return tuple(chosen)
+    return chosen
+
+
+def _repeats(term: KnownTerm, taken: Sequence[str]) -> bool:
+    return any(is_akin(one, other) for one in term.family for other in taken)
+
+
+def _phrases_by_word(group: GroupTerms, weights: Mapping[str, float]) -> dict[str, list[KnownTerm]]:
+    found: dict[str, list[KnownTerm]] = {}
+    for key in weights:
+        term = group.terms[key]
+        for one in term.within:
+            found.setdefault(one, []).append(term)
+    return found
+
+
+def _longer(
+    term: KnownTerm, phrases: Mapping[str, Sequence[KnownTerm]], weights: Mapping[str, float]
+) -> list[KnownTerm]:
+    """Return the term and the phrases that most of its texts have in its place, the longest first."""
+    found = [term]
+    while True:
+        often = [one for one in phrases.get(found[0].key, ()) if one.texts >= PHRASE_SHARE * found[0].texts]
+        if not often:
+            return found
+        found.insert(0, min(often, key=lambda one: (-one.texts, -weights[one.key], one.key)))
+
+
+def _begun(label: str) -> str:
+    """Return the label with a capital at its beginning, unless its first word has one elsewhere, like iPhone.
+
+    >>> _begun("log record, handler"), _begun("iPhone case")
+    ('Log record, handler', 'iPhone case')
+    """
+    first = label.split(maxsplit=1)[0]
+    return label if first[1:] != first[1:].lower() else label[0].upper() + label[1:]

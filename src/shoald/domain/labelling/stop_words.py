@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _WORDS = """
-about above across after again against all almost alone along already also although always among another any
+about above across after again against all almost alone along already also although always among and another any
 anyone anything are aren around away back based because been before being below between both but came can cannot
 come could did didn does doesn doing don done down during each either else enough especially etc even ever every
 everything few for from further gave get gets give given gives goes going gone got had has hasn have haven

@@ -1,0 +1,84 @@
+"""The sentences of a group's texts go in; the one or two that stand for the group come out, as they are written.
+
+Near the centroid is measured in the space of the group's own terms: a run knows vectors of documents only, often made
+by a model that is not here, so no sentence can be put beside them; and every installation can do this, at the cost of
+reading the texts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from shoald.domain.chunking.sentences import sentence_spans
+from shoald.domain.labelling.phrases import LONGEST_TEXT, runs_of, terms_of
+
+SENTENCES = 2
+LONGEST_SENTENCE = 240
+"""Characters; longer ones are left out, or cut where a group has no others."""
+
+_SHORTEST_SENTENCE = 12
+_KEPT = 12
+_LOOKED_AT = 8
+_SAID = 0.5
+"""A second sentence may share at most this part of its words with the first."""
+
+
+class Sentence(NamedTuple):
+    """A sentence as it is written, and the keys of the terms in it, sorted."""
+
+    text: str
+    terms: tuple[str, ...]
+
+
+def telling_sentences(texts: Sequence[str], shares: Mapping[str, float]) -> tuple[Sentence, ...]:
+    """Return the sentences with the largest cosine to the shares of the group's terms, at most twelve, best first."""
+    found = {sentence for text in texts for sentence in _sentences(text, shares)}
+    fitting = [one for one in found if len(one.text) <= LONGEST_SENTENCE] or list(found)
+    return tuple(sorted(fitting, key=lambda one: (-_cosine(one, shares), one.text))[:_KEPT])
+
+
+def _sentences(text: str, shares: Mapping[str, float]) -> Iterator[Sentence]:
+    """Yield the first sentences of a text that hold terms of the group."""
+    text = text[:LONGEST_TEXT]
+    for at, (start, end) in enumerate(sentence_spans(text)):
+        if at == _LOOKED_AT:
+            return
+        if end - start >= _SHORTEST_SENTENCE:
+            plain = " ".join(text[start:end].split())
+            keys = {term.key for run in runs_of(plain) for term in terms_of(run)}
+            terms = tuple(sorted(keys & shares.keys()))
+            if terms:
+                yield Sentence(plain, terms)
+
+
+def _cosine(sentence: Sentence, weights: Mapping[str, float]) -> float:
+    """Return the cosine of a sentence to the weights, but for their own length, which is the same for all."""
+    known = [weights[term] for term in sentence.terms if term in weights]
+    return math.fsum(known) / math.sqrt(max(1, len(sentence.terms)))
+
+
+def summary_of(sentences: Sequence[Sentence], weights: Mapping[str, float]) -> str | None:
+    """Return the sentences nearest the centroid by the weights of their terms, None where there are none.
+
+    >>> summary_of([Sentence("Opens a socket.", ("socket",)), Sentence("Closes a file.", ("file",))], {"socket": 1})
+    'Opens a socket.'
+    """
+    known = [one for one in sentences if any(term in weights for term in one.terms)]
+    ranked = sorted(known, key=lambda one: (-_cosine(one, weights), one.text))
+    chosen: list[Sentence] = []
+    for sentence in ranked:
+        if not any(_overlap(sentence, other) > _SAID for other in chosen):
+            chosen.append(sentence)
+        if len(chosen) == SENTENCES:
+            break
+    return " ".join(_cut(one.text) for one in chosen) or None
+
+
+def _overlap(one: Sentence, other: Sentence) -> float:
+    return len(set(one.terms) & set(other.terms)) / max(1, min(len(one.terms), len(other.terms)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 2].rsplit(" ", 1)[0] + " …"
