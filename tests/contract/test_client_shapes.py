@@ -149,6 +149,8 @@ CLUSTER = Shape(
         "num_documents_clustered": is_whole,
         "execution_time_seconds": is_number,
         "quality_metrics": is_object,
+        "child_cluster_ids": list_of(is_text),
+        "hierarchy_relationships": list_of(is_object),
         "status": TASK_STATES,
         "failure_category": one_of(
             "timeout", "infrastructure", "orphaned", "pipeline", "mvs_durability", "validation", "unknown"

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.application.collection_exports import CollectionExport, ExportedFile, ExportQuestion
 from shoald.application.object_sweep import ObjectSweep
 from shoald.domain.failures import ArtifactNotFound, CollectionNotFound, FileLinkNotFound, InvalidFields
@@ -52,6 +53,31 @@ def test_documents_and_vectors_are_written_into_two_files(world: ClusterWorld) -
     stored = pq.read_table(io.BytesIO(content(world, export.vectors)))
     assert stored.column("document_id") == table.column("document_id")
     assert np.array_equal(np.array(stored.column("v").to_pylist(), np.float32), vectors)
+
+
+def test_what_is_written_meanwhile_is_not_in_the_files(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every vector is replaced, and documents come and go, when some of the documents have been read."""
+    vectors = groups_of(COUNT)
+    world.store(vectors)
+    read, writes = PostgresCollections.vectors, 0
+
+    def read_after_a_write(rows: PostgresCollections, *asked: Any) -> Any:
+        nonlocal writes
+        if not writes:
+            writes += 1
+            world.store(-vectors)
+            world.store(vectors[:2], ids=["d01099a", "e"])
+            world.use_cases.document_changes.delete(world.caller, "things", "d01098")
+        return read(rows, *asked)
+
+    monkeypatch.setattr(PostgresCollections, "vectors", read_after_a_write)
+    export = exported(world, include_vectors=True)
+    table = pq.read_table(io.BytesIO(content(world, export.documents)))
+    assert table.column("n").to_pylist() == list(range(COUNT))
+    assert export.vectors is not None
+    stored = pq.read_table(io.BytesIO(content(world, export.vectors)))
+    assert np.array_equal(np.array(stored.column("v").to_pylist(), np.float32), vectors)
+    assert writes == 1
 
 
 def test_fields_documents_and_their_number_are_chosen(world: ClusterWorld) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace, TracebackType
@@ -155,9 +155,10 @@ class _Triggers:
     def _seen(self) -> dict[str, Trigger]:
         return {**self._tables.triggers, **self._transaction.own_triggers}
 
-    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> list[Trigger]:
+    def due(self, now: datetime, limit: int, *, types: Collection[str], behind: Trigger | None = None) -> list[Trigger]:
         self._transaction.step()
-        found = [one for one in self._seen().values() if one.is_active and one.due_at is not None and one.due_at <= now]
+        asked = [one for one in self._seen().values() if one.is_active and one.trigger_type in types]
+        found = [one for one in asked if one.due_at is not None and one.due_at <= now]
         rest = found if behind is None else [one for one in found if _turn(one) > _turn(behind)]
         return sorted(rest, key=_turn)[:limit]
 
@@ -328,10 +329,10 @@ class Simulation:
             for actor in self.actors:
                 if not actor.is_dead:
                     actor.kill()
-        self._check()
+        self.check()
 
     def _moves(self) -> list[Callable[[], None]]:
-        return [self._step, self._start, self._tick, self._jump, self._go_down, self._kill, self._finish, self._tell]
+        return [self._step, self._start, self._tick, self._jump, self._go_down, self._kill, self.finish, self._tell]
 
     # what happens
 
@@ -339,22 +340,30 @@ class Simulation:
         assert self._acting is not None
         self._acting.gate()
 
-    def _open(self, *, reading: bool = False) -> Transaction:
-        del reading
-        return Transaction(self.tables, self._gate)
-
     def _start(self) -> None:
         self.actors = [one for one in self.actors if not one.is_dead]
         if len(self.actors) < 3:
-            self.actors.append(Actor(f"scheduler {self.tables.next_id('actor')}", self._passes()))
+            firing = self.firing(self._gate)
+            self.actors.append(Actor(f"scheduler {self.tables.next_id('actor')}", self.passes(firing, self._gate)))
 
-    def _passes(self) -> list[Callable[[], int]]:
-        opens = cast("Any", self._open)
-        starts = TriggerStarts(accept=cast("Any", self._accept))
-        jobs = cast("Any", SimpleNamespace(dispatch=lambda _: self._gate()))
-        firing = TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=jobs, measure=cast("Any", None), batch=3)
+    def firing(self, gate: Callable[[], None], **more: Any) -> TriggerFiring:
+        """Return what fires triggers of these tables; `gate` is called at every step."""
+        return TriggerFiring(
+            open_unit_of_work=cast("Any", self._opening(gate)),
+            starts=TriggerStarts(accept=cast("Any", self._accept)),
+            jobs=cast("Any", SimpleNamespace(dispatch=lambda _: gate())),
+            batch=3,
+            **{"measure": cast("Any", None), **more},
+        )
+
+    def passes(self, firing: TriggerFiring, gate: Callable[[], None]) -> list[Callable[[], int]]:
+        """Return the passes of a scheduler over these tables."""
+        opens = cast("Any", self._opening(gate))
         ends, counting = FiringEnds(open_unit_of_work=opens, batch=2), EventCounting(open_unit_of_work=opens)
         return [counting.run_pass, firing.run_pass, ends.run_pass]
+
+    def _opening(self, gate: Callable[[], None]) -> Callable[..., Transaction]:
+        return lambda **_: Transaction(self.tables, gate)
 
     def _accept(self, uow: Transaction, caller: Any, cluster_id: str, changes: Any) -> tuple[Any, bool]:
         del caller, changes
@@ -395,7 +404,8 @@ class Simulation:
             self._acting = self.random.choice(alive)
             self._acting.kill()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Let every run that is at work end."""
         is_open = [one for one in self.tables.runs.values() if one.status in _OPEN]
         for run in is_open:
             status = self.random.choice(
@@ -431,14 +441,15 @@ class Simulation:
                 self._step()
                 steps += 1
                 assert steps < 20_000, "a pass does not end"
-            self._finish()
+            self.finish()
             if round_no < 6:  # in the last rounds no slot comes, so that every end can be noted
                 self.tables.now += timedelta(seconds=6)
 
     def _alive(self) -> list[Actor]:
         return [one for one in self.actors if not one.is_dead]
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Fail unless every slot was fired once, every event counted once, and every end noted once."""
         for trigger in self.tables.triggers.values():
             firings = [one for one in self.tables.firings.values() if one.trigger_id == trigger.trigger_id]
             if trigger.trigger_type == TriggerType.EVENT:
@@ -470,7 +481,7 @@ class Simulation:
         assert expected > self.tables.now - timedelta(minutes=1), f"{trigger.trigger_id} missed {expected}"
 
     def figures(self) -> Counter[str]:
-        """Return how many slots came, were fired, missed and doubled; what `_check` passed has none of the latter."""
+        """Return how many slots came, were fired, missed and doubled; what `check` passed has none of the latter."""
         firings = self.tables.firings.values()
         return Counter(
             fired=sum(one.run_id is not None for one in firings),

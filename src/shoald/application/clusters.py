@@ -116,9 +116,12 @@ class Clusters:
         return cluster
 
     def get(self, caller: Caller, id_or_name: str) -> ClusterState:
-        """Return a definition with its last run; raises `ClusterNotFound`."""
+        """Return a definition with its last run, the groups of a hierarchy too; raises `ClusterNotFound`."""
         with self._open_unit_of_work() as uow:
-            return _with_runs(uow, [find_cluster(uow, caller, id_or_name)])[0]
+            (state,) = _with_runs(uow, [find_cluster(uow, caller, id_or_name)])
+            if state.last_run is None or not state.last_run.has_hierarchy:
+                return state
+            return replace(state, last_run=uow.cluster_runs.get(state.last_run.run_id))
 
     def list(self, caller: Caller, query: ListQuery) -> tuple[Page[ClusterState], ClusterListStats]:
         """Return a page of definitions, newest first unless sorted, and figures of the whole list."""

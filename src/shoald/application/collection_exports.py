@@ -117,9 +117,10 @@ class CollectionExportHandler:
         self._tables = tables
 
     def run(self, context: JobContext) -> None:
-        """Write the documents as they are when the reading begins, their vectors as they are when their turn comes."""
+        """Write the documents and their vectors as they were when the reading began, whatever is written meanwhile."""
         asked = _question(context.job.payload)
         with self._open_unit_of_work() as uow:
+            uow.keep_moment()
             found = _collection(uow, context.job)
             with ExitStack() as stack:
                 files = {name: stack.enter_context(self._objects.open_writer()) for name in _names(asked)}

@@ -283,6 +283,4 @@ def _state(uow: UnitOfWork, caller: Caller, run: ClusterRun) -> RunState:
     """Compare the collections of a completed run with what it read; one that has not completed is asked for often."""
     if run.status != ExecutionStatus.COMPLETED:
         return RunState(run)
-    collections = uow.collections.get_many(caller.namespace_id, list(run.revisions))
-    now = {one.collection_id: one.revision for one in collections}
-    return RunState(run, any(now.get(collection_id) != revision for collection_id, revision in run.revisions.items()))
+    return RunState(run, not uow.collections.are_at(caller.namespace_id, run.revisions))

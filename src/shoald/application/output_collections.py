@@ -105,16 +105,15 @@ def writes_into_sources(cluster: Cluster) -> bool:
 def outputs_of(uow: UnitOfWork, clusters: Sequence[Cluster]) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Return the id and name of each collection that holds what the runs of a cluster found, by cluster.
 
-    Those are the sources of a cluster that writes into them.
+    Those are the sources of a cluster that writes into them. The clusters are of one namespace.
     """
     found = uow.output_collections.of_clusters([one.cluster_id for one in clusters])
     outputs = {name: [(one.collection_id, one.collection_name) for one in mine] for name, mine in found.items()}
-    for one in clusters:
-        if writes_into_sources(one):
-            names = {
-                source.collection_id: source.collection_name
-                for source in uow.collections.get_many(one.namespace_id, one.collection_ids)
-            }
+    writing = [one for one in clusters if writes_into_sources(one)]
+    if writing:
+        sources = {source for one in writing for source in one.collection_ids}
+        names = uow.collections.names(writing[0].namespace_id, sorted(sources))
+        for one in writing:
             outputs[one.cluster_id] = [(source, names[source]) for source in one.collection_ids if source in names]
     return outputs
 

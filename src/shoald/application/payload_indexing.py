@@ -23,7 +23,6 @@ REMOVED_AFTER = timedelta(minutes=5)
 """How long the values of a field stay that is declared no more: calls that began before may still ask them."""
 
 _TOGETHER = 1000
-_JOBS_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +77,8 @@ class PayloadIndexRound:
 
 
 def _last_job(uow: UnitOfWork, namespace_id: str, asked: dict[str, str]) -> Job | None:
-    wanted = JobFilter(namespace_id=namespace_id, job_types=[JobType.PAYLOAD_INDEX])
-    return next((job for job in uow.jobs.find(wanted, limit=_JOBS_LOOKED_AT) if job.payload == asked), None)
+    wanted = JobFilter(namespace_id=namespace_id, job_types=[JobType.PAYLOAD_INDEX], payload=asked)
+    return next(iter(uow.jobs.find(wanted, limit=1)), None)
 
 
 class PayloadIndexHandler:

@@ -17,6 +17,7 @@ from shoald.application.jobs import Jobs
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Busy, Unavailable
+from shoald.domain.platform_words import TriggerType
 from shoald.domain.records.trigger import Trigger
 from shoald.domain.triggers.schedules import ConditionalSchedule, EventSchedule, Schedule, read_schedule, timing_of
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from shoald.domain.records.job import Job
 
 log = logging.getLogger(__name__)
+
+UNMEASURED = frozenset({TriggerType.CRON, TriggerType.INTERVAL, TriggerType.EVENT})
+"""Triggers that are fired by what their rows say."""
+MEASURED = frozenset({TriggerType.CONDITIONAL})
+"""Triggers whose conditions are looked at before, which may take long."""
 
 _BATCH = 100
 _WAIT = timedelta(seconds=5)
@@ -41,7 +47,7 @@ class TriggerFiring:
     """One pass after another fires every trigger that has come round.
 
     A pass takes a hundred, so that what else the scheduler does waits no longer, and the next one goes on behind them:
-    those that cannot be fired keep no others waiting.
+    those that cannot be fired keep no others waiting. `types` are those of the triggers that it fires.
     """
 
     open_unit_of_work: OpenUnitOfWork
@@ -50,12 +56,13 @@ class TriggerFiring:
     measure: Callable[[Trigger, ConditionalSchedule], Measurement]
     now: Callable[[UnitOfWork], datetime] = database_time
     batch: int = _BATCH
+    types: frozenset[TriggerType] = UNMEASURED | MEASURED
     _behind: Trigger | None = field(default=None, init=False)
 
     def run_pass(self) -> int:
         """Fire what is due, and say how many runs were started. What one trigger meets does not keep others waiting."""
         with self.open_unit_of_work(reading=True) as uow:
-            due = uow.triggers.due(self.now(uow), self.batch, behind=self._behind)
+            due = uow.triggers.due(self.now(uow), self.batch, types=self.types, behind=self._behind)
         self._behind = due[-1] if len(due) == self.batch else None
         return sum(self._tried(each) for each in due)
 

@@ -1,4 +1,7 @@
-"""The scheduler: what heals jobs, tells and delivers events, fires triggers, and sweeps up, each round at its pace."""
+"""The scheduler: what heals jobs, tells and delivers events, fires triggers, and sweeps up, each round at its pace.
+
+What somebody waits for has lanes apart from what may take long: measuring conditions and sweeping delay no slot.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,12 @@ if TYPE_CHECKING:
 
 _JOB_SWEEP_SECONDS = 60.0
 _SWEEP_SECONDS = 3600.0
+_JOBS, _TELLING, _TRIGGERS, _CONDITIONS = "jobs", "telling", "triggers", "conditions"
+_JOB_SWEEPS, _SWEEPS = "job sweeps", "sweeps"
 
 
 def build_scheduler(adapters: Adapters) -> Scheduler:
-    """Build what does all rounds, those first that somebody waits for."""
+    """Build what does all rounds."""
     return Scheduler(
         rounds=[
             *_job_rounds(adapters),
@@ -54,10 +59,10 @@ def _job_rounds(adapters: Adapters) -> list[Round]:
     indexes = PayloadIndexRound(open_unit_of_work=adapters.open_unit_of_work, jobs=adapters.jobs, clock=adapters.clock)
     sweep = JobSweep(moves=moves, dispatch=dispatch, queues=QUEUES, keep_jobs=timedelta(days=settings.job_keep_days))
     return [
-        Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass),
-        Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass),
-        Round(name="payload indexes", seconds=settings.reconcile_seconds, run=indexes.run_pass),
-        Round(name="swept", seconds=_JOB_SWEEP_SECONDS, run=sweep.run_pass),
+        Round(name="reconciled", seconds=settings.reconcile_seconds, run=reconciler.run_pass, lane=_JOBS),
+        Round(name="relayed", seconds=settings.reconcile_seconds, run=relay.run_pass, lane=_JOBS),
+        Round(name="payload indexes", seconds=settings.reconcile_seconds, run=indexes.run_pass, lane=_JOBS),
+        Round(name="swept", seconds=_JOB_SWEEP_SECONDS, run=sweep.run_pass, lane=_JOB_SWEEPS),
     ]
 
 
@@ -69,9 +74,9 @@ def _telling_rounds(adapters: Adapters) -> list[Round]:
     adapters.on_close.callback(couriers.close)
     sweep = TellingSweep(open_unit_of_work=opens, keep=timedelta(days=settings.event_keep_days))
     return [
-        Round(name="told", seconds=settings.reconcile_seconds, run=telling.run_pass),
-        Round(name="messages sent", seconds=settings.reconcile_seconds, run=couriers.run_pass),
-        Round(name="events removed", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
+        Round(name="told", seconds=settings.reconcile_seconds, run=telling.run_pass, lane=_TELLING),
+        Round(name="messages sent", seconds=settings.reconcile_seconds, run=couriers.run_pass, lane=_TELLING),
+        Round(name="events removed", seconds=_SWEEP_SECONDS, run=sweep.run_pass, lane=_SWEEPS),
     ]
 
 
@@ -87,32 +92,33 @@ def _sweeps(adapters: Adapters) -> list[Round]:
         most_bytes=settings.embedding_keep_mib << 20,
     )
     return [
-        Round(name="objects removed", seconds=_SWEEP_SECONDS, run=objects.run_pass),
-        Round(name="vectors removed", seconds=_SWEEP_SECONDS, run=vectors.run_pass),
-        Round(name="embeddings removed", seconds=_SWEEP_SECONDS, run=embeddings.run_pass),
+        Round(name="objects removed", seconds=_SWEEP_SECONDS, run=objects.run_pass, lane=_SWEEPS),
+        Round(name="vectors removed", seconds=_SWEEP_SECONDS, run=vectors.run_pass, lane=_SWEEPS),
+        Round(name="embeddings removed", seconds=_SWEEP_SECONDS, run=embeddings.run_pass, lane=_SWEEPS),
     ]
 
 
 def _trigger_rounds(adapters: Adapters) -> list[Round]:
     """Return what counts events for triggers, fires those that are due, and notes how their runs ended."""
-    from shoald.application.trigger_firing import TriggerFiring
+    from shoald.application.trigger_firing import MEASURED, UNMEASURED, TriggerFiring
     from shoald.application.trigger_following import EventCounting, FiringEnds
     from shoald.application.trigger_starts import TriggerStarts
     from shoald.application.trigger_sweep import TriggerSweep
 
     opens, seconds = adapters.open_unit_of_work, adapters.settings.reconcile_seconds
-    firing = TriggerFiring(
-        open_unit_of_work=opens,
-        starts=TriggerStarts(accept=partial(_accept_run, adapters)),
-        jobs=adapters.jobs,
-        measure=partial(_measure, adapters),
+    starts, measure = TriggerStarts(accept=partial(_accept_run, adapters)), partial(_measure, adapters)
+    firing, conditions = (
+        TriggerFiring(open_unit_of_work=opens, starts=starts, jobs=adapters.jobs, measure=measure, types=types)
+        for types in (UNMEASURED, MEASURED)
     )
+    counting, ends = EventCounting(open_unit_of_work=opens), FiringEnds(open_unit_of_work=opens)
     sweep = TriggerSweep(open_unit_of_work=opens, keep=timedelta(days=adapters.settings.trigger_history_keep_days))
     return [
-        Round(name="events counted", seconds=seconds, run=EventCounting(open_unit_of_work=opens).run_pass),
-        Round(name="triggers fired", seconds=seconds, run=firing.run_pass),
-        Round(name="firings ended", seconds=seconds, run=FiringEnds(open_unit_of_work=opens).run_pass),
-        Round(name="firings removed", seconds=_SWEEP_SECONDS, run=sweep.run_pass),
+        Round(name="events counted", seconds=seconds, run=counting.run_pass, lane=_TRIGGERS),
+        Round(name="triggers fired", seconds=seconds, run=firing.run_pass, lane=_TRIGGERS),
+        Round(name="firings ended", seconds=seconds, run=ends.run_pass, lane=_TRIGGERS),
+        Round(name="conditions met", seconds=seconds, run=conditions.run_pass, lane=_CONDITIONS),
+        Round(name="firings removed", seconds=_SWEEP_SECONDS, run=sweep.run_pass, lane=_SWEEPS),
     ]
 
 

@@ -58,10 +58,11 @@ class ParquetRunTables:
         """Yield some columns of rows at equal steps."""
         total = self._rows(path) if where is None else self.count(path, where=where)
         taken, read = min(most, total), 0
-        chosen = np.arange(taken, dtype=np.int64) * total // max(1, taken)
         for batch in self._batches(path, [*columns, *([where[0]] if where else ())], where):
-            first, last = np.searchsorted(chosen, (read, read + batch.num_rows))
-            mine = batch if taken == total else batch.take(pa.array(chosen[first:last] - read))
+            # the first row drawn at or behind a row n is number ⌈n · taken / total⌉
+            first, last = (-(-row * taken // max(1, total)) for row in (read, read + batch.num_rows))
+            chosen = np.arange(first, last, dtype=np.int64) * total // max(1, taken)
+            mine = batch if taken == total else batch.take(pa.array(chosen - read))
             read += batch.num_rows
             if mine.num_rows:
                 yield {name: _as_numbers(mine.column(name)) for name in columns}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Integer, Row, Text, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
@@ -109,6 +110,24 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
             VISIBLE_COLLECTIONS,
         )
         return [_collection(row) for row in self._connection.execute(wanted)]
+
+    def names(self, namespace_id: str, collection_ids: Sequence[str]) -> Mapping[str, str]:
+        """Read two columns."""
+        wanted = select(collections.c.collection_id, collections.c.collection_name).where(
+            collections.c.namespace_id == namespace_id,
+            collections.c.collection_id == func.any(list(collection_ids)),
+            VISIBLE_COLLECTIONS,
+        )
+        return {row.collection_id: row.collection_name for row in self._connection.execute(wanted)}
+
+    def are_at(self, namespace_id: str, revisions: Mapping[str, int]) -> bool:
+        """Count those that are, in the database."""
+        pairs = func.unnest(literal(list(revisions), ARRAY(Text)), literal(list(revisions.values()), ARRAY(Integer)))
+        read = pairs.table_valued("collection_id", "revision").render_derived()
+        same = (collections.c.collection_id == read.c.collection_id) & (collections.c.revision == read.c.revision)
+        unchanged = select(func.count()).select_from(collections).join(read, same)
+        mine = unchanged.where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
+        return self._connection.execute(mine).scalar_one() == len(revisions)
 
     def of_index(self, index_id: str) -> Collection | None:
         """Return the collection that an index keeps."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -415,6 +416,8 @@ def _filtered(query: Select[Any], wanted: JobFilter) -> Select[Any]:
         query = query.where(jobs.c.job_type.in_(wanted.job_types))
     if wanted.states:
         query = query.where(jobs.c.state.in_(wanted.states))
+    if wanted.payload is not None:
+        query = query.where(jobs.c.payload == literal(dict(wanted.payload), JSONB))
     return query.where(jobs.c.listed) if wanted.listed_only else query
 
 

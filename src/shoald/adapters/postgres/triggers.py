@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -137,10 +137,13 @@ class PostgresTriggers:
         self._connection.execute(select(func.pg_advisory_xact_lock(_ADDING, func.hashtext(namespace_id))))
         return self.count(TriggerFilter(namespace_id=namespace_id, status=TriggerStatus.ACTIVE.value))
 
-    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> Sequence[Trigger]:
+    def due(
+        self, now: datetime, limit: int, *, types: Collection[str], behind: Trigger | None = None
+    ) -> Sequence[Trigger]:
         """Read without locks."""
         order = (triggers.c.due_at, triggers.c.trigger_id)
-        query = select(triggers).where(triggers.c.due_at <= now, _IS_ACTIVE).order_by(*order).limit(limit)
+        is_of_them = triggers.c.trigger_type.in_(sorted(map(str, types)))
+        query = select(triggers).where(triggers.c.due_at <= now, _IS_ACTIVE, is_of_them).order_by(*order).limit(limit)
         if behind is not None:
             query = query.where(tuple_(*order) > tuple_(behind.due_at, behind.trigger_id))
         return [_trigger(row) for row in self._connection.execute(query).mappings()]

@@ -9,7 +9,7 @@ from typing import Self
 
 import psycopg
 import sqlalchemy.exc
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from shoald.adapters.postgres.api_keys import PostgresApiKeys
 from shoald.adapters.postgres.artifacts import PostgresArtifacts
@@ -109,6 +109,13 @@ class PostgresUnitOfWork:
         if self._reading:
             raise TypeError("a unit of work that was opened for reading has nothing to commit")
         self._connection.commit()
+
+    def keep_moment(self) -> None:
+        """Begin the transaction as one that sees what was true at its first question."""
+        if self._reading:
+            raise TypeError("a unit of work that was opened for reading has no transaction that could keep a moment")
+        with translated():
+            self._connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
 class PostgresUnitsOfWork:

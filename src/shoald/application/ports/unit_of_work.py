@@ -82,6 +82,13 @@ class UnitOfWork(Protocol):
         """Make everything since `with` true at once."""
         ...
 
+    def keep_moment(self) -> None:
+        """Let all that is read from here to the end see the same moment, however long it takes; nothing is written.
+
+        Called before anything else.
+        """
+        ...
+
 
 class OpenUnitOfWork(Protocol):
     """Opens units of work; what use cases hold."""

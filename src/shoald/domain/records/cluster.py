@@ -81,6 +81,11 @@ class ClusterRun:
         return tuple({**row, "label": given.get(row["cluster_id"], row.get("label"))} for row in self.centroids)
 
     @property
+    def has_hierarchy(self) -> bool:
+        """Whether groups were divided into others."""
+        return bool(self.effective.get("levels", 0) > 1)
+
+    @property
     def renamed_members(self) -> dict[str, str]:
         """The names that people gave, by the ids that members carry: noise goes by `-1` there."""
         return {

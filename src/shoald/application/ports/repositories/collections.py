@@ -54,6 +54,14 @@ class CollectionRepository(Protocol):
         """Return those of the namespace that there are, by id."""
         ...
 
+    def names(self, namespace_id: str, collection_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the names of those of the namespace that there are, by id."""
+        ...
+
+    def are_at(self, namespace_id: str, revisions: Mapping[str, int]) -> bool:
+        """Say whether all of these collections are there at these revisions; `revisions` goes by their ids."""
+        ...
+
     def of_index(self, index_id: str) -> Collection | None:
         """Return the collection that an index keeps."""
         ...

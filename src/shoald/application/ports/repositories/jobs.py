@@ -33,13 +33,14 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs to list: of one namespace, and of those all that pass what is set."""
+    """Which jobs to list: of one namespace, and of those all that pass what is set; `payload` is a job's whole one."""
 
     namespace_id: str
     project_id: str | None = None
     job_types: Sequence[str] = ()
     states: Sequence[str] = ()
     listed_only: bool = False
+    payload: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -60,8 +60,12 @@ class TriggerRepository(Protocol):
 
     # What fires them.
 
-    def due(self, now: datetime, limit: int, *, behind: Trigger | None = None) -> Sequence[Trigger]:
-        """Return active triggers that have come round, the longest overdue first; those behind one if it is named."""
+    def due(
+        self, now: datetime, limit: int, *, types: Collection[str], behind: Trigger | None = None
+    ) -> Sequence[Trigger]:
+        """Return active triggers of some types that have come round, the longest overdue first; those behind one if it
+        is named.
+        """
         ...
 
     def hold_cluster(self, cluster_id: str) -> bool:

@@ -9,7 +9,7 @@ from shoal.clusters.v1 import cluster_pb2, cluster_service_pb2
 from shoald.application.clusters import ClusterState
 from shoald.application.executions import RunState
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import Cluster, ClusterListStats, ClusterRun
+from shoald.domain.records.cluster import NOISE_CENTROID, Cluster, ClusterListStats, ClusterRun
 from shoald.domain.vocabulary import Aggregation, CentroidKind, ClusteringMethod
 from shoald.transport.json_values import documented, to_struct
 from shoald.transport.mapping.clusters import enrichments
@@ -105,7 +105,8 @@ def _add_run(message: cluster_pb2.Cluster, state: ClusterState, run: ClusterRun)
     message.status = str(state.status)
     message.last_execution_task_id = run.job_id
     message.last_executed_at.CopyFrom(to_timestamp(run.started_at or run.created_at))
-    message.hierarchy_detected = run.effective.get("levels", 0) > 1
+    message.hierarchy_detected = run.has_hierarchy
+    _add_hierarchy(message, run)
     learned = (run.effective.get("notes") or {}).get("weight_learning")
     if learned:
         message.learned_weights.update(learned["weights"])
@@ -124,6 +125,24 @@ def _add_run(message: cluster_pb2.Cluster, state: ClusterState, run: ClusterRun)
     if run.error_message is not None:
         message.error = run.error_message
         message.failure_category = _FAILURES.get(run.error_code or "", "unknown")
+
+
+def _add_hierarchy(message: cluster_pb2.Cluster, run: ClusterRun) -> None:
+    """Say which group is part of which, where the run was read with its groups."""
+    if not run.has_hierarchy:
+        return
+    groups = {row["cluster_id"]: row for row in run.centroids}
+    for cluster_id, row in groups.items():
+        parent = groups.get(row.get("parent_cluster_id"))
+        if parent is not None:
+            message.hierarchy_relationships.add(
+                parent_cluster_id=parent["cluster_id"],
+                child_cluster_id=cluster_id,
+                hierarchy_level=row["hierarchy_level"],
+                overlap=row["num_members"] / parent["num_members"],
+            )
+        elif cluster_id != NOISE_CENTROID:
+            message.child_cluster_ids.append(cluster_id)
 
 
 def stats_message(stats: ClusterListStats) -> cluster_service_pb2.ListClustersStats:
@@ -157,6 +176,7 @@ def groups_message(cluster: Cluster, state: RunState | None) -> cluster_service_
                 stability=row.get("stability"),
                 is_stable=row.get("is_stable"),
                 parent_cluster_id=row.get("parent_cluster_id"),
+                child_cluster_ids=row.get("child_cluster_ids", ()),
                 hierarchy_level=row.get("hierarchy_level", 0),
             )
             for row in rows

@@ -19,7 +19,7 @@ from shoald.transport.mapping.clusters.artifacts import in_parts
 
 _JSON = "application/json"
 _AXES = ("x", "y", "z")
-_CENTROID = ("num_members", "x", "y", "z", "parent_cluster_id", "hierarchy_level", "keywords")
+_CENTROID = ("num_members", "x", "y", "z", "parent_cluster_id", "child_cluster_ids", "hierarchy_level", "keywords")
 
 
 def visualization_json(drawn: RunMap, *, compact: bool) -> Iterator[HttpBody]:
