@@ -7,6 +7,7 @@ import type { CollectionDocumentService as clustersCollectionDocument } from "./
 import type { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
 import type { EnrichmentService as clustersEnrichment } from "./shoal/clusters/v1/enrichment_service_pb.js";
 import type { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
+import type { HistoryService as clustersHistory } from "./shoal/clusters/v1/history_service_pb.js";
 import type { NamespaceDocumentService as clustersNamespaceDocument } from "./shoal/clusters/v1/namespace_document_service_pb.js";
 import type { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import type { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
@@ -37,6 +38,7 @@ export interface Shoal {
   clustersCollection: Client<typeof clustersCollection>;
   clustersEnrichment: Client<typeof clustersEnrichment>;
   clustersExecution: Client<typeof clustersExecution>;
+  clustersHistory: Client<typeof clustersHistory>;
   clustersNamespaceDocument: Client<typeof clustersNamespaceDocument>;
   clustersNamespace: Client<typeof clustersNamespace>;
   clustersSweep: Client<typeof clustersSweep>;

@@ -8,6 +8,7 @@ import { CollectionDocumentService as clustersCollectionDocument } from "./shoal
 import { CollectionService as clustersCollection } from "./shoal/clusters/v1/collection_service_pb.js";
 import { EnrichmentService as clustersEnrichment } from "./shoal/clusters/v1/enrichment_service_pb.js";
 import { ExecutionService as clustersExecution } from "./shoal/clusters/v1/execution_service_pb.js";
+import { HistoryService as clustersHistory } from "./shoal/clusters/v1/history_service_pb.js";
 import { NamespaceDocumentService as clustersNamespaceDocument } from "./shoal/clusters/v1/namespace_document_service_pb.js";
 import { NamespaceService as clustersNamespace } from "./shoal/clusters/v1/namespace_service_pb.js";
 import { SweepService as clustersSweep } from "./shoal/clusters/v1/sweep_service_pb.js";
@@ -39,6 +40,7 @@ export function clients(transport) {
     clustersCollection: createClient(clustersCollection, transport),
     clustersEnrichment: createClient(clustersEnrichment, transport),
     clustersExecution: createClient(clustersExecution, transport),
+    clustersHistory: createClient(clustersHistory, transport),
     clustersNamespaceDocument: createClient(clustersNamespaceDocument, transport),
     clustersNamespace: createClient(clustersNamespace, transport),
     clustersSweep: createClient(clustersSweep, transport),

@@ -57,6 +57,7 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
     "clusters.run_id": _RUN,
     "other_run_id": _RUN,
     "after_run_id": _RUN,
+    "earlier_run_id": _RUN,
     "kept_run_ids": _RUN,
     "source_execution_ids": _RUN,
     "task_id": _RUN_JOB,
@@ -104,6 +105,7 @@ BODIES: Mapping[str, Any] = {
     "CreateClusterTrigger": {"schedule_config": {"cron_expression": "0 5 * * *"}},
     "BatchUpdateDocuments": {"updates": [{"document_id": "d", "update_data": {"a": 1}}]},
     "RelabelExecution": {"labels": {"cl_0": "x"}},
+    "ListNewDocuments": {"since": "2024-01-01"},
     "StartSweep": {"body": {"grid": {"n_clusters": [2]}}},
     "IngestFiles": {"file": {"content_type": "multipart/form-data; boundary=b", "data": b64encode(_FORM).decode()}},
 }

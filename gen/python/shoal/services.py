@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shoal.clusters.v1 import collection_service_pb2_grpc as clusters_collection
     from shoal.clusters.v1 import enrichment_service_pb2_grpc as clusters_enrichment
     from shoal.clusters.v1 import execution_service_pb2_grpc as clusters_execution
+    from shoal.clusters.v1 import history_service_pb2_grpc as clusters_history
     from shoal.clusters.v1 import namespace_document_service_pb2_grpc as clusters_namespace_document
     from shoal.clusters.v1 import namespace_service_pb2_grpc as clusters_namespace
     from shoal.clusters.v1 import sweep_service_pb2_grpc as clusters_sweep
@@ -99,6 +100,13 @@ class Clusters:
         from shoal.clusters.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
         return ExecutionServiceStub(self._channel)
+
+    @cached_property
+    def history(self) -> clusters_history.HistoryServiceStub:
+        """Says how the groups of a run grow and shrink, how they differ from an earlier run, and what is new in them."""
+        from shoal.clusters.v1.history_service_pb2_grpc import HistoryServiceStub
+
+        return HistoryServiceStub(self._channel)
 
     @cached_property
     def namespace_document(self) -> clusters_namespace_document.NamespaceDocumentServiceStub:
@@ -211,6 +219,13 @@ class AsyncClusters:
         from shoal.clusters.v1.execution_service_pb2_grpc import ExecutionServiceStub
 
         return ExecutionServiceStub(self._channel)
+
+    @cached_property
+    def history(self) -> clusters_history.HistoryServiceAsyncStub:
+        """Says how the groups of a run grow and shrink, how they differ from an earlier run, and what is new in them."""
+        from shoal.clusters.v1.history_service_pb2_grpc import HistoryServiceStub
+
+        return HistoryServiceStub(self._channel)
 
     @cached_property
     def namespace_document(self) -> clusters_namespace_document.NamespaceDocumentServiceAsyncStub:

@@ -41,7 +41,7 @@ HEAVY_QUEUE = "heavy"
 QUEUES = (SHORT_QUEUE, HEAVY_QUEUE)
 _HEAVY = frozenset(
     {
-        *(JobType.INDEX_BUILD, JobType.EVALUATION, JobType.COLLECTION_EXPORT),
+        *(JobType.INDEX_BUILD, JobType.EVALUATION, JobType.COLLECTION_EXPORT, JobType.RUN_HISTORY),
         *(JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP, JobType.CLUSTER_MAP),
     }
 )

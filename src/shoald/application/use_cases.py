@@ -21,6 +21,7 @@ from shoald.application.enriching import Enrichments
 from shoald.application.evaluating import Evaluating
 from shoald.application.executions import Executions
 from shoald.application.index_building import IndexBuilding
+from shoald.application.group_histories import GroupHistories
 from shoald.application.indexing import Indexes
 from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
@@ -80,3 +81,4 @@ class UseCases:
     artifacts: Artifacts
     sweeps: Sweeps
     webhooks: Webhooks
+    group_histories: GroupHistories

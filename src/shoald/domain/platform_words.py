@@ -207,3 +207,21 @@ class CollectionFormat(StrEnum):
     PARQUET = "parquet"
     CSV = "csv"
     JSON = "json"
+
+
+class BucketUnit(StrEnum):
+    """The stretches of time that documents are counted by."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class NumberUnit(StrEnum):
+    """What numbers that are times count, from 1970 on."""
+
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"

@@ -40,6 +40,7 @@ class JobType(StrEnum):
     OUTPUT_LABELS = "cluster_output_labels"
     COLLECTION_EXPORT = "collection_export"
 
+    RUN_HISTORY = "run_history"
 
 class RunStatus(StrEnum):
     """What the RAG API calls the state of a job or a build."""

@@ -16,6 +16,7 @@ from shoald.application.document_figures import DocumentFigures
 from shoald.application.enriching import EnrichmentRemoval, Enrichments
 from shoald.application.executions import Executions
 from shoald.application.file_links import FileAddresses
+from shoald.application.group_histories import GroupHistories
 from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.namespaces import Namespaces
 from shoald.application.output_collections import OutputRemoval
@@ -52,6 +53,7 @@ class Runs(TypedDict):
     sweeps: Sweeps
     analytics: Analytics
     artifacts: Artifacts
+    group_histories: GroupHistories
 
 
 class Platform(TypedDict):
@@ -99,6 +101,7 @@ def build_runs(adapters: Adapters) -> Runs:
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
         artifacts=build_artifacts(adapters),
+        group_histories=_group_histories(adapters),
     )
 
 
@@ -132,6 +135,19 @@ def build_artifacts(adapters: Adapters) -> Artifacts:
         tables=adapters.run_tables,
         links=adapters.file_links,
         public_url=adapters.settings.public_url,
+    )
+
+
+def _group_histories(adapters: Adapters) -> GroupHistories:
+    lent = FileAddresses(objects=adapters.objects, links=adapters.file_links, public_url=adapters.settings.public_url)
+    return GroupHistories(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        tables=adapters.run_tables,
+        jobs=adapters.jobs,
+        cursors=adapters.page_cursors,
+        addresses=lent,
     )
 
 

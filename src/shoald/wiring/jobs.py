@@ -34,6 +34,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.OUTPUT_LABELS, lambda: _output_labels(adapters))
     handlers.add(JobType.COLLECTION_EXPORT, lambda: _collection_export(adapters))
 
+    handlers.add(JobType.RUN_HISTORY, lambda: _run_history(adapters))
 
 def _segments(adapters: Adapters) -> SegmentsHandler:
     from shoald.application.segmenting import SegmentsHandler
@@ -151,6 +152,14 @@ def _cluster_map(adapters: Adapters) -> JobHandler:
     from shoald.application.clustering import ClusterMapHandler
 
     return ClusterMapHandler(pipeline=lambda: _warmed_pipeline(adapters))
+
+def _run_history(adapters: Adapters) -> JobHandler:
+    from shoald.application.history_work import HistoryHandler
+
+    return HistoryHandler(
+        open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, tables=adapters.run_tables
+    )
+
 
 
 def _cluster_sweep(adapters: Adapters) -> JobHandler:

@@ -209,6 +209,8 @@ def _of_objects(column: Sequence[Any]) -> pa.Array:
         return pa.array(list(column), type=pa.list_(pa.string()))
     if isinstance(first, str):
         return pa.array([None if value is None else str(value) for value in column], type=pa.string())
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return pa.array(column).cast(pa.timestamp("ms", "UTC"))
     kinds = {bool: pa.bool_(), int: pa.int32(), float: pa.float64()}
     return pa.array(list(column), type=kinds[type(first)])
 

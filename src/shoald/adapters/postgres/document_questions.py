@@ -31,6 +31,7 @@ from shoald.domain.records.aggregation import Aggregated, Aggregation, DistinctV
 from shoald.domain.records.collection import CollectionDocument
 
 _SCANNED_TOGETHER = 1000
+_OWN_TIMES = ("created_at", "updated_at")
 _NO_VALUE: ColumnElement[Any] = literal_column("'null'::jsonb", JSONB)
 _TOO_SLOW = (
     "The question took longer than {seconds:g} seconds and was given up. Conditions by eq, in, gt, gte, lt, lte and "
@@ -67,6 +68,20 @@ class DocumentQuestionRows(PayloadIndexRows):
         rows = self._connection.execute(in_order.execution_options(yield_per=_SCANNED_TOGETHER))
         for some in rows.partitions():
             yield [document_of(row) for row in some]
+
+    def values(
+        self, collection_ids: Sequence[str], document_ids: Sequence[str], path: Path
+    ) -> dict[tuple[str, str], Any]:
+        """Return the value at a path of these documents, by collection and id."""
+        value = value_at(collection_documents.c.payload, path)
+        if len(path) == 1 and path[0] in _OWN_TIMES:
+            own = func.to_jsonb(collection_documents.c[path[0]], type_=JSONB)
+            value = func.coalesce(value, own, type_=JSONB)
+        columns = (collection_documents.c.collection_id, collection_documents.c.document_id)
+        chosen = select(*columns, value.label("value")).where(
+            in_collections(collection_ids), columns[1] == func.any(list(document_ids))
+        )
+        return {(row.collection_id, row.document_id): row.value for row in self._connection.execute(chosen)}
 
     def document_groups(
         self, collection_ids: Sequence[str], selection: Selection, path: Path, *, most: int

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 Column = npt.NDArray[Any] | Sequence[Any]
-"""Numbers as an array, in which NaN means that there is no value; texts and lists of texts as a sequence with None."""
+"""Numbers as an array, in which NaN means that there is no value; times, which are in UTC and come back as `datetime`,
+likewise; texts and lists of texts as a sequence with None.
+"""
 
 Columns = Mapping[str, Column]
 

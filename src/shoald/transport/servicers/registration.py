@@ -25,6 +25,8 @@ from shoal.clusters.v1 import (
     enrichment_service_pb2_grpc,
     execution_service_pb2,
     execution_service_pb2_grpc,
+    history_service_pb2,
+    history_service_pb2_grpc,
     namespace_document_service_pb2,
     namespace_document_service_pb2_grpc,
     namespace_service_pb2,
@@ -75,6 +77,7 @@ from shoald.transport.servicers.clusters.enrichments import EnrichmentServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
 from shoald.transport.servicers.clusters.namespace_documents import NamespaceDocumentServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
+from shoald.transport.servicers.clusters.histories import HistoryServicer
 from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
 from shoald.transport.servicers.clusters.triggers import TriggerServicer
@@ -257,6 +260,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
 
 def add_servicers(use_cases: UseCases) -> Callable[[grpc.Server], Iterable[str]]:
     """Return what adds every servicer to a server and says the names of their services."""
+    Registration(
+        history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
+        history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
+        lambda use_cases: HistoryServicer(use_cases.access, use_cases.artifacts, use_cases.group_histories),
+    ),
     made = [(registration, registration.make(use_cases)) for registration in REGISTRATIONS]
 
     def add(server: grpc.Server) -> list[str]:

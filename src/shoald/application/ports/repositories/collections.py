@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shoald.application.listing import Selection
 from shoald.domain.filters import Condition
@@ -155,6 +155,16 @@ class CollectionRepository(Protocol):
 
     def payloads(self, collection_id: str, document_ids: Sequence[str]) -> dict[str, JsonObject]:
         """Return the payloads of these documents, by id."""
+        ...
+
+    def values(
+        self, collection_ids: Sequence[str], document_ids: Sequence[str], path: Path
+    ) -> dict[tuple[str, str], Any]:
+        """Return the value at a path of these documents, None where there is none, by collection and id.
+
+        Without a value `created_at` and `updated_at` are those of the document itself. Documents that are not there
+        are left out; one that lies in several of the collections is there for each.
+        """
         ...
 
     def vectors(
