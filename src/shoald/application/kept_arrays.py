@@ -5,22 +5,25 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+Number = TypeVar("Number", bound=np.generic)
 
 _MOST_BYTES = 64 << 20
 
 
 class KeptArrays:
-    """Keeps arrays of positions by key; one larger than all that may be kept is made each time."""
+    """Keeps arrays by key; one larger than all that may be kept is made each time."""
 
     def __init__(self, *, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, npt.NDArray[np.int64]] = OrderedDict()
+        self._kept: OrderedDict[str, npt.NDArray[Any]] = OrderedDict()
 
-    def get(self, key: str, make: Callable[[], npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    def get(self, key: str, make: Callable[[], npt.NDArray[Number]]) -> npt.NDArray[Number]:
         """Return the array of a key, which `make` gives when it is not kept; two callers may both make it."""
         with self._lock:
             found = self._kept.get(key)

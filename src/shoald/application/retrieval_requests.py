@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shoald.application.map_requests import MapRequest, read_map
 from shoald.domain.cursors import cursor_of, offset_of
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
@@ -29,15 +30,21 @@ class RetrievalRequest:
     persist: bool = False
     limit: int = DEFAULT_LIMIT
     offset: int = 0
+    map: MapRequest | None = None
 
     @property
     def page_size(self) -> int:
         """The limit as it is applied."""
         return min(max(self.limit, 1), _MOST_LIMIT) if self.limit else DEFAULT_LIMIT
 
+    def behind(self, offset: int) -> RetrievalRequest:
+        """Return what asks for the next page of a stream: only the first is stored, and tells how many are where."""
+        asked = None if self.map is None else replace(self.map, facets=False)
+        return replace(self, offset=offset, persist=False, map=asked)
+
     def as_json(self) -> JsonObject:
         """Return the whole request with its defaults, as a stored run shows it."""
-        shown = {
+        shown: dict[str, Any] = {
             "query": self.query,
             "target": self.target,
             "target_id": self.target_id,
@@ -46,7 +53,11 @@ class RetrievalRequest:
             "limit": self.page_size,
             "cursor": cursor_of(self.offset) if self.offset else None,
         }
-        return {**shown, "filter": dict(self.filter)} if self.filter else shown
+        if self.filter:
+            shown["filter"] = dict(self.filter)
+        if self.map is not None:
+            shown["map"] = self.map.as_json()
+        return shown
 
 
 def read_request(given: JsonObject, preset: JsonObject | None = None) -> RetrievalRequest:
@@ -65,6 +76,7 @@ def read_request(given: JsonObject, preset: JsonObject | None = None) -> Retriev
         query=given["query"],
         strategy=read_strategy(fields.get("strategy"), "body", "strategy", within=given),
         filter=_filter(fields.get("filter")),
+        map=read_map(given.get("map")),
         offset=offset_of(given.get("cursor") or ""),
         **chosen,
     )

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.asked_searches import Search
+from shoald.application.group_membership import GroupMemberships, chosen_run
 from shoald.application.keyword_indexing import repository_of, set_id
+from shoald.application.map_findings import GroupFacet, MapFindings, facets_of, groups_on_page
 from shoald.application.presets import retrieval_preset
 from shoald.application.retrieval_requests import RetrievalRequest, read_request
 from shoald.application.search_targets import SearchTarget, find_target, first_look, with_enriched
@@ -19,7 +21,9 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.records.segment_set import SetItem
+from shoald.domain.retrieval.grouped_hits import together
 from shoald.domain.retrieval.hits import Hits
+from shoald.domain.retrieval.run_groups import HitGroup
 from shoald.domain.vocabulary import RetrievalTarget
 
 if TYPE_CHECKING:
@@ -36,11 +40,15 @@ Asked = RetrievalRequest | JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedDocument:
-    """One hit: its text, its item's metadata with the documented keys laid over it, and its score."""
+    """One hit: its text, its item's metadata with the documented keys laid over it, and its score.
+
+    `group` says where it stands on the map that was asked for.
+    """
 
     page_content: str
     metadata: JsonObject
     score: float
+    group: HitGroup | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +62,34 @@ class RetrievalPage:
     target_id: str | None
     total: int
     run_id: str | None = None
+    map: MapFindings | None = None
 
 
 class Retrieving:
     """Finds passages in the projects of the caller's namespace."""
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore, searches: Searches
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        objects: ObjectStore,
+        searches: Searches,
+        memberships: GroupMemberships,
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._objects = objects
         self._searches = searches
+        self._memberships = memberships
 
     def retrieve(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> RetrievalPage:
         """Return one page, best hits first.
 
         Raises `ProjectNotFound`, `ChunkSetNotFound`, `SegmentSetNotFound`, `IndexBuildNotFound`, `IndexBuildNotReady`,
         `UnsupportedTarget`, `InvalidTarget`, `MissingTargetId`, `ProviderUnsupported`, `InvalidFields`,
-        `InvalidEnsembleSources`, `DeadlineExceeded` when the caller's `patience` ends first, and what a search meets.
+        `InvalidEnsembleSources`, of a map `ClusterNotFound` and `ExecutionNotFound`, `DeadlineExceeded` when the
+        caller's `patience` ends first, and what a search meets.
         """
         found = self._search(caller, project_id, asked, patience)
         return self._stored(project_id, found.request, self._page(found.request, found))
@@ -85,20 +102,33 @@ class Retrieving:
         it.
         """
         request, search = self._asked(caller, project_id, asked, patience)
-        grown = ((self._searches.hits(search), True),) if request.persist else self._searches.growing(search)
-        for hits, is_whole in grown:
-            found = _Found(request, search, hits)
+        for found, is_whole in self._grown(request, search):
+            hits = found.hits
             while is_whole or len(hits) > request.offset + request.page_size:
                 patience.check("The stream of pages")
                 page = self._stored(project_id, request, self._page(request, found))
                 yield page
                 if page.next_offset is None:
                     return
-                request = replace(request, offset=page.next_offset, persist=False)
+                request = request.behind(page.next_offset)
+
+    def _grown(self, request: RetrievalRequest, search: Search) -> Iterator[tuple[_Found, bool]]:
+        if request.persist or (request.map is not None and request.map.needs_all_hits):
+            yield self._found(request, search), True
+            return
+        for hits, is_whole in self._searches.growing(search):
+            yield _Found(request, search, hits), is_whole
+
+    def _found(self, request: RetrievalRequest, search: Search) -> _Found:
+        """Search, and put the hits into the order of the pages."""
+        hits = self._searches.hits(search)
+        if search.map is None or request.map is None or not request.map.grouped:
+            return _Found(request, search, hits)
+        return _Found(request, search, hits.rows(together(search.map.numbers[hits.searched])))
 
     def _search(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> _Found:
         request, search = self._asked(caller, project_id, asked, patience)
-        return _Found(request, search, self._searches.hits(search))
+        return self._found(request, search)
 
     def _asked(
         self, caller: Caller, project_id: str, asked: Asked, patience: Patience
@@ -109,6 +139,8 @@ class Retrieving:
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, preset)
             target = find_target(uow, caller, project_id, request, look)
             target = with_enriched(uow, target) if request.filter else target
+            chosen = None if request.map is None else chosen_run(uow, caller, request.map, target)
+        over = self._memberships.over
         search = Search(
             scope=(caller.namespace_id, project_id),
             target=target,
@@ -116,6 +148,7 @@ class Retrieving:
             query=request.query,
             filter=request.filter,
             patience=patience,
+            map=None if chosen is None or request.map is None else over(chosen, target.items, request.map),
         )
         return request, search
 
@@ -129,7 +162,20 @@ class Retrieving:
             target=request.target,
             target_id=target.target_id,
             total=len(found.hits),
+            map=self._findings(request, found),
         )
+
+    def _findings(self, request: RetrievalRequest, found: _Found) -> MapFindings | None:
+        """Return what a page tells of the map that was asked for."""
+        asked, seen = request.map, found.search.map
+        if asked is None or seen is None:
+            return None
+        facets: Sequence[GroupFacet] = ()
+        if asked.facets:
+            every = found.hits if seen.most is None else self._searches.hits(found.search.without_most())
+            facets = facets_of(seen, every)
+        on_page = groups_on_page(seen, found.hits, request.offset, request.page_size) if asked.grouped else ()
+        return MapFindings(run_id=seen.run.run_id, cluster_id=seen.run.cluster_id, groups=on_page, facets=facets)
 
     def _documents(self, search: Search, hits: Hits) -> Sequence[RetrievedDocument]:
         """Return what is shown of some hits, in their order."""
@@ -138,9 +184,14 @@ class Retrieving:
             items = repository_of(uow, returned).items_at(set_id(returned), positions)
         spans = self._searches.spans(search, [items[position].content for position in positions])
         base_scores = [None] * len(hits) if hits.base_scores is None else hits.base_scores.tolist()
+        groups = [None] * len(hits) if search.map is None else search.map.described(hits)
         return [
-            _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches})
-            for position, score, base, matches in zip(positions, hits.scores.tolist(), base_scores, spans, strict=True)
+            replace(
+                _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches}), group=group
+            )
+            for position, score, base, matches, group in zip(
+                positions, hits.scores.tolist(), base_scores, spans, groups, strict=True
+            )
         ]
 
     def _stored(self, project_id: str, request: RetrievalRequest, page: RetrievalPage) -> RetrievalPage:
@@ -206,8 +257,11 @@ def request_of_params(params: JsonObject) -> RetrievalRequest:
 
 
 def _results(page: RetrievalPage) -> JsonObject:
-    items = [
-        {"page_content": item.page_content, "metadata": dict(item.metadata), "score": item.score} for item in page.items
-    ]
     next_cursor = None if page.next_offset is None else cursor_of(page.next_offset)
-    return {"items": items, "total": page.total, "next_cursor": next_cursor}
+    results = {"items": [_result(item) for item in page.items], "total": page.total, "next_cursor": next_cursor}
+    return results if page.map is None else {**results, "map": page.map.as_json()}
+
+
+def _result(item: RetrievedDocument) -> JsonObject:
+    shown = {"page_content": item.page_content, "metadata": dict(item.metadata), "score": item.score}
+    return shown if item.group is None else {**shown, "group": item.group.as_json()}

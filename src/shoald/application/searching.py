@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,12 @@ from shoald.application.asked_searches import Search
 from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexes import KeywordIndexes, OpenKeywordIndex
 from shoald.application.ports.text_search import QueryTooLong, TextPattern, TextSearch, UnusablePattern
+from shoald.application.reranking import MOST_CANDIDATES
 from shoald.application.vector_searching import VectorSearches
 from shoald.domain.failures import InvalidFields
 from shoald.domain.records.segment_set import SegmentSet
 from shoald.domain.retrieval.fusion import fused
+from shoald.domain.retrieval.grouped_hits import Find, spread, spread_to
 from shoald.domain.retrieval.hits import Hits, Positions
 from shoald.domain.retrieval.strategies import (
     DualStorageSearch,
@@ -31,6 +34,7 @@ from shoald.domain.retrieval.strategies import (
     legs,
     placed_legs,
 )
+from shoald.domain.vocabulary import SearchType
 
 if TYPE_CHECKING:
     from shoald.application.ports.result_cache import ResultCache
@@ -72,8 +76,7 @@ class Searches:
         known = self._cache.get(search.key)
         if known is not None:
             return Hits.from_bytes(known)
-        allowed = self._allowed.of(search.target, search.filter)
-        hits = self._found(search, search.strategy, allowed, (*PLACE, search.strategy.type))
+        hits = self._spread(search, self._allowed_of(search), (*PLACE, search.strategy.type))
         self._cache.put(search.key, hits.to_bytes())
         return hits
 
@@ -83,10 +86,11 @@ class Searches:
         What `regex` finds stands by position, so that its best are known before all texts are searched; every other
         strategy knows none before it knows all. Raises what `hits` raises; one that is closed searches no further.
         """
-        if not isinstance(search.strategy, RegexSearch) or self._cache.get(search.key) is not None:
+        is_spread = search.map is not None and search.map.most is not None
+        if is_spread or not isinstance(search.strategy, RegexSearch) or self._cache.get(search.key) is not None:
             yield self.hits(search), True
             return
-        allowed = self._allowed.of(search.target, search.filter)
+        allowed = self._allowed_of(search)
         found = [np.zeros(0, np.int64)]
         for positions in self._matching(search, search.strategy, allowed, (*PLACE, search.strategy.type)):
             search.patience.check("The search")
@@ -111,6 +115,38 @@ class Searches:
         patterns = [self._pattern(search.query, leg, PLACE) for leg in wanted]
         until = time.monotonic() + _SPANS_SECONDS
         return [_spans(patterns, text) if time.monotonic() < until else [] for text in texts]
+
+    def _allowed_of(self, search: Search) -> Positions | None:
+        allowed = self._allowed.of(search.target, search.filter)
+        return allowed if search.map is None else search.map.within(allowed)
+
+    def _spread(self, search: Search, allowed: Positions | None, where: Where) -> Hits:
+        """Return the hits of which no group has more than the search allows; others move up where the strategy ends."""
+        strategy, spread_map = search.strategy, search.map
+        if spread_map is None or spread_map.most is None:
+            return self._found(search, strategy, allowed, where)
+        most, numbers = spread_map.most, spread_map.numbers
+        if isinstance(strategy, RerankSearch):
+            every = self._reranked(search, replace(strategy, top_n=MOST_CANDIDATES), allowed, where)
+            return spread(every, numbers, most=most).part(0, strategy.top_n)
+        find, k = self._going_on(search, where)
+        if find is None:
+            return spread(self._found(search, strategy, allowed, where), numbers, most=most)
+        return spread_to(find, numbers, allowed, most=most, k=min(k, len(numbers)))
+
+    def _going_on(self, search: Search, where: Where) -> tuple[Find | None, int]:
+        """Return what searches on behind the k best, and k; nothing where all hits are found at once."""
+        strategy = search.strategy
+        if isinstance(strategy, KeywordSearch):
+            words = self._index(search).words
+            return lambda k, allowed: Hits(*words.search(search.query, k=k, allowed=allowed)), strategy.k
+        if isinstance(strategy, DualStorageSearch) and (
+            not strategy.returns_segments or isinstance(search.target.items, SegmentSet)
+        ):
+            strategy, where = strategy.vector_search, (*where, "vector_search")
+        if isinstance(strategy, VectorSearch) and strategy.search_type != SearchType.MMR:
+            return self._vectors.further(search, strategy, where), strategy.k
+        return None, 0
 
     def _found(  # noqa: PLR0911 - one for each strategy
         self, search: Search, strategy: Strategy, allowed: Positions | None, where: Where
@@ -178,7 +214,8 @@ class Searches:
         base = self._found(search, strategy.base, allowed, (*where, "base", strategy.base.type))
         best = model.best(search.target.returned, search.query, base.positions.tolist(), search.patience)
         rows = np.asarray([hit.candidate for hit in best], dtype=np.int64)
-        return Hits(base.positions[rows], np.asarray([hit.score for hit in best], float), base.scores[rows])
+        found = base.rows(rows)
+        return Hits(found.positions, np.asarray([hit.score for hit in best], float), found.scores, found.found_by)
 
     def _by_chunks(self, search: Search, strategy: DualStorageSearch, allowed: Positions | None, where: Where) -> Hits:
         """Find chunks and return them, or the segments that they came from, each once with its best chunk's score."""
@@ -187,10 +224,9 @@ class Searches:
         if not strategy.returns_segments or isinstance(target.items, SegmentSet):  # its index may hold segments
             return chunks
         sources = self._sources.get(target.items_id, lambda: self._sources_of(target.items_id))[chunks.positions]
-        segments, rows = np.unique(sources[sources >= 0], return_inverse=True)
-        best = np.full(len(segments), -np.inf)
-        np.maximum.at(best, rows, chunks.scores[sources >= 0])
-        return Hits.ordered(segments, best)
+        known = chunks.rows(np.flatnonzero(sources >= 0))
+        segments, best = np.unique(sources[sources >= 0], return_index=True)  # the first: chunks stand best first
+        return Hits.ordered(segments, known.scores[best], known.positions[best])
 
     def _sources_of(self, chunk_set_id: str) -> Positions:
         with self._open_unit_of_work(reading=True) as uow:

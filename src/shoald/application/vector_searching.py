@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from shoald.application.ports.vector_index import VectorIndexes
     from shoald.application.search_targets import SearchTarget
     from shoald.application.waiting import BriefPlaces
-    from shoald.domain.records.index import IndexBuild
+    from shoald.domain.records.index import Index, IndexBuild
     from shoald.domain.retrieval.strategies import VectorSearch, Where
 
 # how many of the nearest `mmr` chooses from
@@ -38,14 +40,33 @@ class VectorSearches:
 
     def hits(self, search: Search, strategy: VectorSearch, *, allowed: Positions | None, where: Where) -> Hits:
         """Return the hits among the `allowed` positions, best first; `where` names the strategy in errors."""
+        _hits_wanted(strategy, search.target, where)  # what is refused asks no endpoint
+        return self._nearest(search, strategy, self._embedded(search), allowed, where)
+
+    def further(self, search: Search, strategy: VectorSearch, where: Where) -> Callable[..., Hits]:
+        """Return what finds the k best among positions, as often as it is asked; the query is embedded once."""
+        _hits_wanted(strategy, search.target, where)
+        embedded = self._embedded(search)
+
+        def find(k: int, allowed: Positions | None) -> Hits:
+            search.patience.check("The search")
+            return self._nearest(search, replace(strategy, k=k), embedded, allowed, where)
+
+        return find
+
+    def _nearest(
+        self,
+        search: Search,
+        strategy: VectorSearch,
+        embedded: npt.NDArray[np.float32],
+        allowed: Positions | None,
+        where: Where,
+    ) -> Hits:
         target = search.target
-        build, index = target.build, target.index
-        if build is None or index is None:
-            raise TypeError("a target without a build has no vectors")
+        build, index = _parts_of(target)
         is_mmr = strategy.search_type == SearchType.MMR
         k = _hits_wanted(strategy, target, where)
         wanted = max(_MMR_CANDIDATES, k * _MMR_CANDIDATES_PER_HIT) if is_mmr else k
-        embedded = self._embedded(build, search)
         found, vectors = self._vector_indexes.get(index.provider).search(
             build.manifest,
             embedded,
@@ -62,7 +83,8 @@ class VectorSearches:
             near = near[most_relevant(embedded, vectors[near], k=k)]
         return Hits(positions[near[:k]], scores[near[:k]])
 
-    def _embedded(self, build: IndexBuild, search: Search) -> npt.NDArray[np.float32]:
+    def _embedded(self, search: Search) -> npt.NDArray[np.float32]:
+        build, _ = _parts_of(search.target)
         manifest = build.manifest
         provider = manifest["embedding_provider"]
         embedder = self._embedders.get(provider, manifest["embedding_model_name"])
@@ -76,6 +98,12 @@ class VectorSearches:
                 hint="The embedding model has changed; build the index again.",
             )
         return embedded
+
+
+def _parts_of(target: SearchTarget) -> tuple[IndexBuild, Index]:
+    if target.build is None or target.index is None:
+        raise TypeError("a target without a build has no vectors")
+    return target.build, target.index
 
 
 def _hits_wanted(strategy: VectorSearch, target: SearchTarget, where: Where) -> int:

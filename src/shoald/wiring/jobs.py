@@ -104,6 +104,7 @@ def _index_build(adapters: Adapters) -> JobHandler:
 
 def _evaluation(adapters: Adapters) -> JobHandler:
     from shoald.application.evaluation_work import EvaluationHandler
+    from shoald.application.group_membership import GroupMemberships
     from shoald.application.retrieving import Retrieving
 
     return EvaluationHandler(
@@ -115,6 +116,9 @@ def _evaluation(adapters: Adapters) -> JobHandler:
             clock=adapters.clock,
             objects=adapters.objects,
             searches=adapters.searches,
+            memberships=GroupMemberships(
+                open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, tables=adapters.run_tables
+            ),
         ),
     )
 

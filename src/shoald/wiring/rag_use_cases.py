@@ -9,6 +9,7 @@ from shoald.application.chunking import Chunking
 from shoald.application.clone_patching import ClonePatching
 from shoald.application.documents import Documents
 from shoald.application.evaluating import Evaluating
+from shoald.application.group_membership import GroupMemberships
 from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
 from shoald.application.joining import Joining
@@ -86,7 +87,13 @@ def build_search(adapters: Adapters) -> Search:
     """Build what indexes chunks and finds them."""
     opens, clock, jobs = adapters.open_unit_of_work, adapters.clock, adapters.jobs
     objects, searches = adapters.objects, adapters.searches
-    retrieving = Retrieving(open_unit_of_work=opens, clock=clock, objects=objects, searches=searches)
+    retrieving = Retrieving(
+        open_unit_of_work=opens,
+        clock=clock,
+        objects=objects,
+        searches=searches,
+        memberships=GroupMemberships(open_unit_of_work=opens, objects=objects, tables=adapters.run_tables),
+    )
     lineage = Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing)
     return Search(
         lineage=lineage,

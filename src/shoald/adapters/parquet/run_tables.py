@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -81,6 +82,19 @@ class ParquetRunTables:
                 batch_size=_ROWS_PER_GROUP, row_groups=_groups(file, where), columns=list(columns)
             ):
                 yield batch if where is None else batch.filter(pc.equal(batch.column(where[0]), where[1]))
+
+    def words_of(
+        self, path: str, column: str, ids: npt.NDArray[np.bytes_], *, where: Mapping[str, str]
+    ) -> tuple[Sequence[str], npt.NDArray[np.int32]]:
+        """Join ids and rows by the hash of the id."""
+        with _readable(), _opened(path) as file:
+            table = file.read(columns=["point_id", column, *where])
+        for name, value in where.items():
+            table = table.filter(pc.equal(table.column(name), value))
+        rows = pc.index_in(pa.array(ids).cast(pa.string()), value_set=table.column("point_id").combine_chunks())
+        words = table.column(column).combine_chunks().dictionary_encode()
+        numbers = pc.fill_null(pc.take(words.indices, rows), -1)
+        return words.dictionary.to_pylist(), np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int32)
 
     def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:
         """Write a file again, a row group at a time."""

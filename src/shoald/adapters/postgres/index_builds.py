@@ -7,16 +7,18 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.lineage import visible
+from shoald.adapters.postgres.tables.clusters import collections
 from shoald.adapters.postgres.tables.rag import chunk_sets, index_builds, indexes, projects
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.index import Index, IndexBuild
 from shoald.domain.vocabulary import RunStatus
 
+_SEGMENTS = "segment_set_version_id"
 # made once: building a statement costs more than sending it
 _ONE = (
     select(index_builds)
@@ -101,6 +103,21 @@ class PostgresIndexBuilds:
         columns = (index_builds.c.build_id, index_builds.c.status, index_builds.c.manifest)
         statement = select(*columns).where(index_builds.c.build_id.in_(build_ids))
         return {row.build_id: (row.status, row.manifest) for row in self._connection.execute(statement)}
+
+    def collections_over(self, set_id: str) -> Sequence[str]:
+        """Look for builds by their chunk set and, where segments were indexed, by what the manifest says."""
+        indexed = func.coalesce(index_builds.c.manifest[_SEGMENTS].astext, index_builds.c.chunk_set_version_id)
+        # the segments of a set come from one chunk set or another: these are few, and found by their own index
+        from_set = select(chunk_sets.c.chunk_set_version_id).where(chunk_sets.c.segment_set_version_id == set_id)
+        may_be = (index_builds.c.chunk_set_version_id == set_id) | index_builds.c.chunk_set_version_id.in_(from_set)
+        statement = (
+            select(collections.c.collection_id)
+            .join(index_builds, index_builds.c.index_id == collections.c.index_id)
+            .where(may_be, indexed == set_id, index_builds.c.status == RunStatus.SUCCEEDED, visible(index_builds))
+            .group_by(collections.c.collection_id)
+            .order_by(collections.c.updated_at.desc(), collections.c.collection_id)
+        )
+        return self._connection.scalars(statement).all()
 
     def publish(self, build: IndexBuild) -> None:
         """Move the active mark to a build and store its end."""

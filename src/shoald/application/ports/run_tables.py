@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 Column = npt.NDArray[Any] | Sequence[Any]
@@ -61,6 +62,17 @@ class RunTables(Protocol):
 
     def count(self, path: str, *, where: tuple[str, str]) -> int:
         """Return the number of rows in which a text column has a value."""
+        ...
+
+    def words_of(
+        self, path: str, column: str, ids: npt.NDArray[np.bytes_], *, where: Mapping[str, str]
+    ) -> tuple[Sequence[str], npt.NDArray[np.int32]]:
+        """Return the different words of a text column, and for each id the number of the word that its row has.
+
+        Rows go by `point_id`; -1 stands for an id without a row. Only rows that fulfil `where`, in which texts have
+        these values, count. O(rows + ids), no Python step for a row. Raises `DataCorrupt` for a file that cannot be
+        read.
+        """
         ...
 
     def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:

@@ -46,6 +46,12 @@ class IndexBuildRepository(Protocol):
         """Return status and manifest of the builds that there are, of any namespace, deleted ones too."""
         ...
 
+    def collections_over(self, set_id: str) -> Sequence[str]:
+        """Return the ids of the collections that indexes keep which have a build over the items of a chunk or segment
+        set, the one that changed last first.
+        """
+        ...
+
     def publish(self, build: IndexBuild) -> None:
         """Store the end of a build that succeeded, and make it the active one of its index.
 

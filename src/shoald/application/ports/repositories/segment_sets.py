@@ -59,6 +59,10 @@ class SetItemRepository(Protocol):
         """Return (item id, content) of the items at positions from `start` to before `start + limit`, by position."""
         ...
 
+    def ids(self, set_id: str) -> npt.NDArray[np.bytes_]:
+        """Return the ids of all items of a set, as UTF-8 bytes, by position."""
+        ...
+
     def positions_where(
         self, set_id: str, condition: Condition, *, laid_over: JsonObject, enriched: EnrichedFields | None = None
     ) -> npt.NDArray[np.int64]:

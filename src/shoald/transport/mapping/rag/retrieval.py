@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf import json_format
 from google.protobuf.message import Message
-from shoal.rag.v1 import retrieval_pb2
+from shoal.rag.v1 import retrieval_map_pb2, retrieval_pb2
 from shoal.rag.v1 import retrieval_service_pb2 as pb
 
+from shoald.application.map_findings import MapFindings
 from shoald.application.retrieving import RetrievalPage, RetrievedDocument
 from shoald.domain.cursors import cursor_of
 from shoald.domain.json_types import JsonObject
+from shoald.domain.retrieval.run_groups import HitGroup
 from shoald.transport.mapping.rag.fields import object_of, to_object
 
 
@@ -25,6 +28,8 @@ def given_by(request: pb.RetrieveRequest) -> JsonObject:
         given["strategy"] = strategy_fields(request.strategy)
     if request.HasField("filter"):
         given["filter"] = object_of(request.filter, "filter")
+    if request.HasField("map"):
+        given["map"] = json_format.MessageToDict(request.map, preserving_proto_field_name=True)
     return given
 
 
@@ -50,10 +55,32 @@ def to_message(page: RetrievalPage) -> pb.RetrieveResponse:
         target_id=page.target_id,
         total=page.total,
         run_id=page.run_id,
+        map=None if page.map is None else _findings(page.map),
     )
 
 
 def _document(document: RetrievedDocument) -> retrieval_pb2.RetrievedDocument:
     return retrieval_pb2.RetrievedDocument(
-        page_content=document.page_content, metadata=to_object(document.metadata), score=document.score
+        page_content=document.page_content,
+        metadata=to_object(document.metadata),
+        score=document.score,
+        group=None if document.group is None else _group(document.group),
+    )
+
+
+def _group(group: HitGroup) -> retrieval_map_pb2.HitGroup:
+    return retrieval_map_pb2.HitGroup(
+        group_id=group.group_id, label=group.label, path=group.path, membership=group.membership
+    )
+
+
+def _findings(found: MapFindings) -> retrieval_map_pb2.MapFindings:
+    return retrieval_map_pb2.MapFindings(
+        run_id=found.run_id,
+        cluster_id=found.cluster_id,
+        groups=[
+            retrieval_map_pb2.GroupOnPage(group=_group(one.group), first=one.first, count=one.count, total=one.total)
+            for one in found.groups
+        ],
+        facets=[retrieval_map_pb2.GroupFacet(group=_group(one.group), count=one.count) for one in found.facets],
     )
