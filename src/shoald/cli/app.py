@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "shoald.cli.evaluate:evaluate",
     "runs": "shoald.cli.runs:runs",
     "import": "shoald.cli.import_vectors:import_vectors",
+    "map": "shoald.cli.map_command:map_vectors",
     "demo": "shoald.cli.demo:demo",
     "settings": "shoald.cli.settings_table:settings",
 }

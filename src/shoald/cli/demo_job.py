@@ -7,11 +7,10 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from shoald.cli import demo_report
 from shoald.cli.ingesting import Recipe, build_index, join_and_chunk
-from shoald.cli.job_waiting import wait_for
+from shoald.cli.job_waiting import completed_task
 from shoald.cli.local_files import LocalFile
 from shoald.cli.progress import Report, progress
 from shoald.cli.rest_client import RestClient, RestError
@@ -164,13 +163,5 @@ def _cluster(client: RestClient, index_id: str) -> tuple[str, str, str]:
     )
     task = client.post(f"/v1/clusters/{cluster['cluster_id']}/execute")
     with progress("Clustering: UMAP, then HDBSCAN") as report:
-        ended = wait_for(lambda: client.get(f"/v1/tasks/{task['task_id']}"), _task_progress, report)
-    if ended["status"] != "COMPLETED":
-        raise RestError(f"the cluster run ended as {ended['status']}: {ended.get('error')}")
+        ended = completed_task(client, task["task_id"], report)
     return collection_id, cluster["cluster_id"], ended["additional_data"]["run_id"]
-
-
-def _task_progress(task: dict[str, Any]) -> tuple[bool, float, str]:
-    ended = task["status"] in {"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED", "SKIPPED"}
-    now = (task.get("additional_data") or {}).get("progress") or {}
-    return ended, float(now.get("fraction", 0)), str(now.get("message") or now.get("stage") or "queued")

@@ -43,19 +43,19 @@ def import_vectors(
     if data is None and not os.environ.get("SHOAL_DATABASE_URL"):
         data = Path(".shoal")
     if data is not None:
-        os.environ.update(_environment(data))
+        os.environ.update(environment_of(data))
     adapters = Adapters(read_settings(), is_worker=True)
     try:
         stored = _import(adapters, file, Import(namespace=namespace, collection=collection, replace=replace))
     except Failure as failure:
-        typer.echo(f"Nothing was stored: {_reason(failure, file)}", err=True)
+        typer.echo(f"Nothing was stored: {reason_of(failure, file)}", err=True)
         raise typer.Exit(1) from failure
     finally:
         adapters.close()
     print(f"{stored.inserted} documents in collection {collection} ({stored.collection_id})")
 
 
-def _reason(failure: Failure, file: Path) -> str:
+def reason_of(failure: Failure, file: Path) -> str:
     """Say what is wrong, and with the file or the option where the API would name a part of its body."""
     if not isinstance(failure, InvalidFields):
         return str(failure)
@@ -69,7 +69,8 @@ def _place(loc: Sequence[str | int], file: Path) -> str:
     return f"{file}: {within}" if within else str(file)
 
 
-def _environment(data: Path) -> dict[str, str]:
+def environment_of(data: Path) -> dict[str, str]:
+    """Return the settings of what runs on a data directory; without one, says how to start it and ends the command."""
     from shoald.supervisor.plan import environment
 
     installation = Installation(data)

@@ -11,6 +11,8 @@ from shoald.cli.progress import Report
 from shoald.cli.rest_client import RestClient, RestError
 
 _POLL_SECONDS = 0.25
+_ENDED = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED", "SKIPPED"})
+_FULFILLED = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS"})
 
 
 def finished_job(client: RestClient, job_id: str, report: Report) -> dict[str, Any]:
@@ -24,6 +26,14 @@ def finished_job(client: RestClient, job_id: str, report: Report) -> dict[str, A
         with suppress(RestError):
             client.post(f"/api/v1/jobs/{job_id}/cancel")
         raise
+
+
+def completed_task(client: RestClient, task_id: str, report: Report) -> dict[str, Any]:
+    """Wait for the end of a task of the clusters API and return it; raises `RestError` when it came to nothing."""
+    ended = wait_for(lambda: client.get(f"/v1/tasks/{task_id}"), _task_progress, report)
+    if ended["status"] not in _FULFILLED:
+        raise RestError(f"the run ended as {ended['status']}: {ended.get('error')}")
+    return ended
 
 
 def wait_for(
@@ -44,3 +54,9 @@ def _job_progress(job: dict[str, Any]) -> tuple[bool, float, str]:
         return True, 1.0, ""
     progress = job["result"].get("progress") or {}
     return False, float(progress.get("fraction", 0)), str(progress.get("message") or progress.get("stage") or "queued")
+
+
+def _task_progress(task: dict[str, Any]) -> tuple[bool, float, str]:
+    now = (task.get("additional_data") or {}).get("progress") or {}
+    words = str(now.get("message") or now.get("stage") or "queued")
+    return task["status"] in _ENDED, float(now.get("fraction", 0)), words

@@ -32,13 +32,18 @@ _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapGroup:
-    """A group on the map; `parent` is the place of another in the list of groups, -1 for the first level."""
+    """A group on the map; `parent` is the place of another in the list of groups, -1 for the first level.
+
+    `stability`: 0 to 1, how well it comes back from other samples, of a group where that was not measured how well the
+    nearest above it does; None where that is not known either.
+    """
 
     cluster_id: str
     label: str
     path: str
     parent: int
     level: int
+    stability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

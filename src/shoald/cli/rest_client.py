@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +15,7 @@ from shoald.cli.local_files import readable
 
 _ROWS = 1000
 """Rows of a list that are asked for at a time."""
+_FILES = "/v1/files/"
 
 
 class RestError(Exception):
@@ -71,6 +73,10 @@ class RestClient:
         """Return the JSON of a POST."""
         return self._json("POST", path, json={} if body is None else body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """Return the JSON of a PATCH."""
+        return self._json("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         """Return the JSON of a DELETE."""
         return self._json("DELETE", path)
@@ -86,6 +92,30 @@ class RestClient:
     def post_form(self, path: str, parts: Sequence[tuple[str, tuple[str | None, bytes | str, str | None]]]) -> Any:
         """POST a form of (name, (file name or None, content, media type)) and return the JSON that is answered."""
         return self._json("POST", path, files=list(parts))
+
+    def save(self, url: str, target: Path) -> None:
+        """Write the file behind an address that the server gave into `target`, as it comes.
+
+        An address of the server's own is asked of the server that this client knows, by whatever name it knows it; any
+        other, such as that of a bucket, is asked as it is, and no key is shown there.
+        """
+        parts = urlsplit(url)
+        if parts.path.startswith(_FILES):
+            self._write(self._http, f"{parts.path}?{parts.query}" if parts.query else parts.path, target)
+            return
+        with httpx.Client(timeout=self._http.timeout, trust_env=False) as elsewhere:
+            self._write(elsewhere, url, target)
+
+    def _write(self, http: httpx.Client, url: str, target: Path) -> None:
+        try:
+            with http.stream("GET", url) as response, target.open("wb") as file:
+                if response.is_error:
+                    response.read()
+                    raise _refusal("GET", urlsplit(url).path, response)
+                for piece in response.iter_bytes():
+                    file.write(piece)
+        except httpx.HTTPError as error:
+            raise self._no_answer("GET", urlsplit(url).path, error) from error
 
     def post_and_count(self, path: str, body: Any, *, set_key: str) -> dict[str, Any]:
         """POST a call that answers with a set and all its items; return the set only.

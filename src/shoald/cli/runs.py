@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from shoald.cli.job_waiting import wait_for
-from shoald.cli.progress import Report, progress
+from shoald.cli.job_waiting import completed_task
+from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.cli.running import running_url
 
 DIFFERENT = 2
 """How `runs repeat` ends when the labels are not the same."""
-_ENDED = frozenset({"COMPLETED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELED", "SKIPPED"})
 
 
 def runs(
@@ -47,22 +46,10 @@ def repeated(client: RestClient, cluster: str, run_id: str) -> dict[str, Any]:
     """Repeat a run, wait for it, and return how the two compare; raises `RestError` when it fails."""
     task = client.post(f"/v1/clusters/{cluster}/executions/{run_id}/replay")
     with progress(f"Repeating {run_id}") as report:
-        ended = _ended(client, task["task_id"], report)
-    if ended["status"] not in {"COMPLETED", "COMPLETED_WITH_ERRORS"}:
-        raise RestError(f"the run ended as {ended['status']}: {ended.get('error')}")
+        ended = completed_task(client, task["task_id"], report)
     again = ended["additional_data"]["run_id"]
     run: dict[str, Any] = client.get(f"/v1/clusters/{cluster}/executions/{again}")
     return {**run["replay"], "run_id": again}
-
-
-def _ended(client: RestClient, task_id: str, report: Report) -> dict[str, Any]:
-    return wait_for(lambda: client.get(f"/v1/tasks/{task_id}"), _how_far, report)
-
-
-def _how_far(task: dict[str, Any]) -> tuple[bool, float, str]:
-    now = (task.get("additional_data") or {}).get("progress") or {}
-    message = str(now.get("message") or now.get("stage") or "queued")
-    return task["status"] in _ENDED, float(now.get("fraction", 0)), message
 
 
 def _latest(client: RestClient, cluster: str) -> str:

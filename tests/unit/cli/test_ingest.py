@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shoald.cli.import_vectors import _reason
+from shoald.cli.import_vectors import reason_of
 from shoald.cli.ingest import _search_line
 from shoald.domain.failures import Failure, InvalidFields, NotFound
 
@@ -61,4 +61,4 @@ def test_what_ingest_prints_at_the_end_is_a_command_that_searches() -> None:
     ],
 )
 def test_what_is_wrong_with_an_imported_file_is_said_of_the_file(failure: Failure, told: str) -> None:
-    assert _reason(failure, Path("v.jsonl")) == told
+    assert reason_of(failure, Path("v.jsonl")) == told

@@ -2,6 +2,7 @@
 
 const GAP = 3;
 const LINE = 22;
+const TRIES = [[0, 0], [0, -1], [0, 1], [-0.6, 0], [0.6, 0], [0, -2], [0, 2], [-0.8, -1], [0.8, -1], [-0.8, 1], [0.8, 1]];
 const SEEN_FROM = 70; // pixels across, from which the groups within a group are named too
 
 /** Draws on `canvas`; `place` gives pixels for a point of the map, [x, y]. Returns the names that found room. */
@@ -13,8 +14,8 @@ export function drawLabels(canvas, groups, place, dark) {
   for (const group of groups) {
     const [x, y] = place(group.x, group.y);
     if (!isNamed(group, place, x) || x < 0 || y < 0 || x > width || y > height) continue;
-    const box = boxOf(pen, group, x, y, width);
-    if (taken.some((other) => overlap(box, other))) continue;
+    const box = roomFor(boxOf(pen, group), x, y, width, taken);
+    if (!box) continue;
     taken.push(box);
     write(pen, group, box, dark);
     shown.push(group.label);
@@ -40,17 +41,27 @@ function isNamed(group, place, x) {
   return (edge - x) * 2 >= SEEN_FROM;
 }
 
-const sizeOf = (group) => (group.level === 0 ? Math.min(19, 12 + 26 * Math.sqrt(group.share)) : 11.5);
+const sizeOf = (group) => (group.level === 0 ? Math.min(17, 11.5 + 22 * Math.sqrt(group.share)) : 11.5);
 const fontOf = (group) =>
-  `${group.level === 0 ? 650 : 500} ${sizeOf(group)}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
+  `${group.level === 0 ? 600 : 500} ${sizeOf(group)}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
 
-function boxOf(pen, group, x, y, width) {
+function boxOf(pen, group) {
   pen.font = fontOf(group);
   const lines = linesOf(group.label);
   const half = Math.max(...lines.map((line) => pen.measureText(line).width)) / 2 + GAP;
-  const tall = (lines.length * sizeOf(group) * 1.15) / 2 + GAP;
-  const middle = Math.min(Math.max(x, half), Math.max(half, width - half));
-  return { lines, x: middle, y, left: middle - half, right: middle + half, top: y - tall, bottom: y + tall };
+  return { lines, half, tall: (lines.length * sizeOf(group) * 1.15) / 2 + GAP };
+}
+
+/** Returns a box at its place, or beside it where that is taken, or null. */
+function roomFor(box, x, y, width, taken) {
+  for (const [across, down] of TRIES) {
+    const middle = Math.min(Math.max(x + across * box.half, box.half), Math.max(box.half, width - box.half));
+    const height = y + down * box.tall;
+    const [left, right] = [middle - box.half, middle + box.half];
+    const placed = { lines: box.lines, x: middle, y: height, left, right, top: height - box.tall, bottom: height + box.tall };
+    if (!taken.some((other) => overlap(placed, other))) return placed;
+  }
+  return null;
 }
 
 /** Returns a name in at most two lines. */

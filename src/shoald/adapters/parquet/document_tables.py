@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ from shoald.domain.records.collection import (
 from shoald.domain.vocabulary import VectorKind
 
 _ROWS = 4096
-_ID_COLUMNS = ("document_id", "id", "point_id")
+ID_COLUMNS = ("document_id", "id", "point_id")
+"""Names of the column that holds ids, the first that there is."""
 _PAYLOAD = "payload"
 _TERMS = {"indices", "values"}
 _MATRIX_DIMENSIONS = 2
@@ -49,9 +51,7 @@ class ArrowDocumentTables:
 
     def from_stream(self, pieces: Iterable[bytes]) -> Iterator[DocumentBatch]:
         """Yield the documents of an Arrow IPC stream."""
-        with _readable("the stream is no Arrow IPC stream"):
-            reader = pa.ipc.open_stream(pa.PythonFile(_Bounded(io.BufferedReader(_Pieces(pieces))), mode="r"))
-        yield from _from_batches(_next_batches(reader))
+        yield from from_batches(_streamed(pieces))
 
     def from_file(self, path: str) -> Iterator[DocumentBatch]:
         """Yield the documents of a file, by the ending of its name."""
@@ -131,6 +131,12 @@ class _Bounded(io.BufferedIOBase):
         return self._file.read(size)
 
 
+def _streamed(pieces: Iterable[bytes]) -> Iterator[pa.RecordBatch]:
+    with _readable("the stream is no Arrow IPC stream"):
+        reader = pa.ipc.open_stream(pa.PythonFile(_Bounded(io.BufferedReader(_Pieces(pieces))), mode="r"))
+    yield from _next_batches(reader)
+
+
 def _next_batches(reader: Any) -> Iterator[pa.RecordBatch]:
     while True:
         try:
@@ -143,9 +149,14 @@ def _next_batches(reader: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _parquet(path: str) -> Iterator[DocumentBatch]:
+    yield from from_batches(parquet_batches(path))
+
+
+def parquet_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file; raises `InvalidFields` for another and for a damaged one."""
     with _readable("the file is no Parquet file"):
         file = pq.ParquetFile(path)
-    yield from _from_batches(_next_of_file(file))
+    yield from _next_of_file(file)
 
 
 def _next_of_file(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
@@ -159,9 +170,13 @@ def _next_of_file(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 
 
 def _arrow_file(path: str) -> Iterator[DocumentBatch]:
+    yield from from_batches(arrow_batches(path))
+
+
+def arrow_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file that holds an Arrow IPC stream; raises `InvalidFields` for another."""
     with Path(path).open("rb") as stream:
-        pieces = iter(lambda: stream.read(1 << 20), b"")
-        yield from ArrowDocumentTables().from_stream(pieces)
+        yield from _streamed(iter(lambda: stream.read(1 << 20), b""))
 
 
 def _npy(path: str) -> Iterator[DocumentBatch]:
@@ -184,16 +199,21 @@ def _jsonl(path: str) -> Iterator[DocumentBatch]:
     """Yield documents that stand one in a line; vectors are those under `vectors`, or without that all lists of
     numbers and all objects of `indices` and `values`.
     """
-    lines: list[dict[str, Any]] = []
+    yield from from_objects(objects_in(path))
+
+
+def objects_in(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects that stand one in a line, each with the number of its line as `_line`."""
     with Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            lines.append(_object(line, number))
-            if len(lines) == _ROWS:
-                yield _from_objects(lines)
-                lines = []
-    if lines:
+            if line.strip():
+                yield _object(line, number)
+
+
+def from_objects(objects: Iterable[dict[str, Any]]) -> Iterator[DocumentBatch]:
+    """Yield the documents of objects that `objects_in` gives."""
+    remaining = iter(objects)
+    while lines := list(itertools.islice(remaining, _ROWS)):
         yield _from_objects(lines)
 
 
@@ -222,7 +242,7 @@ def _from_objects(lines: list[dict[str, Any]]) -> DocumentBatch:
     ids, payloads, vectors = [], [], dict[str, list[tuple[int, Any]]]()
     for at, line in enumerate(lines):
         number = line.pop("_line")
-        name = next((key for key in _ID_COLUMNS if key in line), None)
+        name = next((key for key in ID_COLUMNS if key in line), None)
         if name is None:
             raise _wrong(f"line {number} has no document_id")
         ids.append(str(line.pop(name)))
@@ -294,7 +314,8 @@ def _odd_one(rows: list[tuple[int, Any]], ids: list[str]) -> str:
     return f": that of document {ids[first_at]!r} has {len(first)}, that of {ids[odd[0]]!r} {length}"
 
 
-def _from_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[DocumentBatch]:
+def from_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[DocumentBatch]:
+    """Yield the documents of record batches: their ids, their columns of vectors, and the others as payloads."""
     for batch in batches:
         if batch.num_rows:
             yield _documents(batch)
@@ -302,7 +323,7 @@ def _from_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[DocumentBatch]:
 
 def _documents(batch: pa.RecordBatch) -> DocumentBatch:
     names = batch.schema.names
-    id_name = next((name for name in _ID_COLUMNS if name in names), None)
+    id_name = next((name for name in ID_COLUMNS if name in names), None)
     if id_name is None:
         raise _wrong(f"there is no column document_id; there are {', '.join(names)}")
     ids = pc.cast(batch.column(id_name), pa.string()).to_pylist()
