@@ -65,6 +65,8 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
     "clustering_ids": _CLUSTER,
     "source_collection_id": _COLLECTION,
     "target_collection_id": _COLLECTION,
+    "taxonomy_identifier": ("taxonomy_id", "taxonomies"),
+    "taxonomy_id": ("taxonomy_id", "taxonomies"),
     "trigger_id": ("trigger_id", "triggers"),
     "resource_id": _CLUSTER,
     "enrichment_id": ("enrichment_id", "enrichments"),
@@ -77,6 +79,7 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
 """
 
 IDS_MADE: Mapping[str, str] = {
+    "taxonomies": "tax_0123456789abcdef",
     "triggers": "trig_0123456789abcdef",
     "enrichments": "enr_0123456789abcdef",
     "webhooks": "wh_0123456789abcdef",
@@ -106,6 +109,7 @@ BODIES: Mapping[str, Any] = {
     "BatchUpdateDocuments": {"updates": [{"document_id": "d", "update_data": {"a": 1}}]},
     "RelabelExecution": {"labels": {"cl_0": "x"}},
     "ListNewDocuments": {"since": "2024-01-01"},
+    "ExecuteTaxonomy": {"body": {"source_documents": [{"a": 1}]}},
     "StartSweep": {"body": {"grid": {"n_clusters": [2]}}},
     "IngestFiles": {"file": {"content_type": "multipart/form-data; boundary=b", "data": b64encode(_FORM).decode()}},
 }

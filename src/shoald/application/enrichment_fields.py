@@ -75,7 +75,15 @@ def partition_of(run: ClusterRun) -> str:
     >>> partition_of(SimpleNamespace(overrides={"filters": {"brand": "acme"}}))
     '329fe48e'
     """
-    filters = run.overrides.get("filters")
+    return partition_of_filters(run.overrides.get("filters"))
+
+
+def partition_of_filters(filters: JsonObject | None) -> str:
+    """Return what stands for the documents that meet some conditions; empty for all.
+
+    >>> partition_of_filters({"brand": "acme"}), partition_of_filters(None)
+    ('329fe48e', '')
+    """
     if not filters:
         return ""
     text = json.dumps(filters, sort_keys=True, separators=(",", ":"), default=dict)

@@ -36,7 +36,7 @@ ByCollection = Mapping[str, Mapping[str, JsonObject]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
+class EnrichmentBatch:
     """The next members: how many there are, and what is written into which documents of which collection."""
 
     members: int
@@ -44,44 +44,18 @@ class _Batch:
 
     @property
     def documents(self) -> int:
+        """Documents that are to be written."""
         return sum(map(len, self.values.values()))
 
 
-class EnrichmentHandler:
-    """`JobHandler` of enrichments; in constant memory beside one batch."""
+class EnrichmentWriting:
+    """Writes an enrichment batch by batch, whatever its values come from, and sees it to its end."""
 
-    def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore, tables: RunTables
-    ) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
-        self._objects = objects
-        self._tables = tables
 
-    def run(self, context: JobContext) -> None:
-        """Write what is not written yet, unless a newer enrichment writes the same."""
-        with self._open_unit_of_work() as uow:
-            enrichment = _held(uow, context)
-            run, values = _what(uow, enrichment)
-        total = max(1, run.artifacts[MEMBERS]["rows"])
-        done = enrichment.position
-        for batch in self._batches(run, enrichment, values):
-            context.progress("enrich", done / total, f"{done} of {total} members")
-            if not self._write(context, batch):
-                break
-            done += batch.members
-        self._complete(context)
-
-    def _batches(self, run: ClusterRun, enrichment: Enrichment, values: MemberValues) -> Iterator[_Batch]:
-        """Yield the members behind the enrichment's position."""
-        stored, at = run.artifacts[MEMBERS], 0
-        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
-            for batch in self._tables.read(path, batch_rows=enrichment.batch_size):
-                at += len(batch["point_id"])
-                if at > enrichment.position:
-                    yield _batch(batch, values, frozenset(enrichment.source_collection_ids))
-
-    def _write(self, context: JobContext, batch: _Batch) -> bool:
+    def write(self, context: JobContext, batch: EnrichmentBatch) -> bool:
         """Write one batch and note it; False when a newer enrichment has overtaken this one."""
         with self._open_unit_of_work() as uow:
             enrichment = _fenced(uow, context)
@@ -103,9 +77,10 @@ class EnrichmentHandler:
             uow.commit()
         return True
 
-    def _complete(self, context: JobContext) -> None:
+    def complete(self, context: JobContext) -> None:
+        """End the job: what older ones kept of the same keys can no longer be brought back."""
         with self._open_unit_of_work() as uow:
-            enrichment = _held(uow, context, lock=True)
+            enrichment = held_enrichment(uow, context, lock=True)
             is_overtaken = uow.enrichments.is_overtaken(enrichment)
             status = EnrichmentStatus.REPLACED if is_overtaken else EnrichmentStatus.COMPLETED
             now = self._clock.now()
@@ -124,6 +99,45 @@ class EnrichmentHandler:
         _follow(uow, job, EnrichmentStatus.PROCESSING)
 
 
+class EnrichmentHandler:
+    """`JobHandler` of enrichments; in constant memory beside one batch."""
+
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, objects: ObjectStore, tables: RunTables
+    ) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._writing = EnrichmentWriting(open_unit_of_work=open_unit_of_work, clock=clock)
+        self._objects = objects
+        self._tables = tables
+
+    def run(self, context: JobContext) -> None:
+        """Write what is not written yet, unless a newer enrichment writes the same."""
+        with self._open_unit_of_work() as uow:
+            enrichment = held_enrichment(uow, context)
+            run, values = _what(uow, enrichment)
+        total = max(1, run.artifacts[MEMBERS]["rows"])
+        done = enrichment.position
+        for batch in self._batches(run, enrichment, values):
+            context.progress("enrich", done / total, f"{done} of {total} members")
+            if not self._writing.write(context, batch):
+                break
+            done += batch.members
+        self._writing.complete(context)
+
+    def _batches(self, run: ClusterRun, enrichment: Enrichment, values: MemberValues) -> Iterator[EnrichmentBatch]:
+        """Yield the members behind the enrichment's position."""
+        stored, at = run.artifacts[MEMBERS], 0
+        with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
+            for batch in self._tables.read(path, batch_rows=enrichment.batch_size):
+                at += len(batch["point_id"])
+                if at > enrichment.position:
+                    yield _batch(batch, values, frozenset(enrichment.source_collection_ids))
+
+    def follow(self, uow: UnitOfWork, job: Job) -> None:
+        """Move the enrichment along with its job."""
+        self._writing.follow(uow, job)
+
+
 class EnrichmentUndoHandler:
     """`JobHandler` that brings back what was there before an enrichment."""
 
@@ -136,7 +150,7 @@ class EnrichmentUndoHandler:
         while restored := self._restore(context):
             context.progress("undo", 0.5, f"{restored} documents brought back")
         with self._open_unit_of_work() as uow:
-            enrichment = _held(uow, context, lock=True)
+            enrichment = held_enrichment(uow, context, lock=True)
             now = self._clock.now()
             uow.enrichments.change(enrichment.enrichment_id, status=EnrichmentStatus.UNDONE.value, undone_at=now)
             for event in documents_enriched(enrichment, enrichment.restored, now):
@@ -162,16 +176,17 @@ class EnrichmentUndoHandler:
         _follow(uow, job, EnrichmentStatus.UNDOING)
 
 
-def _batch(batch: Mapping[str, Any], values: MemberValues, sources: frozenset[str]) -> _Batch:
+def _batch(batch: Mapping[str, Any], values: MemberValues, sources: frozenset[str]) -> EnrichmentBatch:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for collection_id, document_id, written in values.of(batch):
         if collection_id in sources:
             # a document that is a member once for each feature comes more than once
             found.setdefault(collection_id, {}).setdefault(document_id, {}).update(written)
-    return _Batch(members=len(batch["point_id"]), values=found)
+    return EnrichmentBatch(members=len(batch["point_id"]), values=found)
 
 
-def _held(uow: UnitOfWork, context: JobContext, *, lock: bool = False) -> Enrichment:
+def held_enrichment(uow: UnitOfWork, context: JobContext, *, lock: bool = False) -> Enrichment:
+    """Return the enrichment of a job; raises `EnrichmentNotFound` when it went with its cluster or taxonomy."""
     enrichment_id = context.job.payload["enrichment_id"]
     found = uow.enrichments.get(enrichment_id, lock=lock)
     if found is None:
@@ -183,7 +198,7 @@ def _fenced(uow: UnitOfWork, context: JobContext) -> Enrichment:
     """Return the enrichment, held; raises `JobFenced` when another attempt has taken the job over."""
     context.check()
     uow.jobs.apply(context.job.job_id, Progressed(context.job.attempt))
-    return _held(uow, context, lock=True)
+    return held_enrichment(uow, context, lock=True)
 
 
 def _lock(uow: UnitOfWork, enrichment: Enrichment) -> list[str]:

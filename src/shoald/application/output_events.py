@@ -22,13 +22,18 @@ def documents_enriched(enrichment: Enrichment, documents: int, at: datetime) -> 
     """Yield for each collection that documents were changed; `documents` is how many in all of them."""
     told: JsonObject = {
         "cause": "enrichment",
-        "cluster_id": enrichment.cluster_id,
-        "run_id": enrichment.run_id,
+        **_origin(enrichment),
         "enrichment_id": enrichment.enrichment_id,
         "document_count": documents,
     }
     for collection_id in enrichment.written_collection_ids:
         yield _event(EventType.DOCUMENTS_UPDATED_BATCH, enrichment.namespace_id, collection_id, told, at)
+
+
+def _origin(enrichment: Enrichment) -> JsonObject:
+    if enrichment.is_classification:
+        return {"taxonomy_id": enrichment.cluster_id}
+    return {"cluster_id": enrichment.cluster_id, "run_id": enrichment.run_id}
 
 
 def _event(kind: EventType, namespace_id: str, collection_id: str, told: JsonObject, at: datetime) -> Event:

@@ -15,7 +15,10 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState, JobType
 
-TASK_WORDS: Mapping[str, str] = {JobType.CLUSTER_RUN.value: JobType.CLUSTER_RUN.value}
+TASK_WORDS: Mapping[str, str] = {
+    JobType.CLUSTER_RUN.value: JobType.CLUSTER_RUN.value,
+    JobType.TAXONOMY_ENRICHMENT.value: "materialize",
+}
 """The kinds of jobs that are tasks, each with the document's word for it; clients refuse words that are not its."""
 
 

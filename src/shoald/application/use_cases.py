@@ -9,6 +9,7 @@ from shoald.application.analytics import Analytics
 from shoald.application.artifacts import Artifacts
 from shoald.application.bulk_ingesting import BulkIngesting
 from shoald.application.chunking import Chunking
+from shoald.application.classifying import Classifying
 from shoald.application.clone_patching import ClonePatching
 from shoald.application.clusters import Clusters
 from shoald.application.collection_documents import CollectionDocuments
@@ -20,8 +21,8 @@ from shoald.application.documents import Documents
 from shoald.application.enriching import Enrichments
 from shoald.application.evaluating import Evaluating
 from shoald.application.executions import Executions
-from shoald.application.index_building import IndexBuilding
 from shoald.application.group_histories import GroupHistories
+from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
 from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
@@ -38,6 +39,8 @@ from shoald.application.run_marks import RunMarks
 from shoald.application.segmenting import Segmenting
 from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
+from shoald.application.taxonomies import Taxonomies
+from shoald.application.taxonomy_making import TaxonomyMaking
 from shoald.application.triggers import Triggers
 from shoald.application.webhooks import Webhooks
 
@@ -77,8 +80,11 @@ class UseCases:
     run_maps: RunMaps
     analytics: Analytics
     tasks: Tasks
+    taxonomies: Taxonomies
+    taxonomy_making: TaxonomyMaking
+    classifying: Classifying
     triggers: Triggers
     artifacts: Artifacts
+    group_histories: GroupHistories
     sweeps: Sweeps
     webhooks: Webhooks
-    group_histories: GroupHistories

@@ -38,9 +38,10 @@ class JobType(StrEnum):
     ENRICHMENT = "cluster_enrichment"
     ENRICHMENT_UNDO = "cluster_enrichment_undo"
     OUTPUT_LABELS = "cluster_output_labels"
+    TAXONOMY_ENRICHMENT = "taxonomy_enrichment"
     COLLECTION_EXPORT = "collection_export"
-
     RUN_HISTORY = "run_history"
+
 
 class RunStatus(StrEnum):
     """What the RAG API calls the state of a job or a build."""
@@ -436,7 +437,6 @@ class LabelProvider(StrEnum):
     OPENAI = "openai"
     GOOGLE = "google"
     ANTHROPIC = "anthropic"
-    TYPESAFE = "typesafe"
 
 
 class SampleSelection(StrEnum):

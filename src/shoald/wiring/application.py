@@ -28,6 +28,7 @@ def build_application(adapters: Adapters) -> UseCases:
     from shoald.application.use_cases import UseCases
     from shoald.wiring.cluster_use_cases import build_platform, build_runs, build_stored
     from shoald.wiring.rag_use_cases import build_ingestion, build_search
+    from shoald.wiring.taxonomy_use_cases import build_taxonomies
 
     build_job_handlers(adapters)
     access, runs = build_access(adapters), build_runs(adapters)
@@ -39,4 +40,5 @@ def build_application(adapters: Adapters) -> UseCases:
         **build_stored(adapters),
         **runs,
         **build_platform(adapters, access, runs),
+        **build_taxonomies(adapters),
     )

@@ -31,10 +31,11 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.CLUSTER_MAP, lambda: _cluster_map(adapters))
     handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
     handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
+    handlers.add(JobType.TAXONOMY_ENRICHMENT, lambda: _classification(adapters))
     handlers.add(JobType.OUTPUT_LABELS, lambda: _output_labels(adapters))
     handlers.add(JobType.COLLECTION_EXPORT, lambda: _collection_export(adapters))
-
     handlers.add(JobType.RUN_HISTORY, lambda: _run_history(adapters))
+
 
 def _segments(adapters: Adapters) -> SegmentsHandler:
     from shoald.application.segmenting import SegmentsHandler
@@ -152,11 +153,6 @@ def _collection_export(adapters: Adapters) -> JobHandler:
     )
 
 
-def _cluster_map(adapters: Adapters) -> JobHandler:
-    from shoald.application.clustering import ClusterMapHandler
-
-    return ClusterMapHandler(pipeline=lambda: _warmed_pipeline(adapters))
-
 def _run_history(adapters: Adapters) -> JobHandler:
     from shoald.application.history_work import HistoryHandler
 
@@ -164,6 +160,11 @@ def _run_history(adapters: Adapters) -> JobHandler:
         open_unit_of_work=adapters.open_unit_of_work, objects=adapters.objects, tables=adapters.run_tables
     )
 
+
+def _cluster_map(adapters: Adapters) -> JobHandler:
+    from shoald.application.clustering import ClusterMapHandler
+
+    return ClusterMapHandler(pipeline=lambda: _warmed_pipeline(adapters))
 
 
 def _cluster_sweep(adapters: Adapters) -> JobHandler:
@@ -187,6 +188,12 @@ def _enrichment_undo(adapters: Adapters) -> JobHandler:
     from shoald.application.enrichment_work import EnrichmentUndoHandler
 
     return EnrichmentUndoHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
+
+
+def _classification(adapters: Adapters) -> JobHandler:
+    from shoald.application.classification_work import ClassificationHandler
+
+    return ClassificationHandler(open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock)
 
 
 def _output_labels(adapters: Adapters) -> JobHandler:

@@ -37,6 +37,7 @@ from shoald.adapters.postgres.retrieval_runs import PostgresRetrievalRuns
 from shoald.adapters.postgres.search_targets import PostgresSearchTargets
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
 from shoald.adapters.postgres.tasks import PostgresTasks
+from shoald.adapters.postgres.taxonomies import PostgresTaxonomies
 from shoald.adapters.postgres.triggers import PostgresTriggers
 from shoald.adapters.postgres.webhook_deliveries import PostgresDeliveries
 from shoald.adapters.postgres.webhooks import PostgresWebhooks
@@ -87,6 +88,7 @@ class PostgresUnitOfWork:
         self.deliveries: repositories.DeliveryRepository = PostgresDeliveries(connection)
         self.output_collections: repositories.OutputCollectionRepository = PostgresOutputCollections(connection)
         self.enrichments: repositories.EnrichmentRepository = PostgresEnrichments(connection)
+        self.taxonomies: repositories.TaxonomyRepository = PostgresTaxonomies(connection)
         self.triggers: repositories.TriggerRepository = PostgresTriggers(connection)
         self.evaluations: repositories.EvaluationRepository = PostgresEvaluations(connection)
         self.pipelines: repositories.PipelineRepository = PostgresPipelines(connection)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SearchTargetRepository,
         SegmentSetRepository,
         TaskRepository,
+        TaxonomyRepository,
         TriggerRepository,
         WebhookRepository,
     )
@@ -56,6 +57,7 @@ class UnitOfWork(Protocol):
     collections: CollectionRepository
     clusters: ClusterRepository
     cluster_runs: ClusterRunRepository
+    taxonomies: TaxonomyRepository
     triggers: TriggerRepository
     output_collections: OutputCollectionRepository
     enrichments: EnrichmentRepository

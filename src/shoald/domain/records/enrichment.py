@@ -48,6 +48,11 @@ class Enrichment:
     undone_at: datetime | None = None
 
     @property
+    def is_classification(self) -> bool:
+        """Whether documents were classified by a taxonomy, whose id stands in the place of the cluster's then."""
+        return self.cluster_id.startswith("tax_")
+
+    @property
     def written_collection_ids(self) -> tuple[str, ...]:
         """The collections whose documents are written, in the order in which they are locked."""
         target = self.target_collection_id

@@ -35,6 +35,8 @@ from shoal.clusters.v1 import (
     sweep_service_pb2_grpc,
     task_service_pb2,
     task_service_pb2_grpc,
+    taxonomy_service_pb2,
+    taxonomy_service_pb2_grpc,
     trigger_service_pb2,
     trigger_service_pb2_grpc,
     webhook_service_pb2,
@@ -75,11 +77,12 @@ from shoald.transport.servicers.clusters.collection_documents import CollectionD
 from shoald.transport.servicers.clusters.collections import CollectionServicer
 from shoald.transport.servicers.clusters.enrichments import EnrichmentServicer
 from shoald.transport.servicers.clusters.executions import ExecutionServicer
+from shoald.transport.servicers.clusters.histories import HistoryServicer
 from shoald.transport.servicers.clusters.namespace_documents import NamespaceDocumentServicer
 from shoald.transport.servicers.clusters.namespaces import NamespaceServicer
-from shoald.transport.servicers.clusters.histories import HistoryServicer
 from shoald.transport.servicers.clusters.sweeps import SweepServicer
 from shoald.transport.servicers.clusters.tasks import TaskServicer
+from shoald.transport.servicers.clusters.taxonomies import TaxonomyServicer
 from shoald.transport.servicers.clusters.triggers import TriggerServicer
 from shoald.transport.servicers.clusters.webhooks import WebhookServicer
 from shoald.transport.servicers.rag.artifacts import ArtifactServicer as RagArtifactServicer
@@ -226,6 +229,13 @@ REGISTRATIONS: tuple[Registration, ...] = (
         lambda use_cases: EnrichmentServicer(use_cases.access, use_cases.enrichments),
     ),
     Registration(
+        taxonomy_service_pb2.DESCRIPTOR.services_by_name["TaxonomyService"],
+        taxonomy_service_pb2_grpc.add_TaxonomyServiceServicer_to_server,
+        lambda use_cases: TaxonomyServicer(
+            use_cases.access, use_cases.taxonomies, use_cases.taxonomy_making, use_cases.classifying
+        ),
+    ),
+    Registration(
         sweep_service_pb2.DESCRIPTOR.services_by_name["SweepService"],
         sweep_service_pb2_grpc.add_SweepServiceServicer_to_server,
         lambda use_cases: SweepServicer(use_cases.access, use_cases.sweeps),
@@ -251,6 +261,11 @@ REGISTRATIONS: tuple[Registration, ...] = (
         lambda use_cases: ArtifactServicer(use_cases.access, use_cases.artifacts, use_cases.run_maps),
     ),
     Registration(
+        history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
+        history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
+        lambda use_cases: HistoryServicer(use_cases.access, use_cases.artifacts, use_cases.group_histories),
+    ),
+    Registration(
         webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
         webhook_service_pb2_grpc.add_WebhookServiceServicer_to_server,
         lambda use_cases: WebhookServicer(use_cases.access, use_cases.webhooks),
@@ -260,11 +275,6 @@ REGISTRATIONS: tuple[Registration, ...] = (
 
 def add_servicers(use_cases: UseCases) -> Callable[[grpc.Server], Iterable[str]]:
     """Return what adds every servicer to a server and says the names of their services."""
-    Registration(
-        history_service_pb2.DESCRIPTOR.services_by_name["HistoryService"],
-        history_service_pb2_grpc.add_HistoryServiceServicer_to_server,
-        lambda use_cases: HistoryServicer(use_cases.access, use_cases.artifacts, use_cases.group_histories),
-    ),
     made = [(registration, registration.make(use_cases)) for registration in REGISTRATIONS]
 
     def add(server: grpc.Server) -> list[str]:

@@ -26,6 +26,7 @@ from shoald.adapters.postgres.tables import (  # noqa: E402, F401
     payload_indexes,
     pipelines,
     rag,
+    taxonomies,
     triggers,
     vectors,
     webhooks,

@@ -26,6 +26,7 @@ from shoald.application.ports.repositories.retrieval_runs import RetrievalRunRep
 from shoald.application.ports.repositories.search_targets import SearchTargetRepository
 from shoald.application.ports.repositories.segment_sets import SegmentSetRepository
 from shoald.application.ports.repositories.tasks import TaskRepository
+from shoald.application.ports.repositories.taxonomies import TaxonomyRepository
 from shoald.application.ports.repositories.triggers import TriggerRepository
 from shoald.application.ports.repositories.webhooks import DeliveryRepository, WebhookRepository
 
@@ -55,6 +56,7 @@ __all__ = [
     "SearchTargetRepository",
     "SegmentSetRepository",
     "TaskRepository",
+    "TaxonomyRepository",
     "TriggerRepository",
     "WebhookRepository",
 ]

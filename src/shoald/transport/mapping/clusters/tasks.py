@@ -10,7 +10,7 @@ from shoald.application.tasks import TaskState
 from shoald.domain.records.job import Job
 from shoald.transport.json_values import to_struct
 
-_NAMED = ("cluster_id", "run_id")
+_NAMED = ("cluster_id", "run_id", "taxonomy_id", "enrichment_id")
 
 
 def to_message(job: Job) -> task_pb2.Task:

@@ -1,1 +1,3 @@
 -- Takes back, last made first.
+DROP TABLE taxonomy_applications;
+DROP TABLE taxonomies;

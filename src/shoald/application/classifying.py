@@ -1,0 +1,254 @@
+"""Documents are classified by taxonomies: some that are sent, at once, and those of a collection, by a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shoald.application.access import Caller
+from shoald.application.classified_values import Classifier, classifier_of, written_mappings
+from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
+from shoald.application.enriching import UNDOABLE
+from shoald.application.enrichment_fields import partition_of_filters
+from shoald.application.jobs import JobRequest, Jobs
+from shoald.application.listing import Selection, condition_of
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.application.taxonomies import find_taxonomy
+from shoald.application.taxonomy_nodes import node_collection
+from shoald.domain.failures import Conflict, EnrichmentNotFound, InvalidFields
+from shoald.domain.filters import parse_filter
+from shoald.domain.filters.evaluation import matches
+from shoald.domain.identifiers import new_enrichment_id
+from shoald.domain.json_types import JsonObject
+from shoald.domain.node_matching import Assignment
+from shoald.domain.records.collection import Collection
+from shoald.domain.records.enrichment import Enrichment
+from shoald.domain.records.job import Job
+from shoald.domain.records.taxonomy import Taxonomy
+from shoald.domain.vocabulary import EnrichmentStatus, JobType, VectorKind
+
+BATCH_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifiedDocument:
+    """A document that was sent, its nodes, and what would be written; without a vector neither."""
+
+    document: JsonObject
+    assignments: tuple[Assignment, ...]
+    values: JsonObject
+    has_vector: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassificationRequest:
+    """Which documents of a collection are classified, and where that is written; without a target where they are."""
+
+    taxonomy: str
+    filters: JsonObject | None = None
+    target: str | None = None
+    batch_size: int = BATCH_SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedClassification:
+    """An accepted classification: its enrichment and job, and how many documents are to be looked at."""
+
+    enrichment: Enrichment
+    job: Job
+    collection_id: str
+    documents: int
+
+
+class Classifying:
+    """Classifies documents of the caller's namespace."""
+
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs) -> None:
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._jobs = jobs
+
+    def try_out(
+        self,
+        caller: Caller,
+        taxonomy: str,
+        documents: Sequence[JsonObject],
+        *,
+        filters: JsonObject | None = None,
+        version: int | None = None,
+    ) -> tuple[Taxonomy, list[ClassifiedDocument]]:
+        """Classify documents that are sent, in their order, and write nothing.
+
+        Raises `TaxonomyNotFound`, `Conflict`, and `InvalidFields` for a vector that is unlike the nodes'.
+        """
+        condition = parse_filter(filters, "body", "scroll_filters")
+        with self._open_unit_of_work() as uow:
+            classifier = classifier_of(uow, find_taxonomy(uow, caller, taxonomy, version=version))
+            vectors = [_vector_of(uow, caller, classifier, at, one) for at, one in enumerate(documents)]
+        wanted = [condition is None or matches(condition, one) for one in documents]
+        rows = [at for at, vector in enumerate(vectors) if vector is not None and wanted[at]]
+        stacked = np.array([vectors[at] for at in rows], dtype=np.float32).reshape(len(rows), classifier.dimension)
+        found = dict(zip(rows, classifier.assigned(stacked), strict=True))
+        return classifier.taxonomy, [
+            ClassifiedDocument(
+                document=one,
+                assignments=tuple(found.get(at, ())),
+                values=classifier.values(found[at]) if at in found else {},
+                has_vector=vectors[at] is not None,
+            )
+            for at, one in enumerate(documents)
+        ]
+
+    def apply(self, caller: Caller, collection: str, asked: ClassificationRequest) -> StartedClassification:
+        """Accept that the documents of a collection are classified.
+
+        Raises `CollectionNotFound`, `TaxonomyNotFound`, `Conflict` for a taxonomy that is not ready or a target that an
+        index keeps, and `InvalidFields` for a collection without the vector.
+        """
+        condition = parse_filter(asked.filters, "body", "scroll_filters")
+        with self._open_unit_of_work() as uow:
+            found = find_collection(uow, caller, collection)
+            taxonomy = find_taxonomy(uow, caller, asked.taxonomy)
+            check_alike(found, taxonomy, node_collection(uow, taxonomy), "taxonomy_id")
+            target = self._target(uow, caller, found, asked.target)
+            count = uow.collections.count_documents([found.collection_id], Selection(limit=1, condition=condition))
+            pending = self._pending(taxonomy, found, target, asked)
+            job = self._jobs.accept(uow, _job_request(pending, JobType.TAXONOMY_ENRICHMENT, asked.filters))
+            accepted = replace(pending, job_id=job.job_id)
+            uow.enrichments.add(accepted)
+            uow.commit()
+        self._jobs.dispatch(job)
+        return StartedClassification(enrichment=accepted, job=job, collection_id=found.collection_id, documents=count)
+
+    def _target(self, uow: UnitOfWork, caller: Caller, found: Collection, name: str | None) -> str | None:
+        if name is None:
+            return None
+        target = find_or_add_collection(uow, caller, name, self._clock.now())
+        if target.collection_id == found.collection_id:
+            return None
+        refuse_kept_by_index(target)
+        return target.collection_id
+
+    def _pending(
+        self, taxonomy: Taxonomy, found: Collection, target: str | None, asked: ClassificationRequest
+    ) -> Enrichment:
+        return Enrichment(
+            enrichment_id=new_enrichment_id(),
+            namespace_id=taxonomy.namespace_id,
+            cluster_id=taxonomy.taxonomy_id,
+            run_id="",
+            job_id="",
+            status=EnrichmentStatus.PENDING.value,
+            source_collection_ids=(found.collection_id,),
+            target_collection_id=target,
+            mappings=written_mappings(taxonomy),
+            partition=partition_of_filters(asked.filters),
+            is_automatic=False,
+            batch_size=asked.batch_size,
+            created_at=self._clock.now(),
+        )
+
+    def get(self, caller: Caller, taxonomy: str, enrichment_id: str) -> Enrichment:
+        """Return an enrichment; raises `TaxonomyNotFound` or `EnrichmentNotFound`."""
+        with self._open_unit_of_work() as uow:
+            return _found(uow, caller, taxonomy, enrichment_id)
+
+    def undo(self, caller: Caller, taxonomy: str, enrichment_id: str) -> Enrichment:
+        """Accept that what was written is taken back; what was changed since stays as it is.
+
+        Raises `TaxonomyNotFound`, `EnrichmentNotFound`, and `Conflict` while it is at work or when nothing is kept of
+        what was there before.
+        """
+        with self._open_unit_of_work() as uow:
+            enrichment = _found(uow, caller, taxonomy, enrichment_id, lock=True)
+            if enrichment.status not in UNDOABLE:
+                message = f"The enrichment is {enrichment.status}; it can be undone once it has ended, and only once."
+                raise Conflict(message, detail={"enrichment_id": enrichment_id, "status": enrichment.status})
+            job = self._jobs.accept(uow, _job_request(enrichment, JobType.ENRICHMENT_UNDO))
+            uow.enrichments.change(enrichment_id, status=EnrichmentStatus.UNDOING.value, job_id=job.job_id)
+            changed = _found(uow, caller, taxonomy, enrichment_id)
+            uow.commit()
+        self._jobs.dispatch(job)
+        return changed
+
+
+def check_alike(found: Collection, taxonomy: Taxonomy, nodes: Collection, *where: str | int) -> None:
+    """Raise `InvalidFields` for a collection whose documents cannot be matched, or have a vector named as what is
+    written.
+    """
+    mine, theirs = found.vector(taxonomy.vector_name), nodes.vector(taxonomy.vector_name)
+    if mine is None or theirs is None or mine.kind != VectorKind.DENSE or mine.dimension != theirs.dimension:
+        width = 0 if theirs is None else theirs.dimension
+        names = ", ".join(f"{one.name} ({one.kind}, {one.dimension})" for one in found.vector_configs) or "none"
+        message = f"needs a dense vector {taxonomy.vector_name!r} of {width} components; the collection has {names}"
+        raise InvalidFields.field("body", *where, message=message, value=taxonomy.taxonomy_id)
+    clash = {one.target for one in written_mappings(taxonomy)} & {one.name for one in found.vector_configs}
+    if clash:
+        message = f"would write the keys {', '.join(sorted(clash))}, which are vectors of the collection"
+        raise InvalidFields.field("body", *where, message=message, value=taxonomy.taxonomy_id)
+
+
+def _vector_of(
+    uow: UnitOfWork, caller: Caller, classifier: Classifier, at: int, document: JsonObject
+) -> npt.NDArray[np.float32] | None:
+    """Return the vector that was sent with a document, else the one that is stored for it."""
+    name = classifier.taxonomy.vector_name
+    vectors = document.get("vectors")
+    given = vectors.get(name) if isinstance(vectors, Mapping) else None
+    given = document.get(name) if given is None else given
+    if given is None:
+        return _stored(uow, caller, name, classifier.dimension, document)
+    where = ("body", "source_documents", at, name)
+    if not isinstance(given, list) or not all(isinstance(one, (int, float)) for one in given):
+        raise InvalidFields.field(*where, message="must be a list of numbers", kind="list_type")
+    if len(given) != classifier.dimension:
+        message = f"has {len(given)} components; the nodes have {classifier.dimension}"
+        raise InvalidFields.field(*where, message=message)
+    with np.errstate(over="ignore"):
+        return np.asarray(given, dtype=np.float32)
+
+
+def _stored(
+    uow: UnitOfWork, caller: Caller, name: str, dimension: int, document: JsonObject
+) -> npt.NDArray[np.float32] | None:
+    collection, document_id = document.get("collection_id"), document.get("document_id")
+    if not isinstance(collection, str) or not isinstance(document_id, str):
+        return None
+    found = uow.collections.find(caller.namespace_id, collection)
+    if found is None:
+        return None
+    vector: Any = uow.collections.vectors(found.collection_id, [document_id], [name]).get(document_id, {}).get(name)
+    is_usable = isinstance(vector, np.ndarray) and vector.shape == (dimension,)
+    return vector if is_usable else None
+
+
+def _job_request(enrichment: Enrichment, job_type: JobType, filters: JsonObject | None = None) -> JobRequest:
+    return JobRequest(
+        job_type=job_type,
+        payload={
+            "taxonomy_id": enrichment.cluster_id,
+            "enrichment_id": enrichment.enrichment_id,
+            "collection_ids": list(enrichment.source_collection_ids),
+            "scroll_filters": filters,
+        },
+        caller=Caller(namespace_id=enrichment.namespace_id),
+    )
+
+
+def filters_of(payload: JsonObject) -> Any:
+    """Return the condition that documents of a job must meet, None for all."""
+    return condition_of(payload.get("scroll_filters"))
+
+
+def _found(uow: UnitOfWork, caller: Caller, taxonomy: str, enrichment_id: str, *, lock: bool = False) -> Enrichment:
+    taxonomy_id = find_taxonomy(uow, caller, taxonomy).taxonomy_id
+    found = uow.enrichments.get(enrichment_id, lock=lock)
+    if found is None or found.cluster_id != taxonomy_id:
+        message = f"There is no enrichment {enrichment_id!r} of this taxonomy."
+        raise EnrichmentNotFound(message, detail={"taxonomy_id": taxonomy_id, "enrichment_id": enrichment_id})
+    return found

@@ -1,0 +1,274 @@
+"""Groups are kept as a classification, and documents are classified by it, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shoald.application.classifying import ClassificationRequest
+from shoald.application.listing import ListQuery, Selection
+from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
+from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChanges
+from shoald.domain.failures import (
+    AlreadyExists,
+    ArtifactNotFound,
+    CollectionNotFound,
+    Conflict,
+    InvalidFields,
+    TaxonomyNotFound,
+)
+from shoald.domain.json_types import JsonObject
+from support.cluster_world import ClusterWorld, cluster_world, groups_of
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(postgres_database: str, tmp_path: Path) -> Iterator[ClusterWorld]:
+    with cluster_world(postgres_database, tmp_path) as made:
+        yield made
+
+
+def a_run(world: ClusterWorld, **config: Any) -> RunReference:
+    """Two groups of ten documents each."""
+    world.store(groups_of(10, 10))
+    config = {"feature_uris": ["v"], "clustering_method": "kmeans", "algorithm_params": {"n_clusters": 2}, **config}
+    return run_of(world, world.define(**config))
+
+
+def run_of(world: ClusterWorld, cluster: str) -> RunReference:
+    job = world.run(world.start(cluster))
+    assert job.state == "COMPLETED", job
+    return RunReference(cluster=cluster, run_id=job.payload["run_id"])
+
+
+def promote(world: ClusterWorld, run: RunReference, name: str = "topics", **new: Any) -> Promotion:
+    made = NewTaxonomy(taxonomy_name=name, **new)
+    return world.use_cases.taxonomies.promote(world.caller, made, PromotionRequest(run=run))
+
+
+def payloads(world: ClusterWorld, collection: str) -> dict[str, JsonObject]:
+    with world.adapters.open_unit_of_work() as uow:
+        found = uow.collections.find(world.caller.namespace_id, collection)
+        assert found is not None
+        rows = uow.collections.documents([found.collection_id], Selection(limit=1000))
+        return {one.document_id: one.payload for one in rows}
+
+
+def vectors(world: ClusterWorld, collection: str, name: str = "v") -> dict[str, npt.NDArray[np.float32]]:
+    with world.adapters.open_unit_of_work() as uow:
+        found = uow.collections.find(world.caller.namespace_id, collection)
+        assert found is not None
+        ids = list(payloads(world, collection))
+        return {one: held[name] for one, held in uow.collections.vectors(found.collection_id, ids).items()}
+
+
+def test_a_run_becomes_a_taxonomy_of_a_node_for_each_group(world: ClusterWorld) -> None:
+    run = a_run(world)
+    world.use_cases.run_marks.relabel(world.caller, run.cluster, run.run_id, {"cl_0": "First things"})
+    made = promote(world, run)
+    state = world.use_cases.taxonomies.get(world.caller, "topics")
+    assert state.taxonomy == made.taxonomy
+    assert (state.is_ready, state.node_count) == (True, 2)
+    by_group = {one.payload["cluster_id"]: one for one in state.nodes}
+    assert by_group["cl_0"].label == "First things"
+    assert [by_group[one].payload["member_count"] for one in ("cl_0", "cl_1")] == [10, 10]
+    with world.adapters.open_unit_of_work() as uow:
+        stored = uow.cluster_runs.get(run.run_id)
+    assert stored is not None
+    centroids = world.use_cases.taxonomies._former_runs.centroids(stored)
+    anchors = vectors(world, state.taxonomy.node_collection_id)
+    assert all(np.array_equal(anchors[one.node_id], centroids[group]) for group, one in by_group.items())
+    origin = by_group["cl_0"].payload["metadata"]["promotion"]
+    assert origin == {"cluster_id": run.cluster, "run_id": run.run_id, "group_id": "cl_0"}
+
+
+def test_documents_become_one_node_at_the_mean_of_their_directions(world: ClusterWorld) -> None:
+    world.store(np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], dtype=np.float32), ids=["a", "b", "c"])
+    named = ["a", "b", "b", "gone"]
+    asked = PromotionRequest(
+        documents=tuple(DocumentReference(collection="things", document_id=one) for one in named),
+        node_label="Both",
+        node_fields={"description": "two of them", "metadata": {"owner": "x"}},
+        provenance={"selection": "lasso"},
+    )
+    made = world.use_cases.taxonomies.promote(world.caller, NewTaxonomy(taxonomy_name="mine"), asked)
+    assert made.promoted.documents_used == 2
+    assert [(one.document_id, one.reason) for one in made.promoted.skipped] == [("gone", "there is no such document")]
+    (anchor,) = vectors(world, made.taxonomy.node_collection_id).values()
+    assert anchor.tolist() == [0.5, 0.5]
+    (payload,) = payloads(world, made.taxonomy.node_collection_id).values()
+    assert payload == {
+        "label": "Both",
+        "description": "two of them",
+        "metadata": {"owner": "x", "promotion": {"documents_used": 2, "selection": "lasso"}},
+    }
+
+
+def test_a_document_that_cannot_be_used_makes_nothing(world: ClusterWorld) -> None:
+    world.store(np.array([[1.0, 0.0], [-1.0, 0.0]], dtype=np.float32), ids=["a", "b"])
+    taxonomies, new = world.use_cases.taxonomies, NewTaxonomy(taxonomy_name="mine")
+
+    def of(*ids: str, collection: str = "things", **more: Any) -> PromotionRequest:
+        named = tuple(DocumentReference(collection=collection, document_id=one) for one in ids)
+        return PromotionRequest(documents=named, **{"node_label": "L", **more})
+
+    with pytest.raises(InvalidFields, match="cancel each other out"):
+        taxonomies.promote(world.caller, new, of("a", "b"))
+    with pytest.raises(InvalidFields, match="no such document"):
+        taxonomies.promote(world.caller, new, of("x"))
+    with pytest.raises(InvalidFields, match=r"body\.vector_name: there is no vector 'w'; there are: v"):
+        taxonomies.promote(world.caller, new, of("a", vector_name="w"))
+    with pytest.raises(InvalidFields, match=r"body\.node_label"):
+        taxonomies.promote(world.caller, new, of("a", node_label=None))
+    with pytest.raises(InvalidFields, match=r"body\.node_fields\.label"):
+        taxonomies.promote(world.caller, new, of("a", node_fields={"label": "x"}))
+    with pytest.raises(CollectionNotFound):
+        taxonomies.promote(world.caller, new, of("a", collection="nothing"))
+    with pytest.raises(InvalidFields, match=r"body\.enrichment_target_field"):
+        taxonomies.promote(world.caller, NewTaxonomy(taxonomy_name="mine", target_field="v"), of("a"))
+    assert taxonomies.list(world.caller, ListQuery())[1].total == 0
+    listed = world.use_cases.collections.list(world.caller, ListQuery())
+    assert [one.collection_name for one in listed.items] == ["things"]
+
+
+def test_a_name_that_is_taken_leaves_no_nodes_behind(world: ClusterWorld) -> None:
+    run = a_run(world)
+    promote(world, run)
+    before = world.use_cases.collections.list(world.caller, ListQuery()).total
+    with pytest.raises(AlreadyExists):
+        promote(world, run)
+    assert world.use_cases.collections.list(world.caller, ListQuery()).total == before
+
+
+def test_what_has_no_vector_of_single_documents_is_refused(world: ClusterWorld) -> None:
+    world.store(groups_of(6, 6))
+    asked = {"collection_ids": ["things"], "cluster_type": "attribute", "attribute_config": {"attributes": ["n"]}}
+    attributes = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
+    with pytest.raises(InvalidFields, match="its groups have no vectors"):
+        promote(world, run_of(world, attributes))
+    pending = world.define(feature_uris=["v"], clustering_method="kmeans", algorithm_params={"n_clusters": 2})
+    job = world.start(pending)
+    with pytest.raises(ArtifactNotFound):
+        promote(world, RunReference(cluster=pending, run_id=job.payload["run_id"]))
+
+
+def test_a_taxonomy_outlives_its_run_and_its_documents(world: ClusterWorld) -> None:
+    run = a_run(world)
+    made = promote(world, run)
+    world.use_cases.clusters.delete(world.caller, run.cluster)
+    world.use_cases.collections.delete(world.caller, "things")
+    state = world.use_cases.taxonomies.get(world.caller, made.taxonomy.taxonomy_id)
+    assert (state.is_ready, len(state.nodes)) == (True, 2)
+    world.store(groups_of(3, 3, seed=1))
+    assert classified(world) == {"cl_0": 3, "cl_1": 3}
+
+
+def classified(world: ClusterWorld, **asked: Any) -> dict[str, int]:
+    """Classify `things` by `topics`, and count the documents by the group of their node."""
+    request = ClassificationRequest(taxonomy="topics", **asked)
+    started = world.use_cases.classifying.apply(world.caller, "things", request)
+    assert world.run(started.job).state == "COMPLETED"
+    nodes = world.use_cases.taxonomies.get(world.caller, "topics").nodes
+    groups = {one.node_id: one.payload["cluster_id"] for one in nodes}
+    found: dict[str, int] = {}
+    for payload in payloads(world, "things").values():
+        if payload.get("topics_node_id"):
+            group = groups[payload["topics_node_id"]]
+            found[group] = found.get(group, 0) + 1
+    return found
+
+
+def test_documents_of_a_collection_are_classified_and_brought_back(world: ClusterWorld) -> None:
+    made = promote(world, a_run(world))
+    before = payloads(world, "things")
+    request = ClassificationRequest(taxonomy="topics", batch_size=7)
+    started = world.use_cases.classifying.apply(world.caller, "things", request)
+    assert started.documents == 20
+    world.run(started.job)
+    enrichment = world.use_cases.classifying.get(world.caller, "topics", started.enrichment.enrichment_id)
+    assert (enrichment.status, enrichment.enriched, enrichment.batches) == ("completed", 20, 3)
+    labels = {one.node_id: one.label for one in world.use_cases.taxonomies.get(world.caller, "topics").nodes}
+    for payload in payloads(world, "things").values():
+        assert payload["topics_label"] == labels[payload["topics_node_id"]]
+        assert 0.5 < payload["topics_score"] <= 1
+        assert "topics_path" not in payload
+    undone = world.use_cases.classifying.undo(world.caller, made.taxonomy.taxonomy_id, enrichment.enrichment_id)
+    world.adapters.jobs.runner.run(undone.job_id, dispatch=True)
+    assert payloads(world, "things") == before
+
+
+def test_only_documents_that_meet_the_conditions_are_classified(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    assert sum(classified(world, filters={"n": 3}).values()) == 1
+    assert [key for key, one in payloads(world, "things").items() if "topics_label" in one] == ["d00003"]
+
+
+def test_a_classification_goes_to_another_collection_where_that_is_asked_for(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    before = payloads(world, "things")
+    request = ClassificationRequest(taxonomy="topics", target="labelled")
+    started = world.use_cases.classifying.apply(world.caller, "things", request)
+    world.run(started.job)
+    assert payloads(world, "things") == before
+    copies = payloads(world, "labelled")
+    assert {key: {"title": one["title"], "n": one["n"]} for key, one in copies.items()} == before
+    assert all(one["topics_label"] for one in copies.values())
+
+
+def test_what_is_too_far_from_every_node_is_in_none_and_says_so(world: ClusterWorld) -> None:
+    run = a_run(world)
+    promote(world, run, min_score=0.99999)
+    assert classified(world) == {}
+    assert all(one["topics_label"] is None for one in payloads(world, "things").values())
+
+
+def test_nodes_are_added_and_matched(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    far = np.zeros((1, 16), dtype=np.float32)
+    far[0, 9] = 1.0
+    world.store(far, collection="others", ids=["far"])
+    asked = PromotionRequest(
+        documents=(DocumentReference(collection="others", document_id="far"),), node_label="Far away"
+    )
+    added = world.use_cases.taxonomies.add_nodes(world.caller, "topics", asked)
+    assert not added.is_new
+    request = ClassificationRequest(taxonomy="topics")
+    world.run(world.use_cases.classifying.apply(world.caller, "others", request).job)
+    assert payloads(world, "others")["far"]["topics_label"] == "Far away"
+
+
+def test_a_taxonomy_goes_with_its_nodes_and_what_it_wrote_stays(world: ClusterWorld) -> None:
+    made = promote(world, a_run(world)).taxonomy
+    assert sum(classified(world).values()) == 20
+    world.use_cases.taxonomies.delete(world.caller, "topics")
+    with pytest.raises(TaxonomyNotFound):
+        world.use_cases.taxonomies.get(world.caller, made.taxonomy_id)
+    with pytest.raises(CollectionNotFound):
+        world.use_cases.collections.get(world.caller, made.node_collection_id)
+    assert all(one["topics_label"] for one in payloads(world, "things").values())
+
+
+def test_without_its_node_collection_a_taxonomy_is_not_ready(world: ClusterWorld) -> None:
+    made = promote(world, a_run(world)).taxonomy
+    world.use_cases.collections.delete(world.caller, made.node_collection_id)
+    state = world.use_cases.taxonomies.get(world.caller, "topics")
+    assert (state.is_ready, state.node_count, state.nodes) == (False, 0, ())
+    with pytest.raises(Conflict, match="not ready"):
+        world.use_cases.classifying.apply(world.caller, "things", ClassificationRequest(taxonomy="topics"))
+    with pytest.raises(Conflict, match="not ready"):
+        world.use_cases.taxonomies.add_nodes(world.caller, "topics", PromotionRequest(run=a_run(world)))
+    world.use_cases.taxonomies.delete(world.caller, "topics")
+
+
+def test_a_rename_keeps_the_key_that_labels_are_written_to(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    changes = TaxonomyChanges(taxonomy_name="themes", metadata={"owner": "x"})
+    state = world.use_cases.taxonomies.update(world.caller, "topics", changes)
+    assert (state.taxonomy.taxonomy_name, state.taxonomy.target_field) == ("themes", "topics_label")
+    assert state.taxonomy.metadata == {"owner": "x"}
