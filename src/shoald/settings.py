@@ -202,6 +202,36 @@ class Settings(BaseSettings):
         default="text-embedding-3-small", description="Its model where a request names none."
     )
 
+    # names of groups by language models
+    label_model: str | None = Field(
+        default=None,
+        description="The model that names groups where a definition asks for one and names none; unset: a small one of"
+        " the first provider that has a key, of google, openai and anthropic.",
+    )
+    label_openai_base_url: str | None = Field(
+        default=None,
+        pattern="^https?://.",
+        description="An OpenAI-compatible endpoint for names, such as one of your own; unset: SHOAL_OPENAI_BASE_URL.",
+    )
+    label_openai_api_key: SecretStr | None = Field(
+        default=None, description="Its key; unset: SHOAL_OPENAI_API_KEY, or none where the endpoint is another."
+    )
+    google_base_url: str = Field(
+        default="https://generativelanguage.googleapis.com",
+        pattern="^https?://.",
+        description="Where the provider `google` is.",
+    )
+    google_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    anthropic_base_url: str = Field(
+        default="https://api.anthropic.com", pattern="^https?://.", description="Where the provider `anthropic` is."
+    )
+    anthropic_api_key: SecretStr | None = Field(default=None, description="Its key.")
+    label_seconds: float = Field(
+        default=900.0, gt=0, description="Seconds for all names of one run; groups that are left keep those of terms."
+    )
+    label_call_seconds: float = Field(default=30.0, ge=0.1, description="Seconds for one answer of a language model.")
+    label_calls_at_once: int = Field(default=4, ge=1, le=64, description="Questions of one run asked at a time.")
+
     # reranking
     reranker_folder: Path | None = Field(
         default=None,

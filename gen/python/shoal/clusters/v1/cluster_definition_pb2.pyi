@@ -429,13 +429,15 @@ class Labeling(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     CANDIDATE_LABELS_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Whether a language model names the groups; unset means false. Runs say in `llm_labeling_errors` when none is
-    configured.
+    """Whether a language model names the groups; unset means false. Where it does not answer for a group, that one keeps
+    the name of its distinctive terms, the run's task ends as `COMPLETED_WITH_ERRORS`, and `llm_labeling_errors` say why.
     """
     provider: _builtins.str
-    """`openai`, `google`, `anthropic` or `typesafe`."""
+    """`openai` (or an endpoint that is compatible with it), `google` or `anthropic`; unset is told by the model."""
     model_name: _builtins.str
-    """The model; short names mean the dated ones that clients know."""
+    """The model, of any name; short names mean the dated ones that clients know. One that clients do not know is shown as
+    unset, with its name in `parameters.model`. Unset is the installation's.
+    """
     include_summary: _builtins.bool
     """Whether a summary is written; unset means true."""
     include_keywords: _builtins.bool
@@ -443,34 +445,46 @@ class Labeling(_message.Message):
     max_samples_per_cluster: _builtins.int
     """Documents shown for each group, 1 to 20; unset means 3 to 20, as the group is large."""
     sample_text_max_length: _builtins.int
-    """Characters shown of each text, 50 to 500; unset means 200."""
+    """Characters shown of each text of a document, 50 to 500; unset means 200."""
     sample_selection_strategy: _builtins.str
-    """`nearest` or `representative`; unset means `representative`."""
+    """`nearest` to the centroid, or `representative`: from the nearest at equal steps outwards; unset means
+    `representative`.
+    """
     use_embedding_dedup: _builtins.bool
-    """Whether names that mean the same are told apart; unset means true."""
+    """Whether names that mean the same are told apart: the smaller groups are asked for again. Unset means true."""
     embedding_similarity_threshold: _builtins.float
     """The similarity from which names mean the same, 0.5 to 1; unset means 0.8."""
     cache_ttl_seconds: _builtins.int
-    """Seconds for which names are kept, 0 to 2592000; unset means 604800."""
+    """Seconds for which an answer is kept: a group whose question is the same, whatever its id, costs nothing meanwhile.
+    0 to 2592000; unset means 604800, 0 keeps none.
+    """
     labeling_context: _builtins.str
     """What the documents are about, at most 2000 characters."""
     custom_prompt: _builtins.str
-    """The whole instruction, in place of ours."""
+    """The whole instruction, in place of ours; what says that documents are data, and for which group to answer, stays.
+    Each group is asked for alone, as `cl_0`.
+    """
     @_builtins.property
     def labeling_inputs(self) -> Global___LabelingInputs:
-        """Which parts of the documents the names are made from; unset means the texts in the payload."""
+        """Which parts of the documents a model is shown; unset means the whole payload as JSON, which tends to give names of
+        fields: a warning says where.
+        """
 
     @_builtins.property
     def response_shape(self) -> _struct_pb2.Value:
-        """The shape of the model's answer: an object, or a sentence."""
+        """The shape of the model's answer: a JSON schema, an example (`{"label": "string", "mood": "good | bad"}`), or a
+        sentence that names the fields. Fields beside label, summary, keywords and confidence become `metadata` of a group.
+        """
 
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
-        """Further parameters of the provider."""
+        """Further parameters of the provider, such as `temperature`; `model` names a model that clients do not know, and
+        `json_output` false leaves out that JSON is asked for. What would change the question is left out with a warning.
+        """
 
     @_builtins.property
     def candidate_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names to choose from."""
+        """Names to choose from; then no other is taken, and names are not told apart."""
 
     def __init__(
         self,
@@ -587,11 +601,15 @@ class InputMapping(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     OVERRIDE_FIELD_NUMBER: _builtins.int
     input_key: _builtins.str
-    """What it is: `text`, `image_url`, `video_url`, `audio_url`."""
+    """What it is: `text`, `image_url`, `video_url`, `audio_url`; other keys are texts under their own name. Several of
+    `text` are put behind one another.
+    """
     source_type: _builtins.str
     """Where it is taken from: `payload`, `literal`, `vector` or `blob`; unset means `payload`."""
     path: _builtins.str
-    """Dotted path into the document."""
+    """Dotted path into the payload, such as `document_blobs.0.url`; for `vector` the vector's name. A `blob` path that
+    begins with a number is looked for in `document_blobs`, then in `source_blobs`.
+    """
     @_builtins.property
     def override(self) -> _struct_pb2.Value:
         """The value itself, for `literal`."""

@@ -118,7 +118,7 @@ class Execution(_message.Message):
 
     @_builtins.property
     def llm_labeling_errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why names are not a language model's."""
+        """Which groups are not named by the language model that was asked for, and why; a sentence for each reason."""
 
     @_builtins.property
     def effective(self) -> _struct_pb2.Struct:
@@ -551,6 +551,8 @@ class Centroid(_message.Message):
     VARIANCE_FIELD_NUMBER: _builtins.int
     STABILITY_FIELD_NUMBER: _builtins.int
     IS_STABLE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     cluster_id: _builtins.str
     """Its id: `cl_0`, `cl_0_sub_1` for a part of it, `cl_` and its value for groups by attributes, or `cl_cluster_noise`
     for the documents in no group. A group that the run before had keeps its id.
@@ -581,6 +583,8 @@ class Centroid(_message.Message):
     """0 to 1: how well the group comes back from other samples and seeds; unset when it was not measured. Ours."""
     is_stable: _builtins.bool
     """False for a group that would not come back; unset when it was not measured. Ours."""
+    confidence: _builtins.float
+    """0 to 1: how sure the language model was of the label; unset where it did not say, or made none. Ours."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its distinctive terms."""
@@ -596,6 +600,10 @@ class Centroid(_message.Message):
     @_builtins.property
     def child_cluster_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The groups that it is divided into."""
+
+    @_builtins.property
+    def metadata(self) -> _struct_pb2.Struct:
+        """The further fields of the `response_shape`; unset where there are none. Ours."""
 
     def __init__(
         self,
@@ -618,11 +626,15 @@ class Centroid(_message.Message):
         variance: _builtins.float | None = ...,
         stability: _builtins.float | None = ...,
         is_stable: _builtins.bool | None = ...,
+        confidence: _builtins.float | None = ...,
+        metadata: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "is_stable", b"is_stable", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "confidence", b"confidence", "is_stable", b"is_stable", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "metadata", b"metadata", "min_cosine_similarity", b"min_cosine_similarity", "parent_cluster_id", b"parent_cluster_id", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "centroid_vector", b"centroid_vector", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "min_cosine_similarity", b"min_cosine_similarity", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "representative_ids", b"representative_ids", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_is_stable", b"_is_stable", "_label", b"_label", "_mean_cosine_similarity", b"_mean_cosine_similarity", "_min_cosine_similarity", b"_min_cosine_similarity", "_parent_cluster_id", b"_parent_cluster_id", "_stability", b"_stability", "_summary", b"_summary", "_variance", b"_variance", "_x", b"_x", "_y", b"_y", "_z", b"_z", "centroid_vector", b"centroid_vector", "child_cluster_ids", b"child_cluster_ids", "cluster_id", b"cluster_id", "confidence", b"confidence", "hierarchy_level", b"hierarchy_level", "is_stable", b"is_stable", "keywords", b"keywords", "label", b"label", "mean_cosine_similarity", b"mean_cosine_similarity", "metadata", b"metadata", "min_cosine_similarity", b"min_cosine_similarity", "num_members", b"num_members", "parent_cluster_id", b"parent_cluster_id", "representative_ids", b"representative_ids", "stability", b"stability", "summary", b"summary", "variance", b"variance", "x", b"x", "y", b"y", "z", b"z"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__is_stable: _TypeAlias = _typing.Literal["is_stable"]  # noqa: Y015
     _WhichOneofArgType__is_stable: _TypeAlias = _typing.Literal["_is_stable", b"_is_stable"]  # noqa: Y015
     _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
@@ -645,6 +657,8 @@ class Centroid(_message.Message):
     _WhichOneofArgType__y: _TypeAlias = _typing.Literal["_y", b"_y"]  # noqa: Y015
     _WhichOneofReturnType__z: _TypeAlias = _typing.Literal["z"]  # noqa: Y015
     _WhichOneofArgType__z: _TypeAlias = _typing.Literal["_z", b"_z"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__is_stable) -> _WhichOneofReturnType__is_stable | None: ...
     @_typing.overload

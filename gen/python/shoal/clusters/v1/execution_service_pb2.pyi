@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from shoal.clusters.v1 import cluster_definition_pb2 as _cluster_definition_pb2
 from shoal.clusters.v1 import execution_pb2 as _execution_pb2
 from shoal.clusters.v1 import pagination_pb2 as _pagination_pb2
 import builtins as _builtins
@@ -642,3 +643,89 @@ class StreamLineagesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
 
 Global___StreamLineagesRequest: _TypeAlias = StreamLineagesRequest  # noqa: Y015
+
+@_typing.final
+class LabelExecutionRequest(_message.Message):
+    """Which groups are to be named again, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    GROUP_IDS_FIELD_NUMBER: _builtins.int
+    LLM_LABELING_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster's id or name."""
+    run_id: _builtins.str
+    """The run's id."""
+    @_builtins.property
+    def group_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups, such as `cl_0`; none means all."""
+
+    @_builtins.property
+    def llm_labeling(self) -> _cluster_definition_pb2.Labeling:
+        """How they are named this time; unset means as the run's definition says. It is not kept."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str | None = ...,
+        run_id: _builtins.str | None = ...,
+        group_ids: _abc.Iterable[_builtins.str] | None = ...,
+        llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "llm_labeling", b"llm_labeling", "run_id", b"run_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "group_ids", b"group_ids", "llm_labeling", b"llm_labeling", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__run_id: _TypeAlias = _typing.Literal["run_id"]  # noqa: Y015
+    _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
+
+Global___LabelExecutionRequest: _TypeAlias = LabelExecutionRequest  # noqa: Y015
+
+@_typing.final
+class GetLabelAuditRequest(_message.Message):
+    """Which group of which run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster's id or name."""
+    run_id: _builtins.str
+    """The run's id."""
+    group_id: _builtins.str
+    """The group, such as `cl_0`."""
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str | None = ...,
+        run_id: _builtins.str | None = ...,
+        group_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_group_id", b"_group_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "group_id", b"group_id", "run_id", b"run_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_group_id", b"_group_id", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "group_id", b"group_id", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__group_id: _TypeAlias = _typing.Literal["group_id"]  # noqa: Y015
+    _WhichOneofArgType__group_id: _TypeAlias = _typing.Literal["_group_id", b"_group_id"]  # noqa: Y015
+    _WhichOneofReturnType__run_id: _TypeAlias = _typing.Literal["run_id"]  # noqa: Y015
+    _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__group_id) -> _WhichOneofReturnType__group_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
+
+Global___GetLabelAuditRequest: _TypeAlias = GetLabelAuditRequest  # noqa: Y015

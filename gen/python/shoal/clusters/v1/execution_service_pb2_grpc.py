@@ -5,6 +5,7 @@ import warnings
 
 from shoal.clusters.v1 import execution_pb2 as shoal_dot_clusters_dot_v1_dot_execution__pb2
 from shoal.clusters.v1 import execution_service_pb2 as shoal_dot_clusters_dot_v1_dot_execution__service__pb2
+from shoal.clusters.v1 import label_audit_pb2 as shoal_dot_clusters_dot_v1_dot_label__audit__pb2
 from shoal.clusters.v1 import task_pb2 as shoal_dot_clusters_dot_v1_dot_task__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -66,6 +67,16 @@ class ExecutionServiceStub:
                 '/shoal.clusters.v1.ExecutionService/RelabelExecution',
                 request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.FromString,
+                _registered_method=True)
+        self.LabelExecution = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/LabelExecution',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
+        self.GetLabelAudit = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/GetLabelAudit',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLabelAuditRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_label__audit__pb2.LabelAudit.FromString,
                 _registered_method=True)
         self.ReplayExecution = channel.unary_unary(
                 '/shoal.clusters.v1.ExecutionService/ReplayExecution',
@@ -134,6 +145,24 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LabelExecution(self, request, context):
+        """Names the groups of a completed run again, all or some, without grouping anything again; answers with the task. The
+        run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
+        Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
+        422 for a group that the run does not have or where no labelling by a model is asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLabelAudit(self, request, context):
+        """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
+        `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplayExecution(self, request, context):
         """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
         with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
@@ -193,6 +222,16 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.RelabelExecution,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.SerializeToString,
+            ),
+            'LabelExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.LabelExecution,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
+            'GetLabelAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLabelAudit,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLabelAuditRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_label__audit__pb2.LabelAudit.SerializeToString,
             ),
             'ReplayExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayExecution,
@@ -373,6 +412,60 @@ class ExecutionService:
             '/shoal.clusters.v1.ExecutionService/RelabelExecution',
             shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_execution__service__pb2.RelabelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LabelExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/LabelExecution',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLabelAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/GetLabelAudit',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.GetLabelAuditRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_label__audit__pb2.LabelAudit.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from shoal.clusters.v1 import execution_pb2 as _execution_pb2
 from shoal.clusters.v1 import execution_service_pb2 as _execution_service_pb2
+from shoal.clusters.v1 import label_audit_pb2 as _label_audit_pb2
 from shoal.clusters.v1 import task_pb2 as _task_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -54,6 +55,16 @@ class ExecutionServiceStub:
     not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
     `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
     """
+    LabelExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.LabelExecutionRequest, _task_pb2.Task]
+    """Names the groups of a completed run again, all or some, without grouping anything again; answers with the task. The
+    run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
+    Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
+    422 for a group that the run does not have or where no labelling by a model is asked for.
+    """
+    GetLabelAudit: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]
+    """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
+    `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
+    """
     ReplayExecution: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
     with the task of a new run, whose `replay` says whether the labels are the same; it is read by its id, and never is
@@ -92,6 +103,16 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
     not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
     `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+    """
+    LabelExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.LabelExecutionRequest, _task_pb2.Task]  # type: ignore[assignment]
+    """Names the groups of a completed run again, all or some, without grouping anything again; answers with the task. The
+    run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
+    Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
+    422 for a group that the run does not have or where no labelling by a model is asked for.
+    """
+    GetLabelAudit: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]  # type: ignore[assignment]
+    """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
+    `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
     """
     ReplayExecution: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.ReplayExecutionRequest, _task_pb2.Task]  # type: ignore[assignment]
     """Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
@@ -164,6 +185,28 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives groups of a run other names, which are shown wherever their labels are; the names of groups that the call does
         not mention stay. They belong to this run alone. Fails with `cluster_not_found`, `execution_not_found`,
         `artifact_not_found` while the run has not completed, and 422 for a group that the run does not have.
+        """
+
+    @_abc_1.abstractmethod
+    def LabelExecution(
+        self,
+        request: _execution_service_pb2.LabelExecutionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.Task, _abc.Awaitable[_task_pb2.Task]]:
+        """Names the groups of a completed run again, all or some, without grouping anything again; answers with the task. The
+        run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
+        Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
+        422 for a group that the run does not have or where no labelling by a model is asked for.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLabelAudit(
+        self,
+        request: _execution_service_pb2.GetLabelAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_audit_pb2.LabelAudit, _abc.Awaitable[_label_audit_pb2.LabelAudit]]:
+        """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
+        `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
         """
 
     @_abc_1.abstractmethod

@@ -344,29 +344,31 @@ export declare const AttributeGroupingSchema: GenMessage<AttributeGrouping>;
  */
 export declare type Labeling = Message<"shoal.clusters.v1.Labeling"> & {
   /**
-   * Whether a language model names the groups; unset means false. Runs say in `llm_labeling_errors` when none is
-   * configured.
+   * Whether a language model names the groups; unset means false. Where it does not answer for a group, that one keeps
+   * the name of its distinctive terms, the run's task ends as `COMPLETED_WITH_ERRORS`, and `llm_labeling_errors` say why.
    *
    * @generated from field: optional bool enabled = 1;
    */
   enabled?: boolean | undefined;
 
   /**
-   * Which parts of the documents the names are made from; unset means the texts in the payload.
+   * Which parts of the documents a model is shown; unset means the whole payload as JSON, which tends to give names of
+   * fields: a warning says where.
    *
    * @generated from field: shoal.clusters.v1.LabelingInputs labeling_inputs = 2;
    */
   labelingInputs?: LabelingInputs | undefined;
 
   /**
-   * `openai`, `google`, `anthropic` or `typesafe`.
+   * `openai` (or an endpoint that is compatible with it), `google` or `anthropic`; unset is told by the model.
    *
    * @generated from field: optional string provider = 3;
    */
   provider?: string | undefined;
 
   /**
-   * The model; short names mean the dated ones that clients know.
+   * The model, of any name; short names mean the dated ones that clients know. One that clients do not know is shown as
+   * unset, with its name in `parameters.model`. Unset is the installation's.
    *
    * @generated from field: optional string model_name = 4;
    */
@@ -394,21 +396,22 @@ export declare type Labeling = Message<"shoal.clusters.v1.Labeling"> & {
   maxSamplesPerCluster?: number | undefined;
 
   /**
-   * Characters shown of each text, 50 to 500; unset means 200.
+   * Characters shown of each text of a document, 50 to 500; unset means 200.
    *
    * @generated from field: optional int32 sample_text_max_length = 8;
    */
   sampleTextMaxLength?: number | undefined;
 
   /**
-   * `nearest` or `representative`; unset means `representative`.
+   * `nearest` to the centroid, or `representative`: from the nearest at equal steps outwards; unset means
+   * `representative`.
    *
    * @generated from field: optional string sample_selection_strategy = 9;
    */
   sampleSelectionStrategy?: string | undefined;
 
   /**
-   * Whether names that mean the same are told apart; unset means true.
+   * Whether names that mean the same are told apart: the smaller groups are asked for again. Unset means true.
    *
    * @generated from field: optional bool use_embedding_dedup = 10;
    */
@@ -422,7 +425,8 @@ export declare type Labeling = Message<"shoal.clusters.v1.Labeling"> & {
   embeddingSimilarityThreshold?: number | undefined;
 
   /**
-   * Seconds for which names are kept, 0 to 2592000; unset means 604800.
+   * Seconds for which an answer is kept: a group whose question is the same, whatever its id, costs nothing meanwhile.
+   * 0 to 2592000; unset means 604800, 0 keeps none.
    *
    * @generated from field: optional int32 cache_ttl_seconds = 12;
    */
@@ -436,28 +440,31 @@ export declare type Labeling = Message<"shoal.clusters.v1.Labeling"> & {
   labelingContext?: string | undefined;
 
   /**
-   * The whole instruction, in place of ours.
+   * The whole instruction, in place of ours; what says that documents are data, and for which group to answer, stays.
+   * Each group is asked for alone, as `cl_0`.
    *
    * @generated from field: optional string custom_prompt = 14;
    */
   customPrompt?: string | undefined;
 
   /**
-   * The shape of the model's answer: an object, or a sentence.
+   * The shape of the model's answer: a JSON schema, an example (`{"label": "string", "mood": "good | bad"}`), or a
+   * sentence that names the fields. Fields beside label, summary, keywords and confidence become `metadata` of a group.
    *
    * @generated from field: google.protobuf.Value response_shape = 15;
    */
   responseShape?: Value | undefined;
 
   /**
-   * Further parameters of the provider.
+   * Further parameters of the provider, such as `temperature`; `model` names a model that clients do not know, and
+   * `json_output` false leaves out that JSON is asked for. What would change the question is left out with a warning.
    *
    * @generated from field: google.protobuf.Struct parameters = 16;
    */
   parameters?: JsonObject | undefined;
 
   /**
-   * Names to choose from.
+   * Names to choose from; then no other is taken, and names are not told apart.
    *
    * @generated from field: repeated string candidate_labels = 17;
    */
@@ -497,7 +504,8 @@ export declare const LabelingInputsSchema: GenMessage<LabelingInputs>;
  */
 export declare type InputMapping = Message<"shoal.clusters.v1.InputMapping"> & {
   /**
-   * What it is: `text`, `image_url`, `video_url`, `audio_url`.
+   * What it is: `text`, `image_url`, `video_url`, `audio_url`; other keys are texts under their own name. Several of
+   * `text` are put behind one another.
    *
    * @generated from field: optional string input_key = 1;
    */
@@ -511,7 +519,8 @@ export declare type InputMapping = Message<"shoal.clusters.v1.InputMapping"> & {
   sourceType?: string | undefined;
 
   /**
-   * Dotted path into the document.
+   * Dotted path into the payload, such as `document_blobs.0.url`; for `vector` the vector's name. A `blob` path that
+   * begins with a number is looked for in `document_blobs`, then in `source_blobs`.
    *
    * @generated from field: optional string path = 3;
    */

@@ -97,7 +97,7 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
   errorMessage?: string | undefined;
 
   /**
-   * Why names are not a language model's.
+   * Which groups are not named by the language model that was asked for, and why; a sentence for each reason.
    *
    * @generated from field: repeated string llm_labeling_errors = 12;
    */
@@ -670,6 +670,20 @@ export declare type Centroid = Message<"shoal.clusters.v1.Centroid"> & {
    * @generated from field: optional bool is_stable = 18;
    */
   isStable?: boolean | undefined;
+
+  /**
+   * 0 to 1: how sure the language model was of the label; unset where it did not say, or made none. Ours.
+   *
+   * @generated from field: optional double confidence = 19;
+   */
+  confidence?: number | undefined;
+
+  /**
+   * The further fields of the `response_shape`; unset where there are none. Ours.
+   *
+   * @generated from field: google.protobuf.Struct metadata = 20;
+   */
+  metadata?: JsonObject | undefined;
 };
 
 /**

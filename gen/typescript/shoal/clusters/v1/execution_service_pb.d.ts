@@ -8,7 +8,9 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { ListBody, Pagination } from "./pagination_pb.js";
 import type { Execution, ExecutionSchema, LineageSchema } from "./execution_pb.js";
+import type { Labeling } from "./cluster_definition_pb.js";
 import type { TaskSchema } from "./task_pb.js";
+import type { LabelAuditSchema } from "./label_audit_pb.js";
 
 /**
  * Describes the file shoal/clusters/v1/execution_service.proto.
@@ -541,6 +543,81 @@ export declare type StreamLineagesRequest = Message<"shoal.clusters.v1.StreamLin
 export declare const StreamLineagesRequestSchema: GenMessage<StreamLineagesRequest>;
 
 /**
+ * Which groups are to be named again, and how.
+ *
+ * @generated from message shoal.clusters.v1.LabelExecutionRequest
+ */
+export declare type LabelExecutionRequest = Message<"shoal.clusters.v1.LabelExecutionRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run's id.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+
+  /**
+   * The groups, such as `cl_0`; none means all.
+   *
+   * @generated from field: repeated string group_ids = 3;
+   */
+  groupIds: string[];
+
+  /**
+   * How they are named this time; unset means as the run's definition says. It is not kept.
+   *
+   * @generated from field: shoal.clusters.v1.Labeling llm_labeling = 4;
+   */
+  llmLabeling?: Labeling | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.LabelExecutionRequest.
+ * Use `create(LabelExecutionRequestSchema)` to create a new message.
+ */
+export declare const LabelExecutionRequestSchema: GenMessage<LabelExecutionRequest>;
+
+/**
+ * Which group of which run.
+ *
+ * @generated from message shoal.clusters.v1.GetLabelAuditRequest
+ */
+export declare type GetLabelAuditRequest = Message<"shoal.clusters.v1.GetLabelAuditRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run's id.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+
+  /**
+   * The group, such as `cl_0`.
+   *
+   * @generated from field: optional string group_id = 3;
+   */
+  groupId?: string | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.GetLabelAuditRequest.
+ * Use `create(GetLabelAuditRequestSchema)` to create a new message.
+ */
+export declare const GetLabelAuditRequestSchema: GenMessage<GetLabelAuditRequest>;
+
+/**
  * Reads the runs of a cluster, names and ends them, and repeats them.
  *
  * @generated from service shoal.clusters.v1.ExecutionService
@@ -609,6 +686,30 @@ export declare const ExecutionService: GenService<{
     methodKind: "unary";
     input: typeof RelabelExecutionRequestSchema;
     output: typeof RelabelExecutionResponseSchema;
+  },
+  /**
+   * Names the groups of a completed run again, all or some, without grouping anything again; answers with the task. The
+   * run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
+   * Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
+   * 422 for a group that the run does not have or where no labelling by a model is asked for.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.LabelExecution
+   */
+  labelExecution: {
+    methodKind: "unary";
+    input: typeof LabelExecutionRequestSchema;
+    output: typeof TaskSchema;
+  },
+  /**
+   * Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
+   * `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.GetLabelAudit
+   */
+  getLabelAudit: {
+    methodKind: "unary";
+    input: typeof GetLabelAuditRequestSchema;
+    output: typeof LabelAuditSchema;
   },
   /**
    * Does a completed run of the mode full again, on the vectors that it read, with its parameters and seeds; answers
