@@ -49,12 +49,12 @@ def package_vectors(n: int = 10_000) -> Path:
     if not file.exists():
         from shoald.adapters.embedders.local import LocalEmbedder
 
-        texts = list(itertools.islice(_package_paragraphs(), n))
+        texts = list(itertools.islice(package_paragraphs(), n))
         _save(file, np.asarray(LocalEmbedder(threads=2).embed_passages(texts), dtype=np.float32))
     return file
 
 
-def _package_paragraphs() -> Iterator[str]:
+def package_paragraphs() -> Iterator[str]:
     """Yield the paragraphs of 30 to 600 characters of docstrings, each once, module after module by name."""
     seen: set[str] = set()
     for module in sorted(Path(sysconfig.get_path("purelib")).rglob("*.py")):

@@ -38,9 +38,11 @@ class KnownAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """What calls took. `counted_tokens` is what we had counted of their input ourselves; money is in the unit of the
-    price list, and `is_priced` says whether all of the calls had a price.
+    price list, and `is_priced` says whether all of the calls had a price. `questions` are groups that were asked about:
+    fewer than calls, since bad answers and names alike are asked for again.
     """
 
+    questions: int = 0
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -56,6 +58,7 @@ class Spend:
     def __add__(self, more: Spend) -> Spend:
         """Return both together."""
         return Spend(
+            questions=self.questions + more.questions,
             calls=self.calls + more.calls,
             input_tokens=self.input_tokens + more.input_tokens,
             output_tokens=self.output_tokens + more.output_tokens,
@@ -67,6 +70,7 @@ class Spend:
     def __sub__(self, less: Spend) -> Spend:
         """Return what is left without the other; whether it is priced stays."""
         return Spend(
+            questions=self.questions - less.questions,
             calls=self.calls - less.calls,
             input_tokens=self.input_tokens - less.input_tokens,
             output_tokens=self.output_tokens - less.output_tokens,
@@ -143,12 +147,16 @@ class LabelLedger(Protocol):
         """
         ...
 
-    def answers(self, namespace_id: str, hashes: Sequence[str], now: datetime) -> Mapping[str, KnownAnswer]:
-        """Return the answers that are known and not too old, by the hash of their question."""
+    def answers(
+        self, namespace_id: str, hashes: Sequence[str], *, now: datetime, made_after: datetime
+    ) -> Mapping[str, KnownAnswer]:
+        """Return the answers that have not expired and were given after a moment, by the hash of their question."""
         ...
 
-    def keep_answer(self, namespace_id: str, content_hash: str, answer: KnownAnswer, expires_at: datetime) -> None:
-        """Keep an answer, in the place of an older one."""
+    def keep_answer(
+        self, namespace_id: str, content_hash: str, answer: KnownAnswer, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """Keep an answer that was given now, in the place of an older one."""
         ...
 
     def remove_expired(self, now: datetime, limit: int) -> int:
@@ -180,7 +188,10 @@ class LabelBudget(Protocol):
     """
 
     def plan(self, estimates: Mapping[str, CallEstimate]) -> Spend:
-        """Note what the questions, by their `content_hash`, are expected to cost, known answers taken off."""
+        """Note what the questions, by their `content_hash`, are expected to cost, known answers taken off.
+
+        What is planned first is the run's estimate: later rounds of questions are in it, as far as runs before had any.
+        """
         ...
 
     def known(self, content_hash: str) -> KnownAnswer | None:

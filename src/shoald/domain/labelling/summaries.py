@@ -21,6 +21,8 @@ LONGEST_SENTENCE = 240
 _SHORTEST_SENTENCE = 12
 _KEPT = 12
 _LOOKED_AT = 8
+_OF_NO_TERM = 2
+_LEAST_LEGIBLE = 0.8
 _SAID = 0.5
 """A second sentence may share at most this part of its words with the first."""
 
@@ -35,8 +37,14 @@ class Sentence(NamedTuple):
 def telling_sentences(texts: Sequence[str], shares: Mapping[str, float]) -> tuple[Sentence, ...]:
     """Return the sentences with the largest cosine to the shares of the group's terms, at most twelve, best first."""
     found = {sentence for text in texts for sentence in _sentences(text, shares)}
-    fitting = [one for one in found if len(one.text) <= LONGEST_SENTENCE] or list(found)
+    fitting = [one for one in found if len(one.text) <= LONGEST_SENTENCE and _is_legible(one.text)] or list(found)
     return tuple(sorted(fitting, key=lambda one: (-_cosine(one, shares), one.text))[:_KEPT])
+
+
+def _is_legible(text: str) -> bool:
+    """Say whether a text begins with a letter or figure and is mostly letters: markup and code stand for nothing."""
+    letters = sum(sign.isalpha() or sign.isspace() for sign in text)
+    return text[0].isalnum() and letters >= _LEAST_LEGIBLE * len(text)
 
 
 def _sentences(text: str, shares: Mapping[str, float]) -> Iterator[Sentence]:
@@ -54,9 +62,12 @@ def _sentences(text: str, shares: Mapping[str, float]) -> Iterator[Sentence]:
 
 
 def _cosine(sentence: Sentence, weights: Mapping[str, float]) -> float:
-    """Return the cosine of a sentence to the weights, but for their own length, which is the same for all."""
+    """Return the cosine of a sentence to the weights, but for their own length, which is the same for all.
+
+    A little less is made of sentences of very few terms, which say little.
+    """
     known = [weights[term] for term in sentence.terms if term in weights]
-    return math.fsum(known) / math.sqrt(max(1, len(sentence.terms)))
+    return math.fsum(known) / math.sqrt(len(sentence.terms) + _OF_NO_TERM)
 
 
 def summary_of(sentences: Sequence[Sentence], weights: Mapping[str, float]) -> str | None:
