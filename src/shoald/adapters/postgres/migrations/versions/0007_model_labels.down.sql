@@ -1,1 +1,4 @@
 -- Takes back, last made first.
+DROP TABLE label_answers;
+DROP TABLE label_spending;
+DROP TABLE label_months;
