@@ -28,6 +28,7 @@ from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.adapters.postgres.keyword_indexes import PostgresKeywordIndexes
+from shoald.adapters.postgres.label_ledger import PostgresLabelLedger
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.object_references import PostgresObjectReferences
 from shoald.adapters.postgres.output_collections import PostgresOutputCollections
@@ -43,6 +44,7 @@ from shoald.adapters.postgres.webhook_deliveries import PostgresDeliveries
 from shoald.adapters.postgres.webhooks import PostgresWebhooks
 from shoald.application.access import acting
 from shoald.application.ports import repositories
+from shoald.application.ports.label_ledger import LabelLedger
 
 
 class PostgresUnitOfWork:
@@ -73,6 +75,7 @@ class PostgresUnitOfWork:
         self.chunk_sets: repositories.ChunkSetRepository = PostgresChunkSets(connection)
         self.keyword_indexes: repositories.KeywordIndexRepository = PostgresKeywordIndexes(connection)
         self.indexes: repositories.IndexRepository = PostgresIndexes(connection)
+        self.label_ledger: LabelLedger = PostgresLabelLedger(connection)
         self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
         self.jobs: repositories.JobRepository = PostgresJobRepository(connection)

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
+    from shoald.application.ports.label_ledger import LabelLedger
     from shoald.application.ports.repositories import (
         ApiKeyRepository,
         ArtifactRepository,
@@ -48,6 +49,7 @@ class UnitOfWork(Protocol):
     segment_sets: SegmentSetRepository
     chunk_sets: ChunkSetRepository
     keyword_indexes: KeywordIndexRepository
+    label_ledger: LabelLedger
     indexes: IndexRepository
     index_builds: IndexBuildRepository
     embeddings: EmbeddingRepository
