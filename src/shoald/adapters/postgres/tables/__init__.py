@@ -22,6 +22,7 @@ from shoald.adapters.postgres.tables import (  # noqa: E402, F401
     evaluations,
     events,
     jobs,
+    label_ledger,
     outputs,
     payload_indexes,
     pipelines,
