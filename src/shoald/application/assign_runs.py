@@ -16,6 +16,7 @@ from shoald.application.cluster_work import Work
 from shoald.application.former_runs import FormerRun, FormerRuns
 from shoald.application.independent_runs import by_feature, is_independent, run_of_feature
 from shoald.application.memory_promises import MemoryPromises, shape_of
+from shoald.application.model_labels import NamedGroup
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.several_results import SeveralResults
 from shoald.domain.clustering.centroids import Centroids
@@ -26,7 +27,6 @@ from shoald.domain.clustering.memory import MemoryPlan, one_after_another, plann
 from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
 from shoald.domain.clustering.spaces import Floats, Integers, block_rows, row_blocks
 from shoald.domain.failures import ArtifactNotFound, InvalidVectors
-from shoald.domain.labelling.keywords import GroupName
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import Collection
 
@@ -88,7 +88,13 @@ class AssignRuns:
             coordinates=coordinates,
             names=Names(
                 names=tuple(
-                    GroupName(label=row["label"], keywords=tuple(row["keywords"]), summary=row.get("summary"))
+                    NamedGroup(
+                        label=row["label"],
+                        keywords=tuple(row["keywords"]),
+                        summary=row.get("summary"),
+                        confidence=row.get("confidence"),
+                        fields=row.get("metadata") or {},
+                    )
                     for row in former.rows
                 )
             ),

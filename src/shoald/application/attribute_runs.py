@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from shoald.application.cluster_inputs import ClusterInput, part_of
-from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming
+from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming, FoundGroups
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.group_refining import payloads_of
@@ -44,10 +44,10 @@ class AttributeRuns:
         found = attribute_groups(payloads_of(self.open_unit_of_work, given, given.sampled), parameters)
         tree = found.tree
         nearest = [rows[:SHOWN_TO_NAMING] for rows in tree.members()]
-        naming = work.stage("label", f"naming {len(tree)} groups")
-        names = self.naming.name(given, nearest, work.spec.labeling, naming)
+        names = self.naming.name(work, FoundGroups(given=given, tree=tree, nearest=nearest))
         labels = zip(names.names, found.labels, strict=True)
-        names = replace(names, names=tuple(replace(name, label=label) for name, label in labels))
+        kept = tuple(name if name.is_model else replace(name, label=label) for name, label in labels)
+        names = replace(names, names=kept)
         dimensions = work.spec.map_dimensions
         return ClusterResult(
             given=given,

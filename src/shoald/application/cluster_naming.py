@@ -1,4 +1,8 @@
-"""Groups and the payloads of their documents go in; a name and distinctive terms for each group come out."""
+"""Groups and the payloads of their documents go in; a name and distinctive terms for each group come out.
+
+Every group is first named after the terms that set it apart. Where a language model was asked for, its names take the
+place of these, as far as there are any.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +11,79 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shoald.application.cluster_inputs import ClusterInput
+from shoald.application.cluster_work import Work
+from shoald.application.labelling_inputs import chosen_samples
+from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, NamedGroup
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.domain.clustering.group_tree import GroupTree
 from shoald.domain.clustering.spaces import Integers
 from shoald.domain.json_types import JsonObject
-from shoald.domain.labelling.keywords import GroupName, name_groups
+from shoald.domain.labelling.keywords import name_groups
+from shoald.domain.labelling.label_plan import label_plan
 
 SHOWN_TO_NAMING = 200
 """Documents of each group whose texts are looked at, the nearest to the centroid first."""
 
 _TEXT_KEYS = ("content", "text", "title", "name", "headline", "description", "summary")
 _READ_AT_ONCE = 1000
-_NO_MODEL = "no language model is configured; groups are named after their distinctive terms"
+_SHARE_OF_TERMS = 0.3
+"""How much of the naming's progress the distinctive terms are, where a model is asked too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """The names of the groups in their order, and why they are not a language model's, if one was asked for."""
+    """The names of the groups in their order; if a language model was asked for, why some are not its, and its cost."""
 
-    names: tuple[GroupName, ...]
+    names: tuple[NamedGroup, ...]
     errors: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
+    report: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundGroups:
+    """The groups of an input: `nearest` are rows of each, nearest to its centroid first; `similarities` are the mean
+    cosines to the centroids, None where there are none.
+    """
+
+    given: ClusterInput
+    tree: GroupTree
+    nearest: Sequence[Integers]
+    similarities: Sequence[float] | None = None
 
 
 class ClusterNaming:
-    """Names groups after the terms that set them apart."""
+    """Names groups after the terms that set them apart, or by a language model."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, models: ModelLabels | None = None) -> None:
         self._open_unit_of_work = open_unit_of_work
+        self._models = models
 
-    def name(
-        self,
-        given: ClusterInput,
-        members: Sequence[Integers],
-        labeling: JsonObject,
-        step: Callable[[float], None],
-    ) -> Names:
-        """Return the name of each group from the texts of its documents, nearest to the centroid first."""
-        names = name_groups(self._groups(given, members, labeling, step), expected=len(members))
+    def name(self, work: Work, found: FoundGroups) -> Names:
+        """Return the name of each group from its documents, those nearest to its centroid first."""
+        labeling = work.spec.labeling
+        step = work.stage("label", f"naming {len(found.tree)} groups")
+        asks_model = bool(labeling.get("enabled")) and self._models is not None and len(found.tree) > 0
+        share = _SHARE_OF_TERMS if asks_model else 1.0
+        own = self.own_names(found, labeling, lambda done: step(done * share))
+        if not asks_model or self._models is None:
+            return Names(names=own)
+        run = LabelRun(namespace_id=work.run.namespace_id, run_id=work.run.run_id, labeling=labeling)
+        groups = _to_name(work, found, own)
+        named = self._models.named(run, groups, lambda done: step(share + done * (1 - share)))
+        return Names(names=named.names, errors=named.errors, warnings=named.warnings, report=named.report)
+
+    def own_names(
+        self, found: FoundGroups, labeling: JsonObject, step: Callable[[float], None]
+    ) -> tuple[NamedGroup, ...]:
+        """Return the names of the groups' distinctive terms."""
+        texts = self._groups(found.given, found.nearest, labeling, step)
+        names = [NamedGroup.of(one) for one in name_groups(texts, expected=len(found.nearest))]
         if labeling.get("include_keywords") is False:
             names = [replace(one, keywords=()) for one in names]
         if labeling.get("include_summary") is False:
             names = [replace(one, summary=None) for one in names]
-        return Names(names=tuple(names), errors=(_NO_MODEL,) if labeling.get("enabled") else ())
+        return tuple(names)
 
     def _groups(
         self, given: ClusterInput, members: Sequence[Integers], labeling: JsonObject, step: Callable[[float], None]
@@ -65,6 +101,26 @@ class ClusterNaming:
                 with self._open_unit_of_work() as uow:
                     payloads = uow.collections.payloads(collection.collection_id, wanted)
                 yield from (text_of(payloads[one], labeling) for one in wanted if one in payloads)
+
+
+def _to_name(work: Work, found: FoundGroups, own: Sequence[NamedGroup]) -> list[GroupToName]:
+    """Choose the documents of each group that are shown; groups of one feature of several go by its name too."""
+    plan, tree = label_plan(work.spec.labeling), found.tree
+    prefix = "" if work.feature is None else f"{work.feature}:"
+    groups = []
+    for at, members in enumerate(tree.members()):
+        similarity = None if found.similarities is None else float(found.similarities[at])
+        places = chosen_samples(plan, len(found.nearest[at]), size=len(members), similarity=similarity)
+        rows = [int(found.nearest[at][place]) for place in places]
+        shown = tuple(_document(found.given, row) for row in rows)
+        groups.append(
+            GroupToName(cluster_id=f"{prefix}{tree.ids[at]}", size=len(members), documents=shown, fallback=own[at])
+        )
+    return groups
+
+
+def _document(given: ClusterInput, row: int) -> tuple[str, str]:
+    return given.collections[int(given.places[row])].collection_id, given.ids[row].decode()
 
 
 def text_of(payload: JsonObject, labeling: JsonObject) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_naming import Names
+from shoald.application.model_labels import NamedGroup
 from shoald.application.ports.run_tables import Columns
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
@@ -101,6 +102,7 @@ class ClusterResult:
             "hierarchy_level": int(tree.levels[group]),
             "variance": None if self.variances is None else _figure(self.variances[group]),
             **self._stability(group),
+            **_of_model(name),
             **self._middle(members),
         }
 
@@ -218,6 +220,12 @@ class ClusterResult:
             "keywords": [*nothing, *(row["keywords"] for row in rows)],
             "centroid_vector": [*nothing, *vectors],
         }
+
+
+def _of_model(name: NamedGroup) -> dict[str, Any]:
+    """Return what a language model said beside the name, where one did."""
+    confidence = {} if name.confidence is None else {"confidence": name.confidence}
+    return {**confidence, "metadata": dict(name.fields)} if name.fields else confidence
 
 
 def _figure(value: Any) -> float | None:

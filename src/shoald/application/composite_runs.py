@@ -14,7 +14,7 @@ import numpy as np
 from shoald.application.attribute_runs import read_record
 from shoald.application.cluster_definitions import ResolvedFeature
 from shoald.application.cluster_inputs import ClusterInput
-from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming
+from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming, FoundGroups
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
 from shoald.application.composite_choice import SOURCE_RUNS, require_one_space
@@ -95,7 +95,7 @@ class CompositeRuns:
         tree, events, identity = identified(given, GroupTree.flat(of_document), vectors, self._former(work, given))
         centres = _centres(groups, labels, vectors, tree)
         nearest = tree_representatives(tree, np.nan_to_num(members.similarities), SHOWN_TO_NAMING)
-        naming = work.stage("label", f"naming {k} groups")
+        names = self.naming.name(work, FoundGroups(given=given, tree=tree, nearest=nearest))
         return CompositeResult(
             given=given,
             tree=tree,
@@ -104,7 +104,7 @@ class CompositeRuns:
             variances=None,
             metrics=composite_metrics(tree, centres),
             coordinates=_places(work, groups, members),
-            names=self.naming.name(given, nearest, work.spec.labeling, naming),
+            names=names,
             nearest=nearest,
             effective={
                 **_effective(work, sources, groups, labels, tree),

@@ -130,10 +130,15 @@ def effective(work: Work, result: RunResult) -> dict[str, Any]:
             "numpy": np.__version__,
             **work.tools.estimators.versions(),
         },
-        "warnings": list(dict.fromkeys((*work.spec.warnings, *result.given.warnings, *result.warnings))),
+        "warnings": list(dict.fromkeys((*work.spec.warnings, *_warnings(result)))),
         "llm_labeling_errors": list(result.names.errors),
+        **({"labels": dict(result.names.report)} if result.names.report else {}),
         **reconciled(result),
     }
+
+
+def _warnings(result: RunResult) -> tuple[str, ...]:
+    return (*result.given.warnings, *result.warnings, *result.names.warnings)
 
 
 def reconciled(result: RunResult) -> dict[str, Any]:

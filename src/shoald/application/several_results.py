@@ -94,9 +94,11 @@ class SeveralResults:
 
     @property
     def names(self) -> Names:
-        """Why names are not a language model's."""
+        """Why names are not a language model's, and what they cost by feature."""
         errors = dict.fromkeys(error for part in self.parts.values() for error in part.names.errors)
-        return Names(names=(), errors=tuple(errors))
+        warnings = dict.fromkeys(warning for part in self.parts.values() for warning in part.names.warnings)
+        reports = {one: part.names.report for one, part in self.parts.items() if part.names.report}
+        return Names(names=(), errors=tuple(errors), warnings=tuple(warnings), report=reports)
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from shoald.application import cluster_stages as stages
 from shoald.application.cluster_inputs import ClusterInput, ClusterInputs
-from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming
+from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming, FoundGroups
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work, asked
 from shoald.application.feature_weighing import weighed
@@ -89,7 +89,9 @@ class VectorRuns:
         tree, events, identity = identified(given, whole.tree, whole.centres.vectors, former)
         drawn = MapDrawing(work=work, given=given, kept=kept).drawn(space, whole.tree.labels, former)
         nearest = tree_representatives(whole.tree, whole.centres.similarities, SHOWN_TO_NAMING)
-        names = self.naming.name(given, nearest, spec.labeling, work.stage("label", f"naming {len(tree)} groups"))
+        similarities = whole.centres.mean_similarity.tolist()
+        found_groups = FoundGroups(given=given, tree=tree, nearest=nearest, similarities=similarities)
+        names = self.naming.name(work, found_groups)
         said = _together(
             _of_input(given),
             weighing,

@@ -28,6 +28,7 @@ from shoald.adapters.postgres.index_builds import PostgresIndexBuilds
 from shoald.adapters.postgres.indexes import PostgresIndexes
 from shoald.adapters.postgres.jobs import PostgresJobRepository
 from shoald.adapters.postgres.keyword_indexes import PostgresKeywordIndexes
+from shoald.adapters.postgres.label_audits import PostgresLabelAudits
 from shoald.adapters.postgres.label_ledger import PostgresLabelLedger
 from shoald.adapters.postgres.namespaces import PostgresNamespaces
 from shoald.adapters.postgres.object_references import PostgresObjectReferences
@@ -76,6 +77,7 @@ class PostgresUnitOfWork:
         self.keyword_indexes: repositories.KeywordIndexRepository = PostgresKeywordIndexes(connection)
         self.indexes: repositories.IndexRepository = PostgresIndexes(connection)
         self.label_ledger: LabelLedger = PostgresLabelLedger(connection)
+        self.label_audits: repositories.LabelAuditRepository = PostgresLabelAudits(connection)
         self.embeddings: repositories.EmbeddingRepository = PostgresEmbeddings(connection)
         self.index_builds: repositories.IndexBuildRepository = PostgresIndexBuilds(connection)
         self.jobs: repositories.JobRepository = PostgresJobRepository(connection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from shoald.domain.labelling.prompts import LabelPrompt
+from shoald.domain.labelling.prompts import LabelPrompt, PartKind
 
 LONGEST_ANSWER = 100_000
 """Characters of an answer that are looked at; nobody's name is longer."""
@@ -73,10 +73,21 @@ class ModelFailure(Exception):  # noqa: N818 - it says what is the case
 class LanguageModel(Protocol):
     """Answers questions about groups; may be asked from several threads at once."""
 
+    @property
+    def takes(self) -> frozenset[PartKind]:
+        """The media that it takes beside words."""
+        ...
+
+    @property
+    def fetches(self) -> frozenset[PartKind]:
+        """Those of them that the provider fetches itself when it is given a link; others go as bytes."""
+        ...
+
     def ask(self, prompt: LabelPrompt, *, timeout_seconds: float) -> ModelAnswer:
         """Ask once, without trying again; raises `ModelFailure`.
 
-        The time, at least 0.1 s, bounds all of it, a slowly dripping answer included.
+        The time, at least 0.1 s, bounds all of it, a slowly dripping answer included; one that falls silent in its
+        midst may take as long again.
         """
         ...
 
@@ -86,4 +97,15 @@ class LanguageModels(Protocol):
 
     def get(self, provider: str) -> LanguageModel:
         """Return the one of `openai`, `google` or `anthropic`; raises `ModelFailure` where no key is set for it."""
+        ...
+
+    def default_of(self, provider: str) -> str:
+        """Return the model of a provider that is asked where a definition names none."""
+        ...
+
+    def default(self) -> tuple[str, str]:
+        """Return the provider and the model that are asked where a definition names neither.
+
+        Raises `ModelFailure` where no provider has a key.
+        """
         ...

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IndexRepository,
         JobRepository,
         KeywordIndexRepository,
+        LabelAuditRepository,
         NamespaceRepository,
         ObjectReferenceRepository,
         OutputCollectionRepository,
@@ -50,6 +51,7 @@ class UnitOfWork(Protocol):
     chunk_sets: ChunkSetRepository
     keyword_indexes: KeywordIndexRepository
     label_ledger: LabelLedger
+    label_audits: LabelAuditRepository
     indexes: IndexRepository
     index_builds: IndexBuildRepository
     embeddings: EmbeddingRepository

@@ -38,11 +38,7 @@ class PromptPart:
         """Return the part as people may look at it: links and bytes by what they are known by."""
         if self.kind is PartKind.TEXT:
             return {"type": self.kind.value, "text": self.text}
-        shown: dict[str, object] = {"type": self.kind.value, "source": self.source or self.url}
-        if self.data is not None:
-            known = {"sha256": hashlib.sha256(self.data).hexdigest(), "bytes": len(self.data)}
-            shown |= {"media_type": self.media_type, **known}
-        return shown
+        return {"type": self.kind.value, "source": self.source or self.url}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +47,8 @@ class LabelPrompt:
 
     `system` are our instructions, `parts` the group's documents, within lines that hold `fence`: a word that nobody
     who wrote a document could know. `json_schema` is what an answer looks like, `parameters` go to the provider as
-    they are, but for `model_name`. No part of it says which group it is, so equal groups have equal questions.
+    they are. With `wants_json` the provider is asked to answer by the schema. No part of it says which group it is, so
+    equal groups have equal questions.
     """
 
     provider: str
@@ -62,13 +59,14 @@ class LabelPrompt:
     max_output_tokens: int
     fence: str = ""
     parameters: JsonObject = field(default_factory=dict)
+    wants_json: bool = True
 
     @property
     def content_hash(self) -> str:
         """What the answer depends on, in 64 hex digits: model, words, media and parameters, whatever the fence is."""
         said = [self.provider, self.model, self._plain(self.system), self.max_output_tokens]
         shown = [{key: self._plain(one) for key, one in part.as_json().items()} for part in self.parts]
-        whole = [*said, shown, dict(self.json_schema), dict(self.parameters)]
+        whole = [*said, shown, dict(self.json_schema), dict(self.parameters), self.wants_json]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=dict).encode()).hexdigest()
 
     def with_parts(self, *more: PromptPart) -> LabelPrompt:

@@ -23,6 +23,7 @@ from shoald.adapters.postgres.tables import (  # noqa: E402, F401
     events,
     jobs,
     label_ledger,
+    labels,
     outputs,
     payload_indexes,
     pipelines,

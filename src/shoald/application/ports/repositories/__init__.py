@@ -17,6 +17,7 @@ from shoald.application.ports.repositories.index_builds import IndexBuildReposit
 from shoald.application.ports.repositories.indexes import IndexRepository
 from shoald.application.ports.repositories.jobs import JobRepository
 from shoald.application.ports.repositories.keyword_indexes import KeywordIndexRepository
+from shoald.application.ports.repositories.label_audits import LabelAuditRepository
 from shoald.application.ports.repositories.namespaces import NamespaceRepository
 from shoald.application.ports.repositories.object_references import ObjectReferenceRepository
 from shoald.application.ports.repositories.output_collections import OutputCollectionRepository
@@ -47,6 +48,7 @@ __all__ = [
     "IndexRepository",
     "JobRepository",
     "KeywordIndexRepository",
+    "LabelAuditRepository",
     "NamespaceRepository",
     "ObjectReferenceRepository",
     "OutputCollectionRepository",

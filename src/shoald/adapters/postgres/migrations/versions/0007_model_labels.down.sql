@@ -2,3 +2,4 @@
 DROP TABLE label_answers;
 DROP TABLE label_spending;
 DROP TABLE label_months;
+DROP TABLE label_audits;

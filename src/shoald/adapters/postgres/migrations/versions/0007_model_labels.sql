@@ -1,5 +1,27 @@
 -- Statements that make what is new; the tables that they give are those of adapters/postgres/tables.
 
+-- What a language model was shown of each group of a run and what it said: kept as long as the run is.
+CREATE TABLE label_audits (
+    run_id TEXT NOT NULL,
+    cluster_id TEXT NOT NULL,
+    namespace_id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    label TEXT,
+    error TEXT,
+    questions JSONB NOT NULL,
+    labelled_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_label_audits PRIMARY KEY (run_id, cluster_id),
+    CONSTRAINT fk_label_audits_run_id_cluster_runs FOREIGN KEY (run_id)
+        REFERENCES cluster_runs (run_id) ON DELETE CASCADE
+);
+CREATE INDEX ix_label_audits_namespace_id ON label_audits (namespace_id);
+
+ALTER TABLE label_audits ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON label_audits TO shoal_tenant
+    USING (namespace_id = (SELECT current_setting('shoal.namespace', true)));
+GRANT SELECT, INSERT, UPDATE, DELETE ON label_audits TO shoal_tenant;
+
 -- What answers cost, and which are known.
 
 -- What a namespace was charged with in a month: who books locks its row, so that two together pass no cap.

@@ -1,0 +1,76 @@
+"""One POST with a deadline over all of it goes out; the JSON that came back, or why there is none, comes out.
+
+httpx bounds the wait for each piece, not for the whole: a provider that drips a byte a second would never end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from shoald.adapters.language_models.refusals import pause_asked_by, refusal_of
+from shoald.application.ports.language_model import ModelFailure, NoAnswerBecause
+
+MOST_READ = 4 << 20
+"""Bytes of an answer that are read; more than any name needs."""
+
+_OK, _REDIRECT = 200, 300
+
+
+def post_json(
+    client: httpx.Client, url: str, body: Mapping[str, Any], headers: Mapping[str, str], *, timeout_seconds: float
+) -> Mapping[str, Any]:
+    """Send a question and return the object that came back; raises `ModelFailure`. Follows no redirect."""
+    ends = time.monotonic() + timeout_seconds
+    try:
+        request = client.build_request("POST", url, json=body, headers=dict(headers), timeout=timeout_seconds)
+        with_stream = client.send(request, stream=True)
+        try:
+            content = _read(with_stream, ends)
+        finally:
+            with_stream.close()
+    except httpx.TimeoutException as error:
+        raise _late(timeout_seconds) from error
+    except httpx.HTTPError as error:
+        raise ModelFailure(NoAnswerBecause.UNREACHABLE, "the model's server could not be reached") from error
+    if not _OK <= with_stream.status_code < _REDIRECT:
+        raise refusal_of(with_stream.status_code, content, pause_asked_by(with_stream.headers))
+    return _object(content)
+
+
+def _read(answer: httpx.Response, ends: float) -> bytes:
+    pieces, size = [], 0
+    for piece in answer.iter_bytes():
+        if time.monotonic() > ends:
+            raise httpx.ReadTimeout("the answer came too slowly")
+        pieces.append(piece)
+        size += len(piece)
+        if size > MOST_READ:
+            raise ModelFailure(NoAnswerBecause.NOTHING_SAID, f"the answer had more than {MOST_READ} bytes")
+    return b"".join(pieces)
+
+
+def _late(timeout_seconds: float) -> ModelFailure:
+    message = f"there was no whole answer within {timeout_seconds:.3g} seconds"
+    return ModelFailure(NoAnswerBecause.TIMED_OUT, message)
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "what came back was no JSON") from error
+    if not isinstance(found, dict):
+        raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "what came back was no answer of this provider")
+    return found
+
+
+def counted(found: Mapping[str, Any], group: str, name: str) -> int | None:
+    """Return a count of tokens that an answer gives; None for what is none."""
+    counts = found.get(group)
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

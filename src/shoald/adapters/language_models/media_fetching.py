@@ -1,0 +1,88 @@
+"""Media whose provider takes bytes only are fetched from addresses that were checked, and go inline."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from shoald.application.ports.language_model import ModelFailure, NoAnswerBecause
+from shoald.application.ports.outward_addresses import OutwardAddress, OutwardAddresses
+from shoald.domain.failures import AddressRefused, Unavailable
+from shoald.domain.labelling.prompts import PromptPart
+
+LARGEST = 8 << 20
+_SECONDS = 10.0
+_OK = 200
+
+
+class MediaFetching:
+    """Fetches media over one connection each to the address that was checked; follows no redirect."""
+
+    def __init__(self, addresses: OutwardAddresses, *, trusted: ssl.SSLContext | None = None) -> None:
+        self._addresses = addresses
+        self._tls = trusted or ssl.create_default_context()
+
+    def with_bytes(self, part: PromptPart) -> PromptPart:
+        """Return a medium with its bytes; raises `ModelFailure` where it cannot be had."""
+        if part.data is not None or part.url is None:
+            return part
+        data, media_type = self._fetched(part.url)
+        return replace(part, data=data, media_type=part.media_type or media_type, source=part.source or part.url)
+
+    def base64(self, part: PromptPart) -> str:
+        """Return the bytes of a medium in Base64."""
+        return base64.b64encode(self.with_bytes(part).data or b"").decode()
+
+    def _fetched(self, url: str) -> tuple[bytes, str]:
+        ends = time.monotonic() + _SECONDS
+        try:
+            address = self._addresses.resolve(url)
+            with self._connected(address, ends) as connection:
+                return _got(connection, address)
+        except (AddressRefused, Unavailable) as failure:
+            raise ModelFailure(NoAnswerBecause.REQUEST_REFUSED, f"a medium cannot be had: {failure.message}") from None
+        except (OSError, http.client.HTTPException) as error:
+            message = "a medium of the group could not be fetched"
+            raise ModelFailure(NoAnswerBecause.REQUEST_REFUSED, message) from error
+
+    @contextlib.contextmanager
+    def _connected(self, address: OutwardAddress, ends: float) -> Iterator[http.client.HTTPConnection]:
+        """Connect, and shut the line when the time is up, however slowly bytes come."""
+        line = socket.create_connection((address.address, address.port), timeout=_SECONDS)
+        if address.scheme == "https":
+            line = self._tls.wrap_socket(line, server_hostname=address.host, do_handshake_on_connect=False)
+        end = threading.Timer(max(0.0, ends - time.monotonic()), _shut, [line])
+        end.daemon = True
+        end.start()
+        try:
+            if isinstance(line, ssl.SSLSocket):
+                line.do_handshake()
+            connection = http.client.HTTPConnection(address.host, address.port)
+            connection.sock = line
+            with contextlib.closing(connection):
+                yield connection
+        finally:
+            end.cancel()
+            line.close()
+
+
+def _got(connection: http.client.HTTPConnection, address: OutwardAddress) -> tuple[bytes, str]:
+    headers = {"Host": address.host_header, "Connection": "close", "Accept-Encoding": "identity"}
+    connection.request("GET", address.target, headers=headers)
+    answer = connection.getresponse()
+    data = answer.read(LARGEST + 1)
+    if answer.status != _OK or len(data) > LARGEST:
+        raise http.client.HTTPException
+    return data, answer.headers.get_content_type()
+
+
+def _shut(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(line, socket.SHUT_RDWR)

@@ -1,0 +1,316 @@
+"""Groups with the names of their distinctive terms go in; the names that a language model gives them come out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy.typing as npt
+
+from shoald.application.labelling import Labelling, Question, Terms, failures_by_reason, fallback_sentence
+from shoald.application.labelling_attempts import Asking, Outcome
+from shoald.application.labelling_inputs import LabellingInputs
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.label_ledger import BudgetReport, CallEstimate, LabelBudget
+from shoald.application.ports.language_model import LanguageModel, LanguageModels, ModelFailure
+from shoald.application.ports.unit_of_work import OpenUnitOfWork
+from shoald.domain.json_types import JsonObject
+from shoald.domain.labelling.keywords import GroupName
+from shoald.domain.labelling.label_plan import LabelPlan, label_plan
+from shoald.domain.labelling.likenesses import Likeness, alike_pairs, numbered, repeats_fields
+from shoald.domain.labelling.prompt_writing import ShownDocument, write_prompt
+from shoald.domain.labelling.prompts import LabelPrompt
+from shoald.domain.records.label_audit import LabelAudit
+from shoald.domain.vocabulary import InputSource
+
+_FENCE_BYTES = 12
+_SHARE_OF_FIRST = 0.8
+"""How much of a stage's progress the first questions are; the rest are those that tell names apart."""
+
+Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedGroup(GroupName):
+    """A name; `confidence` (0 to 1) and `fields` are a language model's, which made it when `is_model` says so."""
+
+    confidence: float | None = None
+    fields: JsonObject = field(default_factory=dict)
+    is_model: bool = False
+
+    @classmethod
+    def of(cls, name: GroupName) -> NamedGroup:
+        """Return the name of a group's distinctive terms."""
+        return cls(label=name.label, keywords=name.keywords, summary=name.summary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRun:
+    """Whose groups are named, as the run that is charged, by which definition of names."""
+
+    namespace_id: str
+    run_id: str
+    labeling: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupToName:
+    """A group: its id and size, those of its documents that are shown (collection and document id), and its name so
+    far.
+    """
+
+    cluster_id: str
+    size: int
+    documents: tuple[tuple[str, str], ...]
+    fallback: GroupName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelNames:
+    """Names in the order of the groups, which of them kept those of their terms and why, and what the names cost."""
+
+    names: tuple[NamedGroup, ...]
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    report: JsonObject = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Round:
+    """One labelling of one run: the plan with its model, and what was seen on the way."""
+
+    run: LabelRun
+    plan: LabelPlan
+    model: LanguageModel
+    budget: LabelBudget
+    labelling: Labelling
+    fence: str
+    groups: Mapping[str, GroupToName]
+    fields: dict[str, frozenset[str]] = field(default_factory=dict)
+    left_out: dict[str, None] = field(default_factory=dict)
+    shown: dict[str, tuple[ShownDocument, ...]] = field(default_factory=dict)
+
+
+class ModelLabels:
+    """Asks a language model for names; whatever happens, each group has one in the end."""
+
+    def __init__(  # noqa: PLR0913 - naming touches documents, providers, money and time
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        models: LanguageModels,
+        inputs: LabellingInputs,
+        budgets: Callable[[LabelRun, LabelPlan], LabelBudget],
+        estimate: Callable[[LabelPrompt], CallEstimate],
+        embed: Embed | None = None,
+        terms: Terms | None = None,
+        new_fence: Callable[[], str] = lambda: secrets.token_hex(_FENCE_BYTES),
+    ) -> None:
+        """`embed` turns names into unit vectors; without it only names that are the same letter for letter are told
+        apart.
+        """
+        self._open_unit_of_work = open_unit_of_work
+        self._clock = clock
+        self._models = models
+        self._inputs = inputs
+        self._budgets = budgets
+        self._estimate = estimate
+        self._embed = embed
+        self._terms = terms or Terms()
+        self._new_fence = new_fence
+
+    def named(self, run: LabelRun, groups: Sequence[GroupToName], step: Callable[[float], None]) -> ModelNames:
+        """Return a name for each group; `step` takes the progress, and may end it by raising."""
+        try:
+            round_ = self._round(run, groups)
+        except ModelFailure as failure:
+            ids = [one.cluster_id for one in groups]
+            kept = tuple(NamedGroup.of(one.fallback) for one in groups)
+            return ModelNames(names=kept, errors=(fallback_sentence(ids, failure.message),) if ids else ())
+        questions = list(self._questions(round_, groups))
+        first = round_.labelling.answers(questions, lambda done: step(done * _SHARE_OF_FIRST))
+        names = {one.cluster_id: _name(one.fallback, first[one.cluster_id], round_.plan) for one in groups}
+        second = self._told_apart(round_, names, lambda done: step(_SHARE_OF_FIRST + done * (1 - _SHARE_OF_FIRST)))
+        self._keep_audits(round_, first, second, names)
+        return ModelNames(
+            names=tuple(names[one.cluster_id] for one in groups),
+            errors=failures_by_reason(first),
+            warnings=(*round_.plan.warnings, *_left_out(round_), *_field_names(round_, names)),
+            report=_report(round_),
+        )
+
+    def prompts(self, run: LabelRun, groups: Sequence[GroupToName]) -> list[LabelPrompt]:
+        """Return the questions that naming would begin with; raises `ModelFailure` where no model can be asked."""
+        round_ = self._round(run, groups)
+        return [one.prompt for one in self._questions(round_, groups)]
+
+    def _round(self, run: LabelRun, groups: Sequence[GroupToName]) -> _Round:
+        plan = label_plan(run.labeling)
+        if plan.provider is None or plan.model is None:
+            plan = self._with_model(plan)
+        model = self._models.get(plan.provider or "")
+        budget = self._budgets(run, plan)
+        asking = Asking(model=model, call_seconds=self._terms.call_seconds)
+        return _Round(
+            run=run,
+            plan=plan,
+            model=model,
+            budget=budget,
+            labelling=Labelling(asking=asking, budget=budget, estimate=self._estimate, terms=self._terms),
+            fence=self._new_fence(),
+            groups={one.cluster_id: one for one in groups},
+        )
+
+    def _with_model(self, plan: LabelPlan) -> LabelPlan:
+        """Choose what the definition leaves open."""
+        if plan.provider is not None:
+            return replace(plan, model=plan.model or self._models.default_of(plan.provider))
+        provider, model = self._models.default()
+        return replace(plan, provider=provider, model=model)
+
+    def _questions(self, round_: _Round, groups: Iterable[GroupToName]) -> Iterator[Question]:
+        for group in groups:
+            documents = self._documents(round_.plan, group)
+            shown = self._inputs.shown(round_.plan, round_.model, documents)
+            round_.left_out |= dict.fromkeys(shown.left_out)
+            round_.fields[group.cluster_id] = frozenset(key for payload, _ in documents for key in payload)
+            round_.shown[group.cluster_id] = shown.documents
+            prompt = write_prompt(round_.plan, documents=shown.documents, fence=round_.fence)
+            yield _question(group, prompt, round_.plan)
+
+    def _documents(self, plan: LabelPlan, group: GroupToName) -> list[tuple[JsonObject, Mapping[str, Any]]]:
+        """Return the payloads of the documents that are shown, and their vectors where a mapping wants these."""
+        names = [one.path or one.key for one in plan.mappings if one.source == InputSource.VECTOR]
+        by_collection: dict[str, list[str]] = {}
+        for collection_id, document_id in group.documents:
+            by_collection.setdefault(collection_id, []).append(document_id)
+        found: dict[tuple[str, str], tuple[JsonObject, Mapping[str, Any]]] = {}
+        with self._open_unit_of_work() as uow:
+            for collection_id, ids in by_collection.items():
+                payloads = uow.collections.payloads(collection_id, ids)
+                vectors = uow.collections.vectors(collection_id, ids, names) if names else {}
+                found |= {(collection_id, one): (payloads[one], vectors.get(one, {})) for one in ids if one in payloads}
+        return [found[pair] for pair in group.documents if pair in found]
+
+    def _told_apart(
+        self, round_: _Round, names: dict[str, NamedGroup], step: Callable[[float], None]
+    ) -> dict[str, Outcome]:
+        """Ask again for groups whose names mean what a larger group's means; `names` has the new ones afterwards.
+
+        Nothing of the other group is in such a question: only the group's own name and terms of its own.
+        """
+        plan = round_.plan
+        if not plan.tells_apart or plan.candidates:
+            return {}
+        ours = [one for one in sorted(names, key=lambda one: -round_.groups[one].size) if names[one].is_model]
+        likeness = Likeness(threshold=plan.likeness, embed=self._embed)
+        later = [ours[at] for _, at in alike_pairs([names[one].label for one in ours], likeness)]
+        second = round_.labelling.answers([self._again(round_, one, names[one]) for one in later], step)
+        for cluster_id, outcome in second.items():
+            if outcome.answer is not None:
+                names[cluster_id] = _name(round_.groups[cluster_id].fallback, outcome, plan)
+        for cluster_id, label in numbered({one: names[one] for one in ours}, round_.groups).items():
+            names[cluster_id] = replace(names[cluster_id], label=label)
+        return second
+
+    def _again(self, round_: _Round, cluster_id: str, name: NamedGroup) -> Question:
+        group = round_.groups[cluster_id]
+        prompt = write_prompt(
+            round_.plan,
+            documents=round_.shown[cluster_id],
+            fence=round_.fence,
+            taken=name.label,
+            hints=group.fallback.keywords,
+        )
+        return _question(group, prompt, round_.plan)
+
+    def _keep_audits(
+        self,
+        round_: _Round,
+        first: Mapping[str, Outcome],
+        second: Mapping[str, Outcome],
+        names: Mapping[str, NamedGroup],
+    ) -> None:
+        at = self._clock.now()
+        audits = [
+            LabelAudit(
+                namespace_id=round_.run.namespace_id,
+                run_id=round_.run.run_id,
+                cluster_id=cluster_id,
+                provider=round_.plan.provider or "",
+                model=round_.plan.model or "",
+                label=names[cluster_id].label if names[cluster_id].is_model else None,
+                error=outcome.reason,
+                questions=tuple(one.as_json() for one in (outcome, second.get(cluster_id)) if one is not None),
+                labelled_at=at,
+            )
+            for cluster_id, outcome in first.items()
+        ]
+        with self._open_unit_of_work() as uow:
+            uow.label_audits.put(audits)
+            uow.commit()
+
+
+def _question(group: GroupToName, prompt: LabelPrompt, plan: LabelPlan) -> Question:
+    return Question(cluster_id=group.cluster_id, prompt=prompt, size=group.size, candidates=plan.candidates)
+
+
+def _name(fallback: GroupName, outcome: Outcome, plan: LabelPlan) -> NamedGroup:
+    """Return the model's name; what it left out of its answer is that of the distinctive terms."""
+    answer = outcome.answer
+    if answer is None:
+        return NamedGroup.of(fallback)
+    keywords = fallback.keywords if answer.keywords is None else answer.keywords
+    return NamedGroup(
+        label=answer.label,
+        keywords=keywords if plan.wants_keywords else (),
+        summary=(answer.summary or fallback.summary) if plan.wants_summary else None,
+        confidence=answer.confidence,
+        fields=answer.fields,
+        is_model=True,
+    )
+
+
+def _left_out(round_: _Round) -> tuple[str, ...]:
+    return tuple(f"llm_labeling left out media: {one}" for one in round_.left_out)
+
+
+def _field_names(round_: _Round, names: Mapping[str, NamedGroup]) -> tuple[str, ...]:
+    """Say where a model named the fields of the documents rather than what is in them."""
+    if round_.plan.mappings:
+        return ()
+    found = [
+        one
+        for one, name in names.items()
+        if name.is_model and repeats_fields(name, round_.fields.get(one, frozenset()))
+    ]
+    if not found:
+        return ()
+    said = "repeat names of payload fields: set llm_labeling.labeling_inputs to the fields that hold what they mean"
+    return (f"the labels of {', '.join(found)} {said}",)
+
+
+def _report(round_: _Round) -> JsonObject:
+    """Return what the names cost, as the run keeps it."""
+    found: BudgetReport = round_.budget.report()
+    return {
+        "provider": round_.plan.provider,
+        "model": round_.plan.model,
+        "estimated": _spend(found.estimated),
+        "spent": _spend(found.spent),
+        "cached": found.cached,
+        "refused": found.refused,
+    }
+
+
+def _spend(spend: Any) -> JsonObject:
+    money = {"money": float(spend.money)} if spend.is_priced else {}
+    return {
+        "calls": spend.calls,
+        "input_tokens": spend.input_tokens,
+        "output_tokens": spend.output_tokens,
+        **money,
+    }

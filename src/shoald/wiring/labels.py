@@ -1,0 +1,59 @@
+"""What names groups by language models, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shoald.application.labelling import Terms
+
+if TYPE_CHECKING:
+    from shoald.adapters.language_models.configured import ModelSettings
+    from shoald.adapters.language_models.openai import ModelEndpoint
+    from shoald.application.ports.language_model import LanguageModels
+    from shoald.settings import Settings
+    from shoald.wiring.adapters import Adapters
+
+
+def build_language_models(adapters: Adapters) -> LanguageModels:
+    """Return the models that the settings have keys for."""
+    from shoald.adapters.language_models.configured import ConfiguredLanguageModels
+
+    models = ConfiguredLanguageModels(_settings_of(adapters.settings), adapters.outward_addresses)
+    adapters.on_close.callback(models.close)
+    return models
+
+
+def _settings_of(settings: Settings) -> ModelSettings:
+    from shoald.adapters.language_models.configured import ModelSettings
+    from shoald.adapters.language_models.openai import ModelEndpoint
+
+    google, anthropic = settings.google_api_key, settings.anthropic_api_key
+    return ModelSettings(
+        openai=_openai(settings),
+        google=ModelEndpoint(base_url=settings.google_base_url, api_key=google.get_secret_value() if google else None),
+        anthropic=ModelEndpoint(
+            base_url=settings.anthropic_base_url, api_key=anthropic.get_secret_value() if anthropic else None
+        ),
+        default_model=settings.label_model,
+    )
+
+
+def _openai(settings: Settings) -> ModelEndpoint:
+    """Return the endpoint of names; the key of one endpoint is never shown to another."""
+    from shoald.adapters.language_models.openai import ModelEndpoint
+
+    own = settings.label_openai_base_url
+    shared = settings.openai_api_key if own in {None, settings.openai_base_url} else None
+    key = settings.label_openai_api_key or shared
+    return ModelEndpoint(
+        base_url=own or settings.openai_base_url, api_key=key.get_secret_value() if key is not None else None
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return how patient labelling is."""
+    return Terms(
+        run_seconds=settings.label_seconds,
+        call_seconds=settings.label_call_seconds,
+        at_once=settings.label_calls_at_once,
+    )
