@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from shoald.application.classifying import ClassificationRequest
+from shoald.application.collection_documents import Upsert
+from shoald.application.collections import CollectionChanges, NewCollection
+from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import ListQuery, Selection
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChanges
@@ -24,6 +26,7 @@ from shoald.domain.failures import (
 )
 from shoald.domain.json_types import JsonObject
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
+from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +35,16 @@ pytestmark = pytest.mark.integration
 def world(postgres_database: str, tmp_path: Path) -> Iterator[ClusterWorld]:
     with cluster_world(postgres_database, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
+    """A world in which there is the taxonomy `topics` of a run over `things`; tests read it, or are refused."""
+    url = database_maker.make()
+    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
+        promote(made, a_run(made))
+        yield made
+    database_maker.drop(url)
 
 
 def a_run(world: ClusterWorld, **config: Any) -> RunReference:
@@ -60,7 +73,7 @@ def payloads(world: ClusterWorld, collection: str) -> dict[str, JsonObject]:
         return {one.document_id: one.payload for one in rows}
 
 
-def vectors(world: ClusterWorld, collection: str, name: str = "v") -> dict[str, npt.NDArray[np.float32]]:
+def vectors(world: ClusterWorld, collection: str, name: str = "v") -> dict[str, Any]:
     with world.adapters.open_unit_of_work() as uow:
         found = uow.collections.find(world.caller.namespace_id, collection)
         assert found is not None
@@ -272,3 +285,76 @@ def test_a_rename_keeps_the_key_that_labels_are_written_to(world: ClusterWorld) 
     state = world.use_cases.taxonomies.update(world.caller, "topics", changes)
     assert (state.taxonomy.taxonomy_name, state.taxonomy.target_field) == ("themes", "topics_label")
     assert state.taxonomy.metadata == {"owner": "x"}
+
+
+def attach(world: ClusterWorld, collection: str, *given: JsonObject) -> None:
+    changes = CollectionChanges(taxonomy_applications=given)
+    world.use_cases.collections.update(world.caller, collection, changes)
+
+
+def upsert(world: ClusterWorld, collection: str, *documents: IncomingDocument) -> Any:
+    asked = Upsert(namespace=world.caller.namespace_id, collection=collection, documents=documents)
+    return world.use_cases.collection_documents.upsert(world.caller, asked)
+
+
+def test_what_is_stored_into_a_collection_is_classified_by_its_taxonomies(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    world.use_cases.collections.create(world.caller, NewCollection(collection_name="fresh"))
+    attach(world, "fresh", {"taxonomy_id": "topics", "scroll_filters": {"is_new": True}})
+    rows = groups_of(1, 1, seed=2)
+    upsert(
+        world,
+        "fresh",
+        IncomingDocument("a", {"is_new": True}, {"v": rows[0].tolist()}),
+        IncomingDocument("b", {"is_new": True}, {"v": rows[1].tolist()}),
+        IncomingDocument("old", {"is_new": False}, {"v": rows[1].tolist()}),
+        IncomingDocument("bare", {"is_new": True}, {}),
+    )
+    stored = payloads(world, "fresh")
+    assert stored["a"]["topics_label"] != stored["b"]["topics_label"]
+    assert {"topics_label" in stored[one] for one in ("old", "bare")} == {False}
+    created = world.use_cases.document_changes.create(
+        world.caller, "fresh", {"document_id": "c", "is_new": True, "vectors": {"v": rows[0].tolist()}}
+    )
+    assert created.document.payload["topics_node_id"] == stored["a"]["topics_node_id"]
+    attach(world, "fresh")
+    upsert(world, "fresh", IncomingDocument("d", {"is_new": True}, {"v": rows[0].tolist()}))
+    assert payloads(world, "fresh")["d"] == {"is_new": True}
+
+
+def test_documents_are_stored_though_their_taxonomy_is_not_ready(world: ClusterWorld) -> None:
+    taxonomy = promote(world, a_run(world)).taxonomy
+    attach(world, "things", {"taxonomy_id": "topics"})
+    world.use_cases.collections.delete(world.caller, taxonomy.node_collection_id)
+    answer = upsert(world, "things", IncomingDocument("new", {"n": 1}, {"v": [1.0] * 16}))
+    assert answer.warnings == (
+        "documents are not classified: The taxonomy 'topics' is not ready: its node collection is gone.",
+    )
+    assert payloads(world, "things")["new"] == {"n": 1}
+    world.use_cases.taxonomies.delete(world.caller, "topics")
+    assert world.use_cases.collections.taxonomy_applications([taxonomy.node_collection_id]) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "taxonomy_id"),
+        ({"taxonomy_id": "topics", "execution_mode": "on_demand"}, "execution_mode"),
+        ({"taxonomy_id": "topics", "execution_phase": 2}, "execution_phase"),
+        ({"taxonomy_id": "topics", "hierarchical_enrichment_style": "full_chain"}, "hierarchical_enrichment_style"),
+        ({"taxonomy_id": "topics", "target_collection_id": "other"}, "target_collection_id"),
+        ({"taxonomy_id": "topics", "priority": 1001}, "priority"),
+        ({"taxonomy_id": "topics", "scroll_filters": {"AND": 1}}, "scroll_filters"),
+    ],
+)
+def test_what_an_application_cannot_say_is_refused_by_its_name(
+    shared: ClusterWorld, given: JsonObject, field: str
+) -> None:
+    with pytest.raises(InvalidFields, match=rf"body\.taxonomy_applications\.0\.{field}"):
+        attach(shared, "things", given)
+    assert (
+        shared.use_cases.collections.taxonomy_applications(
+            [shared.use_cases.collections.get(shared.caller, "things").collection_id]
+        )
+        == {}
+    )

@@ -27,6 +27,7 @@ from shoald.application.document_vectors import (
 )
 from shoald.application.namespaces import caller_in
 from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.application.taxonomy_applications import ClassificationOfStored, classification_of_stored
 from shoald.domain.failures import CollectionNotFound, IdempotencyConflict
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection, DocumentBatch
@@ -89,8 +90,9 @@ class CollectionDocuments(DocumentReading):
             collection = find_or_add_collection(uow, caller, upsert.collection, self._clock.now())
             documents, dropped = _without_own_keys(upsert.documents, collection)
             batch = last_of_each(batch_of(documents))
-            self._store(uow, collection.collection_id, iter([batch]), by="upsert")
-            answer = _answer(upsert, collection, dropped)
+            classification = classification_of_stored(uow, collection.collection_id)
+            self._store(uow, collection.collection_id, iter([batch]), classification, by="upsert")
+            answer = _answer(upsert, collection, dropped, classification.warnings)
             if upsert.idempotency_key is not None:
                 stored = _as_json(answer)
                 uow.collections.keep_answer(
@@ -116,16 +118,26 @@ class CollectionDocuments(DocumentReading):
                 uow.collections.lock(collection.collection_id)
                 uow.collections.replace_documents(collection.collection_id, (), at=self._clock.now())
             counted = _counted(map(without_own_keys, batches), step)
-            inserted = self._store(uow, collection.collection_id, counted, by="import")
+            classification = classification_of_stored(uow, collection.collection_id)
+            inserted = self._store(uow, collection.collection_id, counted, classification, by="import")
             uow.commit()
         return Imported(collection_id=collection.collection_id, inserted=inserted)
 
-    def _store(self, uow: UnitOfWork, collection_id: str, batches: Iterator[DocumentBatch], *, by: str) -> int:
+    def _store(
+        self,
+        uow: UnitOfWork,
+        collection_id: str,
+        batches: Iterator[DocumentBatch],
+        classification: ClassificationOfStored,
+        *,
+        by: str,
+    ) -> int:
         """Store documents and tell of them: what one call or stream brings is one batch."""
         before = _held(uow, collection_id)
         refuse_kept_by_index(before)
         at = self._clock.now()
-        stored = uow.collections.put_documents(collection_id, _checked(uow, before, batches), at=at)
+        checked = classification.of(_checked(uow, before, batches))
+        stored = uow.collections.put_documents(collection_id, checked, at=at)
         behind = _held(uow, collection_id)
         added = behind.document_count - before.document_count
         # a batch has come when it ends: triggers that were made while it was streamed count it
@@ -176,7 +188,9 @@ def _without_own_keys(
     return kept, dropped
 
 
-def _answer(upsert: Upsert, collection: Collection, dropped: Mapping[str, Sequence[str]]) -> Upserted:
+def _answer(
+    upsert: Upsert, collection: Collection, dropped: Mapping[str, Sequence[str]], warnings: Sequence[str]
+) -> Upserted:
     ids = [one.document_id for one in upsert.documents]
     repeated = len(ids) - len(set(ids))
     again = f"documents that come again later in the call: {repeated}; the last of each was stored"
@@ -187,7 +201,7 @@ def _answer(upsert: Upsert, collection: Collection, dropped: Mapping[str, Sequen
         write_token=upsert.write_token,
         dropped_payload_fields=dropped,
         unsearchable_document_ids=tuple(one.document_id for one in last.values() if not one.vectors),
-        warnings=(again,) if repeated else (),
+        warnings=((again,) if repeated else ()) + tuple(warnings),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,7 @@ class NewCollection:
     metadata: JsonObject = field(default_factory=dict[str, Any])
     source: JsonObject = field(default_factory=dict[str, Any])
     feature_extractor: JsonObject = field(default_factory=dict[str, Any])
+    taxonomy_applications: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class CollectionChanges:
     collection_name: str | None = None
     description: str | None = None
     metadata: JsonObject | None = None
+    taxonomy_applications: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class CollectionClone:
     metadata: JsonObject | None = None
     source: JsonObject | None = None
     feature_extractor: JsonObject | None = None
+    taxonomy_applications: Sequence[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +82,20 @@ class BuiltIndex:
         return VectorConfig(name=INDEX_VECTOR, dimension=self.dimension, metric="cosine", feature_uri=uri)
 
 
+Attach = Callable[[UnitOfWork, Caller, Collection, Sequence[Any]], None]
+"""Puts taxonomies, in the shape of the document, in the place of those that classify what a collection stores."""
+
+
 class Collections:
     """The collections of the caller's namespace."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors) -> None:
+    def __init__(
+        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, cursors: PageCursors, attach: Attach
+    ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._cursors = cursors
+        self._attach = attach
 
     def create(self, caller: Caller, new: NewCollection) -> Collection:
         """Make an empty collection; raises `AlreadyExists`, and `InvalidFields` for a name that looks like an id."""
@@ -93,6 +103,7 @@ class Collections:
         check_vector_configs(new.vector_configs)
         with self._open_unit_of_work() as uow:
             collection = add_collection(uow, caller, new, self._clock.now())
+            self._attach(uow, caller, collection, new.taxonomy_applications)
             uow.commit()
         return collection
 
@@ -106,6 +117,8 @@ class Collections:
             said = {name: getattr(changes, name) for name in ("collection_name", "description", "metadata")}
             changed = replace(found, **{k: v for k, v in said.items() if v is not None}, updated_at=now)
             uow.collections.update(changed)
+            if changes.taxonomy_applications is not None:
+                self._attach(uow, caller, changed, changes.taxonomy_applications)
             uow.events.add(collection_event(EventType.COLLECTION_UPDATED, changed, now))
             uow.commit()
         return changed
@@ -127,6 +140,9 @@ class Collections:
                 feature_extractor=clone.feature_extractor or found.feature_extractor,
             )
             made = add_collection(uow, caller, new, self._clock.now())
+            given = clone.taxonomy_applications
+            attached = uow.taxonomies.attached([found.collection_id]).get(found.collection_id, ())
+            self._attach(uow, caller, made, [one.config for one in attached] if given is None else given)
             uow.commit()
         return made, found
 
@@ -139,6 +155,12 @@ class Collections:
         """Return the payload fields that the namespace declares as indexed, and how each index stands."""
         with self._open_unit_of_work() as uow:
             return uow.collections.declared_indexes(caller.namespace_id)
+
+    def taxonomy_applications(self, collection_ids: Sequence[str]) -> Mapping[str, Sequence[JsonObject]]:
+        """Return the taxonomies that classify what collections store, in the shape of the document."""
+        with self._open_unit_of_work() as uow:
+            attached = uow.taxonomies.attached(collection_ids)
+        return {key: [one.config for one in found] for key, found in attached.items()}
 
     def list(self, caller: Caller, query: ListQuery) -> Page[Collection]:
         """Return a page of collections, newest first unless sorted."""

@@ -23,6 +23,7 @@ from shoald.application.document_vectors import (
 from shoald.application.listing import condition_of
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.application.taxonomy_applications import classification_of_stored
 from shoald.domain.document_changes import with_fields
 from shoald.domain.failures import AlreadyExists, CollectionDocumentNotFound, CollectionNotFound, InvalidFields
 from shoald.domain.filters import Condition
@@ -183,7 +184,8 @@ class DocumentChanges:
         check_payloads(batch)
         check_vectors(batch, configs)
         now = self._clock.now()
-        uow.collections.put_documents(found.collection_id, iter([batch]), at=now)
+        classified = classification_of_stored(uow, found.collection_id).of([batch])
+        uow.collections.put_documents(found.collection_id, classified, at=now)
         uow.events.add(documents_written(found, now, added=1, updated=0, by=_BY_CREATION))
         uow.events.add(document_event(EventType.DOCUMENT_CREATED, found, incoming.document_id, now))
 

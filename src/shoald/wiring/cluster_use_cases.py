@@ -25,6 +25,7 @@ from shoald.application.run_maps import RunMaps
 from shoald.application.run_marks import RunMarks
 from shoald.application.sweeping import Sweeps
 from shoald.application.tasks import Tasks
+from shoald.application.taxonomy_applications import attach_taxonomies
 from shoald.application.trigger_starts import TriggerStarts
 from shoald.application.triggers import Triggers
 from shoald.application.webhooks import Webhooks
@@ -70,7 +71,7 @@ def build_stored(adapters: Adapters) -> Stored:
     opens, clock, cursors = adapters.open_unit_of_work, adapters.clock, adapters.page_cursors
     seconds = adapters.settings.document_query_seconds
     return Stored(
-        collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors),
+        collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors, attach=attach_taxonomies),
         collection_exports=_collection_exports(adapters),
         collection_documents=CollectionDocuments(
             open_unit_of_work=opens, clock=clock, cursors=cursors, query_seconds=seconds

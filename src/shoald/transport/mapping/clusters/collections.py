@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from shoal.clusters.v1 import collection_pb2, collection_service_pb2
 
@@ -13,7 +14,7 @@ from shoald.domain.platform_words import CollectionSourceType
 from shoald.domain.records.collection import Collection, VectorConfig
 from shoald.domain.records.payload_index import DeclaredIndex
 from shoald.domain.vocabulary import VectorKind, VectorMetric
-from shoald.transport.json_values import plain_object, to_struct, to_value
+from shoald.transport.json_values import plain, plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.namespaces import vector_config_message, vector_configs_of
 from shoald.transport.mapping.clusters.times import to_timestamp
 
@@ -23,8 +24,10 @@ _TYPES = {VectorKind.SPARSE: "sparse", VectorKind.MULTI_VECTOR: "multi_dense"}
 _DISTANCES = {VectorMetric.DOT_PRODUCT: "dot"}
 
 
-def to_message(collection: Collection, indexes: Sequence[DeclaredIndex] = ()) -> collection_pb2.Collection:
-    """Return a collection as it is shown, with the payload indexes of its namespace.
+def to_message(
+    collection: Collection, indexes: Sequence[DeclaredIndex] = (), taxonomies: Sequence[JsonObject] = ()
+) -> collection_pb2.Collection:
+    """Return a collection as it is shown, with the payload indexes of its namespace and the taxonomies it is given.
 
     Clients insist on an extractor and a source.
     """
@@ -46,6 +49,8 @@ def to_message(collection: Collection, indexes: Sequence[DeclaredIndex] = ()) ->
     if indexes:
         shown = [{"field_name": one.field_name, "state": one.state} for one in indexes]
         message.payload_indexes.CopyFrom(to_value(shown).list_value)
+    if taxonomies:
+        message.taxonomy_applications.CopyFrom(to_value([dict(one) for one in taxonomies]).list_value)
     return message
 
 
@@ -59,6 +64,7 @@ def new_collection_of(request: collection_service_pb2.CreateCollectionRequest) -
         metadata=plain_object(request.metadata),
         source=_source_of(request) or {},
         feature_extractor=_extractor_of(request) or {},
+        taxonomy_applications=_applications_of(request) or (),
     )
 
 
@@ -69,6 +75,7 @@ def changes_of(request: collection_service_pb2.UpdateCollectionRequest) -> Colle
         collection_name=request.collection_name if request.HasField("collection_name") else None,
         description=request.description if request.HasField("description") else None,
         metadata=plain_object(request.metadata) if request.HasField("metadata") else None,
+        taxonomy_applications=_applications_of(request),
     )
 
 
@@ -81,7 +88,19 @@ def clone_of(request: collection_service_pb2.CloneCollectionRequest) -> Collecti
         metadata=plain_object(request.metadata) if request.HasField("metadata") else None,
         source=_source_of(request),
         feature_extractor=_extractor_of(request),
+        taxonomy_applications=_applications_of(request),
     )
+
+
+def _applications_of(
+    request: collection_service_pb2.CreateCollectionRequest
+    | collection_service_pb2.UpdateCollectionRequest
+    | collection_service_pb2.CloneCollectionRequest,
+) -> list[Any] | None:
+    """Return the taxonomies that are attached; None where nothing is said of them."""
+    if not request.HasField("taxonomy_applications"):
+        return None
+    return [plain(one) for one in request.taxonomy_applications.values]
 
 
 def _refuse_applications(

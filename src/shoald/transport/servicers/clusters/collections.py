@@ -41,9 +41,10 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         caller, query = caller_of(self._access, context), list_query(request)
         page = self._collections.list(caller, query)
         indexes = self._collections.payload_indexes(caller)
+        taxonomies = self._collections.taxonomy_applications([one.collection_id for one in page.items])
         documents, total = self._collections.count_documents(caller, query), page.total or 0
         return pb.ListCollectionsResponse(
-            results=[mapping.to_message(one, indexes) for one in page.items],
+            results=[mapping.to_message(one, indexes, taxonomies.get(one.collection_id, ())) for one in page.items],
             pagination=pagination(page),
             total_count=total,
             stats=pb.CollectionListStats(
@@ -98,4 +99,6 @@ class CollectionServicer(collection_service_pb2_grpc.CollectionServiceServicer):
         return exports.to_message(self._exports.export(caller, request.collection_identifier, asked, seconds=seconds))
 
     def _message(self, caller: Caller, collection: Collection) -> collection_pb2.Collection:
-        return mapping.to_message(collection, self._collections.payload_indexes(caller))
+        taxonomies = self._collections.taxonomy_applications([collection.collection_id])
+        indexes = self._collections.payload_indexes(caller)
+        return mapping.to_message(collection, indexes, taxonomies.get(collection.collection_id, ()))
