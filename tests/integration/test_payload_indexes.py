@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,10 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy.dialects import postgresql
 
+from shoald.adapters.postgres import collection_documents, document_narrowing
 from shoald.adapters.postgres.document_selection import WHOLE
 from shoald.adapters.postgres.payload_indexes import indexed_clause
 from shoald.application.collection_documents import Import
-from shoald.application.listing import ListQuery
+from shoald.application.listing import ListQuery, SortKey
 from shoald.application.namespaces import NamespaceChanges
 from shoald.application.payload_indexing import AGAIN_AFTER, REMOVED_AFTER, PayloadIndexHandler, PayloadIndexRound
 from shoald.application.ports.jobs import JobContext
@@ -145,6 +146,44 @@ def test_an_index_says_what_the_documents_say(world: ClusterWorld) -> None:
         parsed = parse_filter(asked)
         expected = [f"d{at:05d}" for at, one in enumerate(payloads) if parsed is None or matches(parsed, one)]
         assert listed(world, asked) == expected, asked
+
+
+@pytest.mark.parametrize(("few", "walked"), [(2000, 1000), (4, 6), (0, 1000), (0, 1)])
+def test_pages_of_several_conditions_are_the_same_whichever_way_they_are_found(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch, few: int, walked: int
+) -> None:
+    """By the rarest condition, by a walk, by intersection; and the statement that asks for all at once says what is
+    right.
+    """
+    monkeypatch.setattr(document_narrowing, "FEW", few)
+    monkeypatch.setattr(document_narrowing, "WALKED", walked)
+    chance = random.Random(few + walked)
+    declare(world, *FIELDS)
+    store(world, [payload(chance) for _ in range(90)])
+    found = 0
+    for _ in range(12):
+        asked = {"AND": [tree(chance, 1), *(condition(chance) for _ in range(chance.randint(1, 2)))]}
+        sort = chance.choice([(), (), (SortKey(field="n", descending=True),)])
+        rows = paged(world, asked, sort)
+        with monkeypatch.context() as plain:
+            plain.setattr(collection_documents, "narrowed_page", lambda *_: None)
+            assert rows == paged(world, asked, sort), asked
+        found += len(rows)
+    assert found > 20
+
+
+def paged(world: ClusterWorld, filters: dict[str, Any], sort: tuple[SortKey, ...]) -> list[str]:
+    """Return all documents, a few a page: by cursors, and where it is sorted by offsets."""
+    found: list[str] = []
+    query = ListQuery(limit=4, filters=filters, sort=sort)
+    while True:
+        page = world.use_cases.collection_documents.list(world.caller, "things", query)
+        found.extend(one.document.document_id for one in page.items)
+        if len(page.items) < query.limit:
+            return found
+        query = replace(query, offset=len(found)) if sort else replace(query, cursor=page.next_cursor)
+        if page.next_cursor is None and not sort:
+            return found
 
 
 def test_what_is_written_and_deleted_is_followed(world: ClusterWorld) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.document_narrowing import narrowed_page
 from shoald.adapters.postgres.document_selection import (
     are_seen,
     document_of,
@@ -172,9 +173,12 @@ class CollectionDocumentRows(PayloadIndexRows):
     def documents(self, collection_ids: Sequence[str], selection: Selection) -> list[CollectionDocument]:
         """Return documents in the order of collections and ids unless sorted by other keys."""
         ready = self._ready_fields(collection_ids, selection.condition)
-        statement = select(collection_documents).where(selected(collection_ids, selection, ready))
-        chosen = in_order(statement, selection).limit(selection.limit).offset(selection.offset)
-        return [document_of(row) for row in self._connection.execute(chosen)]
+        rows = narrowed_page(self._connection, collection_ids, selection, ready)
+        if rows is None:
+            statement = select(collection_documents).where(selected(collection_ids, selection, ready))
+            chosen = in_order(statement, selection).limit(selection.limit).offset(selection.offset)
+            rows = self._connection.execute(chosen).all()
+        return [document_of(row) for row in rows]
 
     def count_documents(self, collection_ids: Sequence[str], selection: Selection) -> int:
         """Count what `documents` would return without limits."""

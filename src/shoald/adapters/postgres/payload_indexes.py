@@ -162,7 +162,7 @@ def indexed_clause(
     if isinstance(condition, Not):
         return not_(indexed_clause(condition.part, document, collection_ids, ready))
     test = _value_test(condition, ready)
-    return filter_clause(condition, document) if test is None else _has_value(collection_ids, test)
+    return filter_clause(condition, document) if test is None else has_value(collection_ids, test)
 
 
 def _any_of(
@@ -173,19 +173,35 @@ def _any_of(
     others = [part for part, test in zip(condition.parts, tests, strict=True) if test is None]
     asked = [test for test in tests if test is not None]
     clauses = [indexed_clause(part, document, collection_ids, ready) for part in others]
-    return or_(*([_has_value(collection_ids, or_(*asked))] if asked else []), *clauses)
+    return or_(*([has_value(collection_ids, or_(*asked))] if asked else []), *clauses)
+
+
+def value_tests(condition: Condition, ready: frozenset[str]) -> tuple[list[Test], list[Condition]]:
+    """Return the parts of a condition that all must hold: what a stored value of a document must be for each that the
+    index can say, and the others.
+    """
+    if isinstance(condition, AllOf):
+        parts = [value_tests(part, ready) for part in condition.parts]
+        return [test for tests, _ in parts for test in tests], [other for _, others in parts for other in others]
+    test = _value_test(condition, ready)
+    return ([], [condition]) if test is None else ([test], [])
 
 
 def _value_test(condition: Condition, ready: frozenset[str]) -> Test | None:
     """Return what a stored value of a document must be, its field included; None where the index cannot say it."""
-    if isinstance(condition, AllOf | AnyOf | Not):
+    if isinstance(condition, AnyOf):
+        tests = [_value_test(part, ready) for part in condition.parts]
+        known = [test for test in tests if test is not None]
+        return or_(*known) if known and len(known) == len(tests) else None
+    if isinstance(condition, AllOf | Not):
         return None
     name = ".".join(condition.path)
     test = _test(condition) if name in ready else None
     return None if test is None else and_(payload_values.c.field_name == name, test)
 
 
-def _has_value(collection_ids: Sequence[str], test: Test) -> Test:
+def has_value(collection_ids: Sequence[str], test: Test) -> Test:
+    """Return that a document has a stored value that passes the test."""
     value, row = payload_values.c, collection_documents.c
     within = value.collection_id == func.any(list(collection_ids))
     if len(collection_ids) == 1:

@@ -37,5 +37,14 @@ Index(
     _columns.text_value,
     _columns.number_value,
     _columns.document_id,
+    postgresql_include=["namespace_id"],
 )
-Index("ix_payload_values_document", _columns.collection_id, _columns.document_id)
+Index(
+    "ix_payload_values_document",
+    _columns.collection_id,
+    _columns.document_id,
+    _columns.field_name,
+    _columns.text_value,
+    _columns.number_value,
+    postgresql_include=["namespace_id"],
+)
