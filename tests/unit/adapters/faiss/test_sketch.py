@@ -25,9 +25,9 @@ def true_nearest(rows: Rows, row: Rows, m: int) -> set[int]:
     return set(np.argsort(-(rows.astype(np.float64) @ row[0].astype(np.float64)), kind="stable")[:m].tolist())
 
 
-@pytest.mark.parametrize("m", [1, 18, 200])
-def test_what_it_proves_is_the_nearest(m: int) -> None:
-    rows = groups(6000, 64, seed=1)
+@pytest.mark.parametrize(("m", "d"), [(1, 64), (18, 64), (200, 64), (18, 50)])
+def test_what_it_proves_is_the_nearest(m: int, d: int) -> None:
+    rows = groups(6000, d, seed=1)
     sketch = Sketch(rows)
     queries = [unit(rows[at : at + 1].astype(np.float64) + 0.05) for at in range(0, 6000, 150)]
     found = [(query, sketch.nearest(query, m)) for query in queries]
@@ -37,11 +37,27 @@ def test_what_it_proves_is_the_nearest(m: int) -> None:
         assert set(positions.tolist()) == true_nearest(rows, query, m)
 
 
+def test_no_other_row_is_nearer_than_it_takes_it_to_be() -> None:
+    rows = groups(3000, 48, seed=4)
+    rows[:, 7] = 0.25  # no steps at all
+    sketch = Sketch(rows)
+    codes = load_faiss().vector_to_array(sketch._coded.codes).reshape(rows.shape).astype(np.float64) - 128
+    for query in rows[::100].astype(np.float64):
+        stepped = query * sketch._steps
+        rounded = np.rint(stepped * 127 / np.abs(stepped).max()) * np.abs(stepped).max() / 127
+        most = codes @ rounded + query @ sketch._middle + sketch._more(stepped, rounded)
+        assert np.all(rows.astype(np.float64) @ query <= most)
+
+
+def test_a_query_of_zeros_is_as_near_to_all() -> None:
+    assert Sketch(groups(3000, 32, seed=5)).nearest(np.zeros((1, 32), np.float32), 3) is None
+
+
 def test_it_says_when_too_many_are_as_near() -> None:
     rows = groups(6000, 32, seed=2)
     rows[1000:2000] = rows[0]
     assert Sketch(rows).nearest(rows[:1], 18) is None
-    assert Sketch(rows[:300]).nearest(rows[:1], 20) is None
+    assert Sketch(rows[:250]).nearest(rows[:1], 20) is None
 
 
 def test_a_large_flat_index_answers_the_same_before_and_after_it_has_one() -> None:
