@@ -7,7 +7,9 @@ Peers: the splitter of langchain-text-splitters, rank_bm25, Python's `re`, rapid
 
 `python -m benchmarks retrieval` takes 1,000 and 10,000 chunks. `python -m benchmarks.retrieval` takes options, too:
 `--chunks 1000 10000 50000` is the reference's table, `--load 100000 1000000` measures p50, p99 and questions a second
-by strategy over that many chunks, after one build, of those that `--strategies` names if it names any.
+by strategy over that many chunks, after one build, of those that `--strategies` names if it names any. `--map 100000`
+measures, over that many chunks and nothing else, questions that regard the groups of a run beside those that do not,
+and writes `benchmarks/results/retrieval_map.md`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from rank_bm25 import BM25Okapi
 from rapidfuzz import fuzz
 
+from benchmarks import retrieval_map
 from benchmarks._installation import Client, installation
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.cli.demo_corpus import standard_library_texts
@@ -49,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, nargs="*", default=_SMALL)
     parser.add_argument("--load", type=int, nargs="*", default=())
+    parser.add_argument("--map", type=int, default=None, help="chunks to ask with and without a map")
     parser.add_argument("--strategies", nargs="*", default=tuple(_strategies("a b c")), help="which are loaded")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each strategy is loaded")
     arguments = parser.parse_known_args()[0]
@@ -58,14 +62,38 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
 
+    if arguments.map is not None:
+        say(f"{arguments.map:,} chunks. {retrieval_map.__doc__.partition(chr(10) * 2)[2]}")
+        with installation() as address:
+            _with_map(address, _Corpus(Client(address), arguments.map, builds=1), say)
+        _write("retrieval_map", "Retrieval over a map", lines)
+        return
     say("One client on loopback, the client on the same cores; milliseconds, medians of different questions.\n")
     with installation() as address:
         client = Client(address)
         _table(client, arguments.chunks, say)
         for size in arguments.load:
             _load(address, _Corpus(client, size, builds=1), arguments.strategies, arguments.seconds, say)
-    Path("benchmarks/results").mkdir(exist_ok=True)
-    Path("benchmarks/results/retrieval.md").write_text("# Retrieval\n\n" + "\n".join(lines) + "\n")
+    _write("retrieval", "Retrieval", lines)
+
+
+def _write(name: str, title: str, lines: Sequence[str]) -> None:
+    folder = Path("benchmarks/results")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.md").write_text(f"# {title}\n\n" + "\n".join(lines) + "\n")
+
+
+def _with_map(address: str, corpus: _Corpus, say: Say) -> None:
+    """Ask one corpus with and without a map: word searches over the set, the others over the build."""
+    run_id = retrieval_map.run_map(address, corpus.client, corpus.index)
+    both = [{"type": "bm25"}, {"type": "vector"}]
+    strategies = {name: _strategies("a b c")[name] for name in ("bm25", "vector", "ensemble")}
+    strategies["ensemble of bm25 and vector"] = {"type": "ensemble", "sources": both}
+
+    def ask(question: str, strategy: dict[str, Any], more: dict[str, Any]) -> Any:
+        return corpus.retrieve(corpus.client, question, strategy, **more)
+
+    retrieval_map.compare(ask, run_id, strategies, _questions(corpus.texts, 3), say)
 
 
 class _Corpus:
@@ -87,9 +115,10 @@ class _Corpus:
         self.times["first build"], self.times["build"] = built[0], statistics.median(built)
 
     def _built(self) -> float:
-        index = self.client.post(f"/projects/{self.project}/indexes", {"name": "main", "provider": "faiss"})["index_id"]
+        new = {"name": "main", "provider": "faiss"}
+        self.index: str = self.client.post(f"/projects/{self.project}/indexes", new)["index_id"]
         wanted = {"chunk_set_version_id": self.chunk_set}
-        built = self._timed("build", lambda: self.client.post(f"/indexes/{index}/builds", wanted))
+        built = self._timed("build", lambda: self.client.post(f"/indexes/{self.index}/builds", wanted))
         self.build: str = built["build"]["build_id"]
         return self.times["build"]
 
@@ -99,10 +128,10 @@ class _Corpus:
         self.times[name] = 1000 * (time.perf_counter() - began)
         return result
 
-    def retrieve(self, client: Client, question: str, strategy: dict[str, Any]) -> Any:
+    def retrieve(self, client: Client, question: str, strategy: dict[str, Any], **more: Any) -> Any:
         """Ask once."""
-        body: dict[str, Any] = {"query": question, "strategy": strategy}
-        if strategy["type"] == "vector":
+        body: dict[str, Any] = {"query": question, "strategy": strategy, **more}
+        if strategy["type"] == "vector" or {"type": "vector"} in strategy.get("sources", ()):
             body |= {"target": "index_build", "target_id": self.build}
         return client.post(f"/projects/{self.project}/retrieve", body)
 
