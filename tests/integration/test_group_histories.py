@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 
+from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.application.collection_documents import Import
 from shoald.application.group_histories import Answered, HistoryQuestion, NewsPage, NewsQuestion
+from shoald.application.jobs import Jobs
 from shoald.application.object_sweep import ObjectSweep
 from shoald.domain.failures import ArtifactNotFound, InvalidFields
 from shoald.domain.records.cluster import ClusterRun
@@ -112,6 +115,7 @@ def test_documents_that_are_gone_are_said_and_a_change_is_seen(world: ClusterWor
     before = history(world, run)
     assert history(world, run).job_id == before.job_id
     assert jobs_made(world) == 1
+    assert history(world, run, field="updated_at").job_id != history(world, run, field="updated_at").job_id
     world.use_cases.document_changes.delete(world.caller, "things", "d00000")
     after = history(world, run)
     assert after.job_id != before.job_id
@@ -252,12 +256,58 @@ def test_members_that_moved_are_counted(world: ClusterWorld) -> None:
     assert 0 < about.about["mean_centroid_cosine"] <= 1
 
 
+@pytest.mark.nightly
+def test_memory_is_that_of_the_answer_and_not_of_the_members(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass, one query for each batch of members; what is held is a batch, the counts, and 20 bytes a member."""
+    many, day = 200_000, 86_400
+    vectors = groups_of(many // 4, many // 4, many // 4, many // 4, dimension=4)
+    for first in range(0, many, 20_000):
+        payloads = [{"meta": {"at": 1_700_000_000 + (at % 400) * day}} for at in range(first, first + 20_000)]
+        store(world, vectors[first : first + 20_000], payloads, first=first)
+    cluster = grouped(world, 4)
+    runs = [ran(world, cluster, defer_visualization=True) for _ in range(2)]
+    asked: list[int] = []
+    values = PostgresCollections.values
+
+    def counted(self: PostgresCollections, ids: Any, names: Any, path: Any) -> Any:
+        asked.append(len(names))
+        return values(self, ids, names, path)
+
+    monkeypatch.setattr(PostgresCollections, "values", counted)
+    tracemalloc.start()
+    try:
+        found = answered_at_length(lambda: history(world, runs[1], bucket="day"))
+        at_most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        compared = answered_at_length(lambda: drift(world, runs[1])[0])
+        of_drift = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(asked), sum(asked)) == (-(-many // 8192), many)
+    assert found.about["times"]["with_time"] == many
+    assert sum(row["documents"] for row in rows(world, found)) == many
+    assert compared.about["members_in_both"] == many
+    assert at_most < 48 * 2**20
+    assert of_drift < 64 * 2**20 + 2 * many * 60
+
+
+def answered_at_length(ask: Callable[[], Answered]) -> Answered:
+    """Ask what takes longer than a call does at once: a worker would do it, here it is done beside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Jobs, "dispatch", lambda jobs, job: jobs.runner.run(job.job_id, dispatch=True))
+        return ask()
+
+
 def test_a_run_that_assigned_goes_back_to_the_run_whose_groups_it_took(world: ClusterWorld) -> None:
     vectors = groups_of(20, 20)
     store(world, vectors[::2], [{} for _ in range(20)])
     cluster = grouped(world)
     first = ran(world, cluster)
     store(world, vectors[1::2], [{} for _ in range(20)], first=20)
-    about, found = drift(world, ran(world, cluster, mode="assign"))
+    second = ran(world, cluster, mode="assign")
+    assert second.previous_run_id == first.run_id
+    about, found = drift(world, second)
     assert about.about["earlier_run_id"] == first.run_id
     assert [(row["fate"], row["change"]) for row in found] == [("kept", 10), ("kept", 10)]

@@ -28,7 +28,7 @@ from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterR
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState, JobType
 
-STORED_AT = "created_at"
+STORED_AT, CHANGED_AT = "created_at", "updated_at"
 HISTORY, DRIFT, NEWS = "history", "drift", "new_documents"
 TOO_FINE, NO_TIMES = "too_fine", "no_times"
 """What a job says of a question that it cannot answer as it is asked."""
@@ -200,7 +200,9 @@ class GroupHistories:
         """Return a question about times; another answer is due when documents or names of groups changed."""
         with self._open_unit_of_work() as uow:
             collections = uow.collections.get_many(caller.namespace_id, list(run.revisions))
-        revisions = {one.collection_id: [one.revision, one.updated_at.isoformat()] for one in collections}
+        revisions: dict[str, Any] = {one.collection_id: one.revision for one in collections}
+        if CHANGED_AT in asked.path:  # what runs write back changes that, and no revision
+            revisions["now"] = self._clock.now().isoformat()
         return _Question(
             kind=kind,
             asked=_as_json(asked),
@@ -282,18 +284,11 @@ def zone_of(name: str) -> ZoneInfo:
         raise InvalidFields.field("query", "time_zone", message=message, value=name) from error
 
 
-def previous_run_id(run: ClusterRun) -> str | None:
-    """Return the run whose groups a run took up: for one that only assigned, the one whose groups these are."""
-    assigned = (run.effective.get("notes") or {}).get("assignment") or {}
-    found = assigned.get("base_run_id") or (run.effective.get("identity") or {}).get("matched_to")
-    return None if found is None else str(found)
-
-
 def runs_between(uow: UnitOfWork, run: ClusterRun, earlier: str) -> list[ClusterRun] | None:
     """Return a run and those before it, newest first, until the earlier one; None when that is none of them."""
     found = [run]
     while found[-1].run_id != earlier:
-        before = previous_run_id(found[-1])
+        before = found[-1].previous_run_id
         known = None if before is None or len(found) > MOST_BEHIND else uow.cluster_runs.get(before)
         if known is None or known.cluster_id != run.cluster_id:
             return None
@@ -302,13 +297,13 @@ def runs_between(uow: UnitOfWork, run: ClusterRun, earlier: str) -> list[Cluster
 
 
 def _earlier_run(uow: UnitOfWork, run: ClusterRun, asked: str | None) -> ClusterRun:
-    before = asked or previous_run_id(run)
+    before = asked or run.previous_run_id
     if before is None:
         message = "This execution took up the groups of none before it; there is nothing to compare it with."
         raise ArtifactNotFound(message, detail={"run_id": run.run_id})
     found = None if before == run.run_id else runs_between(uow, run, before)
     if found is None:
-        known = previous_run_id(run)
+        known = run.previous_run_id
         nearest = "it goes back to none" if known is None else f"the one before it is {known}"
         message = f"must be an execution that {run.run_id} goes back to: {nearest}"
         raise InvalidFields.field("query", "earlier_run_id", message=message, value=before)

@@ -73,6 +73,13 @@ class ClusterRun:
     label_overrides: JsonObject = field(default_factory=dict)
 
     @property
+    def previous_run_id(self) -> str | None:
+        """The run whose groups this one took up; of one that only assigned documents, the run that made the groups."""
+        assigned = (self.effective.get("notes") or {}).get("assignment") or {}
+        found = assigned.get("base_run_id") or (self.effective.get("identity") or {}).get("matched_to")
+        return None if found is None else str(found)
+
+    @property
     def groups(self) -> tuple[JsonObject, ...]:
         """`centroids` as they are shown: under the names that people gave them."""
         given = self.label_overrides

@@ -84,7 +84,7 @@ def lineage_message(run: ClusterRun) -> execution_pb2.Lineage:
     return execution_pb2.Lineage(
         cluster_id=run.cluster_id,
         run_id=run.run_id,
-        previous_run_id=(run.effective.get("identity") or {}).get("matched_to"),
+        previous_run_id=run.previous_run_id,
         created_at=to_timestamp(run.created_at),
         events=[execution_pb2.LineageEvent(**event) for event in run.lineage],
     )
