@@ -32,7 +32,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from rank_bm25 import BM25Okapi
 from rapidfuzz import fuzz
 
-from benchmarks import retrieval_map
+from benchmarks import _retrieval_map as retrieval_map
 from benchmarks._installation import Client, installation
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.cli.demo_corpus import standard_library_texts
