@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
 import pytest
-import sqlalchemy
 from sqlalchemy import Engine, text
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
@@ -167,11 +167,17 @@ def test_what_is_anothers_is_not_there(opens: PostgresUnitsOfWork, stored: Store
     ],
 )
 def test_a_target_is_found_in_one_question(
-    engine: Engine, opens: PostgresUnitsOfWork, stored: Stored, given: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, opens: PostgresUnitsOfWork, stored: Stored, given: dict[str, Any]
 ) -> None:
     asked = read_request({"query": "x", **given})
-    sent: list[str] = []
-    sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *what: sent.append(what[2]))
+    sent: list[Any] = []
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, query: Any, *more: Any, **others: Any) -> Any:
+        sent.append(query)
+        return execute(cursor, query, *more, **others)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     with opens(reading=True) as uow:
         look = first_look(uow, CALLER, stored.project.project_id, asked.target, asked.target_id)
         target = find_target(uow, CALLER, stored.project.project_id, asked, look)

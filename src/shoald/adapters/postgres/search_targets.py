@@ -7,8 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, bindparam, select
+from sqlalchemy.dialects.postgresql import psycopg as driver
 
 from shoald.adapters.postgres.lineage import visible
+from shoald.adapters.postgres.set_items import driver_connection
 from shoald.adapters.postgres.tables.rag import (
     chunk_sets,
     document_versions,
@@ -59,13 +61,16 @@ class PostgresSearchTargets:
         )
 
     def _values(
-        self, statement: Select[Any], project_id: str, namespace_id: str, target_id: str | None
+        self, statement: bytes, project_id: str, namespace_id: str, target_id: str | None
     ) -> Iterator[Any] | None:
+        """Ask the driver: describing a row of sixty columns, as SQLAlchemy does, takes longer than reading it."""
         keys = {"project_id": project_id, "namespace_id": namespace_id, "target_id": target_id}
-        row = self._connection.execute(statement, keys).one_or_none()
+        with driver_connection(self._connection).cursor() as cursor:
+            row = cursor.execute(statement, keys).fetchone()
         return None if row is None else iter(row)
 
 
+_dialect: Any = driver.dialect  # which has no types
 _NAMES = {
     record: [field.name for field in fields(record)] for record in (Project, IndexBuild, Index, ChunkSet, Document)
 }
@@ -93,18 +98,19 @@ def _with_document(found: FromClause) -> FromClause:
     )
 
 
-def _of_project(found: FromClause, *columns: ColumnElement[Any]) -> Select[Any]:
-    """Return the statement that reads the one project, and of the rest what there is."""
+def _of_project(found: FromClause, *columns: ColumnElement[Any]) -> bytes:
+    """Return the statement that reads the one project, and of the rest what there is, as the driver takes it."""
     of_document = (document_versions.c.version_id, *_columns(documents, Document))
-    return (
+    statement: Select[Any] = (
         select(*_columns(projects, Project), *columns, *_columns(chunk_sets, ChunkSet), *of_document)
         .select_from(_with_document(found))
         .where(projects.c.project_id == bindparam("project_id"))
         .where(projects.c.namespace_id == bindparam("namespace_id"))
     )
+    return str(statement.compile(dialect=_dialect())).encode()
 
 
-def _with_chunk_set(chosen: ColumnElement[bool]) -> Select[Any]:
+def _with_chunk_set(chosen: ColumnElement[bool]) -> bytes:
     is_in = chunk_sets.c.project_id == projects.c.project_id
     return _of_project(projects.outerjoin(chunk_sets, and_(is_in, chosen, visible(chunk_sets))))
 

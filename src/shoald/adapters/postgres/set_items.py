@@ -193,8 +193,9 @@ def _written(item_id: ColumnElement[Any], enriched: EnrichedFields) -> ColumnEle
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
-    """Return psycopg's own connection, for COPY within the same transaction."""
-    if not connection.in_transaction():
+    """Return psycopg's own connection, for COPY within the same transaction, and for reading without any."""
+    is_reading = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    if not is_reading and not connection.in_transaction():
         connection.begin()  # SQLAlchemy commits only what it knows to have begun
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
