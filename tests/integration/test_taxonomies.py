@@ -358,3 +358,185 @@ def test_what_an_application_cannot_say_is_refused_by_its_name(
         )
         == {}
     )
+
+
+def nested(world: ClusterWorld) -> None:
+    """Store two groups, the first of which falls into two."""
+    random = np.random.default_rng(0)
+    centres = np.zeros((3, 24))
+    centres[[0, 1], 0] = 8.0
+    centres[2, 1] = 8.0
+    centres[[0, 1], [10, 11]] = 2.0
+    rows = [centre + random.normal(scale=0.15, size=(n, 24)) for centre, n in zip(centres, (80, 60, 40), strict=True)]
+    world.store(np.concatenate(rows).astype(np.float32))
+
+
+KMEANS = {"feature_uris": ["v"], "clustering_method": "kmeans"}
+
+
+def test_groups_of_several_levels_become_nodes_under_nodes(world: ClusterWorld) -> None:
+    nested(world)
+    leveled = {**KMEANS, "algorithm_params": {"n_clusters": 2}, "hierarchical": True, "max_hierarchy_depth": 2}
+    run = run_of(world, world.define(**leveled))
+    labels = {"cl_0": "Top", "cl_0_sub_0": "First half", "cl_0_sub_1": "Second half", "cl_1": "Other"}
+    world.use_cases.run_marks.relabel(world.caller, run.cluster, run.run_id, labels)
+    promoted = promote(world, run)
+    assert promoted.promoted.documents_used == 180
+    state = world.use_cases.taxonomies.get(world.caller, "topics")
+    shown = {one.label: (one.path, one.level) for one in state.nodes}
+    assert shown["Second half"] == (("Top", "Second half"), 1)
+    assert {label for label, (_, level) in shown.items() if level == 0} == {"Top", "Other"}
+    request = ClassificationRequest(taxonomy="topics", target="labelled")
+    world.run(world.use_cases.classifying.apply(world.caller, "things", request).job)
+    found = payloads(world, "labelled")
+    assert {one["topics_label"] for one in found.values()} == {"First half", "Second half", "Other"}
+    assert found["d00000"]["topics_path"] == ["Top", found["d00000"]["topics_label"]]
+    other = found["d00179"]
+    assert (other["topics_path"], other["topics_tier1"], other["topics_tier2"]) == (["Other"], "Other", None)
+
+
+def test_a_hierarchy_is_found_in_the_runs_of_several_clusters(world: ClusterWorld) -> None:
+    nested(world)
+    coarse, fine = (world.define(**KMEANS, algorithm_params={"n_clusters": n}) for n in (2, 3))
+    for one in (coarse, fine):
+        run_of(world, one)
+    config = {"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": [coarse, fine]}
+    made = world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="levels"), config)
+    assert made.taxonomy.config["cluster_overlap_threshold"] == 0.7
+    assert made.taxonomy.config["cluster_ids"] == [coarse, fine]
+    assert sorted(one.payload["member_count"] for one in made.nodes if one.level == 0) == [40, 40, 140]
+    assert sorted(one.payload["member_count"] for one in made.nodes if one.level == 1) == [60, 80]
+    world.run(world.use_cases.classifying.apply(world.caller, "things", ClassificationRequest(taxonomy="levels")).job)
+    assert len(payloads(world, "things")["d00000"]["levels_path"]) == 2
+
+
+def test_a_clone_has_nodes_of_its_own(world: ClusterWorld) -> None:
+    nested(world)
+    leveled = {**KMEANS, "algorithm_params": {"n_clusters": 2}, "hierarchical": True, "max_hierarchy_depth": 2}
+    promote(world, run_of(world, world.define(**leveled)), description="first", min_score=0.25)
+    source = world.use_cases.taxonomies.get(world.caller, "topics")
+    clone, of = world.use_cases.taxonomy_making.clone(world.caller, "topics", NewTaxonomy(taxonomy_name="copy"), None)
+    assert of == source.taxonomy
+    assert (clone.taxonomy.description, clone.taxonomy.min_score) == ("first", 0.25)
+    assert clone.taxonomy.target_field == "copy_label"
+    assert sorted(one.path for one in clone.nodes) == sorted(one.path for one in source.nodes)
+    assert {one.node_id for one in clone.nodes}.isdisjoint(one.node_id for one in source.nodes)
+    world.use_cases.taxonomies.delete(world.caller, "topics")
+    assert world.use_cases.taxonomies.get(world.caller, "copy").is_ready
+
+
+def a_flat_config(world: ClusterWorld, **changed: Any) -> JsonObject:
+    found = world.use_cases.collections.get(world.caller, "things")
+    return {
+        "taxonomy_type": "flat",
+        "retriever_id": "ret_" + found.collection_id.removeprefix("col_"),
+        "input_mappings": [{"input_key": "q", "source_type": "vector", "path": "v"}],
+        "source_collection": {"collection_id": "things", "enrichment_fields": [{"field_path": "title"}]},
+        **changed,
+    }
+
+
+def test_a_flat_taxonomy_stands_over_a_collection_that_stays(world: ClusterWorld) -> None:
+    world.store(np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32), ids=["a", "b"])
+    world.store(np.array([[1.0, 0.3]], dtype=np.float32), collection="others")
+    config = a_flat_config(world, top_k=2)
+    made = world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), config).taxonomy
+    assert made.config == {
+        **config,
+        "source_collection": {
+            "collection_id": made.node_collection_id,
+            "enrichment_fields": [{"field_path": "title", "target_field": "title", "merge_mode": "replace"}],
+        },
+    }
+    request = ClassificationRequest(taxonomy="near")
+    world.run(world.use_cases.classifying.apply(world.caller, "others", request).job)
+    first = payloads(world, "others")["d00000"]
+    assert (first["title"], first["near_node_id"]) == ("text of a", "a")
+    assert [one["node_id"] for one in first["near_assignments"]] == ["a", "b"]
+    clone, _ = world.use_cases.taxonomy_making.clone(world.caller, "near", NewTaxonomy(taxonomy_name="too"), None)
+    assert clone.taxonomy.node_collection_id == made.node_collection_id
+    world.use_cases.taxonomies.delete(world.caller, "near")
+    assert world.use_cases.taxonomies.get(world.caller, "too").is_ready
+
+
+REFUSED: list[tuple[JsonObject, str]] = [
+    ({"taxonomy_type": "deep"}, "taxonomy_type"),
+    ({"taxonomy_type": "hierarchical", "inference_strategy": "llm"}, "inference_strategy"),
+    ({"taxonomy_type": "hierarchical", "inference_strategy": "schema"}, "inference_strategy"),
+    ({"taxonomy_type": "hierarchical", "inference_strategy": "cluster"}, "cluster_ids"),
+    ({"path_field": "folder"}, "path_field"),
+    ({"hierarchical_nodes": [{"collection_id": "col_a"}]}, "hierarchical_nodes"),
+    ({"step_analytics": {"timestamp_field": "at"}}, "step_analytics"),
+    ({"retriever_id": "ret_other"}, "retriever_id"),
+    ({"source_collection": None}, "source_collection"),
+    ({"source_collection": {}}, r"source_collection\.collection_id"),
+    ({"input_mappings": []}, "input_mappings"),
+    ({"input_mappings": [{"input_key": "q", "source_type": "payload", "path": "title"}]}, "input_mappings"),
+    ({"input_mappings": [{"input_key": "q", "source_type": "vector", "path": "w"}]}, r"input_mappings\.0\.path"),
+    ({"top_k": 0}, "top_k"),
+    ({"top_k": 1.5}, "top_k"),
+    (
+        {
+            "source_collection": {
+                "collection_id": "things",
+                "enrichment_fields": [{"field_path": "a", "merge_mode": "append"}],
+            }
+        },
+        r"source_collection\.enrichment_fields\.0\.merge_mode",
+    ),
+    (
+        {
+            "source_collection": {
+                "collection_id": "things",
+                "enrichment_fields": [{"field_path": "a", "target_field": "b.c"}],
+            }
+        },
+        r"source_collection\.enrichment_fields\.0\.target_field",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changed", "field"), REFUSED)
+def test_what_a_configuration_cannot_say_is_refused_by_its_name(
+    shared: ClusterWorld, changed: JsonObject, field: str
+) -> None:
+    config = a_flat_config(shared, **changed)
+    with pytest.raises(InvalidFields, match=rf"body\.config\.{field}: "):
+        shared.use_cases.taxonomy_making.create(shared.caller, NewTaxonomy(taxonomy_name="never"), config)
+    with pytest.raises(TaxonomyNotFound):
+        shared.use_cases.taxonomies.get(shared.caller, "never")
+
+
+@pytest.mark.parametrize("name", ["tax_0123", "list", "Execute", "from-documents", "a/b", " x", "..", "a\nb"])
+def test_a_name_that_a_path_could_not_say_is_refused(shared: ClusterWorld, name: str) -> None:
+    with pytest.raises(InvalidFields, match=r"body\.taxonomy_name"):
+        shared.use_cases.taxonomies.update(shared.caller, "topics", TaxonomyChanges(taxonomy_name=name))
+
+
+def test_documents_that_are_sent_are_classified_and_nothing_is_written(shared: ClusterWorld) -> None:
+    before = payloads(shared, "things")
+    sent: list[JsonObject] = [
+        {"document_id": "x", "vectors": {"v": groups_of(1, 0)[0].tolist()}},
+        {"title": "at its root", "v": groups_of(0, 1)[0].tolist()},
+        {"document_id": "d00000", "collection_id": "things"},
+        {"title": "without a vector"},
+    ]
+    _, found = shared.use_cases.classifying.try_out(shared.caller, "topics", sent)
+    assert [one.has_vector for one in found] == [True, True, True, False]
+    nodes = [one.assignments[0].node.node_id for one in found[:3]]
+    assert nodes[0] == nodes[2] != nodes[1]
+    assert found[0].values["topics_node_id"] == nodes[0]
+    assert (found[3].assignments, found[3].values) == ((), {})
+    _, some = shared.use_cases.classifying.try_out(shared.caller, "topics", sent, filters={"document_id": "x"})
+    assert [bool(one.assignments) for one in some] == [True, False, False, False]
+    with pytest.raises(InvalidFields, match=r"body\.source_documents\.0\.v: has 2 components; the nodes have 16"):
+        shared.use_cases.classifying.try_out(shared.caller, "topics", [{"v": [1.0, 2.0]}])
+    with pytest.raises(TaxonomyNotFound):
+        shared.use_cases.classifying.try_out(shared.caller, "topics", sent, version=2)
+    assert payloads(shared, "things") == before
+
+
+def test_a_collection_without_the_vector_is_refused(shared: ClusterWorld) -> None:
+    shared.store(np.ones((1, 3), dtype=np.float32), collection="narrow")
+    with pytest.raises(InvalidFields, match=r"body\.taxonomy_id: needs a dense vector 'v' of 16 components"):
+        shared.use_cases.classifying.apply(shared.caller, "narrow", ClassificationRequest(taxonomy="topics"))
