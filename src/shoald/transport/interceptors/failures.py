@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import grpc
 import structlog
 
-from shoald.domain.failures import Broken, Busy, Failure, Unavailable
+from shoald.domain.failures import Broken, Busy, Failure, RangeNotSatisfiable, Unavailable
 from shoald.transport import calls
 from shoald.transport.error_bodies import Family, json_body, status_of
 from shoald.transport.failure_table import answer_to
@@ -121,6 +121,8 @@ def _abort(context: grpc.ServicerContext, failure: Failure, family: Family) -> N
 def _trailers(failure: Failure, family: Family, *, is_json: bool) -> Iterator[tuple[str, str | bytes]]:
     if isinstance(failure, (Busy, Unavailable)):
         yield "retry-after", str(max(1, round(failure.retry_after_seconds)))
+    if isinstance(failure, RangeNotSatisfiable):
+        yield "content-range", f"bytes */{failure.detail['size']}"
     if is_json:
         yield "x-error-body", json_body(failure, family)
         yield "x-http-status", str(answer_to(failure).http_status)
