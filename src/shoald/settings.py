@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shoald.domain.labelling.prices import read_prices
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -231,6 +234,28 @@ class Settings(BaseSettings):
     )
     label_call_seconds: float = Field(default=30.0, ge=0.1, description="Seconds for one answer of a language model.")
     label_calls_at_once: int = Field(default=4, ge=1, le=64, description="Questions of one run asked at a time.")
+    label_prices: str = Field(
+        default="",
+        description='What tokens of models cost, as JSON: `{"gpt-4o-mini": {"input": 0.15, "output": 0.6}}`, money for'
+        " a million; a name stands for its dated forms too. Empty: names have no price.",
+    )
+    label_currency: str = Field(default="USD", max_length=10, description="What that money is called.")
+    label_run_tokens: int = Field(
+        default=0, ge=0, description="Tokens that the names of one run may take, in and out; 0: no limit."
+    )
+    label_run_money: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="Money that they may cost; models without a price are not asked. 0: no limit.",
+    )
+    label_namespace_tokens: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens that names of a namespace may take in a calendar month (UTC). 0: no limit.",
+    )
+    label_namespace_money: Decimal = Field(
+        default=Decimal(0), ge=0, description="Money that they may cost in that month; 0: no limit."
+    )
 
     # reranking
     reranker_folder: Path | None = Field(
@@ -301,6 +326,14 @@ class Settings(BaseSettings):
     def _leases_outlast_their_renewal(self) -> Self:
         if self.heartbeat_seconds >= self.lease_seconds:
             raise ValueError("SHOAL_HEARTBEAT_SECONDS must be less than SHOAL_LEASE_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _prices_can_be_read(self) -> Self:
+        try:
+            read_prices(self.label_prices)
+        except ValueError as error:
+            raise ValueError(f"SHOAL_LABEL_PRICES: {error}") from error
         return self
 
     @model_validator(mode="after")

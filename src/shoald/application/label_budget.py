@@ -156,6 +156,8 @@ class RunBudget:
         self._known: dict[str, KnownAnswer] = {}
         self._hits: set[str] = set()
         self._refusals: list[str] = []
+        with open_unit_of_work() as uow:
+            self._before = uow.label_ledger.spent_by_run(account.run_id)
 
     def plan(self, estimates: Mapping[str, CallEstimate]) -> Spend:
         """Note what questions are expected to cost, without those whose answers are known."""
@@ -271,13 +273,13 @@ class RunBudget:
         return replace(spend, is_priced=self._price is not None)
 
     def report(self) -> BudgetReport:
-        """Return what this attempt of the run spent, and what was said of it before."""
+        """Return what the run was charged with, over all its attempts, beside what was expected of that."""
         with self._open_unit_of_work() as uow:
             spent = uow.label_ledger.spent_by_run(self._account.run_id)
         with self._lock:
             return BudgetReport(
-                estimated=self._planned or Spend(),
-                spent=replace(spent, is_priced=self._price is not None),
+                estimated=self._before + (self._planned or self._priced(Spend())),
+                spent=spent if spent.calls else self._priced(spent),
                 cached=len(self._hits),
                 refused=len(self._refusals),
                 reasons=tuple(dict.fromkeys(self._refusals)),
