@@ -348,11 +348,14 @@ class Adapters:
     @cached_property
     def cluster_inputs(self) -> ClusterInputs:
         """What cluster runs read: vectors from PostgreSQL once, then from files."""
+        from shoald.adapters.postgres.identity import NOBODY, SYSTEM
         from shoald.adapters.postgres.snapshots import SnapshotFiles
         from shoald.adapters.postgres.vector_reading import VectorReader
         from shoald.application.cluster_inputs import ClusterInputs
 
-        files = SnapshotFiles(self.settings.data_dir / "snapshots", VectorReader(self.settings.database_url))
+        nobody = NOBODY if self.is_server else SYSTEM
+        reader = VectorReader(self.settings.database_url, nobody=nobody)
+        files = SnapshotFiles(self.settings.data_dir / "snapshots", reader)
         opens, reduction = self.open_unit_of_work, self.sparse_reduction
         return ClusterInputs(open_unit_of_work=opens, snapshots=files, reduction=reduction)
 

@@ -24,6 +24,7 @@ from shoald.adapters.postgres.output_collections import PostgresOutputCollection
 from shoald.adapters.postgres.segment_sets import PostgresSegmentSets
 from shoald.adapters.postgres.triggers import PostgresTriggers
 from shoald.adapters.postgres.unit_of_work import PostgresUnitOfWork, PostgresUnitsOfWork
+from shoald.adapters.postgres.vector_reading import VectorReader
 from shoald.application.access import Caller, act_as
 from shoald.application.listing import Selection
 from shoald.domain.failures import Failure
@@ -33,6 +34,7 @@ from shoald.domain.records.aggregation import Aggregation, Figure
 from shoald.domain.records.chunk_set import ChunkSet
 from shoald.domain.records.collection import Collection, DocumentBatch, VectorColumn, VectorConfig
 from shoald.domain.records.enrichment import Enrichment, FieldMapping
+from shoald.domain.records.payload_index import BUILDING, REMOVING, DeclaredIndex
 from shoald.domain.records.segment_set import SegmentSet
 from support.builders import NOW, make_document, make_item, make_project, make_segment_set
 from support.servers import DatabaseMaker
@@ -54,8 +56,6 @@ REPOSITORIES = {
     "triggers": PostgresTriggers,
 }
 NAMING = {"collection_id", "collection_ids", "set_id", "source_id", "source"}
-# the system alone makes the values of payload indexes
-OF_THE_SYSTEM = {"collections.build_index"}
 METHODS = [
     f"{attribute}.{name}"
     for attribute, repository in REPOSITORIES.items()
@@ -274,7 +274,7 @@ def _texts(uow: PostgresUnitOfWork, own: Place) -> list[tuple[str, str]]:
     return [text for items, name in sets for text in items.texts(own.set_id(name), start=0, limit=100)]
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS) - OF_THE_SYSTEM))
+@pytest.mark.parametrize("name", sorted(METHODS))
 def test_what_is_not_seen_is_as_if_it_were_not_there(name: str, world: World) -> None:
     before = world.rows()
     act_as(world.stranger.caller)
@@ -284,3 +284,49 @@ def test_what_is_not_seen_is_as_if_it_were_not_there(name: str, world: World) ->
         act_as(None)
     assert world.rows() == before
     assert all(before), "there is nothing that could be seen"
+
+
+@pytest.mark.parametrize(("who", "seen"), [("owner", 1), ("stranger", 0), (None, 0)])
+def test_vectors_are_read_in_bulk_on_behalf_of_the_caller(world: World, who: str | None, seen: int) -> None:
+    """The reader has connections of its own, whose login role owns the tables."""
+    reader = VectorReader(world.url, nobody=NOBODY)
+    collection_id = world.owner.collection_id
+    act_as(None if who is None else getattr(world, who).caller)
+    try:
+        ids, _ = reader.read(collection_id, "v", lambda most: np.empty((most, 2), np.float32), lambda _: None)
+        terms = reader.read_terms(collection_id, "v", lambda most: np.empty((most, 2), np.int32), lambda _: None)
+    finally:
+        act_as(None)
+    assert (len(ids), len(terms.ids)) == (seen, seen)
+
+
+def test_the_system_reads_vectors_of_every_namespace(world: World) -> None:
+    reader = VectorReader(world.url)
+    for place in (world.owner, world.stranger):
+        ids, _ = reader.read(place.collection_id, "v", lambda most: np.empty((most, 2), np.float32), lambda _: None)
+        assert ids.tolist() == [b"d1"]
+
+
+@pytest.mark.parametrize("state", [BUILDING, REMOVING])
+def test_an_index_is_built_and_removed_by_those_alone_who_see_its_documents(world: World, state: str) -> None:
+    """The policies of the tables that it begins with stand before the documents, which have none."""
+    index = DeclaredIndex(world.owner.caller.namespace_id, "kind", state, NOW)
+    with psycopg.connect(world.url) as connection:
+        connection.execute(
+            "INSERT INTO payload_indexes (namespace_id, field_name, path, state, created_at)"
+            " VALUES (%s, %s, '$.kind', %s, %s)",
+            [index.namespace_id, index.field_name, state, NOW],
+        )
+    act_as(world.stranger.caller)
+    try:
+        with world.opens() as uow:
+            assert uow.collections.advance_index(index, 10) is None
+            uow.collections.finish_index(index)
+            uow.commit()
+    finally:
+        act_as(None)
+    with psycopg.connect(world.url) as connection:
+        kept = connection.execute("DELETE FROM payload_indexes RETURNING state, done_document").fetchall()
+        stored = connection.execute("SELECT count(*) FROM payload_values").fetchone()
+    assert kept == [(state, None)]
+    assert stored == (0,)

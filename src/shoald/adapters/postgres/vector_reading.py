@@ -5,25 +5,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psycopg.sql
 
+from shoald.adapters.postgres.identity import SYSTEM, Identity, identity_of
+from shoald.application.access import acting
 from shoald.domain.failures import DataCorrupt, Unavailable
 
 _BATCH_BYTES = 1 << 20
 _OUTAGE = "The database is not available; try again."
 # how many there can be is known without counting: a collection has at most one vector of a name for a document
 _MOST = "SELECT revision, document_count FROM collections WHERE collection_id = {collection}"
-# one table, no join, no order: whoever reads brings the rows into order
-_READ = "SELECT document_id, vector FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}"
+# one table, no join, no order: whoever reads brings the rows into order; vectors have no policy, so that it is asked
+# once whether their collection is seen, by the policy of its own table
+_READ = """
+SELECT document_id, vector FROM document_vectors WHERE collection_id = {collection} AND vector_name = {name}
+    AND EXISTS (SELECT FROM collections WHERE collection_id = {collection})
+"""
 
 _BYTES = """
 SELECT coalesce(sum(octet_length(vector)), 0)::bigint AS bytes, count(*) AS rows FROM document_vectors
 WHERE collection_id = {collection} AND vector_name = {name}
+    AND EXISTS (SELECT FROM collections WHERE collection_id = {collection})
+"""
+_BECOME = """
+SELECT set_config('role', {role}, true), set_config('shoal.namespace', {namespace}, true),
+    set_config('shoal.reach', {reach}, true), set_config('shoal.projects', {projects}, true)
 """
 _TERM_BYTES = 8
 """A term of a sparse vector: its index and its value."""
@@ -43,10 +54,12 @@ class ReadTerms:
 
 
 class VectorReader:
-    """Reads one named vector of one collection, as it was at one moment."""
+    """Reads one named vector of one collection, as it was at one moment, on behalf of whom the thread works for."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, nobody: Identity = SYSTEM) -> None:
+        """`nobody` is who a thread is that works for no caller, as in `PostgresUnitsOfWork`."""
         self._database_url = database_url
+        self._nobody = nobody
         self._known: Any = None
         self._knowing = threading.Lock()
 
@@ -98,9 +111,19 @@ class VectorReader:
                 connection.set_autocommit(False)
                 with _answer(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"):
                     pass
+                self._become(connection)
                 yield connection
         except (adbc.OperationalError, adbc.InterfaceError) as error:
             raise Unavailable(_OUTAGE) from error
+
+    def _become(self, connection: Any) -> None:
+        """Let the transaction see what its caller sees: its connection is the login role's, whom no policy binds."""
+        caller = acting()
+        identity = self._nobody if caller is None else identity_of(caller)
+        if identity != SYSTEM:
+            words = {name: psycopg.sql.Literal(word) for name, word in asdict(identity).items()}
+            with _answer(connection, psycopg.sql.SQL(_BECOME).format(**words).as_string(None)) as answer:
+                answer.read_all()
 
     def _database(self) -> Any:
         """What the driver knows of the server: 40 ms to ask for, so it stays; no connection does."""
