@@ -20,6 +20,7 @@ from shoald.application.cluster_options import (
     weight_learning_of,
 )
 from shoald.application.cluster_settings import settings_of
+from shoald.application.label_budget import caps_of
 from shoald.domain.clustering.attribute_groups import AttributeParameters
 from shoald.domain.clustering.face_merge import FaceMerge
 from shoald.domain.clustering.parameters import (
@@ -184,6 +185,7 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
     changes = overrides or {}
     filters = changes.get("filters") or definition["filters"]
     labeling = changes.get("llm_labeling") or definition["llm_labeling"] or {}
+    caps_of(labeling)
     if definition["vector_config"] is None:
         return _attribute_spec(definition, changes, filters, labeling)
     vector: Mapping[str, Any] = definition["vector_config"]
