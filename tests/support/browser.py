@@ -10,6 +10,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Names under which a browser of this family is found on PATH."""
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # tests may run as root, for whom it has none
@@ -28,6 +29,14 @@ _OPTIONS = (
     "--enable-unsafe-swiftshader",
     "--remote-debugging-pipe",
 )
+# the protocol is spoken over the descriptors 3 and 4
+_WIRED = """
+import fcntl, os, sys
+high = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3]]
+os.dup2(high[0], 3)
+os.dup2(high[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def browser_program() -> str | None:
@@ -68,7 +77,10 @@ class Page:
             ready, _, _ = select.select([self.from_browser], [], [], _PATIENCE)
             if not ready:
                 raise TimeoutError("the browser does not answer")
-            self._read += os.read(self.from_browser, 1 << 20)
+            piece = os.read(self.from_browser, 1 << 20)
+            if not piece:
+                raise EOFError("the browser has ended")
+            self._read += piece
         message, _, self._read = self._read.partition(b"\0")
         read: dict[str, Any] = json.loads(message)
         return read
@@ -94,7 +106,7 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """Ask until the value is true, and return it; raises `TimeoutError` after a minute."""
+        """Ask until the value is true, and return it; raises `TimeoutError` after half a minute."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(RuntimeError):  # there may be no document yet
@@ -127,8 +139,7 @@ def browser_page(program: str, profile: Path, *, width: int = 1280, height: int 
     """Lend a page of a browser of its own, whose files lie in `profile`; the browser ends with the block."""
     from_us, to_browser = os.pipe()
     from_browser, to_us = os.pipe()
-    # the protocol is spoken over the descriptors 3 and 4
-    wired = ["sh", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "sh", program]
+    wired = [sys.executable, "-S", "-c", _WIRED, str(from_us), str(to_us), program]
     process = subprocess.Popen(
         [*wired, *_OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
         pass_fds=(from_us, to_us),
@@ -142,7 +153,7 @@ def browser_page(program: str, profile: Path, *, width: int = 1280, height: int 
         _attach(page, width, height)
         yield page
     finally:
-        with contextlib.suppress(OSError, RuntimeError, TimeoutError, ValueError):
+        with contextlib.suppress(OSError, RuntimeError, EOFError, ValueError):
             page.session = ""
             page.call("Browser.close")
         os.close(to_browser)

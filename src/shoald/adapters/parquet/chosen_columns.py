@@ -86,7 +86,9 @@ def _chosen(batch: pa.RecordBatch, chosen: ChosenColumns, start: int) -> pa.Reco
     columns = {_ID: pa.array(map(_NUMBER.format, rows)) if ids is None else batch.column(ids)}
     columns |= {vectors: _floats(batch.column(vectors))}
     columns |= {
-        name: batch.column(name) for name in names if name not in {ids, _ID} and not _are_surely_vectors(batch, name)
+        name: batch.column(name)
+        for name in names
+        if name not in {ids, _ID, vectors} and not _are_surely_vectors(batch, name)
     }
     return pa.RecordBatch.from_pydict(columns)
 
