@@ -13,9 +13,10 @@ SOURCES = [*HERE.glob("test_*.py"), HERE.parent / "support" / "sdk_world.py"]
 APIS = (
     *("ClustersApi", "ClusterExecutionsApi", "ClusterTriggersApi", "TriggersApi", "TasksApi", "CollectionsApi"),
     *("CollectionDocumentsApi", "DocumentsApi", "BYODocumentsApi", "NamespacesApi", "WebhooksApi"),
-    "AnalyticsClustersApi",
+    *("AnalyticsClustersApi", "TaxonomiesApi", "CollectionTaxonomiesApi"),
 )
 _BUCKETS = "collections are filled by upserts, imports and index builds; there are no buckets to process"
+_VERSIONS = "a taxonomy has one version: the client's own text says that they are not implemented, and to clone"
 _RESOURCES = ("namespaces", "collections", "documents", "tasks")
 _FORMS = ("_with_http_info", "_without_preload_content")
 
@@ -34,6 +35,8 @@ NOT_CALLED = {
     "BYODocumentsApi.create_standalone_namespace": "the path is called by Mixpeek.namespaces.create",
     "BYODocumentsApi.promote_namespace": "a managed namespace is no other kind here",
     "BYODocumentsApi.validate_promotion_namespaces_id_promote": "as promote_namespace",
+    "TaxonomiesApi.create_taxonomy_version_taxonomies": _VERSIONS,
+    "TaxonomiesApi.list_taxonomy_versions_taxonomies": _VERSIONS,
     "NamespacesApi.ensure_namespace_indexes": "declared fields are indexed when they are declared",
 }
 
