@@ -34,7 +34,7 @@ TOO_FINE, NO_TIMES = "too_fine", "no_times"
 """What a job says of a question that it cannot answer as it is asked."""
 MOST_BEHIND = 1000
 """Runs that a run is compared with at most, each of which took up the groups of the next."""
-_LEAST_SECONDS, _MEMBER_SECONDS, _DRIFT_SECONDS = 0.02, 60e-6, 10e-6
+_LEAST_SECONDS, _MEMBER_SECONDS, _DRIFT_SECONDS = 0.02, 20e-6, 3e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

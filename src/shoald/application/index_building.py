@@ -27,6 +27,7 @@ from shoald.domain.failures import (
     IndexNotFound,
     JobCanceled,
     JobFenced,
+    NotFound,
 )
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.index_config import IndexConfig, read_config
@@ -94,7 +95,8 @@ class IndexBuilding:
         """Build an index over a chunk set of its project.
 
         Raises `IndexNotFound`, `ChunkSetNotFound`, and when it waits for the end what the build met: `EmptyChunkSet`,
-        `ProviderUnsupported`, `InvalidIndexConfig`, `MissingDependency`, `EmbeddingFailed`.
+        `ProviderUnsupported`, `InvalidIndexConfig`, `MissingDependency`, `EmbeddingFailed`; what was deleted meanwhile
+        is named by its own failure.
         """
         with self._open_unit_of_work() as uow:
             index = visible_index(uow, caller, index_id)
@@ -108,8 +110,12 @@ class IndexBuilding:
         if new.is_async:
             self._jobs.dispatch(job)
             return AcceptedBuild(build=build, job_id=job.job_id)
-        patience.finish(self._jobs, job)
-        return AcceptedBuild(build=self.get(caller, build.build_id))
+        done = patience.finish(self._jobs, job)
+        with self._open_unit_of_work() as uow:
+            found = uow.index_builds.get(build.build_id, namespace_id=caller.namespace_id)
+            if found is None:
+                raise _gone(uow, done)
+        return AcceptedBuild(build=found)
 
     def list(self, caller: Caller, index_id: str, wanted: ListRange) -> Listed[IndexBuild]:
         """Return the builds of an index, newest first; raises `IndexNotFound`."""
@@ -293,8 +299,22 @@ def visible_build(uow: UnitOfWork, caller: Caller, build_id: str) -> IndexBuild:
 def _parts_of(uow: UnitOfWork, job: Job) -> tuple[IndexBuild, Index, ChunkSet]:
     found = uow.index_builds.with_parts(job.payload["build_id"], namespace_id=job.namespace_id)
     if found is None:
-        raise IndexBuildNotFound(detail={"build_id": job.payload["build_id"]})
+        raise _gone(uow, job)
     return found
+
+
+def _gone(uow: UnitOfWork, job: Job) -> NotFound:
+    """Say what of a build that was accepted is deleted now, be it by its own mark or what it was made of."""
+    ids, namespace_id = job.payload, job.namespace_id
+    detail = {"build_id": ids["build_id"]}
+    if uow.indexes.get(ids["index_id"], namespace_id=namespace_id) is None:
+        message = "The index was deleted while it was being built."
+        return IndexNotFound(message, detail={**detail, "index_id": ids["index_id"]})
+    set_id = ids.get("chunk_set_version_id")
+    if set_id is not None and uow.chunk_sets.get(set_id, namespace_id=namespace_id) is None:
+        message = "The chunk set, or what it was made of, was deleted while an index was being built over it."
+        return ChunkSetNotFound(message, detail={**detail, "chunk_set_version_id": set_id})
+    return IndexBuildNotFound("The build was deleted while it was being made.", detail=detail)
 
 
 def new_build(index: Index, new: NewBuild, clock: Clock) -> IndexBuild:
@@ -325,7 +345,11 @@ def _job_request(
     pace = _TEXTS_PER_SECOND.get(str(index.config.get("embedding_provider") or EmbeddingProvider.MOCK))
     return JobRequest(
         job_type=JobType.INDEX_BUILD,
-        payload={"build_id": build.build_id, "index_id": build.index_id},
+        payload={
+            "build_id": build.build_id,
+            "index_id": build.index_id,
+            "chunk_set_version_id": build.chunk_set_version_id,
+        },
         caller=caller,
         project_id=index.project_id,
         listed=is_listed,

@@ -14,12 +14,23 @@ import numpy as np
 import pytest
 
 from shoald.application.chunking import Cutting
-from shoald.application.index_building import NewBuild
+from shoald.application.index_building import IndexBuildHandler, NewBuild
+from shoald.application.jobs import Jobs
 from shoald.application.listing import Selection
 from shoald.application.whole_lists import ListRange
-from shoald.domain.failures import ChunkSetNotFound, DataCorrupt, EmptyChunkSet, InvalidIndexConfig, JobCanceled
+from shoald.domain.failures import (
+    ChunkSetNotFound,
+    DataCorrupt,
+    EmptyChunkSet,
+    Failure,
+    IndexBuildNotFound,
+    IndexNotFound,
+    InvalidIndexConfig,
+    JobCanceled,
+)
 from shoald.domain.job_states import Claimed, LeaseExpired
 from shoald.domain.records.index import Index, IndexBuild
+from shoald.domain.records.job import Job
 from shoald.wiring import Adapters, build_application
 from support.rag_path import Here, RagPath
 
@@ -272,3 +283,41 @@ def test_a_build_of_another_projects_set_is_refused_before_anything_is_stored(pa
     with pytest.raises(ChunkSetNotFound):
         path.build(index, elsewhere.chunk(elsewhere.texts(*_NOTES)))
     assert path.use_cases.index_building.list(path.caller, index.index_id, ListRange()).rows == []
+
+
+@pytest.mark.parametrize("deleted", ["chunk set", "document", "index", "build"])
+def test_a_build_says_which_of_its_parts_was_deleted_meanwhile(path: RagPath, deleted: str) -> None:
+    segment_set = path.texts(*_NOTES)
+    chunk_set, index = path.chunk(segment_set), path.index()
+    document_id = path.use_cases.documents.list(path.caller, path.project.project_id, ListRange()).rows[0].document_id
+    words: dict[str, tuple[type[Failure], str]] = {
+        "chunk set": (ChunkSetNotFound, "chunk set, or what"),
+        "document": (ChunkSetNotFound, "or what it was made of"),
+    }
+    words |= {"index": (IndexNotFound, "index was deleted"), "build": (IndexBuildNotFound, "build was deleted")}
+
+    class Deleting(Here):
+        def finish(self, jobs: Jobs, job: Job) -> Job:
+            ids = {"chunk set": chunk_set.chunk_set_version_id, "document": document_id}
+            ids |= {"index": index.index_id, "build": job.payload["build_id"]}
+            path.use_cases.lineage.delete(path.caller, ids[deleted])
+            return super().finish(jobs, job)
+
+    failure, message = words[deleted]
+    new = NewBuild(chunk_set_version_id=chunk_set.chunk_set_version_id)
+    with pytest.raises(failure, match=message) as caught:
+        path.use_cases.index_building.create(path.caller, index.index_id, new, Deleting())
+    assert "build_id" in caught.value.detail
+
+
+def test_a_build_that_was_hidden_as_it_was_made_says_why(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk_set, index = path.chunk(path.texts(*_NOTES)), path.index()
+    publish = IndexBuildHandler._publish
+
+    def deleting(self: IndexBuildHandler, context: Any, result: Any) -> None:
+        path.use_cases.lineage.delete(path.caller, chunk_set.chunk_set_version_id)
+        publish(self, context, result)
+
+    monkeypatch.setattr(IndexBuildHandler, "_publish", deleting)
+    with pytest.raises(ChunkSetNotFound, match="was deleted while an index was being built over it"):
+        path.build(index, chunk_set)
