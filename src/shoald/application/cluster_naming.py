@@ -12,6 +12,7 @@ from typing import Any
 
 from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_work import Work
+from shoald.application.labelling import unnamed_by_reason
 from shoald.application.labelling_inputs import chosen_samples
 from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, NamedGroup
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
@@ -71,7 +72,12 @@ class ClusterNaming:
         run = LabelRun(namespace_id=work.run.namespace_id, run_id=work.run.run_id, labeling=labeling)
         groups = _to_name(work, found, own)
         named = self._models.named(run, groups, lambda done: step(share + done * (1 - share)))
-        return Names(names=named.names, errors=named.errors, warnings=named.warnings, report=named.report)
+        return Names(
+            names=named.names,
+            errors=unnamed_by_reason(named.unnamed),
+            warnings=named.warnings,
+            report={**named.report, "unnamed": dict(named.unnamed)},
+        )
 
     def own_names(
         self, found: FoundGroups, labeling: JsonObject, step: Callable[[float], None]

@@ -42,7 +42,7 @@ QUEUES = (SHORT_QUEUE, HEAVY_QUEUE)
 _HEAVY = frozenset(
     {
         *(JobType.INDEX_BUILD, JobType.EVALUATION, JobType.COLLECTION_EXPORT, JobType.RUN_HISTORY),
-        *(JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP, JobType.CLUSTER_MAP),
+        *(JobType.CLUSTER_RUN, JobType.CLUSTER_SWEEP, JobType.CLUSTER_MAP, JobType.CLUSTER_LABELS),
     }
 )
 

@@ -11,11 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from shoald.application.labelling_attempts import Asking, Outcome, Stopped
 from shoald.application.ports.label_ledger import CallEstimate, LabelBudget
-from shoald.domain.labelling.answers import GroupAnswer
 from shoald.domain.labelling.prompts import LabelPrompt
 
 _LOOK_SECONDS = 0.25
@@ -139,24 +138,13 @@ class Labelling:
         return outcome
 
 
-def failures_by_reason(outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
-    """Say which groups kept the names of their distinctive terms and why, a sentence for each reason."""
-    groups: dict[str, list[str]] = {}
-    for cluster_id, outcome in outcomes.items():
-        if outcome.answer is None:
-            groups.setdefault(outcome.reason or "", []).append(cluster_id)
-    return tuple(fallback_sentence(ids, reason) for reason, ids in groups.items())
+def unnamed_by_reason(unnamed: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which groups have no name of a model and why, a sentence for each reason; `unnamed` has them by group.
 
-
-def fallback_sentence(ids: Sequence[str], reason: str) -> str:
-    """Return the sentence of one reason.
-
-    >>> fallback_sentence(["cl_1", "cl_4"], "the answer was no JSON")
-    'cl_1, cl_4: named after distinctive terms, since the answer was no JSON'
+    >>> unnamed_by_reason({"cl_1": "the answer was no JSON", "cl_4": "the answer was no JSON"})
+    ('cl_1, cl_4: not named by the model, since the answer was no JSON',)
     """
-    return f"{', '.join(ids)}: named after distinctive terms, since {reason}"
-
-
-def named(outcome: Outcome, answer: GroupAnswer) -> Outcome:
-    """Return an outcome with another answer."""
-    return replace(outcome, answer=answer)
+    groups: dict[str, list[str]] = {}
+    for cluster_id, reason in unnamed.items():
+        groups.setdefault(reason, []).append(cluster_id)
+    return tuple(f"{', '.join(ids)}: not named by the model, since {reason}" for reason, ids in groups.items())

@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy.typing as npt
 
-from shoald.application.labelling import Labelling, Question, Terms, failures_by_reason, fallback_sentence
+from shoald.application.label_budget import LabelBudgets, kind_of, report_as_json
+from shoald.application.label_estimates import estimate_of
+from shoald.application.labelling import Labelling, Question, Terms
 from shoald.application.labelling_attempts import Asking, Outcome
 from shoald.application.labelling_inputs import LabellingInputs
 from shoald.application.ports.clock import Clock
-from shoald.application.ports.label_ledger import BudgetReport, CallEstimate, LabelBudget
+from shoald.application.ports.label_ledger import LabelBudget
 from shoald.application.ports.language_model import LanguageModel, LanguageModels, ModelFailure
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.json_types import JsonObject
 from shoald.domain.labelling.keywords import GroupName
 from shoald.domain.labelling.label_plan import LabelPlan, label_plan
 from shoald.domain.labelling.likenesses import Likeness, alike_pairs, numbered, repeats_fields
-from shoald.domain.labelling.prompt_writing import ShownDocument, write_prompt
+from shoald.domain.labelling.prompt_writing import ShownDocument, answer_schema, output_tokens_of, write_prompt
 from shoald.domain.labelling.prompts import LabelPrompt
 from shoald.domain.records.label_audit import LabelAudit
 from shoald.domain.vocabulary import InputSource
@@ -29,7 +31,8 @@ _FENCE_BYTES = 12
 _SHARE_OF_FIRST = 0.8
 """How much of a stage's progress the first questions are; the rest are those that tell names apart."""
 
-Embed = Callable[[Sequence[str]], npt.NDArray[Any]]
+Embed = Callable[[Sequence[str]], npt.NDArray[Any] | None]
+"""Turns names into (n, d) unit vectors; None where nothing can, and names are told apart letter by letter alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +72,10 @@ class GroupToName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelNames:
-    """Names in the order of the groups, which of them kept those of their terms and why, and what the names cost."""
+    """Names in the order of the groups, why some are not the model's by the group's id, and what the names cost."""
 
     names: tuple[NamedGroup, ...]
-    errors: tuple[str, ...] = ()
+    unnamed: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     report: JsonObject = field(default_factory=dict)
 
@@ -103,23 +106,20 @@ class ModelLabels:
         clock: Clock,
         models: LanguageModels,
         inputs: LabellingInputs,
-        budgets: Callable[[LabelRun, LabelPlan], LabelBudget],
-        estimate: Callable[[LabelPrompt], CallEstimate],
-        embed: Embed | None = None,
+        budgets: LabelBudgets,
+        embed: Embed = lambda _: None,
         terms: Terms | None = None,
+        currency: str = "USD",
         new_fence: Callable[[], str] = lambda: secrets.token_hex(_FENCE_BYTES),
     ) -> None:
-        """`embed` turns names into unit vectors; without it only names that are the same letter for letter are told
-        apart.
-        """
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._models = models
         self._inputs = inputs
         self._budgets = budgets
-        self._estimate = estimate
         self._embed = embed
         self._terms = terms or Terms()
+        self._currency = currency
         self._new_fence = new_fence
 
     def named(self, run: LabelRun, groups: Sequence[GroupToName], step: Callable[[float], None]) -> ModelNames:
@@ -127,9 +127,8 @@ class ModelLabels:
         try:
             round_ = self._round(run, groups)
         except ModelFailure as failure:
-            ids = [one.cluster_id for one in groups]
             kept = tuple(NamedGroup.of(one.fallback) for one in groups)
-            return ModelNames(names=kept, errors=(fallback_sentence(ids, failure.message),) if ids else ())
+            return ModelNames(names=kept, unnamed={one.cluster_id: failure.message for one in groups})
         questions = list(self._questions(round_, groups))
         first = round_.labelling.answers(questions, lambda done: step(done * _SHARE_OF_FIRST))
         names = {one.cluster_id: _name(one.fallback, first[one.cluster_id], round_.plan) for one in groups}
@@ -137,9 +136,9 @@ class ModelLabels:
         self._keep_audits(round_, first, second, names)
         return ModelNames(
             names=tuple(names[one.cluster_id] for one in groups),
-            errors=failures_by_reason(first),
+            unnamed={one: outcome.reason or "" for one, outcome in first.items() if outcome.answer is None},
             warnings=(*round_.plan.warnings, *_left_out(round_), *_field_names(round_, names)),
-            report=_report(round_),
+            report=_report(round_, self._currency),
         )
 
     def prompts(self, run: LabelRun, groups: Sequence[GroupToName]) -> list[LabelPrompt]:
@@ -152,14 +151,20 @@ class ModelLabels:
         if plan.provider is None or plan.model is None:
             plan = self._with_model(plan)
         model = self._models.get(plan.provider or "")
-        budget = self._budgets(run, plan)
+        budget = self._budgets.open(
+            namespace_id=run.namespace_id,
+            run_id=run.run_id,
+            model=plan.model or "",
+            kind=kind_of(answer_schema(plan), output_tokens_of(plan)),
+            labeling=run.labeling,
+        )
         asking = Asking(model=model, call_seconds=self._terms.call_seconds)
         return _Round(
             run=run,
             plan=plan,
             model=model,
             budget=budget,
-            labelling=Labelling(asking=asking, budget=budget, estimate=self._estimate, terms=self._terms),
+            labelling=Labelling(asking=asking, budget=budget, estimate=estimate_of, terms=self._terms),
             fence=self._new_fence(),
             groups={one.cluster_id: one for one in groups},
         )
@@ -293,24 +298,7 @@ def _field_names(round_: _Round, names: Mapping[str, NamedGroup]) -> tuple[str, 
     return (f"the labels of {', '.join(found)} {said}",)
 
 
-def _report(round_: _Round) -> JsonObject:
+def _report(round_: _Round, currency: str) -> JsonObject:
     """Return what the names cost, as the run keeps it."""
-    found: BudgetReport = round_.budget.report()
-    return {
-        "provider": round_.plan.provider,
-        "model": round_.plan.model,
-        "estimated": _spend(found.estimated),
-        "spent": _spend(found.spent),
-        "cached": found.cached,
-        "refused": found.refused,
-    }
-
-
-def _spend(spend: Any) -> JsonObject:
-    money = {"money": float(spend.money)} if spend.is_priced else {}
-    return {
-        "calls": spend.calls,
-        "input_tokens": spend.input_tokens,
-        "output_tokens": spend.output_tokens,
-        **money,
-    }
+    asked = {"provider": round_.plan.provider, "model": round_.plan.model}
+    return {**asked, **report_as_json(round_.budget.report(), currency)}

@@ -34,6 +34,7 @@ from shoald.application.ports.document_tables import DocumentTables
 from shoald.application.projects import Projects
 from shoald.application.retrieval_runs import RetrievalRuns
 from shoald.application.retrieving import Retrieving
+from shoald.application.run_labels import RunLabels
 from shoald.application.run_maps import RunMaps
 from shoald.application.run_marks import RunMarks
 from shoald.application.segmenting import Segmenting
@@ -77,6 +78,7 @@ class UseCases:
     executions: Executions
     enrichments: Enrichments
     run_marks: RunMarks
+    run_labels: RunLabels
     run_maps: RunMaps
     analytics: Analytics
     tasks: Tasks

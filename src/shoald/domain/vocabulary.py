@@ -35,6 +35,7 @@ class JobType(StrEnum):
     CLUSTER_SWEEP = "cluster_sweep"
     PAYLOAD_INDEX = "payload_index"
     CLUSTER_MAP = "cluster_map"
+    CLUSTER_LABELS = "cluster_labels"
     ENRICHMENT = "cluster_enrichment"
     ENRICHMENT_UNDO = "cluster_enrichment_undo"
     OUTPUT_LABELS = "cluster_output_labels"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shoald.application.keyword_indexes import KeywordIndexes
     from shoald.application.keyword_indexing import KeywordIndexing, KeywordIndexJobs
     from shoald.application.listing import PageCursors
+    from shoald.application.model_labels import ModelLabels
     from shoald.application.ports.call_limits import CallLimits
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.document_loader import DocumentLoader
@@ -382,9 +383,8 @@ class Adapters:
         from shoald.adapters.estimators import estimators_for
         from shoald.adapters.process_memory import ProcessMemory
         from shoald.application.cluster_pipeline import ClusterPipeline
-        from shoald.application.enriching import EnrichingFollower
-        from shoald.application.output_collections import OutputWriting
         from shoald.wiring.cluster_ways import cluster_ways
+        from shoald.wiring.run_followers import run_followers
 
         ways = cluster_ways(
             open_unit_of_work=self.open_unit_of_work,
@@ -393,6 +393,7 @@ class Adapters:
             tables=self.run_tables,
             staged=self.staged_arrays,
             limit_mib=self.settings.cluster_memory_mib,
+            models=self.model_labels,
         )
         return ClusterPipeline(
             open_unit_of_work=self.open_unit_of_work,
@@ -405,9 +406,16 @@ class Adapters:
             estimators=estimators_for,
             meter=ProcessMemory(),
             backend=self.settings.array_backend,
-            followers=[OutputWriting(objects=self.objects, tables=self.run_tables), EnrichingFollower(self.jobs)],
+            followers=run_followers(self),
             send=self.jobs.dispatch,
         )
+
+    @cached_property
+    def model_labels(self) -> ModelLabels:
+        """What asks language models for the names of groups."""
+        from shoald.wiring.labels import build_model_labels
+
+        return build_model_labels(self)
 
     @cached_property
     def embed_texts(self) -> EmbedTexts:

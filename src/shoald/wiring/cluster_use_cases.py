@@ -21,6 +21,7 @@ from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.namespaces import Namespaces
 from shoald.application.output_collections import OutputRemoval
 from shoald.application.ports.document_tables import DocumentTables
+from shoald.application.run_labels import RunLabels
 from shoald.application.run_maps import RunMaps
 from shoald.application.run_marks import RunMarks
 from shoald.application.sweeping import Sweeps
@@ -50,6 +51,7 @@ class Runs(TypedDict):
     executions: Executions
     enrichments: Enrichments
     run_marks: RunMarks
+    run_labels: RunLabels
     run_maps: RunMaps
     sweeps: Sweeps
     analytics: Analytics
@@ -98,6 +100,7 @@ def build_runs(adapters: Adapters) -> Runs:
         executions=executions,
         enrichments=Enrichments(open_unit_of_work=opens, clock=clock, jobs=jobs),
         run_marks=RunMarks(open_unit_of_work=opens, jobs=jobs),
+        run_labels=RunLabels(open_unit_of_work=opens, jobs=jobs),
         run_maps=RunMaps(open_unit_of_work=opens, objects=adapters.objects, tables=adapters.run_tables, jobs=jobs),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),

@@ -19,13 +19,14 @@ from shoald.application.vector_runs import VectorRuns
 
 if TYPE_CHECKING:
     from shoald.application.cluster_inputs import ClusterInputs
+    from shoald.application.model_labels import ModelLabels
     from shoald.application.ports.object_store import ObjectStore
     from shoald.application.ports.run_tables import RunTables
     from shoald.application.ports.staged_arrays import StagedArrays
     from shoald.application.ports.unit_of_work import OpenUnitOfWork
 
 
-def cluster_ways(
+def cluster_ways(  # noqa: PLR0913 - a run touches everything
     *,
     open_unit_of_work: OpenUnitOfWork,
     inputs: ClusterInputs,
@@ -33,11 +34,12 @@ def cluster_ways(
     tables: RunTables,
     staged: StagedArrays,
     limit_mib: int,
+    models: ModelLabels,
 ) -> Ways:
     """Return all ways, which share their parts."""
     opens = open_unit_of_work
     former = FormerRuns(objects=objects, tables=tables)
-    naming = ClusterNaming(open_unit_of_work=opens)
+    naming = ClusterNaming(open_unit_of_work=opens, models=models)
     memory = MemoryPromises(open_unit_of_work=opens, limit_mib=limit_mib)
     vectors = VectorRuns(
         open_unit_of_work=opens, inputs=inputs, naming=naming, staged=staged, former_runs=former, memory=memory

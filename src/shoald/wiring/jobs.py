@@ -29,6 +29,7 @@ def build_job_handlers(adapters: Adapters) -> None:
     handlers.add(JobType.CLUSTER_SWEEP, lambda: _cluster_sweep(adapters))
     handlers.add(JobType.PAYLOAD_INDEX, lambda: _payload_index(adapters))
     handlers.add(JobType.CLUSTER_MAP, lambda: _cluster_map(adapters))
+    handlers.add(JobType.CLUSTER_LABELS, lambda: _cluster_labels(adapters))
     handlers.add(JobType.ENRICHMENT, lambda: _enrichment(adapters))
     handlers.add(JobType.ENRICHMENT_UNDO, lambda: _enrichment_undo(adapters))
     handlers.add(JobType.TAXONOMY_ENRICHMENT, lambda: _classification(adapters))
@@ -165,6 +166,23 @@ def _cluster_map(adapters: Adapters) -> JobHandler:
     from shoald.application.clustering import ClusterMapHandler
 
     return ClusterMapHandler(pipeline=lambda: _warmed_pipeline(adapters))
+
+
+def _cluster_labels(adapters: Adapters) -> JobHandler:
+    from shoald.application.former_runs import FormerRuns
+    from shoald.application.run_labels import RunLabelsHandler
+    from shoald.wiring.run_followers import run_followers
+
+    return RunLabelsHandler(
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        objects=adapters.objects,
+        tables=adapters.run_tables,
+        former_runs=FormerRuns(objects=adapters.objects, tables=adapters.run_tables),
+        models=adapters.model_labels,
+        followers=run_followers(adapters),
+        jobs=adapters.jobs,
+    )
 
 
 def _cluster_sweep(adapters: Adapters) -> JobHandler:

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shoald.application.labelling import Terms
+from shoald.application.labelling_inputs import LabellingInputs
+from shoald.application.model_labels import ModelLabels
+from shoald.domain.failures import Failure
+from shoald.domain.vocabulary import EmbeddingProvider
+from shoald.wiring.label_budgets import label_budgets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shoald.adapters.language_models.configured import ModelSettings
     from shoald.adapters.language_models.openai import ModelEndpoint
+    from shoald.application.model_labels import Embed
     from shoald.application.ports.language_model import LanguageModels
     from shoald.settings import Settings
     from shoald.wiring.adapters import Adapters
 
 
-def build_language_models(adapters: Adapters) -> LanguageModels:
-    """Return the models that the settings have keys for."""
+def build_model_labels(adapters: Adapters) -> ModelLabels:
+    """Return what asks language models for names."""
+    settings, opens = adapters.settings, adapters.open_unit_of_work
+    return ModelLabels(
+        open_unit_of_work=opens,
+        clock=adapters.clock,
+        models=_models(adapters),
+        inputs=LabellingInputs(objects=adapters.objects, addresses=adapters.outward_addresses),
+        budgets=label_budgets(settings, opens, adapters.clock),
+        embed=_embed(adapters),
+        terms=Terms(
+            run_seconds=settings.label_seconds,
+            call_seconds=settings.label_call_seconds,
+            at_once=settings.label_calls_at_once,
+        ),
+        currency=settings.label_currency,
+    )
+
+
+def _embed(adapters: Adapters) -> Embed:
+    """Return the bundled model, which tells which names mean the same; where it is not installed, none do."""
+
+    def embed(labels: Sequence[str]) -> Any:
+        try:
+            return adapters.embedders.get(EmbeddingProvider.LOCAL, None).embed_passages(labels)
+        except Failure:
+            return None
+
+    return embed
+
+
+def _models(adapters: Adapters) -> LanguageModels:
     from shoald.adapters.language_models.configured import ConfiguredLanguageModels
 
     models = ConfiguredLanguageModels(_settings_of(adapters.settings), adapters.outward_addresses)
@@ -47,13 +85,4 @@ def _openai(settings: Settings) -> ModelEndpoint:
     key = settings.label_openai_api_key or shared
     return ModelEndpoint(
         base_url=own or settings.openai_base_url, api_key=key.get_secret_value() if key is not None else None
-    )
-
-
-def terms_of(settings: Settings) -> Terms:
-    """Return how patient labelling is."""
-    return Terms(
-        run_seconds=settings.label_seconds,
-        call_seconds=settings.label_call_seconds,
-        at_once=settings.label_calls_at_once,
     )

@@ -100,6 +100,10 @@ class ParquetRunTables:
         """Write a file again, a row group at a time."""
         return self._rewritten(path, sink, lambda batch, _: _with_names(batch, names))
 
+    def described(self, path: str, sink: ByteSink, words: Mapping[str, Mapping[str, Any]]) -> int:
+        """Write a file again, a row group at a time."""
+        return self._rewritten(path, sink, lambda batch, _: _with_words(batch, words))
+
     def replaced(self, path: str, sink: ByteSink, columns: Columns) -> int:
         """Write a file again, a row group at a time."""
         return self._rewritten(path, sink, lambda batch, start: _with_columns(batch, columns, start))
@@ -176,6 +180,23 @@ def _with_names(batch: pa.RecordBatch, names: Mapping[str, str]) -> pa.RecordBat
     return batch.set_column(batch.schema.get_field_index("cluster_label"), "cluster_label", given)
 
 
+def _with_words(batch: pa.RecordBatch, words: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:
+    """Replace columns where their row is of a group that has another word."""
+    schema = batch.schema
+    is_group = batch.column("is_centroid") if "is_centroid" in schema.names else pa.scalar(value=True)
+    for name, by_group in words.items():
+        if name not in schema.names or not by_group:
+            continue
+        at = pc.index_in(batch.column("cluster_id"), value_set=pa.array(list(by_group), pa.string()))
+        if name != "cluster_label":
+            at = pc.if_else(is_group, at, pa.scalar(None, pa.int32()))
+        place = schema.get_field_index(name)
+        given = pc.take(pa.array(list(by_group.values()), schema.field(place).type), at)
+        kept = pc.if_else(pc.is_valid(at), given, batch.column(name))
+        batch = batch.set_column(place, schema.field(place), kept)
+    return batch
+
+
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
     """Say of a file that cannot be read that it is damaged."""
@@ -209,6 +230,8 @@ def _to_arrow(column: Column) -> pa.Array:
         return pa.array(column.tolist(), type=pa.binary()).cast(pa.string())
     if isinstance(column, np.ndarray) and column.dtype.kind == "f":
         return pa.array(column, mask=np.isnan(column))
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return pa.array(column).cast(pa.timestamp("ms", "UTC"))
     if isinstance(column, np.ndarray):
         return pa.array(column)
     return _of_objects(column)
@@ -223,8 +246,6 @@ def _of_objects(column: Sequence[Any]) -> pa.Array:
         return pa.array(list(column), type=pa.list_(pa.string()))
     if isinstance(first, str):
         return pa.array([None if value is None else str(value) for value in column], type=pa.string())
-    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        return pa.array(column).cast(pa.timestamp("ms", "UTC"))
     kinds = {bool: pa.bool_(), int: pa.int32(), float: pa.float64()}
     return pa.array(list(column), type=kinds[type(first)])
 

@@ -28,10 +28,10 @@ class HasFallback(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """From which cosine on names mean the same; `embed` returns (n, d) unit vectors, None where nothing embeds."""
+    """From which cosine on names mean the same; `embed` returns (n, d) unit vectors, None where nothing can embed."""
 
     threshold: float
-    embed: Callable[[Sequence[str]], npt.NDArray[Any]] | None = None
+    embed: Callable[[Sequence[str]], npt.NDArray[Any] | None] = lambda _: None
 
 
 def alike_pairs(labels: Sequence[str], likeness: Likeness) -> list[tuple[int, int]]:
@@ -59,10 +59,10 @@ def alike_pairs(labels: Sequence[str], likeness: Likeness) -> list[tuple[int, in
 
 def _near(labels: Sequence[str], likeness: Likeness) -> Iterator[list[int]]:
     """Yield, for each label, the places of those that are as near as the threshold."""
-    if likeness.embed is None or len(labels) < _FEW:
+    vectors = likeness.embed(list(labels)) if len(labels) >= _FEW else None
+    if vectors is None:
         yield from ([] for _ in labels)
         return
-    vectors = likeness.embed(list(labels))
     for start in range(0, len(labels), _ROWS):
         cosines = vectors[start : start + _ROWS] @ vectors.T
         for row in cosines:

@@ -78,14 +78,14 @@ def write_prompt(
         system="\n\n".join(written),
         parts=(*shown, PromptPart(text=f"{fence} end of the documents\nAnswer now, with the JSON object alone.")),
         json_schema=schema,
-        max_output_tokens=_output_tokens(plan),
+        max_output_tokens=output_tokens_of(plan),
         fence=fence,
         parameters=plan.parameters,
         wants_json=plan.wants_json and not plan.custom_prompt,
     )
 
 
-def _output_tokens(plan: LabelPlan) -> int:
+def output_tokens_of(plan: LabelPlan) -> int:
     """Return the tokens that an answer may have: more for shapes of the caller's, and for models that think first."""
     asked = ANSWER_TOKENS * (1 if plan.shape in (None, "", {}) else 3)
     return plan.output_tokens or asked + (_THOUGHT_TOKENS if is_thinking(plan.model or "") else 0)

@@ -111,7 +111,8 @@ def centroid_message(row: JsonObject, vector: npt.NDArray[np.float32] | None) ->
     ]
     if vector is not None:
         values["centroid_vector"] = vector.tolist()
-    return execution_pb2.Centroid(**values)
+    metadata = values.pop("metadata", None)
+    return execution_pb2.Centroid(**values, metadata=None if metadata is None else to_struct(metadata))
 
 
 def canceled_message(run: ClusterRun) -> execution_service_pb2.CancelExecutionResponse:

@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import grpc
-from shoal.clusters.v1 import execution_pb2, execution_service_pb2_grpc, task_pb2
+from shoal.clusters.v1 import execution_pb2, execution_service_pb2_grpc, label_audit_pb2, task_pb2
 from shoal.clusters.v1 import execution_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
 from shoald.application.executions import Executions, RunState
+from shoald.application.run_labels import RunLabels
 from shoald.application.run_marks import RunMarks
 from shoald.transport.callers import caller_of
 from shoald.transport.calls import answer_null, metadata_of
 from shoald.transport.mapping.clusters import executions as mapping
 from shoald.transport.mapping.clusters import tasks
+from shoald.transport.mapping.clusters.clusters import asked_of
+from shoald.transport.mapping.clusters.label_audits import audit_message
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
 _IDEMPOTENCY_KEY = "idempotency-key"
 
 
 class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
-    """Hands requests to `Executions` and `RunMarks`."""
+    """Hands requests to `Executions`, `RunMarks` and `RunLabels`."""
 
-    def __init__(self, access: Access, executions: Executions, artifacts: Artifacts, marks: RunMarks) -> None:
+    def __init__(
+        self, access: Access, executions: Executions, artifacts: Artifacts, marks: RunMarks, labels: RunLabels
+    ) -> None:
         self._access = access
         self._executions = executions
         self._artifacts = artifacts
         self._marks = marks
+        self._labels = labels
 
     def GetLatestExecution(
         self, request: pb.GetLatestExecutionRequest, context: grpc.ServicerContext
@@ -80,6 +86,26 @@ class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
         return mapping.relabeled_message(
             self._marks.relabel(caller, request.cluster_id, request.run_id, request.labels)
         )
+
+    def LabelExecution(self, request: pb.LabelExecutionRequest, context: grpc.ServicerContext) -> task_pb2.Task:
+        """Name the groups of one again."""
+        job = self._labels.start(
+            caller_of(self._access, context),
+            request.cluster_id,
+            request.run_id,
+            groups=request.group_ids,
+            labeling=asked_of(request.llm_labeling) if request.HasField("llm_labeling") else None,
+            idempotency_key=metadata_of(context, _IDEMPOTENCY_KEY),
+        )
+        return tasks.to_message(job)
+
+    def GetLabelAudit(
+        self, request: pb.GetLabelAuditRequest, context: grpc.ServicerContext
+    ) -> label_audit_pb2.LabelAudit:
+        """Show how a group got its name."""
+        caller = caller_of(self._access, context)
+        run, audit = self._labels.audit(caller, request.cluster_id, request.run_id, request.group_id)
+        return audit_message(run, audit)
 
     def ReplayExecution(self, request: pb.ReplayExecutionRequest, context: grpc.ServicerContext) -> task_pb2.Task:
         """Do one again."""

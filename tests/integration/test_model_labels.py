@@ -1,0 +1,225 @@
+"""Names by language models over a real PostgreSQL, asked of a real HTTP server that answers well and badly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shoald.application.collection_documents import Import
+from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.records.job import Job
+from shoald.domain.vocabulary import JobState
+from support.cluster_world import ClusterWorld, cluster_world, groups_of
+from support.fakes.language_models import Asked, ModelServer, Said, good_answer, model_server
+
+pytestmark = pytest.mark.integration
+
+SUBJECTS = ("reading files", "parsing dates", "opening sockets", "drawing charts", "sorting lists")
+SIZES = (30, 25, 20, 15, 10)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with model_server() as made:
+        yield made
+
+
+@pytest.fixture
+def world(postgres_database: str, data_dir: Path, server: ModelServer) -> Iterator[ClusterWorld]:
+    url = f"{server.url}/v1"
+    with cluster_world(postgres_database, data_dir, label_openai_base_url=url, label_call_seconds=2.0) as made:
+        yield made
+
+
+def store(world: ClusterWorld, subjects: tuple[str, ...] = SUBJECTS, sizes: tuple[int, ...] = SIZES) -> None:
+    """Store groups of documents, each of which speaks of one subject."""
+    vectors = groups_of(*sizes)
+    words = [subject for subject, size in zip(subjects, sizes, strict=True) for _ in range(size)]
+    batch = DocumentBatch(
+        ids=[f"d{at:03d}" for at in range(len(words))],
+        payloads=[{"title": subject, "n": at} for at, subject in enumerate(words)],
+        vectors=[VectorColumn(name="v", values=np.ascontiguousarray(vectors, dtype=np.float32))],
+    )
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+
+
+def labeling(**more: Any) -> dict[str, Any]:
+    mappings = [{"input_key": "text", "source_type": "payload", "path": "title"}]
+    return {
+        "enabled": True,
+        "provider": "openai",
+        "parameters": {"model": "small-model"},
+        "labeling_inputs": {"input_mappings": mappings},
+        **more,
+    }
+
+
+def run(world: ClusterWorld, groups: int = 5, **more: Any) -> tuple[ClusterRun, Job]:
+    asked = {
+        "collection_ids": ["things"],
+        "vector_config": {
+            "clustering_method": "kmeans",
+            "algorithm_params": {"n_clusters": groups},
+            "stability": "none",
+        },
+        "llm_labeling": labeling(**more),
+    }
+    cluster = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
+    job = world.run(world.start(cluster))
+    assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS}, job.error_message
+    return world.use_cases.artifacts.run(world.caller, cluster), job
+
+
+def labels(run: ClusterRun) -> set[str]:
+    return {row["label"] for row in run.groups}
+
+
+def test_a_model_names_each_group_from_its_own_documents(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    found, job = run(world)
+    assert job.state is JobState.COMPLETED
+    assert labels(found) == {"About files", "About dates", "About opening", "About charts", "About lists"}
+    assert found.effective["llm_labeling_errors"] == []
+    assert {row["confidence"] for row in found.groups} == {0.9}
+    assert len(server.asked) == len(SIZES)
+    for asked in server.asked:
+        assert len(set(asked.documents)) == 1, "one group's documents alone are in its question"
+
+
+def test_the_same_groups_cost_nothing_the_second_time(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    first, _ = run(world)
+    calls = len(server.asked)
+    second, job = run(world)
+    assert len(server.asked) == calls
+    assert job.state is JobState.COMPLETED
+    assert labels(second) == labels(first)
+    assert second.effective["labels"]["spent"]["calls"] == 0
+    assert second.effective["labels"]["cached"] == len(SIZES)
+
+
+def test_a_bad_answer_loses_neither_the_run_nor_the_other_names(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+
+    def answer(asked: Asked) -> Said:
+        return Said(text="I would rather not") if "dates" in asked.documents[0] else Said(text=good_answer(asked))
+
+    server.answer = answer
+    found, job = run(world)
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert found.status == "completed"
+    (error,) = found.effective["llm_labeling_errors"]
+    kept = next(row for row in found.groups if row["num_members"] == 25)
+    assert error.startswith(f"{kept['cluster_id']}: not named by the model, since the answer was no JSON")
+    assert kept["label"], "it has the name of its terms"
+    assert sum(row["label"].startswith("About ") for row in found.groups) == 4
+
+
+def test_without_a_key_groups_have_the_names_of_their_terms(postgres_database: str, data_dir: Path) -> None:
+    with cluster_world(postgres_database, data_dir) as world:
+        store(world)
+        found, job = run(world, parameters={}, model_name="gpt-4o-mini-2024-07-18")
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    (error,) = found.effective["llm_labeling_errors"]
+    assert "no key for the provider openai is set: SHOAL_OPENAI_API_KEY" in error
+    assert all(row["cluster_id"] in error for row in found.groups)
+    assert all(row["label"] for row in found.groups)
+
+
+def test_a_refused_key_is_asked_with_once(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    server.answer = lambda _: Said(status=401, body=b'{"error": {"message": "Incorrect API key provided: sk-secret"}}')
+    found, job = run(world)
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert len(server.asked) <= 8, "those under way at that moment, and no more"
+    assert "sk-secret" not in json.dumps(found.effective)
+    assert "refused the key (401)" in found.effective["llm_labeling_errors"][0]
+
+
+def again(world: ClusterWorld, run: ClusterRun, *groups: str, **more: Any) -> tuple[ClusterRun, Job]:
+    """Name groups of a run again."""
+    asked = labeling(**more) if more else None
+    job = world.run(
+        world.use_cases.run_labels.start(world.caller, run.cluster_id, run.run_id, groups=groups, labeling=asked)
+    )
+    assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS}, job.error_message
+    return world.use_cases.artifacts.run(world.caller, run.cluster_id), job
+
+
+def test_groups_are_named_again_without_being_grouped_again(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    server.answer = lambda _: Said(text="no")
+    bad, _ = run(world)
+    assert len(bad.effective["labels"]["unnamed"]) == len(SIZES)
+    server.answer = lambda asked: Said(text=good_answer(asked))
+    largest = next(row for row in bad.groups if row["num_members"] == 30)["cluster_id"]
+    some, job = again(world, bad, largest)
+    assert job.state is JobState.COMPLETED
+    assert [row["label"] for row in some.groups if row["label"].startswith("About ")] == ["About files"]
+    assert len(some.effective["labels"]["unnamed"]) == len(SIZES) - 1
+    every, job = again(world, some)
+    assert job.state is JobState.COMPLETED
+    assert all(row["label"].startswith("About ") for row in every.groups)
+    assert every.effective["llm_labeling_errors"] == []
+    without = [{**row, "label": "", "summary": "", "keywords": "", "confidence": 0} for row in bad.centroids]
+    same = [{**row, "label": "", "summary": "", "keywords": "", "confidence": 0} for row in every.centroids]
+    assert same == without, "nothing but names has changed"
+
+
+def test_new_names_are_in_the_artifacts_and_the_output(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    found, _ = run(world)
+    server.answer = lambda asked: Said(text=json.dumps({"label": f"New {asked.documents[0]}", "keywords": ["new"]}))
+    named, _ = again(world, found, cache_ttl_seconds=0)
+    assert labels(named) == {f"New {one}" for one in SUBJECTS}
+    rows = [row for batch in world.use_cases.artifacts.documents(named) for row in batch["cluster_label"]]
+    assert set(rows) == labels(named)
+    for name in ("centroids", "cluster_documents"):
+        stored = named.artifacts[name]
+        with world.adapters.objects.local_copy(stored["key"], stored["sha256"]) as path:
+            batches = list(world.adapters.run_tables.read(path, columns=["cluster_id", "keywords"]))
+        words = {tuple(one) for batch in batches for one in batch["keywords"] if one is not None}
+        assert words == {("new",)}
+    with world.adapters.open_unit_of_work() as uow:
+        (output,) = uow.output_collections.of_clusters([found.cluster_id])[found.cluster_id]
+        ids = [f"centroid:{row['cluster_id']}" for row in named.centroids]
+        payloads = uow.collections.payloads(output.collection_id, ids)
+    assert {payload["cluster_label"] for payload in payloads.values()} == labels(named)
+    assert all(payload["keywords"] == ["new"] for payload in payloads.values())
+
+
+def test_a_group_that_is_asked_for_again_in_vain_keeps_the_name_it_has(
+    world: ClusterWorld, server: ModelServer
+) -> None:
+    store(world)
+    found, _ = run(world)
+    server.answer = lambda _: Said(status=500, body=b"{}")
+    kept, job = again(world, found, cache_ttl_seconds=0)
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert labels(kept) == labels(found)
+    assert all("confidence" in row for row in kept.groups)
+
+
+def test_what_a_model_was_shown_and_said_can_be_looked_at(world: ClusterWorld, server: ModelServer) -> None:
+    store(world)
+    server.script.append(Said(text="well, let me think"))
+    found, _ = run(world, groups=5)
+    marks = world.use_cases.run_labels
+    audits = [marks.audit(world.caller, found.cluster_id, found.run_id, row["cluster_id"])[1] for row in found.groups]
+    assert {one.label for one in audits} == labels(found)
+    tried = sorted(len(one.questions[0]["attempts"]) for one in audits)
+    assert tried == [1, 1, 1, 1, 2]
+    (twice,) = [one for one in audits if len(one.questions[0]["attempts"]) == 2]
+    outcomes = [one["outcome"] for one in twice.questions[0]["attempts"]]
+    assert outcomes == ["bad_answer", "answered"]
+    assert twice.questions[0]["attempts"][0]["answer"] == "well, let me think"
+    for audit, row in zip(audits, found.groups, strict=True):
+        shown = json.dumps(audit.questions[0]["parts"])
+        assert row["label"].removeprefix("About ") in shown
+        assert audit.tokens["input_tokens"] > 0
