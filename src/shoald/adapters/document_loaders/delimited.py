@@ -16,6 +16,8 @@ MAX_COLUMNS = 16_384
 MAX_LINE_CHARACTERS = 64 * 1024 * 1024
 SAMPLE_ROWS = 50
 DELIMITERS = ",;\t|"
+_NONE = "\0"  # no line has one
+_TABLE_CELLS = 3
 # a first line of Excel's, which is no row; "sep=;" in quotes too
 _TOLD = re.compile(r'"?sep=([^\r\n"])"?\r?\n?', re.IGNORECASE)
 
@@ -29,7 +31,11 @@ class Row(NamedTuple):
 
 
 def rows(file: BinaryIO) -> Iterator[Row]:
-    """Yield the rows that hold anything; raises `UnusableFile`."""
+    """Yield the rows that hold anything; raises `UnusableFile`.
+
+    A first row of one cell means that there is one column, and lines are not cut: `Paris, France` is one cell. Only
+    when all rows below are cut into equally many cells, three or more, is it a title above a table.
+    """
     encoding = encoding_of(file)
     csv.field_size_limit(MAX_CELL_CHARACTERS)
     sample = _sample(file, encoding)
@@ -83,14 +89,27 @@ def _sample(file: BinaryIO, encoding: str) -> list[str]:
 
 def _delimiter(lines: list[str]) -> str:
     """Return the delimiter that cuts most rows of a sample into equally many cells, more than one."""
-    return max(DELIMITERS, key=lambda delimiter: _fit(lines, delimiter))
+    widths = {delimiter: _widths(lines, delimiter) for delimiter in DELIMITERS}
+    best = max(DELIMITERS, key=lambda delimiter: _fit(widths[delimiter]))
+    if _fit(widths[best])[1]:
+        return best
+    return next((delimiter for delimiter in DELIMITERS if _is_below_title(widths[delimiter])), _NONE)
 
 
-def _fit(lines: list[str], delimiter: str) -> tuple[float, int]:
+def _widths(lines: list[str], delimiter: str) -> list[int]:
+    """Return the number of cells of each of the first rows."""
     try:
-        widths = [len(row) for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS) if row]
+        return [len(row) for row in islice(csv.reader(lines, delimiter=delimiter), SAMPLE_ROWS) if row]
     except csv.Error:
-        return 0.0, 0
+        return []
+
+
+def _is_below_title(widths: list[int]) -> bool:
+    below = set(widths[1:])
+    return len(widths) > 2 and len(below) == 1 and min(below) >= _TABLE_CELLS  # noqa: PLR2004 - a title and two rows
+
+
+def _fit(widths: list[int]) -> tuple[float, int]:
     if not widths or widths[0] == 1:
         return 0.0, 0
     usual = max(set(widths), key=lambda width: (widths.count(width), width))

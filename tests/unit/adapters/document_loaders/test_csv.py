@@ -82,6 +82,21 @@ def test_a_single_column_is_a_table_too() -> None:
     assert table("name\none\ntwo") == ["| name |", "| --- |", "| one |", "| two |"]
 
 
+def test_lines_of_a_single_column_are_not_cut() -> None:
+    data = 'text\nApples, pears, and plums; red | green\nNothing\n"Quoted, too"\nA tab\there, and there\n'
+    lines = ["Apples, pears, and plums; red \\| green", "Nothing", "Quoted, too", "A tab\there, and there"]
+    assert table(data) == ["| text |", "| --- |", *(f"| {line} |" for line in lines)]
+    assert table("city\nParis, France\nBerlin, Germany")[2] == "| Paris, France |"
+    assert table("text\none, two, three")[2] == "| one, two, three |"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_title_above_a_table_leaves_it_a_table(delimiter: str) -> None:
+    rows = [["Sales of 2024"], ["city", "month", "sum"], ["Paris", "May", "3"]]
+    data = "\n".join(delimiter.join(row) for row in rows)
+    assert table(data)[::2] == ["| Sales of 2024 |  |  |", "| city | month | sum |"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_line_end_counts(end: str) -> None:
     assert len(table(end.join(["a,b", "1,2", "3,4"]))) == 4
