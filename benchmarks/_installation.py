@@ -42,6 +42,17 @@ def _when_ready(data: str) -> dict[str, Any]:
         time.sleep(0.5)
 
 
+def peaks(data: str) -> dict[str, int]:
+    """Return the most memory, in MiB, that each server and Envoy of an installation have held since they began."""
+    parts = json.loads(_command("status", "--json", "--data", data))["parts"]
+    found = {}
+    for name, part in parts.items():
+        if name == "envoy" or name.startswith("serve-"):
+            status = Path(f"/proc/{part['pid']}/status").read_text()
+            found[name] = int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    return found
+
+
 def _command(*words: str) -> str:
     command = [sys.executable, "-m", "shoald", *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
