@@ -367,7 +367,7 @@ def labeling_of(given: JsonObject | None) -> dict[str, Any] | None:
     if dated in _KNOWN_MODELS:
         return {**labeling, "model_name": dated}
     labeling.pop("model_name")
-    return {**labeling, "parameters": {**labeling.get("parameters", {}), "model_name": model}}
+    return {**labeling, "parameters": {**labeling.get("parameters", {}), "model": model}}
 
 
 def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
@@ -389,7 +389,9 @@ def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
 
 
 def _idle_inputs(labeling: JsonObject) -> list[str]:
-    """Name the labelling inputs that hold no text of the documents' payloads."""
+    """Name the labelling inputs that hold no text of the documents' payloads, where no model is asked."""
+    if labeling.get("enabled"):
+        return []
     mappings = (labeling.get("labeling_inputs") or {}).get("input_mappings") or ()
     sources = {one.get("source_type") or "payload" for one in mappings} - {"payload"}
     return [
