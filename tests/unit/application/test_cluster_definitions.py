@@ -223,7 +223,7 @@ def test_a_run_names_what_it_was_told_in_vain() -> None:
 def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> None:
     asked = {"collection_ids": ["a"], "algorithm": "kmeans", "llm_labeling": {"model_name": "my-own", "enabled": True}}
     labeling = normalized(asked)["llm_labeling"]
-    assert labeling == {"enabled": True, "parameters": {"model_name": "my-own"}}
+    assert labeling == {"enabled": True, "parameters": {"model": "my-own"}}
 
 
 @pytest.mark.parametrize("name", ["list", "Enrich", "triggers", "clust_12ab", "run_1", ".", "..", " a", "a\nb"])
