@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from shoald.application.access import Caller
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.collection_documents import Upsert
 from shoald.application.collections import CollectionChanges, NewCollection
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import ListQuery, Selection
+from shoald.application.namespaces import NewNamespace
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChanges
 from shoald.domain.failures import (
@@ -31,20 +34,31 @@ from support.servers import DatabaseMaker
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def world(postgres_database: str, tmp_path: Path) -> Iterator[ClusterWorld]:
-    with cluster_world(postgres_database, tmp_path) as made:
+@pytest.fixture(scope="module")
+def installation(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
+    url = database_maker.make()
+    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
         yield made
+    database_maker.drop(url)
+
+
+def in_a_namespace_of_its_own(installation: ClusterWorld) -> ClusterWorld:
+    new = NewNamespace(namespace_name=f"ns{secrets.token_hex(6)}")
+    made = installation.use_cases.namespaces.create(new)
+    return replace(installation, caller=Caller(namespace_id=made.namespace_id))
+
+
+@pytest.fixture
+def world(installation: ClusterWorld) -> ClusterWorld:
+    return in_a_namespace_of_its_own(installation)
 
 
 @pytest.fixture(scope="module")
-def shared(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
+def shared(installation: ClusterWorld) -> ClusterWorld:
     """A world in which there is the taxonomy `topics` of a run over `things`; tests read it, or are refused."""
-    url = database_maker.make()
-    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
-        promote(made, a_run(made))
-        yield made
-    database_maker.drop(url)
+    made = in_a_namespace_of_its_own(installation)
+    promote(made, a_run(made))
+    return made
 
 
 def a_run(world: ClusterWorld, **config: Any) -> RunReference:

@@ -225,3 +225,10 @@ class NumberUnit(StrEnum):
 
     SECONDS = "seconds"
     MILLISECONDS = "milliseconds"
+
+
+class JoinMode(StrEnum):
+    """How the documented call that tries a taxonomy out says what it is for; `batch` is refused."""
+
+    ON_DEMAND = "on_demand"
+    BATCH = "batch"

@@ -18,6 +18,7 @@ from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChange
 from shoald.application.taxonomy_nodes import retriever_of
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
+from shoald.domain.platform_words import JoinMode
 from shoald.domain.records.taxonomy import Taxonomy, TaxonomyListStats, TaxonomyNode
 from shoald.transport.json_values import plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.times import to_timestamp
@@ -173,7 +174,7 @@ def _hint(taxonomy: Taxonomy) -> str:
 
 def documents_of(body: pb.ExecuteTaxonomyBody) -> list[JsonObject]:
     """Return the documents that were sent; raises `InvalidFields` for what is asked of a whole collection."""
-    if body.join_mode == "batch":
+    if body.join_mode == JoinMode.BATCH:
         message = "must be on_demand; POST /v1/collections/{collection}/apply-taxonomy classifies a collection"
         raise InvalidFields.field("body", "join_mode", message=message, value=body.join_mode)
     if not body.source_documents:
