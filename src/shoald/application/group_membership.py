@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shoald.application.clusters import find_cluster
-from shoald.application.group_labels import labels_of
 from shoald.application.kept_arrays import KeptArrays
 from shoald.application.keyword_indexing import repository_of, set_id
+from shoald.application.known_runs import KnownRun, KnownRuns
 from shoald.application.map_requests import MapRequest, wrong_field
 from shoald.application.run_artifacts import MEMBERS
 from shoald.domain.failures import ExecutionNotFound
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenRun:
-    """The run whose map is meant, and the collection that what is searched became documents of."""
+    """The run whose map is meant, its groups, and the collection that what is searched became documents of."""
 
     run: ClusterRun
+    groups: RunGroups
     collection_id: str
 
 
@@ -68,20 +69,6 @@ class SearchedMap:
         return np.flatnonzero(is_wanted[self.numbers]) if allowed is None else allowed[is_wanted[self.numbers[allowed]]]
 
 
-def chosen_run(uow: UnitOfWork, caller: Caller, asked: MapRequest, target: SearchTarget) -> ChosenRun:
-    """Return the completed run that a request means.
-
-    Raises `ClusterNotFound`, `ExecutionNotFound`, and `InvalidFields` for a run that has not completed or that read
-    other collections.
-    """
-    run, field = _run(uow, caller, asked)
-    for collection_id in _collections_of(uow, target):
-        if collection_id in run.revisions:
-            return ChosenRun(run=run, collection_id=collection_id)
-    message = f"the execution {run.run_id} did not read a collection of an index of what is searched"
-    raise wrong_field(field, message=message, value=getattr(asked, field))
-
-
 class GroupMemberships:
     """Reads which item is in which group, once for each run and set, and keeps the last answers.
 
@@ -93,13 +80,45 @@ class GroupMemberships:
         self._objects = objects
         self._tables = tables
         self._kept = KeptArrays()
+        self._runs = KnownRuns()
+
+    def chosen(self, uow: UnitOfWork, caller: Caller, asked: MapRequest, target: SearchTarget) -> ChosenRun:
+        """Return the completed run that a request means.
+
+        Raises `ClusterNotFound`, `ExecutionNotFound`, and `InvalidFields` for a run that has not completed or that
+        read other collections.
+        """
+        known = self._named(uow, caller, asked.run_id) if asked.run_id else self._newest(uow, caller, asked.cluster_id)
+        for collection_id in _collections_of(uow, target):
+            if collection_id in known.run.revisions:
+                return ChosenRun(run=known.run, groups=known.groups, collection_id=collection_id)
+        field = "run_id" if asked.run_id else "cluster_id"
+        message = f"the execution {known.run.run_id} did not read a collection of an index of what is searched"
+        raise wrong_field(field, message=message, value=getattr(asked, field))
+
+    def _named(self, uow: UnitOfWork, caller: Caller, run_id: str) -> KnownRun:
+        known = self._runs.get(uow, run_id)
+        if known is None or known.run.namespace_id != caller.namespace_id:
+            message = f"There is no execution {run_id!r}."
+            raise ExecutionNotFound(message, detail={"field": "map.run_id", "run_id": run_id})
+        if MEMBERS not in known.run.artifacts:
+            raise wrong_field("run_id", message=f"the execution is {known.run.status}, not completed", value=run_id)
+        return known
+
+    def _newest(self, uow: UnitOfWork, caller: Caller, cluster: str | None) -> KnownRun:
+        cluster_id = find_cluster(uow, caller, str(cluster)).cluster_id
+        run_id = uow.cluster_runs.latest_completed_id(cluster_id)
+        known = None if run_id is None else self._runs.get(uow, run_id)
+        if known is None:
+            raise wrong_field("cluster_id", message="no execution of this cluster has completed yet", value=cluster)
+        return known
 
     def over(self, chosen: ChosenRun, items: AnySet, asked: MapRequest) -> SearchedMap:
         """Return a run's groups over the items of a set.
 
         Raises `InvalidFields` for groups that it does not have, and what the object store raises.
         """
-        groups = _groups_of(chosen.run)
+        groups = chosen.groups
         key = f"{chosen.run.run_id}/{chosen.collection_id}/{set_id(items)}"
         return SearchedMap(
             run=chosen.run,
@@ -125,44 +144,12 @@ class GroupMemberships:
         return numbers[codes]  # an item that the run did not read has the code -1: the last
 
 
-def _run(uow: UnitOfWork, caller: Caller, asked: MapRequest) -> tuple[ClusterRun, str]:
-    """Return the run, and the field that named it."""
-    if asked.run_id is None:
-        cluster = find_cluster(uow, caller, str(asked.cluster_id))
-        run = uow.cluster_runs.latest_completed(cluster.cluster_id)
-        if run is None:
-            message = "no execution of this cluster has completed yet"
-            raise wrong_field("cluster_id", message=message, value=asked.cluster_id)
-        return run, "cluster_id"
-    run = uow.cluster_runs.get(asked.run_id)
-    if run is None or run.namespace_id != caller.namespace_id:
-        message = f"There is no execution {asked.run_id!r}."
-        raise ExecutionNotFound(message, detail={"field": "map.run_id", "run_id": asked.run_id})
-    if MEMBERS not in run.artifacts:
-        raise wrong_field("run_id", message=f"the execution is {run.status}, not completed", value=asked.run_id)
-    return run, "run_id"
-
-
 def _collections_of(uow: UnitOfWork, target: SearchTarget) -> Sequence[str]:
     """Return the collections whose documents what is searched has become, the one that changed last first."""
     if target.index is not None:
         found = uow.collections.of_index(target.index.index_id)
         return [] if found is None else [found.collection_id]
     return uow.index_builds.collections_over(target.items_id)
-
-
-def _groups_of(run: ClusterRun) -> RunGroups:
-    """Return a run's groups by number, in the order of their ids, which stays when a run is described anew."""
-    rows = sorted((row for row in run.centroids if row["cluster_id"] != NOISE_CENTROID), key=lambda r: r["cluster_id"])
-    labels = labels_of(run)
-    ids = tuple(str(row["cluster_id"]) for row in rows)
-    numbers = {one: at for at, one in enumerate(ids)}
-    return RunGroups(
-        ids=ids,
-        labels=tuple(labels.get(one) for one in ids),
-        parents=tuple(numbers.get(row.get("parent_cluster_id") or "", -1) for row in rows),
-        noise_label=labels[NOISE_MEMBER],
-    )
 
 
 def _wanted(groups: RunGroups, asked: MapRequest) -> tuple[int, ...] | None:

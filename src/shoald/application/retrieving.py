@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shoald.application.asked_searches import Search
-from shoald.application.group_membership import GroupMemberships, chosen_run
+from shoald.application.group_membership import GroupMemberships
 from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.map_findings import GroupFacet, MapFindings, facets_of, groups_on_page
 from shoald.application.presets import retrieval_preset
@@ -139,8 +139,8 @@ class Retrieving:
             request = asked if isinstance(asked, RetrievalRequest) else read_request(asked, preset)
             target = find_target(uow, caller, project_id, request, look)
             target = with_enriched(uow, target) if request.filter else target
-            chosen = None if request.map is None else chosen_run(uow, caller, request.map, target)
-        over = self._memberships.over
+            asked_map, known = request.map, self._memberships
+            chosen = None if asked_map is None else known.chosen(uow, caller, asked_map, target)
         search = Search(
             scope=(caller.namespace_id, project_id),
             target=target,
@@ -148,7 +148,7 @@ class Retrieving:
             query=request.query,
             filter=request.filter,
             patience=patience,
-            map=None if chosen is None or request.map is None else over(chosen, target.items, request.map),
+            map=None if chosen is None or asked_map is None else known.over(chosen, target.items, asked_map),
         )
         return request, search
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoald.adapters.postgres.cluster_runs import PostgresClusterRuns
 from shoald.application.access import Caller
 from shoald.application.group_membership import GroupMemberships
 from shoald.application.namespaces import NewNamespace
@@ -273,6 +274,26 @@ def test_names_that_people_give_count_at_once(mapped: Mapped) -> None:
     assert {item.group and item.group.label for item in page.items} == {"Baked things"}
     with pytest.raises(InvalidFields, match=r"map\.labels\.0"):
         mapped.page(PATTERN, map={"run_id": run.run_id, "labels": ["pies"]})
+
+
+def test_a_run_is_read_anew_when_it_changed_and_only_then(mapped: Mapped, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = mapped.run((GROUPS * 3)[: len(mapped.items)])
+    read, whole = PostgresClusterRuns.get, []
+
+    def noted(self: PostgresClusterRuns, run_id: str) -> ClusterRun | None:
+        whole.append(run_id)
+        return read(self, run_id)
+
+    monkeypatch.setattr(PostgresClusterRuns, "get", noted)
+    for named in ({"run_id": run.run_id}, {"cluster_id": run.cluster_id}, {"run_id": run.run_id}):
+        mapped.page(PATTERN, map=named)
+    assert whole == [run.run_id]
+    with mapped.path.adapters.open_unit_of_work() as uow:
+        uow.cluster_runs.relabel(run.run_id, {"a_2": "Hot drinks"}, [])
+        uow.commit()
+    page = mapped.page(PATTERN, map={"cluster_id": run.cluster_id, "labels": ["hot drinks"]})
+    assert {item.group and item.group.group_id for item in page.items} == {"a_2"}
+    assert whole == [run.run_id] * 2
 
 
 def test_a_repeat_asks_the_same_map(mapped: Mapped) -> None:

@@ -6,7 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from shoald.adapters.postgres.lists import ListedTable
@@ -27,6 +41,9 @@ _LISTED = ListedTable(
 # the descriptions of the groups may be thousands; lists do without them
 _LARGE = ("centroids", "lineage")
 _WITHOUT_CENTROIDS = [column for column in cluster_runs.c if column.name not in _LARGE]
+_NEWEST_FIRST = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
+# made once: building a statement costs more than sending it
+_VERSION = select(literal_column("xmin::text", Text)).where(cluster_runs.c.run_id == bindparam("run_id"))
 _OPEN = (ExecutionStatus.PENDING, ExecutionStatus.PROCESSING)
 _SECONDS = func.extract("epoch", cluster_runs.c.completed_at - cluster_runs.c.started_at)
 
@@ -59,6 +76,11 @@ def _values(run: ClusterRun) -> dict[str, Any]:
     }
 
 
+def _completed(cluster_id: str) -> list[ColumnElement[bool]]:
+    is_completed = cluster_runs.c.status == ExecutionStatus.COMPLETED.value
+    return [cluster_runs.c.cluster_id == cluster_id, is_completed, ~cluster_runs.c.overrides.has_key(REPLAY_OF)]
+
+
 class PostgresClusterRuns:
     """Cluster runs of one transaction."""
 
@@ -80,6 +102,10 @@ class PostgresClusterRuns:
         row = self._connection.execute(select(cluster_runs).where(cluster_runs.c.run_id == run_id)).mappings().first()
         return None if row is None else _run(row)
 
+    def version(self, run_id: str) -> str | None:
+        """Return the transaction that wrote the row."""
+        return self._connection.scalar(_VERSION, {"run_id": run_id})
+
     def get_many(self, run_ids: Sequence[str]) -> dict[str, ClusterRun]:
         """Return runs by id, without their centroids."""
         wanted = select(*_WITHOUT_CENTROIDS).where(cluster_runs.c.run_id.in_(run_ids))
@@ -91,20 +117,19 @@ class PostgresClusterRuns:
 
     def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
         """Return the newest completed run of a cluster that repeats no other, accepted before a time if asked."""
-        is_completed = cluster_runs.c.status == ExecutionStatus.COMPLETED.value
-        is_own = ~cluster_runs.c.overrides.has_key(REPLAY_OF)
-        conditions = [cluster_runs.c.cluster_id == cluster_id, is_completed, is_own]
+        conditions = _completed(cluster_id)
         if before is not None:
             conditions.append(cluster_runs.c.created_at < before)
         return self._newest(*conditions)
 
+    def latest_completed_id(self, cluster_id: str) -> str | None:
+        """Read one column."""
+        newest = select(cluster_runs.c.run_id).where(*_completed(cluster_id)).order_by(*_NEWEST_FIRST).limit(1)
+        return self._connection.scalar(newest)
+
     def _newest(self, *conditions: Any) -> ClusterRun | None:
-        order = (cluster_runs.c.created_at.desc(), cluster_runs.c.run_id.desc())
-        row = (
-            self._connection.execute(select(cluster_runs).where(*conditions).order_by(*order).limit(1))
-            .mappings()
-            .first()
-        )
+        newest = select(cluster_runs).where(*conditions).order_by(*_NEWEST_FIRST).limit(1)
+        row = self._connection.execute(newest).mappings().first()
         return None if row is None else _run(row)
 
     def all(self, cluster_id: str) -> list[ClusterRun]:

@@ -38,6 +38,21 @@ _WITH_PARTS = (
     .join(chunk_sets, chunk_sets.c.chunk_set_version_id == index_builds.c.chunk_set_version_id)
 )
 
+_SET_ID = bindparam("set_id")
+# what the manifest names was indexed: segments, else the chunks of the set
+_INDEXED = func.coalesce(index_builds.c.manifest[_SEGMENTS].astext, index_builds.c.chunk_set_version_id)
+# the segments of a set come from one chunk set or another: these are few, and found by their own index
+_FROM_SET = select(chunk_sets.c.chunk_set_version_id).where(chunk_sets.c.segment_set_version_id == _SET_ID)
+_MAY_BE_OVER = (index_builds.c.chunk_set_version_id == _SET_ID) | (index_builds.c.chunk_set_version_id.in_(_FROM_SET))
+_COLLECTIONS_OVER = (
+    select(collections.c.collection_id)
+    .join(index_builds, index_builds.c.index_id == collections.c.index_id)
+    .where(_MAY_BE_OVER, _INDEXED == _SET_ID)
+    .where(index_builds.c.status == RunStatus.SUCCEEDED, visible(index_builds))
+    .group_by(collections.c.collection_id)
+    .order_by(collections.c.updated_at.desc(), collections.c.collection_id)
+)
+
 
 class PostgresIndexBuilds:
     """`IndexBuildRepository` over one connection."""
@@ -53,6 +68,11 @@ class PostgresIndexBuilds:
         """Read a row that is not deleted, nor what it was made of."""
         row = self._connection.execute(_ONE, {"build_id": build_id, "namespace_id": namespace_id}).one_or_none()
         return _record(row) if row else None
+
+    def chunk_set_of(self, build_id: str) -> str | None:
+        """Read one column."""
+        is_it = index_builds.c.build_id == build_id
+        return self._connection.scalar(select(index_builds.c.chunk_set_version_id).where(is_it))
 
     def with_parts(self, build_id: str, *, namespace_id: str) -> tuple[IndexBuild, Index, ChunkSet] | None:
         """Read the three rows at once."""
@@ -106,18 +126,7 @@ class PostgresIndexBuilds:
 
     def collections_over(self, set_id: str) -> Sequence[str]:
         """Look for builds by their chunk set and, where segments were indexed, by what the manifest says."""
-        indexed = func.coalesce(index_builds.c.manifest[_SEGMENTS].astext, index_builds.c.chunk_set_version_id)
-        # the segments of a set come from one chunk set or another: these are few, and found by their own index
-        from_set = select(chunk_sets.c.chunk_set_version_id).where(chunk_sets.c.segment_set_version_id == set_id)
-        may_be = (index_builds.c.chunk_set_version_id == set_id) | index_builds.c.chunk_set_version_id.in_(from_set)
-        statement = (
-            select(collections.c.collection_id)
-            .join(index_builds, index_builds.c.index_id == collections.c.index_id)
-            .where(may_be, indexed == set_id, index_builds.c.status == RunStatus.SUCCEEDED, visible(index_builds))
-            .group_by(collections.c.collection_id)
-            .order_by(collections.c.updated_at.desc(), collections.c.collection_id)
-        )
-        return self._connection.scalars(statement).all()
+        return self._connection.scalars(_COLLECTIONS_OVER, {"set_id": set_id}).all()
 
     def publish(self, build: IndexBuild) -> None:
         """Move the active mark to a build and store its end."""

@@ -22,6 +22,10 @@ class ClusterRunRepository(Protocol):
         """Return a run of any cluster."""
         ...
 
+    def version(self, run_id: str) -> str | None:
+        """Return a word that is another one whenever anything of a run has changed, None where there is no run."""
+        ...
+
     def get_many(self, run_ids: Sequence[str]) -> dict[str, ClusterRun]:
         """Return runs by id, without their centroids."""
         ...
@@ -32,6 +36,10 @@ class ClusterRunRepository(Protocol):
 
     def latest_completed(self, cluster_id: str, *, before: datetime | None = None) -> ClusterRun | None:
         """Return the newest completed run of a cluster that repeats no other, accepted before a time if asked."""
+        ...
+
+    def latest_completed_id(self, cluster_id: str) -> str | None:
+        """Return the id of what `latest_completed` returns."""
         ...
 
     def all(self, cluster_id: str) -> list[ClusterRun]:
