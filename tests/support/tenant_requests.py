@@ -25,6 +25,7 @@ _COLLECTION = ("collection_id", _IMPORTED)
 _DOCUMENT = ("document_id", f"collection_documents JOIN {_IMPORTED} USING (collection_id)")
 _CLUSTER = ("cluster_id", "clusters")
 _RUN = ("run_id", "cluster_runs")
+_GROUP = ("centroids->0->>'cluster_id'", "cluster_runs")
 _RUN_JOB = ("job_id", "cluster_runs")
 
 IDS_OF: Mapping[str, tuple[str, str]] = {
@@ -60,6 +61,8 @@ IDS_OF: Mapping[str, tuple[str, str]] = {
     "earlier_run_id": _RUN,
     "kept_run_ids": _RUN,
     "source_execution_ids": _RUN,
+    "group_id": _GROUP,
+    "group_ids": _GROUP,
     "task_id": _RUN_JOB,
     "sweep_id": _RUN_JOB,
     "clustering_ids": _CLUSTER,
