@@ -118,6 +118,11 @@ class LabelBudgets:
         self._clock = clock
         self._rules = rules
 
+    @property
+    def currency(self) -> str:
+        """What money is called."""
+        return self._rules.currency
+
     def open(self, *, namespace_id: str, run_id: str, model: str, kind: str, labeling: JsonObject) -> RunBudget:
         """Return the budget of a run that asks one model one kind of question; raises `InvalidFields`."""
         now = self._clock.now()
@@ -130,6 +135,14 @@ class LabelBudgets:
             rules=rules,
             cache_seconds=int(labeling.get("cache_ttl_seconds", 604_800)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What questions will take; `cached` of them are known and cost nothing."""
+
+    spend: Spend
+    cached: int = 0
 
 
 class RunBudget:
@@ -161,16 +174,31 @@ class RunBudget:
 
     def plan(self, estimates: Mapping[str, CallEstimate]) -> Spend:
         """Note what questions are expected to cost, without those whose answers are known."""
-        self._known |= self._answers(list(estimates))
-        asked = {one: estimate for one, estimate in estimates.items() if one not in self._known}
-        with self._open_unit_of_work() as uow:
-            lately = uow.label_ledger.lately(self._account)
-            expected = total_of(asked.values(), lately, self._price)
-            if self._planned is None:
-                self._planned = expected
-                uow.label_ledger.settle(self._account, Spend(), self._priced(Spend(questions=len(asked))))
+        expected = self.expected(estimates).spend
+        if self._planned is None:
+            self._planned = expected
+            with self._open_unit_of_work() as uow:
+                uow.label_ledger.settle(self._account, Spend(), self._priced(Spend(questions=expected.questions)))
                 uow.commit()
         return expected
+
+    def expected(self, estimates: Mapping[str, CallEstimate]) -> Expected:
+        """Return what questions are expected to cost, and how many of them are known."""
+        self._known |= self._answers(list(estimates))
+        asked = [estimate for one, estimate in estimates.items() if one not in self._known]
+        with self._open_unit_of_work() as uow:
+            lately = uow.label_ledger.lately(self._account)
+        return Expected(spend=total_of(asked, lately, self._price), cached=len(estimates) - len(asked))
+
+    def refusal_of(self, spend: Spend) -> str | None:
+        """Say which budget so much would pass now, None where none."""
+        with self._open_unit_of_work() as uow:
+            month = uow.label_ledger.spent_in_month(self._account.namespace_id, self._account.month)
+        for whose, caps, spent in (("run", self._rules.run, Spend()), ("namespace", self._rules.namespace, month)):
+            what = caps.exceeded_by(spent + spend)
+            if what is not None:
+                return self._said(Refusal(whose=whose, what=what), "does not allow all of it")
+        return self._unpriced()
 
     def known(self, content_hash: str) -> KnownAnswer | None:
         """Return an answer that was found when the run was planned, else look again: groups may be equal."""
@@ -232,7 +260,7 @@ class RunBudget:
             return None
         return (
             f"the budget is in money and no price of the model {self._account.model!r} is known"
-            " (SHOAL_LABEL_PRICES); it was not asked"
+            " (SHOAL_LABEL_PRICES), so it is not asked"
         )
 
     def _booked(self, most: Spend) -> str | None:
@@ -241,12 +269,12 @@ class RunBudget:
             uow.commit()
         return None if refusal is None else self._said(refusal)
 
-    def _said(self, refusal: Refusal) -> str:
+    def _said(self, refusal: Refusal, what: str = "allows no further call") -> str:
         caps = self._rules.run if refusal.whose == "run" else self._rules.namespace
         most = getattr(caps, refusal.what)
         unit = self._rules.currency if refusal.what == "money" else refusal.what
         whose = "run" if refusal.whose == "run" else "namespace in this month"
-        return f"the budget of the {whose}, {most} {unit}, allows no further call"
+        return f"the budget of the {whose}, {most} {unit}, {what}"
 
     def book(self, estimate: CallEstimate, *, input_tokens: int | None, output_tokens: int | None) -> None:
         """Put what a call took in the place of what was charged for it; what is not known is taken as estimated."""

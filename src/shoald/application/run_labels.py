@@ -124,7 +124,7 @@ class RunLabelsHandler:
             run = uow.cluster_runs.get(job.payload["run_id"])
         if run is None:
             raise ExecutionNotFound(detail={"run_id": job.payload["run_id"]})
-        groups = list(self._groups(run, job.payload))
+        groups = list(groups_to_name(self.former_runs, run, job.payload["labeling"], job.payload["group_ids"]))
         asked = LabelRun(namespace_id=run.namespace_id, run_id=run.run_id, labeling=job.payload["labeling"])
 
         def step(done: float) -> None:
@@ -138,23 +138,6 @@ class RunLabelsHandler:
         accepted = self._published(context, run, rows, named, artifacts)
         for one in accepted:
             self.jobs.dispatch(one)
-
-    def _groups(self, run: ClusterRun, payload: JsonObject) -> Iterator[GroupToName]:
-        """Yield the groups that are asked for, with the documents that are shown."""
-        plan = label_plan(payload["labeling"])
-        wanted = set(payload["group_ids"]) or {row["cluster_id"] for row in run.centroids}
-        members = self.former_runs.members(run)
-        by_group, below = _rows_by_group(members), _descendants(run)
-        for row in run.centroids:
-            cluster_id = row["cluster_id"]
-            if cluster_id == NOISE_CENTROID or cluster_id not in wanted:
-                continue
-            nearest = _nearest(members, [by_group[one] for one in below[cluster_id] if one in by_group])
-            similarity, size = row.get("mean_cosine_similarity"), row["num_members"]
-            places = chosen_samples(plan, len(nearest), size=size, similarity=similarity)
-            shown = [int(nearest[place]) for place in places]
-            documents = tuple((str(members.collection_ids[at]), members.ids[at].decode()) for at in shown)
-            yield GroupToName(cluster_id=cluster_id, size=size, documents=documents, fallback=_present(row))
 
     def _written(
         self, context: JobContext, run: ClusterRun, name: str, rows: Mapping[str, JsonObject]
@@ -197,6 +180,25 @@ class RunLabelsHandler:
             context.complete(uow, outcome, with_errors=bool(named.unnamed))
             uow.commit()
         return [one for one in accepted if one is not None]
+
+
+def groups_to_name(
+    former_runs: FormerRuns, run: ClusterRun, labeling: JsonObject, group_ids: Sequence[str] = ()
+) -> Iterator[GroupToName]:
+    """Yield groups of a completed run (none named: all) with the documents that are shown; reads all members."""
+    plan, wanted = label_plan(labeling), set(group_ids) or {row["cluster_id"] for row in run.centroids}
+    members = former_runs.members(run)
+    by_group, below = _rows_by_group(members), _descendants(run)
+    for row in run.centroids:
+        cluster_id = row["cluster_id"]
+        if cluster_id == NOISE_CENTROID or cluster_id not in wanted:
+            continue
+        nearest = _nearest(members, [by_group[one] for one in below[cluster_id] if one in by_group])
+        similarity, size = row.get("mean_cosine_similarity"), row["num_members"]
+        places = chosen_samples(plan, len(nearest), size=size, similarity=similarity)
+        shown = [int(nearest[place]) for place in places]
+        documents = tuple((str(members.collection_ids[at]), members.ids[at].decode()) for at in shown)
+        yield GroupToName(cluster_id=cluster_id, size=size, documents=documents, fallback=_present(row))
 
 
 def _rows_by_group(members: RunMembers) -> dict[str, Integers]:

@@ -26,6 +26,7 @@ from shoald.application.index_building import IndexBuilding
 from shoald.application.indexing import Indexes
 from shoald.application.jobs import Jobs
 from shoald.application.joining import Joining
+from shoald.application.label_forecasts import LabelForecasts
 from shoald.application.lineage import Lineage
 from shoald.application.namespaces import Namespaces
 from shoald.application.pictures import Pictures
@@ -79,6 +80,7 @@ class UseCases:
     enrichments: Enrichments
     run_marks: RunMarks
     run_labels: RunLabels
+    label_forecasts: LabelForecasts
     run_maps: RunMaps
     analytics: Analytics
     tasks: Tasks

@@ -16,7 +16,9 @@ from shoald.application.document_figures import DocumentFigures
 from shoald.application.enriching import EnrichmentRemoval, Enrichments
 from shoald.application.executions import Executions
 from shoald.application.file_links import FileAddresses
+from shoald.application.former_runs import FormerRuns
 from shoald.application.group_histories import GroupHistories
+from shoald.application.label_forecasts import LabelForecasts
 from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.namespaces import Namespaces
 from shoald.application.output_collections import OutputRemoval
@@ -31,6 +33,7 @@ from shoald.application.trigger_starts import TriggerStarts
 from shoald.application.triggers import Triggers
 from shoald.application.webhooks import Webhooks
 from shoald.wiring.adapters import Adapters
+from shoald.wiring.label_budgets import label_budgets
 
 
 class Stored(TypedDict):
@@ -52,6 +55,7 @@ class Runs(TypedDict):
     enrichments: Enrichments
     run_marks: RunMarks
     run_labels: RunLabels
+    label_forecasts: LabelForecasts
     run_maps: RunMaps
     sweeps: Sweeps
     analytics: Analytics
@@ -101,11 +105,22 @@ def build_runs(adapters: Adapters) -> Runs:
         enrichments=Enrichments(open_unit_of_work=opens, clock=clock, jobs=jobs),
         run_marks=RunMarks(open_unit_of_work=opens, jobs=jobs),
         run_labels=RunLabels(open_unit_of_work=opens, jobs=jobs),
+        label_forecasts=_label_forecasts(adapters),
         run_maps=RunMaps(open_unit_of_work=opens, objects=adapters.objects, tables=adapters.run_tables, jobs=jobs),
         sweeps=Sweeps(open_unit_of_work=opens, jobs=jobs, executions=executions),
         analytics=Analytics(open_unit_of_work=opens, clock=clock),
         artifacts=build_artifacts(adapters),
         group_histories=_group_histories(adapters),
+    )
+
+
+def _label_forecasts(adapters: Adapters) -> LabelForecasts:
+    opens = adapters.open_unit_of_work
+    return LabelForecasts(
+        open_unit_of_work=opens,
+        former_runs=FormerRuns(objects=adapters.objects, tables=adapters.run_tables),
+        models=adapters.model_labels,
+        budgets=label_budgets(adapters.settings, opens, adapters.clock),
     )
 
 

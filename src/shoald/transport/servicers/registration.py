@@ -215,7 +215,12 @@ REGISTRATIONS: tuple[Registration, ...] = (
         execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"],
         execution_service_pb2_grpc.add_ExecutionServiceServicer_to_server,
         lambda use_cases: ExecutionServicer(
-            use_cases.access, use_cases.executions, use_cases.artifacts, use_cases.run_marks, use_cases.run_labels
+            use_cases.access,
+            use_cases.executions,
+            use_cases.artifacts,
+            use_cases.run_marks,
+            use_cases.run_labels,
+            use_cases.label_forecasts,
         ),
     ),
     Registration(

@@ -729,3 +729,52 @@ class GetLabelAuditRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
 
 Global___GetLabelAuditRequest: _TypeAlias = GetLabelAuditRequest  # noqa: Y015
+
+@_typing.final
+class EstimateLabelsRequest(_message.Message):
+    """Whose groups would be named, and how."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    LLM_LABELING_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster's id or name."""
+    run_id: _builtins.str
+    """The run whose groups are looked at; unset means the newest completed one, unless `groups` is set."""
+    groups: _builtins.int
+    """How many groups are expected of a run that is still to come, 1 to 100000: documents of the collections stand for
+    theirs. It is refused beside `run_id`.
+    """
+    @_builtins.property
+    def llm_labeling(self) -> _cluster_definition_pb2.Labeling:
+        """How they would be named; unset means as the definition says."""
+
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str | None = ...,
+        run_id: _builtins.str | None = ...,
+        groups: _builtins.int | None = ...,
+        llm_labeling: _cluster_definition_pb2.Labeling | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_groups", b"_groups", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "groups", b"groups", "llm_labeling", b"llm_labeling", "run_id", b"run_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id", "_groups", b"_groups", "_run_id", b"_run_id", "cluster_id", b"cluster_id", "groups", b"groups", "llm_labeling", b"llm_labeling", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cluster_id: _TypeAlias = _typing.Literal["cluster_id"]  # noqa: Y015
+    _WhichOneofArgType__cluster_id: _TypeAlias = _typing.Literal["_cluster_id", b"_cluster_id"]  # noqa: Y015
+    _WhichOneofReturnType__groups: _TypeAlias = _typing.Literal["groups"]  # noqa: Y015
+    _WhichOneofArgType__groups: _TypeAlias = _typing.Literal["_groups", b"_groups"]  # noqa: Y015
+    _WhichOneofReturnType__run_id: _TypeAlias = _typing.Literal["run_id"]  # noqa: Y015
+    _WhichOneofArgType__run_id: _TypeAlias = _typing.Literal["_run_id", b"_run_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cluster_id) -> _WhichOneofReturnType__cluster_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__groups) -> _WhichOneofReturnType__groups | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_id) -> _WhichOneofReturnType__run_id | None: ...
+
+Global___EstimateLabelsRequest: _TypeAlias = EstimateLabelsRequest  # noqa: Y015

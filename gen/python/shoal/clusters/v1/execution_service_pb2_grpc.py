@@ -6,6 +6,7 @@ import warnings
 from shoal.clusters.v1 import execution_pb2 as shoal_dot_clusters_dot_v1_dot_execution__pb2
 from shoal.clusters.v1 import execution_service_pb2 as shoal_dot_clusters_dot_v1_dot_execution__service__pb2
 from shoal.clusters.v1 import label_audit_pb2 as shoal_dot_clusters_dot_v1_dot_label__audit__pb2
+from shoal.clusters.v1 import label_cost_pb2 as shoal_dot_clusters_dot_v1_dot_label__cost__pb2
 from shoal.clusters.v1 import task_pb2 as shoal_dot_clusters_dot_v1_dot_task__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -72,6 +73,11 @@ class ExecutionServiceStub:
                 '/shoal.clusters.v1.ExecutionService/LabelExecution',
                 request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.SerializeToString,
                 response_deserializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+                _registered_method=True)
+        self.EstimateLabels = channel.unary_unary(
+                '/shoal.clusters.v1.ExecutionService/EstimateLabels',
+                request_serializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.EstimateLabelsRequest.SerializeToString,
+                response_deserializer=shoal_dot_clusters_dot_v1_dot_label__cost__pb2.LabelEstimate.FromString,
                 _registered_method=True)
         self.GetLabelAudit = channel.unary_unary(
                 '/shoal.clusters.v1.ExecutionService/GetLabelAudit',
@@ -155,6 +161,16 @@ class ExecutionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateLabels(self, request, context):
+        """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
+        so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
+        `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
+        where neither a completed run nor `groups` nor the definition says how many groups there are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLabelAudit(self, request, context):
         """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
         `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
@@ -227,6 +243,11 @@ def add_ExecutionServiceServicer_to_server(servicer, server):
                     servicer.LabelExecution,
                     request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.FromString,
                     response_serializer=shoal_dot_clusters_dot_v1_dot_task__pb2.Task.SerializeToString,
+            ),
+            'EstimateLabels': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateLabels,
+                    request_deserializer=shoal_dot_clusters_dot_v1_dot_execution__service__pb2.EstimateLabelsRequest.FromString,
+                    response_serializer=shoal_dot_clusters_dot_v1_dot_label__cost__pb2.LabelEstimate.SerializeToString,
             ),
             'GetLabelAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLabelAudit,
@@ -439,6 +460,33 @@ class ExecutionService:
             '/shoal.clusters.v1.ExecutionService/LabelExecution',
             shoal_dot_clusters_dot_v1_dot_execution__service__pb2.LabelExecutionRequest.SerializeToString,
             shoal_dot_clusters_dot_v1_dot_task__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateLabels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shoal.clusters.v1.ExecutionService/EstimateLabels',
+            shoal_dot_clusters_dot_v1_dot_execution__service__pb2.EstimateLabelsRequest.SerializeToString,
+            shoal_dot_clusters_dot_v1_dot_label__cost__pb2.LabelEstimate.FromString,
             options,
             channel_credentials,
             insecure,

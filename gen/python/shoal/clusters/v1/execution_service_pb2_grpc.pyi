@@ -8,6 +8,7 @@ from grpc import aio as _aio
 from shoal.clusters.v1 import execution_pb2 as _execution_pb2
 from shoal.clusters.v1 import execution_service_pb2 as _execution_service_pb2
 from shoal.clusters.v1 import label_audit_pb2 as _label_audit_pb2
+from shoal.clusters.v1 import label_cost_pb2 as _label_cost_pb2
 from shoal.clusters.v1 import task_pb2 as _task_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -61,6 +62,12 @@ class ExecutionServiceStub:
     Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
     422 for a group that the run does not have or where no labelling by a model is asked for.
     """
+    EstimateLabels: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.EstimateLabelsRequest, _label_cost_pb2.LabelEstimate]
+    """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
+    so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
+    `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
+    where neither a completed run nor `groups` nor the definition says how many groups there are.
+    """
     GetLabelAudit: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]
     """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
     `execution_not_found`, and `artifact_not_found` where no model was asked about the group.
@@ -109,6 +116,12 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
     Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
     422 for a group that the run does not have or where no labelling by a model is asked for.
+    """
+    EstimateLabels: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.EstimateLabelsRequest, _label_cost_pb2.LabelEstimate]  # type: ignore[assignment]
+    """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
+    so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
+    `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
+    where neither a completed run nor `groups` nor the definition says how many groups there are.
     """
     GetLabelAudit: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]  # type: ignore[assignment]
     """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
@@ -197,6 +210,18 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         run then has the new labels, and so have its artifacts and its output collection, if that still holds the run.
         Ours. Fails with `cluster_not_found`, `execution_not_found`, `artifact_not_found` while the run has not completed, and
         422 for a group that the run does not have or where no labelling by a model is asked for.
+        """
+
+    @_abc_1.abstractmethod
+    def EstimateLabels(
+        self,
+        request: _execution_service_pb2.EstimateLabelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_cost_pb2.LabelEstimate, _abc.Awaitable[_label_cost_pb2.LabelEstimate]]:
+        """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
+        so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
+        `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
+        where neither a completed run nor `groups` nor the definition says how many groups there are.
         """
 
     @_abc_1.abstractmethod

@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { ListValue, Timestamp, Value } from "@bufbuild/protobuf/wkt";
+import type { LabelsCost } from "./label_cost_pb.js";
 
 /**
  * Describes the file shoal/clusters/v1/execution.proto.
@@ -247,6 +248,13 @@ export declare type Execution = Message<"shoal.clusters.v1.Execution"> & {
    * @generated from field: google.protobuf.ListValue input_reconciliation_reasons = 32;
    */
   inputReconciliationReasons?: ListValue | undefined;
+
+  /**
+   * What names by a language model cost; unset where none was asked. Ours.
+   *
+   * @generated from field: shoal.clusters.v1.LabelsCost labels_cost = 33;
+   */
+  labelsCost?: LabelsCost | undefined;
 };
 
 /**

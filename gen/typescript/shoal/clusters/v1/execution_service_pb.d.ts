@@ -10,6 +10,7 @@ import type { ListBody, Pagination } from "./pagination_pb.js";
 import type { Execution, ExecutionSchema, LineageSchema } from "./execution_pb.js";
 import type { Labeling } from "./cluster_definition_pb.js";
 import type { TaskSchema } from "./task_pb.js";
+import type { LabelEstimateSchema } from "./label_cost_pb.js";
 import type { LabelAuditSchema } from "./label_audit_pb.js";
 
 /**
@@ -618,6 +619,48 @@ export declare type GetLabelAuditRequest = Message<"shoal.clusters.v1.GetLabelAu
 export declare const GetLabelAuditRequestSchema: GenMessage<GetLabelAuditRequest>;
 
 /**
+ * Whose groups would be named, and how.
+ *
+ * @generated from message shoal.clusters.v1.EstimateLabelsRequest
+ */
+export declare type EstimateLabelsRequest = Message<"shoal.clusters.v1.EstimateLabelsRequest"> & {
+  /**
+   * The cluster's id or name.
+   *
+   * @generated from field: optional string cluster_id = 1;
+   */
+  clusterId?: string | undefined;
+
+  /**
+   * The run whose groups are looked at; unset means the newest completed one, unless `groups` is set.
+   *
+   * @generated from field: optional string run_id = 2;
+   */
+  runId?: string | undefined;
+
+  /**
+   * How many groups are expected of a run that is still to come, 1 to 100000: documents of the collections stand for
+   * theirs. It is refused beside `run_id`.
+   *
+   * @generated from field: optional int32 groups = 3;
+   */
+  groups?: number | undefined;
+
+  /**
+   * How they would be named; unset means as the definition says.
+   *
+   * @generated from field: shoal.clusters.v1.Labeling llm_labeling = 4;
+   */
+  llmLabeling?: Labeling | undefined;
+};
+
+/**
+ * Describes the message shoal.clusters.v1.EstimateLabelsRequest.
+ * Use `create(EstimateLabelsRequestSchema)` to create a new message.
+ */
+export declare const EstimateLabelsRequestSchema: GenMessage<EstimateLabelsRequest>;
+
+/**
  * Reads the runs of a cluster, names and ends them, and repeats them.
  *
  * @generated from service shoal.clusters.v1.ExecutionService
@@ -699,6 +742,19 @@ export declare const ExecutionService: GenService<{
     methodKind: "unary";
     input: typeof LabelExecutionRequestSchema;
     output: typeof TaskSchema;
+  },
+  /**
+   * Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
+   * so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
+   * `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
+   * where neither a completed run nor `groups` nor the definition says how many groups there are.
+   *
+   * @generated from rpc shoal.clusters.v1.ExecutionService.EstimateLabels
+   */
+  estimateLabels: {
+    methodKind: "unary";
+    input: typeof EstimateLabelsRequestSchema;
+    output: typeof LabelEstimateSchema;
   },
   /**
    * Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,

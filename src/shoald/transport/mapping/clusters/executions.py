@@ -15,6 +15,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun, RunListStats
 from shoald.domain.vocabulary import ExecutionStatus
 from shoald.transport.json_values import documented, to_struct, to_value
+from shoald.transport.mapping.clusters.label_costs import cost_message
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
 
 _NONE = "none"
@@ -60,12 +61,20 @@ def to_message(state: RunState, vectors: Vectors | None = None) -> execution_pb2
             made = effective["composite"]
             message.source_execution_ids.CopyFrom(to_value(made["source_execution_ids"]).list_value)
             message.composite_mapping.CopyFrom(to_struct(made["mapping"]))
+        if "labels" in effective:
+            _add_cost(message, effective["labels"])
         if "replay" in effective:
             json_format.ParseDict(effective["replay"], message.replay)
         for name, value in effective.get("counts", {}).items():
             setattr(message, name, value)
         _reconcile(message, effective.get("reconciliation"))
     return message
+
+
+def _add_cost(message: execution_pb2.Execution, report: JsonObject) -> None:
+    cost = cost_message(report)
+    if cost is not None:
+        message.labels_cost.CopyFrom(cost)
 
 
 def _reconcile(message: execution_pb2.Execution, found: JsonObject | None) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import grpc
-from shoal.clusters.v1 import execution_pb2, execution_service_pb2_grpc, label_audit_pb2, task_pb2
+from shoal.clusters.v1 import (
+    execution_pb2,
+    execution_service_pb2_grpc,
+    label_audit_pb2,
+    label_cost_pb2,
+    task_pb2,
+)
 from shoal.clusters.v1 import execution_service_pb2 as pb
 
 from shoald.application.access import Access
 from shoald.application.artifacts import Artifacts
 from shoald.application.executions import Executions, RunState
+from shoald.application.label_forecasts import LabelForecasts
 from shoald.application.run_labels import RunLabels
 from shoald.application.run_marks import RunMarks
 from shoald.transport.callers import caller_of
@@ -19,22 +26,30 @@ from shoald.transport.mapping.clusters import executions as mapping
 from shoald.transport.mapping.clusters import tasks
 from shoald.transport.mapping.clusters.clusters import asked_of
 from shoald.transport.mapping.clusters.label_audits import audit_message
+from shoald.transport.mapping.clusters.label_costs import forecast_message
 from shoald.transport.mapping.clusters.lists import list_query, pagination
 
 _IDEMPOTENCY_KEY = "idempotency-key"
 
 
 class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
-    """Hands requests to `Executions`, `RunMarks` and `RunLabels`."""
+    """Hands requests to `Executions`, `RunMarks`, `RunLabels` and `LabelForecasts`."""
 
     def __init__(
-        self, access: Access, executions: Executions, artifacts: Artifacts, marks: RunMarks, labels: RunLabels
+        self,
+        access: Access,
+        executions: Executions,
+        artifacts: Artifacts,
+        marks: RunMarks,
+        labels: RunLabels,
+        forecasts: LabelForecasts,
     ) -> None:
         self._access = access
         self._executions = executions
         self._artifacts = artifacts
         self._marks = marks
         self._labels = labels
+        self._forecasts = forecasts
 
     def GetLatestExecution(
         self, request: pb.GetLatestExecutionRequest, context: grpc.ServicerContext
@@ -106,6 +121,19 @@ class ExecutionServicer(execution_service_pb2_grpc.ExecutionServiceServicer):
         caller = caller_of(self._access, context)
         run, audit = self._labels.audit(caller, request.cluster_id, request.run_id, request.group_id)
         return audit_message(run, audit)
+
+    def EstimateLabels(
+        self, request: pb.EstimateLabelsRequest, context: grpc.ServicerContext
+    ) -> label_cost_pb2.LabelEstimate:
+        """Say what names would cost."""
+        found = self._forecasts.forecast(
+            caller_of(self._access, context),
+            request.cluster_id,
+            run_id=request.run_id or None,
+            groups=request.groups or None,
+            labeling=asked_of(request.llm_labeling) if request.HasField("llm_labeling") else None,
+        )
+        return forecast_message(found)
 
     def ReplayExecution(self, request: pb.ReplayExecutionRequest, context: grpc.ServicerContext) -> task_pb2.Task:
         """Do one again."""
