@@ -186,6 +186,49 @@ def paged(world: ClusterWorld, filters: dict[str, Any], sort: tuple[SortKey, ...
             return found
 
 
+BETWEEN = {
+    "AND": [{"field": "n", "operator": "gte", "value": 3}, {"field": "n", "operator": "lt", "value": 5}, {"kind": "a"}]
+}
+
+
+@pytest.mark.parametrize("few", [2000, 0])
+def test_two_bounds_are_one_part_of_the_index_until_a_document_has_several_values(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(document_narrowing, "FEW", few)
+    declare(world, "n", "kind")
+    store(world, [{"n": at, "kind": "a"} for at in range(10)])
+    assert listed(world, BETWEEN) == ["d00003", "d00004"]
+    assert values_asked(BETWEEN, several(world)) == 2, "both bounds of n at once, and the kind"
+    world.use_cases.document_changes.update(world.caller, "things", "d00008", {"n": [1, 9]})
+    assert several(world) == {"n": True, "kind": False}
+    assert values_asked(BETWEEN, several(world)) == 3
+    assert listed(world, BETWEEN) == ["d00003", "d00004", "d00008"], "one element is above, another below"
+
+
+def test_a_build_sees_whether_documents_have_several_values(world: ClusterWorld) -> None:
+    store(world, [{"n": 1, "kind": "a"}, {"n": [1, 9], "kind": "a"}])
+    declare(world, "n", "kind")
+    build(world)
+    assert several(world) == {"n": True, "kind": False}
+    assert listed(world, BETWEEN) == ["d00001"]
+
+
+def several(world: ClusterWorld) -> dict[str, bool]:
+    """Return whether documents have several values, by field."""
+    with world.adapters.open_unit_of_work() as uow:
+        rows = uow._connection.exec_driver_sql("SELECT field_name, has_several FROM payload_indexes")  # type: ignore[attr-defined]
+        return {row.field_name: row.has_several for row in rows}
+
+
+def values_asked(filters: dict[str, Any], ready: dict[str, bool]) -> int:
+    """Return how often the index is asked for each document."""
+    condition = parse_filter(filters)
+    assert condition is not None
+    clause = indexed_clause(condition, WHOLE, ["col_a"], ready)
+    return str(clause.compile(dialect=cast("Any", postgresql).dialect())).count("FROM payload_values")
+
+
 def test_what_is_written_and_deleted_is_followed(world: ClusterWorld) -> None:
     store(world, [{"n": at} for at in range(5)])
     declare(world, "n")
@@ -341,7 +384,4 @@ def _plan_of(
 def test_one_question_to_the_index_answers_all_alternatives_that_it_can() -> None:
     """Two of them would be two sets that every document is looked up in; one is joined with the documents."""
     alternatives = [{"field": field, "operator": "eq", "value": 1} for field in ("n", "kind", "elsewhere")]
-    condition = parse_filter({"OR": alternatives})
-    assert condition is not None
-    clause = indexed_clause(condition, WHOLE, ["col_a"], frozenset({"n", "kind"}))
-    assert str(clause.compile(dialect=cast("Any", postgresql).dialect())).count("FROM payload_values") == 1
+    assert values_asked({"OR": alternatives}, {"n": True, "kind": True}) == 1

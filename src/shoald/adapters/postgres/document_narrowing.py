@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, func, intersect, select, true
 
 from shoald.adapters.postgres.document_selection import in_order, selected
-from shoald.adapters.postgres.payload_indexes import has_value, value_tests
+from shoald.adapters.postgres.payload_indexes import ReadyFields, has_value, parts_of, value_tests
 from shoald.adapters.postgres.tables.clusters import collection_documents
 from shoald.adapters.postgres.tables.payload_indexes import payload_values
 from shoald.application.listing import Selection
@@ -35,7 +35,7 @@ _LAST_ID = "\U0010ffff"
 
 
 def narrowed_page(
-    connection: Connection, collection_ids: Sequence[str], selection: Selection, ready: frozenset[str]
+    connection: Connection, collection_ids: Sequence[str], selection: Selection, ready: ReadyFields
 ) -> Sequence[Row[Any]] | None:
     """Return the rows of a page, None where the statement that says all at once does as well.
 
@@ -45,7 +45,8 @@ def narrowed_page(
     if len(collection_ids) != 1 or selection.condition is None:
         return None
     tests, others = value_tests(selection.condition, ready)
-    if len(tests) < 2:  # noqa: PLR2004 - one condition is what PostgreSQL reckons well with
+    asked = len(parts_of(selection.condition)) - len(others)
+    if asked < 2:  # noqa: PLR2004 - one condition is what PostgreSQL reckons well with
         return None
     rest = replace(selection, condition=AllOf(tuple(others)) if others else None)
     narrowing = _Narrowing(collection_ids[0], tests, rest, ready)
@@ -59,7 +60,7 @@ class _Narrowing:
     collection_id: str
     tests: Sequence[Test]
     rest: Selection
-    ready: frozenset[str]
+    ready: ReadyFields
 
     def rows(self, connection: Connection) -> Sequence[Row[Any]]:
         counts = connection.execute(select(*map(self._count, self.tests))).one()
@@ -124,7 +125,8 @@ class _Narrowing:
 
     def _in_all(self) -> Any:
         """Return the ids that pass all tests; the first of them where nothing else is asked."""
-        ids = intersect(*map(self._ids, self.tests))
+        several = [self._ids(test) for test in self.tests]
+        ids = intersect(*several) if len(several) > 1 else several[0].distinct()
         rest = self.rest
         if rest.sort or rest.search or rest.condition is not None or rest.partition is not None:
             return ids

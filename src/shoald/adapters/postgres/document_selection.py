@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, func, select, tuple_
@@ -59,7 +60,7 @@ def refuse_unseen(connection: Connection, collection_ids: Sequence[str]) -> None
 
 
 def meets(
-    condition: Condition, collection_ids: Sequence[str] = (), ready: frozenset[str] = frozenset()
+    condition: Condition, collection_ids: Sequence[str] = (), ready: Mapping[str, bool] = MappingProxyType({})
 ) -> ColumnElement[bool]:
     """Return the condition over a row of documents of these collections; `ready` fields have an index to ask."""
     # imported where it is used: a start without filters is quicker
@@ -69,7 +70,7 @@ def meets(
 
 
 def selected(
-    collection_ids: Sequence[str], selection: Selection, ready: frozenset[str] = frozenset()
+    collection_ids: Sequence[str], selection: Selection, ready: Mapping[str, bool] = MappingProxyType({})
 ) -> ColumnElement[bool]:
     """Return what the documents of a selection have in common, its limits left out."""
     parts = [in_collections(collection_ids)]

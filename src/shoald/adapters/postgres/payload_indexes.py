@@ -5,7 +5,7 @@ Triggers keep the values of documents that are written; see the migration that m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import singledispatch
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
@@ -34,6 +35,8 @@ from shoald.domain.filters.evaluation import fold
 from shoald.domain.records.payload_index import READY, REMOVING, DeclaredIndex
 
 Test = ColumnElement[bool]
+ReadyFields = Mapping[str, bool]
+"""The fields whose index can be asked, by name: whether a document may have several values of it."""
 
 _LONGEST_TEXT = 100
 """Longest text that is asked for; what is stored is cut a little behind it, so that order and equality hold."""
@@ -74,12 +77,18 @@ WHERE collection_id = :collection_id AND field_name = :field_name AND document_i
 )
 _BUILD = text(
     """
-INSERT INTO payload_values (namespace_id, collection_id, field_name, document_id, text_value, number_value)
-SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
-FROM collection_documents AS d
-JOIN payload_indexes AS i ON i.namespace_id = :namespace_id AND i.field_name = :field_name AND i.state = 'building'
-CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found
-WHERE d.collection_id = :collection_id AND d.document_id > :behind AND d.document_id <= :last
+WITH stored AS (
+    INSERT INTO payload_values (namespace_id, collection_id, field_name, document_id, text_value, number_value)
+    SELECT i.namespace_id, d.collection_id, i.field_name, d.document_id, found.text_value, found.number_value
+    FROM collection_documents AS d
+    JOIN payload_indexes AS i ON i.namespace_id = :namespace_id AND i.field_name = :field_name AND i.state = 'building'
+    CROSS JOIN LATERAL values_of_payload(d.payload, i.path::jsonpath) AS found
+    WHERE d.collection_id = :collection_id AND d.document_id > :behind AND d.document_id <= :last
+    RETURNING document_id
+)
+UPDATE payload_indexes SET has_several = true
+WHERE namespace_id = :namespace_id AND field_name = :field_name AND NOT has_several
+    AND EXISTS (SELECT FROM stored GROUP BY document_id HAVING count(*) > 1)
 """
 )
 
@@ -130,15 +139,16 @@ class PayloadIndexRows:
         else:
             self._connection.execute(update(payload_indexes).where(is_it).values(state=READY))
 
-    def _ready_fields(self, collection_ids: Sequence[str], condition: Condition | None) -> frozenset[str]:
+    def _ready_fields(self, collection_ids: Sequence[str], condition: Condition | None) -> ReadyFields:
         """Return the fields that can be asked for documents of these collections, of one namespace."""
         if condition is None or not collection_ids:
-            return frozenset()
+            return {}
         namespace = select(collections.c.namespace_id).where(collections.c.collection_id == collection_ids[0])
-        ready = select(payload_indexes.c.field_name).where(
+        ready = select(payload_indexes.c.field_name, payload_indexes.c.has_several).where(
             payload_indexes.c.namespace_id == namespace.scalar_subquery(), payload_indexes.c.state == READY
         )
-        return frozenset(self._connection.scalars(ready)) - _NOT_IN_PAYLOADS
+        rows = self._connection.execute(ready)
+        return {row.field_name: row.has_several for row in rows if row.field_name not in _NOT_IN_PAYLOADS}
 
 
 def _declared(row: Row[Any]) -> DeclaredIndex:
@@ -152,11 +162,13 @@ def _is_as_it_was(index: DeclaredIndex) -> Test:
 
 
 def indexed_clause(
-    condition: Condition, document: ColumnElement[Any], collection_ids: Sequence[str], ready: frozenset[str]
+    condition: Condition, document: ColumnElement[Any], collection_ids: Sequence[str], ready: ReadyFields
 ) -> Test:
     """Return the condition over rows of documents: by the index where it can say, else over `document`."""
     if isinstance(condition, AllOf):
-        return and_(*(indexed_clause(part, document, collection_ids, ready) for part in condition.parts))
+        tests, others = value_tests(condition, ready)
+        asked = (has_value(collection_ids, test) for test in tests)
+        return and_(true(), *asked, *(indexed_clause(part, document, collection_ids, ready) for part in others))
     if isinstance(condition, AnyOf):
         return _any_of(condition, document, collection_ids, ready)
     if isinstance(condition, Not):
@@ -165,9 +177,7 @@ def indexed_clause(
     return filter_clause(condition, document) if test is None else has_value(collection_ids, test)
 
 
-def _any_of(
-    condition: AnyOf, document: ColumnElement[Any], collection_ids: Sequence[str], ready: frozenset[str]
-) -> Test:
+def _any_of(condition: AnyOf, document: ColumnElement[Any], collection_ids: Sequence[str], ready: ReadyFields) -> Test:
     """Ask the index once for all that it can say: each part by itself would be no join, and cost a look at each row."""
     tests = [_value_test(part, ready) for part in condition.parts]
     others = [part for part, test in zip(condition.parts, tests, strict=True) if test is None]
@@ -176,18 +186,38 @@ def _any_of(
     return or_(*([has_value(collection_ids, or_(*asked))] if asked else []), *clauses)
 
 
-def value_tests(condition: Condition, ready: frozenset[str]) -> tuple[list[Test], list[Condition]]:
+def value_tests(condition: Condition, ready: ReadyFields) -> tuple[list[Test], list[Condition]]:
     """Return the parts of a condition that all must hold: what a stored value of a document must be for each that the
     index can say, and the others.
+
+    Where no document has several values of a field, all that is said of it must hold for one value, asked once.
     """
+    tests: list[Test] = []
+    of_single: dict[str, list[Test]] = {}
+    others: list[Condition] = []
+    for part in parts_of(condition):
+        test = _value_test(part, ready)
+        if test is None:
+            others.append(part)
+        elif isinstance(part, AnyOf) or ready[_name(part)]:
+            tests.append(test)
+        else:
+            of_single.setdefault(_name(part), []).append(test)
+    return [*tests, *(and_(*said) for said in of_single.values())], others
+
+
+def parts_of(condition: Condition) -> list[Condition]:
+    """Return the conditions that all must hold, none of which says so of others again."""
     if isinstance(condition, AllOf):
-        parts = [value_tests(part, ready) for part in condition.parts]
-        return [test for tests, _ in parts for test in tests], [other for _, others in parts for other in others]
-    test = _value_test(condition, ready)
-    return ([], [condition]) if test is None else ([test], [])
+        return [one for part in condition.parts for one in parts_of(part)]
+    return [condition]
 
 
-def _value_test(condition: Condition, ready: frozenset[str]) -> Test | None:
+def _name(condition: Any) -> str:
+    return ".".join(condition.path)
+
+
+def _value_test(condition: Condition, ready: ReadyFields) -> Test | None:
     """Return what a stored value of a document must be, its field included; None where the index cannot say it."""
     if isinstance(condition, AnyOf):
         tests = [_value_test(part, ready) for part in condition.parts]
@@ -195,7 +225,7 @@ def _value_test(condition: Condition, ready: frozenset[str]) -> Test | None:
         return or_(*known) if known and len(known) == len(tests) else None
     if isinstance(condition, AllOf | Not):
         return None
-    name = ".".join(condition.path)
+    name = _name(condition)
     test = _test(condition) if name in ready else None
     return None if test is None else and_(payload_values.c.field_name == name, test)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Double, Index, String, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, Double, Index, String, Table, Text, false, text
 
 from shoald.adapters.postgres.tables import metadata
 
@@ -16,6 +16,7 @@ payload_indexes = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("done_collection", Text, nullable=False, server_default=text("''")),
     Column("done_document", String(collation="C")),
+    Column("has_several", Boolean, nullable=False, server_default=false()),
     CheckConstraint("state IN ('building', 'ready', 'removing')", name="state"),
 )
 
