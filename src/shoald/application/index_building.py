@@ -154,9 +154,9 @@ class IndexBuildHandler:
         job = context.job
         with self._open_unit_of_work() as uow:
             build, index, chunk_set = _parts_of(uow, job)
-        vector_index = self._vector_indexes.get(index.provider)
         config = read_config(index.config)
         embedder = self._embedders.get(config.embedding_provider, config.embedding_model_name)
+        vector_index = self._vector_indexes.get(index.provider)
         with self._open_unit_of_work() as uow:
             source = source_of(uow, chunk_set, index.index_type, namespace_id=job.namespace_id)
         ids, vectors = self._embedded(context, embedder, source)
@@ -310,7 +310,7 @@ def _gone(uow: UnitOfWork, job: Job) -> NotFound:
     if uow.indexes.get(ids["index_id"], namespace_id=namespace_id) is None:
         message = "The index was deleted while it was being built."
         return IndexNotFound(message, detail={**detail, "index_id": ids["index_id"]})
-    set_id = ids.get("chunk_set_version_id")
+    set_id = uow.index_builds.chunk_set_of(ids["build_id"])
     if set_id is not None and uow.chunk_sets.get(set_id, namespace_id=namespace_id) is None:
         message = "The chunk set, or what it was made of, was deleted while an index was being built over it."
         return ChunkSetNotFound(message, detail={**detail, "chunk_set_version_id": set_id})
@@ -345,11 +345,7 @@ def _job_request(
     pace = _TEXTS_PER_SECOND.get(str(index.config.get("embedding_provider") or EmbeddingProvider.MOCK))
     return JobRequest(
         job_type=JobType.INDEX_BUILD,
-        payload={
-            "build_id": build.build_id,
-            "index_id": build.index_id,
-            "chunk_set_version_id": build.chunk_set_version_id,
-        },
+        payload={"build_id": build.build_id, "index_id": build.index_id},
         caller=caller,
         project_id=index.project_id,
         listed=is_listed,

@@ -28,10 +28,14 @@ class ConfiguredEmbedders:
         self._remote: OrderedDict[str, OpenAIEmbedder] = OrderedDict()
 
     def get(self, provider: str, model_name: str | None) -> Embedder:
-        """Return it; the model's name means nothing to `mock`, as documented."""
+        """Return it; the model's name means nothing to `mock`, as documented.
+
+        Raises `MissingDependency` for an endpoint without a key: before any work that would be for nothing.
+        """
         if provider == EmbeddingProvider.MOCK:
             return self._mock
         if provider == EmbeddingProvider.OPENAI:
+            self._endpoint.require_key()
             return self._openai(model_name or self._openai_model)
         if provider in {EmbeddingProvider.LOCAL, EmbeddingProvider.HUGGINGFACE}:
             return self._bundled(model_name)

@@ -49,6 +49,14 @@ class OpenAIEndpoint:
     longest_patient_wait: float = 120.0
     requests_at_once: int = 1
 
+    def require_key(self) -> None:
+        """Raise `MissingDependency` that names the setting where no key is set; nothing is loaded or asked for it."""
+        if not self.api_key:
+            raise MissingDependency(
+                "The embedding provider `openai` needs a key: set SHOAL_OPENAI_API_KEY.",
+                detail={"setting": "SHOAL_OPENAI_API_KEY"},
+            )
+
 
 class OpenAIEmbedder:
     """One model of one endpoint. Its dimension is learnt from the first answer and held against all later ones."""
@@ -131,9 +139,9 @@ class OpenAIEmbedder:
         return vectors
 
     def _with_tries(self, texts: list[str], patience: Patience) -> Any:
+        client = self._opened()
         import openai
 
-        client = self._opened()
         patience.wait(self._pace.pause_before(texts))
         for tried in range(1, patience.tries + 1):
             try:
@@ -159,11 +167,7 @@ class OpenAIEmbedder:
         raise AssertionError
 
     def _opened(self) -> OpenAI:
-        if not self._endpoint.api_key:
-            raise MissingDependency(
-                "The embedding provider `openai` needs a key: set SHOAL_OPENAI_API_KEY.",
-                detail={"setting": "SHOAL_OPENAI_API_KEY"},
-            )
+        self._endpoint.require_key()
         from openai import OpenAI
 
         with self._lock:

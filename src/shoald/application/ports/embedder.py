@@ -53,7 +53,9 @@ class Embedders(Protocol):
     """Finds an embedder by the documented `embedding_provider` and `embedding_model_name`."""
 
     def get(self, provider: str, model_name: str | None) -> Embedder:
-        """Return it, loaded or to be loaded at first use; raises `InvalidIndexConfig` for an unknown provider,
-        listing the known.
+        """Return it, loaded or to be loaded at first use.
+
+        Raises `InvalidIndexConfig` for an unknown provider, listing the known, and `MissingDependency` naming the
+        setting for one that is known to lack it.
         """
         ...

@@ -22,6 +22,10 @@ class IndexBuildRepository(Protocol):
         """Return a build whose index is not deleted either."""
         ...
 
+    def chunk_set_of(self, build_id: str) -> str | None:
+        """Return the id of the chunk set that a build is made of, be the build hidden or not."""
+        ...
+
     def with_parts(self, build_id: str, *, namespace_id: str) -> tuple[IndexBuild, Index, ChunkSet] | None:
         """Return a build as `get` does, its index, and the chunk set that it is made of."""
         ...
