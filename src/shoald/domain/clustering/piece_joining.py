@@ -145,7 +145,7 @@ def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
     count, n = len(pieces.begins) - 1, len(pieces.order)
     table = np.full((count, count), np.inf)
     piece = np.repeat(np.arange(count), np.diff(pieces.begins))
-    right, cores = backend.send(pieces.right), backend.send(pieces.cores)
+    xp, right = backend.xp, backend.send(pieces.right)
     # the rows of the last, largest piece are met as columns
     end = int(pieces.begins[-2])
 
@@ -153,9 +153,11 @@ def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
         rows = slice(at, min(at + TILE_ROWS, end))
         runs = _runs(piece[rows])
         left, mine, found = pieces.left(rows), piece[rows][[run.start for run in runs]], []
+        row_cores = backend.send(pieces.cores[rows])[:, None]
         for columns in _column_tiles(int(pieces.begins[piece[at]]), n):
-            block = _squares(backend, left, right[:, columns], pieces.cores[rows], cores[columns])
-            lows = np.stack([backend.fetch(backend.xp.min(block[run, :], axis=0)) for run in runs])
+            block = xp.maximum(backend.send(left) @ right[:, columns], row_cores)
+            lows = np.stack([backend.fetch(xp.min(block[run, :], axis=0)) for run in runs])
+            lows = np.maximum(lows, pieces.cores[columns])  # one value for each run: a pass over the block less
             starts = [run.start for run in _runs(piece[columns])]
             found.append((np.ix_(mine, piece[columns][starts]), np.minimum.reduceat(lows, starts, axis=1)))
         return found
