@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 from support.fakes.language_models import Asked, ModelServer, Said, good_answer, model_server
+from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
 
@@ -24,29 +25,56 @@ SUBJECTS = ("reading files", "parsing dates", "opening sockets", "drawing charts
 SIZES = (30, 25, 20, 15, 10)
 
 
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
+@pytest.fixture(scope="module")
+def only_server() -> Iterator[ModelServer]:
     with model_server() as made:
         yield made
 
 
-@pytest.fixture
-def world(postgres_database: str, data_dir: Path, server: ModelServer) -> Iterator[ClusterWorld]:
-    url = f"{server.url}/v1"
-    with cluster_world(postgres_database, data_dir, label_openai_base_url=url, label_call_seconds=2.0) as made:
+@pytest.fixture(scope="module")
+def world(
+    database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, only_server: ModelServer
+) -> Iterator[ClusterWorld]:
+    """One world for all tests: each asks a model of its own name, so that none finds the answers of another."""
+    url = database_maker.make()
+    settings: dict[str, Any] = {
+        "label_openai_base_url": f"{only_server.url}/v1",
+        "google_base_url": only_server.url,
+        "google_api_key": "g-key",
+        "embedding_threads": 1,
+    }
+    with cluster_world(url, tmp_path_factory.mktemp("labels"), **settings) as made:
+        store(made)
         yield made
+    database_maker.drop(url)
 
 
-def store(world: ClusterWorld, subjects: tuple[str, ...] = SUBJECTS, sizes: tuple[int, ...] = SIZES) -> None:
+@pytest.fixture
+def server(only_server: ModelServer) -> ModelServer:
+    """The server, as if nobody had asked it yet."""
+    only_server.script.clear()
+    only_server.asked.clear()
+    only_server.answer = lambda asked: Said(text=good_answer(asked))
+    return only_server
+
+
+def store(
+    world: ClusterWorld,
+    subjects: Sequence[str] = SUBJECTS,
+    sizes: Sequence[int] = SIZES,
+    *,
+    collection: str = "things",
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Store groups of documents, each of which speaks of one subject."""
     vectors = groups_of(*sizes)
     words = [subject for subject, size in zip(subjects, sizes, strict=True) for _ in range(size)]
     batch = DocumentBatch(
         ids=[f"d{at:03d}" for at in range(len(words))],
-        payloads=[{"title": subject, "n": at} for at, subject in enumerate(words)],
+        payloads=[{"title": subject, "n": at, **(more or {})} for at, subject in enumerate(words)],
         vectors=[VectorColumn(name="v", values=np.ascontiguousarray(vectors, dtype=np.float32))],
     )
-    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection=collection), [batch])
 
 
 def labeling(**more: Any) -> dict[str, Any]:
@@ -54,15 +82,15 @@ def labeling(**more: Any) -> dict[str, Any]:
     return {
         "enabled": True,
         "provider": "openai",
-        "parameters": {"model": "small-model"},
+        "parameters": {"model": f"model-{secrets.token_hex(4)}"},
         "labeling_inputs": {"input_mappings": mappings},
         **more,
     }
 
 
-def run(world: ClusterWorld, groups: int = 5, **more: Any) -> tuple[ClusterRun, Job]:
+def run(world: ClusterWorld, groups: int = 5, *, collection: str = "things", **more: Any) -> tuple[ClusterRun, Job]:
     asked = {
-        "collection_ids": ["things"],
+        "collection_ids": [collection],
         "vector_config": {
             "clustering_method": "kmeans",
             "algorithm_params": {"n_clusters": groups},
@@ -81,7 +109,6 @@ def labels(run: ClusterRun) -> set[str]:
 
 
 def test_a_model_names_each_group_from_its_own_documents(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
     found, job = run(world)
     assert job.state is JobState.COMPLETED
     assert labels(found) == {"About files", "About dates", "About opening", "About charts", "About lists"}
@@ -93,10 +120,9 @@ def test_a_model_names_each_group_from_its_own_documents(world: ClusterWorld, se
 
 
 def test_the_same_groups_cost_nothing_the_second_time(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
-    first, _ = run(world)
+    first, _ = run(world, parameters={"model": "same"})
     calls = len(server.asked)
-    second, job = run(world)
+    second, job = run(world, parameters={"model": "same"})
     assert len(server.asked) == calls
     assert job.state is JobState.COMPLETED
     assert labels(second) == labels(first)
@@ -105,7 +131,6 @@ def test_the_same_groups_cost_nothing_the_second_time(world: ClusterWorld, serve
 
 
 def test_a_bad_answer_loses_neither_the_run_nor_the_other_names(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
 
     def answer(asked: Asked) -> Said:
         return Said(text="I would rather not") if "dates" in asked.documents[0] else Said(text=good_answer(asked))
@@ -121,19 +146,16 @@ def test_a_bad_answer_loses_neither_the_run_nor_the_other_names(world: ClusterWo
     assert sum(row["label"].startswith("About ") for row in found.groups) == 4
 
 
-def test_without_a_key_groups_have_the_names_of_their_terms(postgres_database: str, data_dir: Path) -> None:
-    with cluster_world(postgres_database, data_dir) as world:
-        store(world)
-        found, job = run(world, parameters={}, model_name="gpt-4o-mini-2024-07-18")
+def test_without_a_key_groups_have_the_names_of_their_terms(world: ClusterWorld) -> None:
+    found, job = run(world, provider="anthropic", parameters={})
     assert job.state is JobState.COMPLETED_WITH_ERRORS
     (error,) = found.effective["llm_labeling_errors"]
-    assert "no key for the provider openai is set: SHOAL_OPENAI_API_KEY" in error
+    assert "no key for the provider anthropic is set: SHOAL_ANTHROPIC_API_KEY" in error
     assert all(row["cluster_id"] in error for row in found.groups)
     assert all(row["label"] for row in found.groups)
 
 
 def test_a_refused_key_is_asked_with_once(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
     server.answer = lambda _: Said(status=401, body=b'{"error": {"message": "Incorrect API key provided: sk-secret"}}')
     found, job = run(world)
     assert job.state is JobState.COMPLETED_WITH_ERRORS
@@ -143,17 +165,16 @@ def test_a_refused_key_is_asked_with_once(world: ClusterWorld, server: ModelServ
 
 
 def again(world: ClusterWorld, run: ClusterRun, *groups: str, **more: Any) -> tuple[ClusterRun, Job]:
-    """Name groups of a run again."""
-    asked = labeling(**more) if more else None
-    job = world.run(
-        world.use_cases.run_labels.start(world.caller, run.cluster_id, run.run_id, groups=groups, labeling=asked)
-    )
+    """Name groups of a run again, as its definition says unless `more` changes it."""
+    defined = run.effective["request"]["definition"]["llm_labeling"]
+    asked = {**defined, **more} if more else None
+    start = world.use_cases.run_labels.start
+    job = world.run(start(world.caller, run.cluster_id, run.run_id, groups=groups, labeling=asked))
     assert job.state in {JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS}, job.error_message
     return world.use_cases.artifacts.run(world.caller, run.cluster_id), job
 
 
 def test_groups_are_named_again_without_being_grouped_again(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
     server.answer = lambda _: Said(text="no")
     bad, _ = run(world)
     assert len(bad.effective["labels"]["unnamed"]) == len(SIZES)
@@ -173,7 +194,6 @@ def test_groups_are_named_again_without_being_grouped_again(world: ClusterWorld,
 
 
 def test_new_names_are_in_the_artifacts_and_the_output(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
     found, _ = run(world)
     server.answer = lambda asked: Said(text=json.dumps({"label": f"New {asked.documents[0]}", "keywords": ["new"]}))
     named, _ = again(world, found, cache_ttl_seconds=0)
@@ -197,7 +217,6 @@ def test_new_names_are_in_the_artifacts_and_the_output(world: ClusterWorld, serv
 def test_a_group_that_is_asked_for_again_in_vain_keeps_the_name_it_has(
     world: ClusterWorld, server: ModelServer
 ) -> None:
-    store(world)
     found, _ = run(world)
     server.answer = lambda _: Said(status=500, body=b"{}")
     kept, job = again(world, found, cache_ttl_seconds=0)
@@ -207,7 +226,6 @@ def test_a_group_that_is_asked_for_again_in_vain_keeps_the_name_it_has(
 
 
 def test_what_a_model_was_shown_and_said_can_be_looked_at(world: ClusterWorld, server: ModelServer) -> None:
-    store(world)
     server.script.append(Said(text="well, let me think"))
     found, _ = run(world, groups=5)
     marks = world.use_cases.run_labels

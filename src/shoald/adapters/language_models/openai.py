@@ -57,6 +57,7 @@ class OpenAIModel:
 
     def ask(self, prompt: LabelPrompt, *, timeout_seconds: float) -> ModelAnswer:
         """Ask once; where the server refuses the answer's form, once more without it."""
+        self._opened()  # imports, which are none of the provider's time
         ends = time.monotonic() + timeout_seconds
         has_shape = prompt.wants_json and prompt.model not in self._unshaped
         try:
