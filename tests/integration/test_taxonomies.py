@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
-from shoald.application.access import Caller
+from shoald.adapters.postgres.enrichments import PostgresEnrichments
+from shoald.application.access import Caller, act_as
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.collection_documents import Upsert
 from shoald.application.collections import CollectionChanges, NewCollection
@@ -22,13 +24,16 @@ from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChange
 from shoald.domain.failures import (
     AlreadyExists,
     ArtifactNotFound,
+    ClusterNotFound,
     CollectionNotFound,
     Conflict,
+    ExecutionNotFound,
     InvalidFields,
     TaxonomyNotFound,
 )
 from shoald.domain.json_types import JsonObject
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
+from support.killed_attempt import kill_attempt
 from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
@@ -49,8 +54,9 @@ def in_a_namespace_of_its_own(installation: ClusterWorld) -> ClusterWorld:
 
 
 @pytest.fixture
-def world(installation: ClusterWorld) -> ClusterWorld:
-    return in_a_namespace_of_its_own(installation)
+def world(installation: ClusterWorld) -> Iterator[ClusterWorld]:
+    yield in_a_namespace_of_its_own(installation)
+    act_as(None)  # who deletes a namespace works for its caller from then on
 
 
 @pytest.fixture(scope="module")
@@ -554,3 +560,85 @@ def test_a_collection_without_the_vector_is_refused(shared: ClusterWorld) -> Non
     shared.store(np.ones((1, 3), dtype=np.float32), collection="narrow")
     with pytest.raises(InvalidFields, match=r"body\.taxonomy_id: needs a dense vector 'v' of 16 components"):
         shared.use_cases.classifying.apply(shared.caller, "narrow", ClassificationRequest(taxonomy="topics"))
+
+
+@pytest.mark.parametrize("at_call", [1, 2])
+def test_a_classification_that_was_killed_is_done_anew_and_brought_back_whole(
+    world: ClusterWorld, at_call: int
+) -> None:
+    promote(world, a_run(world))
+    before = payloads(world, "things")
+    request = ClassificationRequest(taxonomy="topics", batch_size=7)
+    started = world.use_cases.classifying.apply(world.caller, "things", request)
+    kill_attempt(world, started.job, PostgresEnrichments, "write", at_call=at_call + 1)
+    assert sum("topics_label" in one for one in payloads(world, "things").values()) == 7 * at_call
+    assert world.run(started.job).state == "COMPLETED"
+    found = world.use_cases.classifying.get(world.caller, "topics", started.enrichment.enrichment_id)
+    assert (found.status, found.position, found.enriched, found.batches) == ("completed", 20, 20, 3)
+    undone = world.use_cases.classifying.undo(world.caller, "topics", found.enrichment_id)
+    world.adapters.jobs.runner.run(undone.job_id, dispatch=True)
+    assert payloads(world, "things") == before
+
+
+def test_a_newer_classification_replaces_an_older_one(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    request = ClassificationRequest(taxonomy="topics")
+    classifying = world.use_cases.classifying
+    first, second = (classifying.apply(world.caller, "things", request) for _ in range(2))
+    world.run(second.job)
+    world.run(first.job)
+    shown = [classifying.get(world.caller, "topics", one.enrichment.enrichment_id) for one in (first, second)]
+    assert [(one.status, one.enriched) for one in shown] == [("replaced", 0), ("completed", 20)]
+    with pytest.raises(Conflict, match="replaced"):
+        classifying.undo(world.caller, "topics", first.enrichment.enrichment_id)
+
+
+def test_what_another_namespace_has_makes_no_nodes(world: ClusterWorld, shared: ClusterWorld) -> None:
+    theirs = shared.use_cases.collections.get(shared.caller, "things").collection_id
+    cluster = shared.use_cases.clusters.list(shared.caller, ListQuery())[0].items[0].cluster
+    run = RunReference(cluster=cluster.cluster_id, run_id=str(cluster.last_run_id))
+    with pytest.raises(ClusterNotFound):
+        promote(world, run)
+    own = a_run(world)
+    with pytest.raises(ExecutionNotFound):
+        promote(world, replace(run, cluster=own.cluster))
+    foreign = PromotionRequest(documents=(DocumentReference(collection=theirs, document_id="d00000"),), node_label="L")
+    with pytest.raises(CollectionNotFound):
+        world.use_cases.taxonomies.promote(world.caller, NewTaxonomy(taxonomy_name="topics"), foreign)
+    promote(world, own)
+    sent: list[JsonObject] = [{"document_id": "d00000", "collection_id": theirs}]
+    _, (found,) = world.use_cases.classifying.try_out(world.caller, "topics", sent)
+    assert not found.has_vector
+    taxonomy = shared.use_cases.taxonomies.get(shared.caller, "topics").taxonomy
+    with pytest.raises(TaxonomyNotFound):
+        attach(world, "things", {"taxonomy_id": taxonomy.taxonomy_id})
+
+
+def test_a_namespace_goes_with_its_taxonomies(world: ClusterWorld) -> None:
+    taxonomy = promote(world, a_run(world)).taxonomy
+    attach(world, "things", {"taxonomy_id": taxonomy.taxonomy_id})
+    world.use_cases.namespaces.delete(world.caller.namespace_id, force=True)
+    act_as(None)
+    with world.adapters.open_unit_of_work() as uow:
+        assert uow.taxonomies.find(taxonomy.namespace_id, taxonomy.taxonomy_id) is None
+
+
+def test_people_are_told_of_taxonomies(world: ClusterWorld) -> None:
+    taxonomy = promote(world, a_run(world)).taxonomy
+    world.use_cases.taxonomies.update(world.caller, "topics", TaxonomyChanges(description="x"))
+    classified(world)
+    world.use_cases.taxonomies.delete(world.caller, "topics")
+    with psycopg.connect(str(world.adapters.settings.database_url)) as connection:
+        told = connection.execute(
+            "SELECT event_type, metadata FROM events WHERE namespace_id = %s AND metadata ->> 'taxonomy_id' = %s"
+            " ORDER BY event_no",
+            [world.caller.namespace_id, taxonomy.taxonomy_id],
+        ).fetchall()
+    assert [one for one, _ in told] == [
+        "taxonomy.created",
+        "taxonomy.updated",
+        "documents.updated.batch",
+        "taxonomy.deleted",
+    ]
+    assert told[2][1]["cause"] == "enrichment"
+    assert "cluster_id" not in told[2][1]

@@ -18,13 +18,11 @@ from shoald.application.taxonomies import find_taxonomy
 from shoald.domain.records.enrichment import Enrichment
 from shoald.domain.records.job import Job
 
-_NOTHING_DONE = {"position": 0, "enriched": 0, "failed": 0, "batches": 0}
-
 
 class ClassificationHandler:
     """`JobHandler` of classifications: the nodes, the ids of the documents and one batch are in memory.
 
-    An attempt that was killed is begun anew: what it wrote is written again, and what was there before it stays kept.
+    What an attempt that was killed wrote is brought back first: the documents may be others now.
     """
 
     def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock) -> None:
@@ -33,13 +31,12 @@ class ClassificationHandler:
 
     def run(self, context: JobContext) -> None:
         """Classify all documents that meet the condition, unless a newer classification writes the same."""
+        self._writing.start_over(context)  # before the documents are chosen: a condition may be about what is written
         with self._open_unit_of_work() as uow:
-            enrichment = held_enrichment(uow, context, lock=True)
-            uow.enrichments.change(enrichment.enrichment_id, **_NOTHING_DONE)
+            enrichment = held_enrichment(uow, context)
             classifier = _classifier(uow, enrichment)
             (collection_id,) = enrichment.source_collection_ids
             ids = uow.collections.document_ids(collection_id, filters_of(context.job.payload))
-            uow.commit()
         done = 0
         for batch in self._batches(enrichment, classifier, [one.decode() for one in ids.tolist()]):
             context.progress("classify", done / len(ids), f"{done} of {len(ids)} documents")

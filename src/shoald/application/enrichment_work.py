@@ -77,6 +77,20 @@ class EnrichmentWriting:
             uow.commit()
         return True
 
+    def start_over(self, context: JobContext) -> None:
+        """Bring back, batch by batch, what an attempt before this one wrote, and count from nothing again."""
+        while self._brought_back(context):
+            context.progress("enrich", 0.0, "beginning anew")
+
+    def _brought_back(self, context: JobContext) -> int:
+        with self._open_unit_of_work() as uow:
+            enrichment = _fenced(uow, context)
+            _lock(uow, enrichment)
+            restored = uow.enrichments.restore(enrichment, limit=enrichment.batch_size, at=self._clock.now())
+            uow.enrichments.change(enrichment.enrichment_id, position=0, enriched=0, failed=0, batches=0)
+            uow.commit()
+        return restored
+
     def complete(self, context: JobContext) -> None:
         """End the job: what older ones kept of the same keys can no longer be brought back."""
         with self._open_unit_of_work() as uow:
