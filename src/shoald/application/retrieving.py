@@ -186,9 +186,7 @@ class Retrieving:
         base_scores = [None] * len(hits) if hits.base_scores is None else hits.base_scores.tolist()
         groups = [None] * len(hits) if search.map is None else search.map.described(hits)
         return [
-            replace(
-                _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches}), group=group
-            )
+            _retrieved(items[position], search.target, score, {"base_score": base, "matches": matches}, group)
             for position, score, base, matches, group in zip(
                 positions, hits.scores.tolist(), base_scores, spans, groups, strict=True
             )
@@ -242,13 +240,16 @@ def _aim(asked: Asked) -> tuple[str, str | None]:
     )
 
 
-def _retrieved(item: SetItem, target: SearchTarget, score: float, more: JsonObject) -> RetrievedDocument:
+def _retrieved(
+    item: SetItem, target: SearchTarget, score: float, more: JsonObject, group: HitGroup | None
+) -> RetrievedDocument:
     """Return a hit: what is known of it is laid over its metadata, `more` where there is something to say."""
     where: dict[str, Any] = {**target.returned_ids, "item_id": item.item_id, "position": item.position, "score": score}
     if target.build is not None and isinstance(target.returned, ChunkSet):
         where["chunk_item_id"] = item.item_id
     where |= {name: value for name, value in more.items() if value is not None and value != []}
-    return RetrievedDocument(page_content=item.content, metadata={**item.metadata, **where}, score=score)
+    metadata = {**item.metadata, **where}
+    return RetrievedDocument(page_content=item.content, metadata=metadata, score=score, group=group)
 
 
 def request_of_params(params: JsonObject) -> RetrievalRequest:

@@ -149,9 +149,24 @@ def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
     return sorted(scores, key=lambda at: (-round(scores[at], 12), at))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(groups_of_items, questions, st.sampled_from(FILTERS))
 def test_every_strategy_is_as_brute_force_says(
+    mapped: Mapped, groups: list[str | None], asked: dict[str, Any], chosen: dict[str, Any]
+) -> None:
+    _check_every_strategy(mapped, groups, asked, chosen)
+
+
+@pytest.mark.nightly
+@settings(max_examples=100, deadline=None)
+@given(groups_of_items, questions, st.sampled_from(FILTERS))
+def test_every_strategy_is_as_brute_force_says_of_many_maps(
+    mapped: Mapped, groups: list[str | None], asked: dict[str, Any], chosen: dict[str, Any]
+) -> None:
+    _check_every_strategy(mapped, groups, asked, chosen)
+
+
+def _check_every_strategy(
     mapped: Mapped, groups: list[str | None], asked: dict[str, Any], chosen: dict[str, Any]
 ) -> None:
     groups = groups[: len(mapped.items)]
@@ -369,3 +384,39 @@ def test_the_runs_of_others_are_not_known(mapped: Mapped) -> None:
         mapped.page(PATTERN, map={"run_id": run.run_id})
     with pytest.raises(ClusterNotFound):
         mapped.page(PATTERN, map={"cluster_id": run.cluster_id})
+
+
+def test_what_came_after_a_run_is_found_and_says_so(mapped: Mapped) -> None:
+    path = mapped.path
+    project = path.use_cases.projects.create(path.caller, name="Later", description=None, settings=None)
+    later = RagPath(path.adapters, path.use_cases, path.caller, project)
+    later.texts("red apple", "green apple")
+    index = later.index(index_type="segment_vectors")
+    joined = later.use_cases.joining.create(later.caller, project.project_id, [], Here())
+    later.build(index, later.chunk(joined))
+    with path.adapters.open_unit_of_work() as uow:
+        collection = uow.collections.of_index(index.index_id)
+        before = uow.segment_sets.items(joined.segment_set_version_id, start=0, limit=10)
+    assert collection is not None
+    run = placed_run(later, [collection.collection_id], {item.item_id: "a" for item in before})
+    later.texts("yellow apple")
+    grown = later.use_cases.joining.create(later.caller, project.project_id, [], Here())
+    build = later.build(index, later.chunk(grown))
+    for strategy, where in (
+        ({"type": "bm25"}, {"target": "segment_set", "target_id": grown.segment_set_version_id}),
+        ({"type": "vector"}, {"target": "index_build", "target_id": build.build_id}),
+    ):
+        asked = {"run_id": run.run_id, "max_per_group": 2}
+        page = later.by("apple", strategy, map=asked, **where)
+        shown = {
+            item.page_content: item.group and (item.group.group_id, str(item.group.membership)) for item in page.items
+        }
+        assert shown == {
+            "red apple": ("a", "in_group"),
+            "green apple": ("a", "in_group"),
+            "yellow apple": (None, "not_in_run"),
+        }
+        narrowed = later.by("apple", strategy, map={**asked, "group_ids": ["a"]}, **where)
+        assert {item.page_content for item in narrowed.items} == {"red apple", "green apple"}
+    with pytest.raises(InvalidFields, match=r"map\.run_id.*did not read"):
+        later.by("apple", {"type": "bm25"}, map={"run_id": run.run_id}, target="chunk_set")

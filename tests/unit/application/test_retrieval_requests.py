@@ -58,3 +58,34 @@ def test_a_stored_request_reads_as_it_was() -> None:
     )
     assert read_request(request.as_json()) == request
     assert "filter" not in RetrievalRequest(query="q", strategy=KeywordSearch()).as_json()
+
+
+def test_a_map_is_read_and_stored_again_as_it_was() -> None:
+    asked = {"run_id": "run_1", "paths": [["a", "b"], ["c"]], "labels": ["x"], "max_per_group": 2, "grouped": True}
+    read = read_request({"query": "q", "strategy": {"type": "bm25"}, "map": asked})
+    assert read.map is not None
+    assert (read.map.paths, read.map.group_ids, read.map.facets) == ((("a", "b"), ("c",)), (), False)
+    assert read_request(read.as_json()) == read
+    behind = read_request({**read.as_json(), "map": {**asked, "facets": True}, "persist": True}).behind(20)
+    assert behind == read_request({**read.as_json(), "cursor": "MjA="})
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ([], r"body\.map: "),
+        ({}, r"body\.map: .*either run_id or cluster_id"),
+        ({"run_id": "r", "cluster_id": "c"}, r"body\.map: .*either run_id or cluster_id"),
+        ({"run_id": 3}, r"body\.map\.run_id"),
+        ({"run_id": "r", "max_per_group": 0}, r"body\.map\.max_per_group"),
+        ({"run_id": "r", "max_per_group": True}, r"body\.map\.max_per_group"),
+        ({"run_id": "r", "grouped": "yes"}, r"body\.map\.grouped"),
+        ({"run_id": "r", "group_ids": "a"}, r"body\.map\.group_ids"),
+        ({"run_id": "r", "labels": ["a", 1]}, r"body\.map\.labels\.1"),
+        ({"run_id": "r", "paths": ["a"]}, r"body\.map\.paths\.0"),
+        ({"run_id": "r", "paths": [["a", None]]}, r"body\.map\.paths\.0\.1"),
+    ],
+)
+def test_a_map_that_cannot_be_read_is_refused_by_its_field(asked: Any, place: str) -> None:
+    with pytest.raises(InvalidFields, match=place):
+        read_request({"query": "q", "strategy": {"type": "bm25"}, "map": asked})
