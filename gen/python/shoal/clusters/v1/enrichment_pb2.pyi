@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Enrichment(_message.Message):
-    """One writing back of a run, done in batches by a job. Ours."""
+    """One writing back of a run, or one classification of a collection, done in batches by a job. Ours."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -49,9 +49,9 @@ class Enrichment(_message.Message):
     enrichment_id: _builtins.str
     """Its id: `enr_` and sixteen hex digits."""
     cluster_id: _builtins.str
-    """The cluster."""
+    """The cluster, or the taxonomy that documents are classified by."""
     run_id: _builtins.str
-    """The run whose groups are written."""
+    """The run whose groups are written; empty for a classification."""
     status: _builtins.str
     """`pending`, `processing`, `completed`, `failed`, `canceled`, `undoing`, `undone`, or `replaced` by a newer one that
     wrote the same fields: then it cannot be undone any more.
@@ -65,7 +65,7 @@ class Enrichment(_message.Message):
     is_automatic: _builtins.bool
     """Whether the definition asked for it (`enrich_source_collection`)."""
     processed: _builtins.int
-    """Members of the run that are done."""
+    """Members of the run, or documents, that are done."""
     enriched: _builtins.int
     """Documents that were written."""
     failed: _builtins.int
@@ -82,7 +82,7 @@ class Enrichment(_message.Message):
     """The job that writes, or brings back: `JobService` reads, watches and cancels it."""
     @_builtins.property
     def source_collection_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The collections whose documents were grouped."""
+        """The collections whose documents were grouped, or that which is classified."""
 
     @_builtins.property
     def field_mappings(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_definition_pb2.EnrichmentFieldMapping]:

@@ -15,7 +15,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_shoal_clusters_v1_enrichment: GenFile;
 
 /**
- * One writing back of a run, done in batches by a job. Ours.
+ * One writing back of a run, or one classification of a collection, done in batches by a job. Ours.
  *
  * @generated from message shoal.clusters.v1.Enrichment
  */
@@ -28,14 +28,14 @@ export declare type Enrichment = Message<"shoal.clusters.v1.Enrichment"> & {
   enrichmentId: string;
 
   /**
-   * The cluster.
+   * The cluster, or the taxonomy that documents are classified by.
    *
    * @generated from field: string cluster_id = 2;
    */
   clusterId: string;
 
   /**
-   * The run whose groups are written.
+   * The run whose groups are written; empty for a classification.
    *
    * @generated from field: string run_id = 3;
    */
@@ -50,7 +50,7 @@ export declare type Enrichment = Message<"shoal.clusters.v1.Enrichment"> & {
   status: string;
 
   /**
-   * The collections whose documents were grouped.
+   * The collections whose documents were grouped, or that which is classified.
    *
    * @generated from field: repeated string source_collection_ids = 5;
    */
@@ -87,7 +87,7 @@ export declare type Enrichment = Message<"shoal.clusters.v1.Enrichment"> & {
   isAutomatic: boolean;
 
   /**
-   * Members of the run that are done.
+   * Members of the run, or documents, that are done.
    *
    * @generated from field: int32 processed = 10;
    */

@@ -3729,7 +3729,7 @@ default_message_pool.register_message("shoal.clusters.v1", "DownloadVisualizatio
 @dataclass(eq=False, repr=False)
 class Enrichment(betterproto2.Message):
     """
-    One writing back of a run, done in batches by a job. Ours.
+    One writing back of a run, or one classification of a collection, done in batches by a job. Ours.
     """
 
     enrichment_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -3739,12 +3739,12 @@ class Enrichment(betterproto2.Message):
 
     cluster_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The cluster.
+    The cluster, or the taxonomy that documents are classified by.
     """
 
     run_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    The run whose groups are written.
+    The run whose groups are written; empty for a classification.
     """
 
     status: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -3755,7 +3755,7 @@ class Enrichment(betterproto2.Message):
 
     source_collection_ids: "list[str]" = betterproto2.field(5, betterproto2.TYPE_STRING, repeated=True)
     """
-    The collections whose documents were grouped.
+    The collections whose documents were grouped, or that which is classified.
     """
 
     target_collection_id: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
@@ -3782,7 +3782,7 @@ class Enrichment(betterproto2.Message):
 
     processed: "int" = betterproto2.field(10, betterproto2.TYPE_INT32)
     """
-    Members of the run that are done.
+    Members of the run, or documents, that are done.
     """
 
     enriched: "int" = betterproto2.field(11, betterproto2.TYPE_INT32)
