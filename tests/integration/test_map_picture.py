@@ -31,7 +31,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture
 def page(browser: Page, tmp_path: Path) -> Page:
     """The browser with a drawn map, whose first group and first text would run a script."""
-    write_picture(tmp_path / "map.html", "A map", ring_of_groups(GROUPS, hostile=HOSTILE), drawn_points())
+    write_picture(
+        tmp_path / "map.html", "A map", ring_of_groups(GROUPS, hostile=HOSTILE), drawn_points(), text_length=200
+    )
     return opened(browser, tmp_path / "map.html")
 
 
@@ -198,16 +200,27 @@ def test_the_page_is_dark_for_those_who_prefer_that(page: Page) -> None:
 
 
 def test_an_empty_map_is_a_page_without_points(browser: Page, tmp_path: Path) -> None:
-    write_picture(tmp_path / "map.html", "Nothing", [], points_on(1, 0))
+    write_picture(tmp_path / "map.html", "Nothing", [], points_on(1, 0), text_length=200)
     page = opened(browser, tmp_path / "map.html")
     assert page.ask("document.getElementById('figures').textContent") == "0 points, 0 groups"
     assert page.complaints == []
 
 
+def test_without_webgl_the_page_says_so_and_is_searched_all_the_same(tmp_path: Path) -> None:
+    assert PROGRAM is not None
+    write_picture(tmp_path / "map.html", "A map", ring_of_groups(GROUPS), points_on(GROUPS, 100), text_length=200)
+    with browser_page(PROGRAM, tmp_path / "profile", "--disable-3d-apis") as page:
+        page.open((tmp_path / "map.html").as_uri())
+        assert page.until(f"{SHOWN}.state !== 'reading' && {SHOWN}.state") == "without-webgl"
+        assert "no WebGL" in page.ask("document.getElementById('message').textContent")
+        assert typed(page, "doc_000007") == 1
+        assert page.complaints == []
+
+
 @pytest.mark.nightly
 def test_a_hundred_thousand_points_are_drawn_named_and_searched(browser: Page, tmp_path: Path) -> None:
     groups, n = 40, 100_000
-    write_picture(tmp_path / "map.html", "Many", ring_of_groups(groups), points_on(groups, n))
+    write_picture(tmp_path / "map.html", "Many", ring_of_groups(groups), points_on(groups, n), text_length=200)
     page = opened(browser, tmp_path / "map.html")
     assert int(page.ask(f"{SHOWN}.points")) == n
     assert named(page) > 10

@@ -135,13 +135,13 @@ class Page:
 
 
 @contextlib.contextmanager
-def browser_page(program: str, profile: Path, *, width: int = 1280, height: int = 800) -> Iterator[Page]:
+def browser_page(program: str, profile: Path, *options: str, width: int = 1280, height: int = 800) -> Iterator[Page]:
     """Lend a page of a browser of its own, whose files lie in `profile`; the browser ends with the block."""
     from_us, to_browser = os.pipe()
     from_browser, to_us = os.pipe()
     wired = [sys.executable, "-S", "-c", _WIRED, str(from_us), str(to_us), program]
     process = subprocess.Popen(
-        [*wired, *_OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
+        [*wired, *_OPTIONS, *options, f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
         pass_fds=(from_us, to_us),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -29,8 +29,16 @@ def finished_job(client: RestClient, job_id: str, report: Report) -> dict[str, A
 
 
 def completed_task(client: RestClient, task_id: str, report: Report) -> dict[str, Any]:
-    """Wait for the end of a task of the clusters API and return it; raises `RestError` when it came to nothing."""
-    ended = wait_for(lambda: client.get(f"/v1/tasks/{task_id}"), _task_progress, report)
+    """Wait for the end of a task of the clusters API and return it; raises `RestError` when it came to nothing.
+
+    Ctrl-C cancels the task, which would else keep the next one waiting.
+    """
+    try:
+        ended = wait_for(lambda: client.get(f"/v1/tasks/{task_id}"), _task_progress, report)
+    except KeyboardInterrupt:
+        with suppress(RestError):
+            client.delete(f"/v1/tasks/{task_id}")
+        raise
     if ended["status"] not in _FULFILLED:
         raise RestError(f"the run ended as {ended['status']}: {ended.get('error')}")
     return ended

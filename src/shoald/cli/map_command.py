@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shoald.cli.map_picture import TEXT_LENGTH, write_picture
 from shoald.cli.map_server import MapServer, lent_server
 from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
@@ -21,6 +20,11 @@ if TYPE_CHECKING:
 NOISE = "cl_cluster_noise"
 _NAMED = 12
 """Groups that are named at the end."""
+_TEXT_LENGTH = 200
+_SHOWN = 80
+"""Characters of a group's name that are printed."""
+_LARGE = 50_000_000
+"""Bytes from which browsers take long over a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ def map_vectors(
     levels: Annotated[int, typer.Option(help="Levels of groups within groups.", min=0, max=5)] = 1,
     text_length: Annotated[
         int, typer.Option(help="Characters of each text that the picture carries.", min=0, max=10_000)
-    ] = TEXT_LENGTH,
+    ] = _TEXT_LENGTH,
     data: Annotated[Path, typer.Option("--data", help="Data directory of the Shoal to use.")] = Path(".shoal"),
     port: Annotated[int, typer.Option(help="Port of a Shoal that is started.", min=1, max=65535)] = 8000,
     keep: Annotated[bool, typer.Option("--keep", help="Leave a Shoal running that was started.")] = False,
@@ -153,7 +157,7 @@ def _map(
     with progress("Fetching points and texts"):
         drawn = drawn_map(client, run, collection["collection_id"], wanted.texts)
     _write(drawn, wanted)
-    _tell(run)
+    _tell(run, documents=collection["document_count"], rows=drawn.table.num_rows)
 
 
 def _collection(client: RestClient, server: MapServer, wanted: _Wanted) -> dict[str, Any]:
@@ -169,25 +173,32 @@ def _collection(client: RestClient, server: MapServer, wanted: _Wanted) -> dict[
 
 
 def _write(drawn: DrawnMap, wanted: _Wanted) -> None:
+    from shoald.cli.map_picture import write_picture
     from shoald.cli.map_table import write_table
 
     table, page = _with_ending(wanted.output, "parquet"), _with_ending(wanted.output, "html")
     with progress("Writing the table and the picture"):
-        rows, picture = (
-            write_table(table, drawn),
-            write_picture(page, wanted.name, drawn.groups, drawn.points, text_length=wanted.text_length),
-        )
-    print(f"{table}: {drawn.table.num_rows:,} rows, {rows / 1e6:.1f} MB")
-    print(f"{page}: {picture / 1e6:.1f} MB; open it in a browser")
+        size = write_table(table, drawn)
+        drawn_size = write_picture(page, wanted.name, drawn.groups, drawn.points, text_length=wanted.text_length)
+    print(f"{table}: {drawn.table.num_rows:,} rows, {size / 1e6:.1f} MB")
+    print(f"{page}: {drawn_size / 1e6:.1f} MB; open it in a browser")
+    if drawn_size > _LARGE:
+        typer.echo("note: browsers take long over such a page; a smaller --text-length makes it smaller", err=True)
 
 
-def _tell(run: Mapping[str, Any]) -> None:
-    """Name the largest groups of the first level, and what the run warns of."""
+def _tell(run: Mapping[str, Any], documents: int, rows: int) -> None:
+    """Name the largest groups of the first level, what is not on the map, and what the run warns of."""
+    from shoald.cli.map_picture import shown
+
     groups = [row for row in run["centroids"] if row.get("parent_cluster_id") is None]
     named = sorted(groups, key=lambda row: (row["cluster_id"] == NOISE, -row["num_members"]))
     for row in named[:_NAMED]:
-        print(f"{row['num_members']:>9,}  {row.get('label') or row['cluster_id']}")
+        print(f"{row['num_members']:>9,}  {shown(row.get('label') or row['cluster_id'], _SHOWN)}")
     if len(named) > _NAMED:
         print(f"{'':>9}  and {len(named) - _NAMED} more")
+    if rows < documents:
+        typer.echo(
+            f"note: {documents - rows:,} of {documents:,} documents have no vector, and are not on the map", err=True
+        )
     for warning in run.get("warnings") or ():
-        typer.echo(f"note: {warning}", err=True)
+        typer.echo(f"note: {shown(warning, 4 * _SHOWN)}", err=True)

@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-TEXT_LENGTH = 200
-"""Characters of a text that a picture carries, unless it is told otherwise."""
 LABEL_LENGTH = 80
 """Characters of a group's name that a picture carries."""
 _ID_LENGTH = 100
@@ -61,9 +59,7 @@ class MapPoints:
     group: npt.NDArray[np.int32]
 
 
-def write_picture(
-    path: Path, title: str, groups: Sequence[MapGroup], points: MapPoints, *, text_length: int = TEXT_LENGTH
-) -> int:
+def write_picture(path: Path, title: str, groups: Sequence[MapGroup], points: MapPoints, *, text_length: int) -> int:
     """Write the page and return its size in bytes. Texts are cut to `text_length` characters; 0 leaves them out.
 
     Places are kept in 65,536 steps of the map's width, the same across and up. Nothing of what is given stands in the

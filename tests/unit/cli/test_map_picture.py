@@ -91,7 +91,7 @@ def test_texts_are_one_line_of_the_stated_length() -> None:
 def test_nothing_that_is_given_stands_in_the_page_as_markup(tmp_path: Path) -> None:
     page = tmp_path / "m.html"
     points = points_on(2, 40, hostile=HOSTILE)
-    size = write_picture(page, HOSTILE, ring_of_groups(2, hostile=HOSTILE), points)
+    size = write_picture(page, HOSTILE, ring_of_groups(2, hostile=HOSTILE), points, text_length=200)
     text = page.read_text()
     assert size == page.stat().st_size
     assert "taken" not in text.replace("document.title=&#x27;taken&#x27;", "")
@@ -101,7 +101,7 @@ def test_nothing_that_is_given_stands_in_the_page_as_markup(tmp_path: Path) -> N
 def test_the_policy_lets_the_page_run_its_own_script_and_reach_nothing(tmp_path: Path) -> None:
     """The library compiles its draw commands (`unsafe-eval`); which scripts may do so, their hash decides."""
     page = tmp_path / "m.html"
-    write_picture(page, "{{DATA}}", ring_of_groups(2), points_on(2, 40))
+    write_picture(page, "{{DATA}}", ring_of_groups(2), points_on(2, 40), text_length=200)
     text = page.read_text()
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -116,4 +116,4 @@ def test_the_policy_lets_the_page_run_its_own_script_and_reach_nothing(tmp_path:
 
 @pytest.mark.nightly
 def test_a_hundred_thousand_points_are_at_most_25_megabytes(tmp_path: Path) -> None:
-    assert write_picture(tmp_path / "m.html", "m", ring_of_groups(40), points_on(40, 100_000)) < 25e6
+    assert write_picture(tmp_path / "m.html", "m", ring_of_groups(40), points_on(40, 100_000), text_length=200) < 25e6

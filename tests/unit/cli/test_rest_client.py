@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import httpx
 import pytest
 
-from shoald.cli.rest_client import RestClient, _refusal
+from shoald.cli.rest_client import RestClient, RestError, _refusal
 
 DOCUMENTED = {"detail": {"code": "no_chunks", "message": "There are none.", "detail": {}, "hint": "Make some."}}
 OF_CLUSTERS = {"success": False, "status": 404, "error": {"message": "No such cluster.", "code": "cluster_not_found"}}
@@ -41,3 +44,43 @@ def test_a_key_is_shown_as_it_is_given_or_as_the_environment_has_it(
     monkeypatch.setenv("SHOAL_API_KEY", around)
     with RestClient("http://127.0.0.1:1", key=given) as client:
         assert client._http.headers.get("authorization") == shown
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+    """Let every client of the module be answered by a function."""
+    plain = httpx.Client
+
+    def client(**options: object) -> httpx.Client:
+        return plain(**{**options, "transport": httpx.MockTransport(answer)})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx, "Client", client)
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "key"),
+    [
+        ("http://inside:8000/v1/files/t0ken?a=b", "http://known:9000/v1/files/t0ken?a=b", "Bearer shl_a"),
+        ("https://bucket.example/key?signature=s", "https://bucket.example/key?signature=s", None),
+    ],
+)
+def test_a_file_is_fetched_from_the_server_as_it_is_known_and_no_bucket_sees_the_key(
+    url: str, asked: str, key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, content=b"bytes")
+
+    answered(monkeypatch, answer)
+    with RestClient("http://known:9000", key="shl_a") as client:
+        client.save(url, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"bytes"
+    assert [(str(one.url), one.headers.get("authorization")) for one in requests] == [(asked, key)]
+
+
+def test_a_file_that_is_gone_is_told_as_the_server_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(monkeypatch, lambda _: httpx.Response(404, json=OF_CLUSTERS))
+    with RestClient("http://known:9000") as client, pytest.raises(RestError) as refused:
+        client.save("http://known:9000/v1/files/t0ken", tmp_path / "file")
+    assert (refused.value.status, str(refused.value)) == (404, "GET /v1/files/t0ken: 404: No such cluster.")
