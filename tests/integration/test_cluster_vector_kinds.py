@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +221,49 @@ def test_too_little_room_for_a_reduction_is_refused_with_the_number(postgres_dat
         job = world.run(world.start(world.define(**KMEANS)))
         assert (job.state, job.error_code) == (JobState.FAILED, "request_too_large")
         assert "cluster_memory_mib allows 1" in str(job.error_message)
+
+
+def fitted_on(world: ClusterWorld, most: int) -> None:
+    """Let components be looked for in so many rows at most; said before the first run."""
+    world.adapters.__dict__["sparse_reduction"] = replace(world.adapters.sparse_reduction, most_fitted=most)
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hdbscan"])
+def test_components_of_some_rows_find_the_groups_of_all(world: ClusterWorld, algorithm: str) -> None:
+    fitted_on(world, 200)
+    vectors, labels = planted_terms(800, 4, seed=6)
+    store(world, "words", vectors)
+    params = {"n_clusters": 4} if algorithm == "kmeans" else {"min_cluster_size": 20}
+    cluster = world.define(clustering_method=algorithm, algorithm_params=params, stability="none")
+    found = ran(world, cluster)
+    assert found.ari(labels) >= 0.9
+    note = found.run.effective["notes"]["reductions"]["words"]
+    assert (note["fitted_rows"], note["components"]) == (200, 128)
+    assert any("truncated SVD of 200 of them" in one for one in found.run.effective["warnings"])
+
+
+def test_what_some_rows_gave_is_repeated_assigned_to_and_followed(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted_on(world, 150)
+    vectors, labels = planted_terms(400, 4, seed=7)
+    other = {"indices": [2_000_000], "values": [1.0]}
+    store(world, "words", [*vectors[:320], other])
+    cluster = world.define(**KMEANS)
+    first = ran(world, cluster)
+    assert first.run.num_points == 320
+    again = world.run(world.use_cases.executions.repeat(world.caller, cluster, first.run.run_id))
+    assert again.result["replay"]["same_labels"] is True
+    world.use_cases.document_changes.delete(world.caller, "things", "d0320")
+    store(world, "words", vectors[320:], first=320)
+    assigned = ran(world, cluster, {"mode": "assign"})
+    assert assigned.ari(labels) >= 0.9
+    whole = ran(world, cluster)
+    assert whole.ari(labels) >= 0.9
+    assert {event["fate"] for event in whole.run.lineage} == {"kept"}
+
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("decomposed again")
+
+    monkeypatch.setattr("shoald.application.sparse_reduction.truncated_svd", never)
+    assert ran(world, cluster).groups == whole.groups

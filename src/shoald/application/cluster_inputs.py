@@ -367,7 +367,9 @@ def _said(name: str, note: JsonObject) -> str:
         return f"the multi-vectors {name!r} were pooled: the mean of each document's vectors, each of unit length"
     share = note["variance_kept"]
     kept = "" if share is None else f", which keep {share:.1%} of the variance"
-    how = f"{note['components']} components by truncated SVD{kept}"
+    fitted = note.get("fitted_rows")
+    of_rows = "" if fitted is None else f" of {fitted} of them"
+    how = f"{note['components']} components by truncated SVD{of_rows}{kept}"
     return f"the sparse vectors {name!r} ({note['terms']} terms) were reduced to {how}"
 
 

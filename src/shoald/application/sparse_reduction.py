@@ -6,7 +6,7 @@ What was decomposed is kept by its content, as stages are: runs over the same ve
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from shoald.application.ports.run_tables import Columns
 from shoald.application.ports.staged_arrays import StagedArrays
 from shoald.application.staged_stages import content_of, stage_key
 from shoald.domain.clustering.array_backend import ArrayBackend
-from shoald.domain.clustering.spaces import Floats, Step, no_step
+from shoald.domain.clustering.spaces import Floats, Integers, Step, no_step
 from shoald.domain.clustering.sparse_svd import SparseRows, svd_bytes, truncated_svd
 from shoald.domain.failures import TooLarge
 from shoald.domain.json_types import JsonObject
@@ -24,6 +24,10 @@ from shoald.domain.ragged_arrays import bounds_of, entries_of
 
 COMPONENTS = 128
 """More than the dimensions in which density is looked for directly: such methods begin with a layout."""
+MOST_FITTED = 100_000
+"""Rows that components are looked for in; what more there are is put along them. A hundred thousand know the directions
+that groups lie in, and bound what the decomposition takes of time and memory.
+"""
 _SEED = 42
 _LEAST_SHARE = 1e-4
 """A document of whose squared length less than this is kept lies along none of the components: what is left of it is
@@ -45,18 +49,22 @@ class Components:
 class Reduced:
     """(n, c) float32 rows, and which of them lie along the components at all, (n,) bool.
 
-    `peak_bytes` is what was taken of memory for them.
+    `peak_bytes` is what was taken of memory for them, `fitted_rows` how many of them the components were looked for
+    in; None where that were all, or the rows of another run.
     """
 
     vectors: Floats
     has_direction: npt.NDArray[np.bool_]
     components: Components
     peak_bytes: int
+    fitted_rows: int | None = None
 
     def note(self) -> JsonObject:
         """Say what was done, for the run's record."""
         along = self.components
+        fitted = {} if self.fitted_rows is None else {"fitted_rows": self.fitted_rows}
         return {
+            **fitted,
             "kind": "sparse",
             "method": "truncated_svd",
             "terms": len(along.terms),
@@ -69,20 +77,31 @@ class Reduced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseReduction:
-    """Reduces sparse vectors by truncated SVD; `limit_mib` 0 is no limit of memory."""
+    """Reduces sparse vectors by truncated SVD of at most `most_fitted` rows; `limit_mib` 0 is no limit of memory."""
 
     staged: StagedArrays
     backend: ArrayBackend
     limit_mib: int = 0
+    most_fitted: int = MOST_FITTED
 
     def fitted(self, rows: SparseRows, *, normalize: bool, is_fresh: bool = False, step: Step = no_step) -> Reduced:
         """Decompose the rows, each of unit length where features are normalized; `is_fresh` takes nothing kept.
 
-        The order of the rows does not matter. Raises `TooLarge` with the number.
+        The order of the rows does not matter: of too many those are decomposed whose content has the smallest hashes,
+        a sample that neither ids nor the rows beside it change. Raises `TooLarge` with the number.
         """
         order = np.argsort(rows.hashes(), kind="stable")
-        entries, bounds = entries_of(rows.bounds, order)
-        ordered = SparseRows(indices=rows.indices[entries], values=rows.values[entries], bounds=bounds)
+        if len(order) <= self.most_fitted:
+            return self._whole(rows, order, normalize=normalize, is_fresh=is_fresh, step=step)
+        sample = _rows_at(rows, order[: self.most_fitted])
+        drawn = np.arange(len(sample))
+        fitted = self._whole(sample, drawn, normalize=normalize, is_fresh=is_fresh, step=step)
+        found = self.projected(rows, fitted.components)
+        return replace(found, peak_bytes=max(found.peak_bytes, fitted.peak_bytes), fitted_rows=len(sample))
+
+    def _whole(self, rows: SparseRows, order: Integers, *, normalize: bool, is_fresh: bool, step: Step) -> Reduced:
+        """Decompose all of the rows, in this order."""
+        ordered = _rows_at(rows, order)
         key = stage_key("svd", content_of(rows.hashes()[order]), normalize, COMPONENTS, _SEED)
         known = None if is_fresh else self.staged.get(key)
         if known is None:
@@ -122,6 +141,11 @@ class SparseReduction:
         mine = rows.of_unit_length() if components.is_normalized else rows
         scores = np.ascontiguousarray(mine.over(components.terms) @ components.loadings, dtype=np.float32)
         return _reduced(rows, scores, components, 32 * len(rows.indices) + 2 * scores.nbytes)
+
+
+def _rows_at(rows: SparseRows, order: Integers) -> SparseRows:
+    entries, bounds = entries_of(rows.bounds, order)
+    return SparseRows(indices=rows.indices[entries], values=rows.values[entries], bounds=bounds)
 
 
 def _reduced(rows: SparseRows, scores: Floats, components: Components, peak_bytes: int) -> Reduced:
