@@ -5,7 +5,8 @@ of its own, with the rows in memory before anything is measured. Memory is what 
 searched; of Qdrant's owner process and PostgreSQL, what they store is shown.
 
 `python -m benchmarks vector_indexes` takes 10,000 rows, `python -m benchmarks.vector_indexes --full` 100,000 and
-1,000,000 too; `--rows` and `--cases` choose.
+1,000,000 too; `--rows` and `--cases` choose. What would take longer than `--minutes` (25) in all, by its time for a
+smaller size, is left out. A million rows take 6 GB of memory and 12 GB of the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _QUERIES, _K, _SHARE = 500, 10, 0.02
 _QUERIES_OF_MANY = 200  # of a million rows: comparing all takes a tenth of a second
 _FAISS = ("bare faiss, flat", "bare faiss, ivf", "bare faiss, hnsw")
 _CASES = (*_FAISS, "faiss", "faiss, hnsw", "qdrant", "pgvector", "pgvector, hnsw")
+_ROWS_TOGETHER = 50_000
 _GRAPHS_UP_TO = 100_000  # building one of a million rows takes the better part of an hour on two cores
 
 Rows = npt.NDArray[np.float32]
@@ -75,6 +77,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--rows", type=int, nargs="*")
     parser.add_argument("--cases", nargs="*", default=_CASES)
+    parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--one", nargs=2, metavar=("CASE", "FOLDER"))
     arguments = parser.parse_known_args()[0]
     if arguments.one:
@@ -86,24 +89,47 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
+    clock = _Clock(60 * arguments.minutes)
     for n in arguments.rows or (_FULL if arguments.full else _SMALL):
-        for line in _table(n, arguments.cases):
+        for line in _table(n, arguments.cases, clock):
             print(line, flush=True)
             lines.append(line)
     text = f"# Vector indexes\n\n{__doc__.partition(chr(10))[0]}\n\n" + "\n".join(lines) + "\n"
     (Path(__file__).parent / "results" / "vector_indexes.md").write_text(text)
 
 
-def _table(n: int, cases: tuple[str, ...]) -> Iterator[str]:
+class _Clock:
+    """Knows how long each case took, and so what it would take with more rows: time grows with these, or faster."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._took: dict[str, tuple[int, float]] = {}
+
+    def has_time(self, case: str, n: int) -> bool:
+        """Say whether a case of n rows will be done in time; what was not done before is let in while there is any."""
+        rows, seconds = self._took.get(case, (n, 0.0))
+        return time.monotonic() + seconds * max(1.0, n / rows) < self._end
+
+    def took(self, case: str, n: int, seconds: float) -> None:
+        """Note how long a case took."""
+        self._took[case] = n, seconds
+
+
+def _table(n: int, cases: tuple[str, ...], clock: _Clock) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
         _prepare(n, folder)
         for case in cases:
             if "hnsw" in case and n > _GRAPHS_UP_TO:
                 continue
+            if not clock.has_time(case, n):
+                yield f"| {case} | {n:,} | left out: no time |" + " |" * 8
+                continue
+            began = time.monotonic()
             environment = {**os.environ, **_server_for(case, folder, servers)}
             command = [sys.executable, "-m", "benchmarks.vector_indexes", "--one", case, name]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+            clock.took(case, n, time.monotonic() - began)
             found = Measured(**json.loads(done.stdout.splitlines()[-1]))
             yield (
                 f"| {found.case} | {n:,} | {found.kind} | {found.build:.1f} | {found.memory:.0f} | {found.stored:.0f} |"
@@ -115,19 +141,26 @@ def _table(n: int, cases: tuple[str, ...]) -> Iterator[str]:
 def _prepare(n: int, folder: Path) -> None:
     chance = np.random.default_rng(7)
     centres = chance.standard_normal((_GROUPS, _DIMENSION), np.float32)
+    rows = np.lib.format.open_memmap(folder / "rows.npy", mode="w+", dtype=np.float32, shape=(n, _DIMENSION))
+    for at in range(0, n, _ROWS_TOGETHER):
+        rows[at : at + _ROWS_TOGETHER] = _grouped(chance, centres, min(_ROWS_TOGETHER, n - at))
     asked = _QUERIES if n <= _GRAPHS_UP_TO else _QUERIES_OF_MANY
-    rows = 0.7 * chance.standard_normal((n + asked, _DIMENSION), np.float32)
-    in_group = chance.random(len(rows)) >= _NOISE
-    rows[in_group] += centres[chance.integers(0, _GROUPS, int(in_group.sum()))]
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    held_back = rows[n:]
+    held_back = _grouped(chance, centres, asked)
     allowed = np.sort(chance.choice(n, max(_K, int(_SHARE * n)), replace=False))
     sampled = SampledQueries(queries=held_back, asked=_K, own=np.full(asked, -1))
-    np.save(folder / "rows.npy", rows[:n])
     np.save(folder / "queries.npy", held_back)
     np.save(folder / "allowed.npy", allowed)
-    np.save(folder / "truth.npy", exact_neighbours(rows[:n], sampled))
+    np.save(folder / "truth.npy", exact_neighbours(rows, sampled))
     np.save(folder / "truth_among.npy", allowed[exact_neighbours(rows[allowed], sampled)])
+
+
+def _grouped(chance: np.random.Generator, centres: Rows, n: int) -> Rows:
+    """Return (n, d) unit rows around the centres, some of them around none."""
+    rows = np.float32(0.7) * chance.standard_normal((n, _DIMENSION), np.float32)
+    in_group = chance.random(n) >= _NOISE
+    rows[in_group] += centres[chance.integers(0, _GROUPS, int(in_group.sum()))]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 def _measure(case: str, name: str) -> Measured:
