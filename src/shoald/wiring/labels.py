@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shoald.application.labelling import Terms
 from shoald.application.labelling_inputs import LabellingInputs
 from shoald.application.model_labels import ModelLabels
+from shoald.application.unasked_models import UnaskedModels
 from shoald.domain.failures import Failure
 from shoald.domain.vocabulary import EmbeddingProvider
 from shoald.wiring.label_budgets import label_budgets
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from shoald.wiring.adapters import Adapters
 
 
-def build_model_labels(adapters: Adapters) -> ModelLabels:
-    """Return what asks language models for names."""
+def build_model_labels(adapters: Adapters, *, are_asked: bool = True) -> ModelLabels:
+    """Return what asks language models for names, or only writes the questions, which needs no keys."""
     settings, opens = adapters.settings, adapters.open_unit_of_work
+    models = _models(adapters)
     return ModelLabels(
         open_unit_of_work=opens,
         clock=adapters.clock,
-        models=_models(adapters),
+        models=models if are_asked else UnaskedModels(models),
         inputs=LabellingInputs(objects=adapters.objects, addresses=adapters.outward_addresses),
         budgets=label_budgets(settings, opens, adapters.clock),
         embed=_embed(adapters),
