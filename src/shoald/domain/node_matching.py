@@ -62,18 +62,16 @@ class NodeTree:
         found: list[list[Assignment]] = []
         for block in _blocks(unit_or_nan(vectors), len(self.nodes)):
             cosines = np.nan_to_num(block @ self._unit.T, nan=-np.inf)
-            order = np.argsort(-cosines[:, self._leaves], axis=1, kind="stable")[:, :top_k]
-            chosen = self._near_enough(cosines, self._leaves[order], min_score)
+            chosen = self._near_enough(cosines, self._leaves[_largest(cosines[:, self._leaves], top_k)], min_score)
             found.extend(self._assignments(row, nodes) for row, nodes in zip(cosines, chosen, strict=True))
         return found
 
     def _near_enough(self, cosines: Floats, chosen: Integers, min_score: float) -> Integers:
         """Climb from nodes that are too far to those above them, past the top where all are; O(levels · n · top_k)."""
-        padded = np.concatenate([cosines, np.full((len(cosines), 1), np.inf, dtype=np.float32)], axis=1)
-        above = np.append(self._parents, _TOP)
+        rows = np.arange(len(cosines))[:, None]
         for _ in range(self.depth):
-            is_far = np.take_along_axis(padded, chosen, axis=1) < min_score
-            chosen = np.where(is_far, above[chosen], chosen)
+            is_far = (chosen != _TOP) & (cosines[rows, chosen] < min_score)
+            chosen = np.where(is_far, self._parents[chosen], chosen)
         return chosen
 
     def _assignments(self, cosines: Floats, chosen: Integers) -> list[Assignment]:
@@ -81,6 +79,15 @@ class NodeTree:
         kept = [int(at) for at in dict.fromkeys(chosen.tolist()) if at != _TOP and np.isfinite(cosines[at])]
         found = [Assignment(self.nodes[at], float(np.clip(cosines[at], -1.0, 1.0))) for at in kept]
         return sorted(found, key=lambda one: -one.score)
+
+
+def _largest(values: Floats, count: int) -> Integers:
+    """Return the places of the largest values of each row, the largest first, ties by place; none without columns."""
+    if count == 1 and values.shape[1]:
+        best: Integers = np.argmax(values, axis=1)
+        return best[:, None]
+    order: Integers = np.argsort(-values, axis=1, kind="stable")
+    return order[:, :count]
 
 
 def unit_or_nan(vectors: Floats) -> Floats:
