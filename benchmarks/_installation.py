@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,21 @@ def peaks(data: str) -> dict[str, int]:
             status = Path(f"/proc/{part['pid']}/status").read_text()
             found[name] = int(status.partition("VmHWM:")[2].split()[0]) // 1024
     return found
+
+
+def postgres_milliseconds(data: str) -> float:
+    """Return the processor time of the sessions that PostgreSQL of an installation has now."""
+    if data not in _POSTGRES:
+        _POSTGRES[data] = json.loads(_command("status", "--json", "--data", data))["parts"]["postgres"]["pid"]
+    spent = 0
+    for pid in Path(f"/proc/{_POSTGRES[data]}/task/{_POSTGRES[data]}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"shoal" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    return spent / 1e6
+
+
+_POSTGRES: dict[str, int] = {}
 
 
 def _command(*words: str) -> str:
