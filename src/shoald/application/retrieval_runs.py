@@ -10,6 +10,7 @@ from shoald.application.projects import visible_project
 from shoald.application.retrieving import Retrieving, request_of_params
 from shoald.application.whole_lists import Listed, ListRange, read_list
 from shoald.domain.failures import ArtifactNotFound, RetrievalRunNotFound
+from shoald.domain.json_types import JsonObject
 from shoald.domain.records.retrieval_run import RetrievalRun
 from shoald.domain.retrieval.comparison import Comparison, RankedHit, compare
 from shoald.domain.vocabulary import ArtifactKind
@@ -96,7 +97,22 @@ def _without(version_ids: frozenset[str], run: RetrievalRun) -> RetrievalRun:
     if not version_ids:
         return run
     shown = [item for item in run.results["items"] if item["metadata"].get("document_version_id") not in version_ids]
-    return replace(run, results={**run.results, "items": shown})
+    results = {**run.results, "items": shown}
+    if "map" in results:
+        results["map"] = {**results["map"], "groups": _groups_left(results["map"]["groups"], shown)}
+    return replace(run, results=results)
+
+
+def _groups_left(groups: Sequence[JsonObject], shown: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return the groups of a page with the places and counts of the items that are still shown."""
+    left: list[JsonObject] = []
+    first = 0
+    for group in groups:
+        count = sum(item["group"] == group["group"] for item in shown)
+        if count:
+            left.append({**group, "first": first, "count": count})
+            first += count
+    return left
 
 
 def _compared(before: RetrievalRun, after: RetrievalRun) -> ComparedRuns:

@@ -420,3 +420,30 @@ def test_what_came_after_a_run_is_found_and_says_so(mapped: Mapped) -> None:
         assert {item.page_content for item in narrowed.items} == {"red apple", "green apple"}
     with pytest.raises(InvalidFields, match=r"map\.run_id.*did not read"):
         later.by("apple", {"type": "bm25"}, map={"run_id": run.run_id}, target="chunk_set")
+
+
+def test_a_stored_page_counts_what_it_still_shows(mapped: Mapped) -> None:
+    path = mapped.path
+    project = path.use_cases.projects.create(path.caller, name="Stored", description=None, settings=None)
+    stored = RagPath(path.adapters, path.use_cases, path.caller, project)
+    stored.texts("apple one")
+    gone = stored.texts("apple two", "apple three", "apple four")
+    index = stored.index(index_type="segment_vectors")
+    joined = stored.use_cases.joining.create(stored.caller, project.project_id, [], Here())
+    stored.build(index, stored.chunk(joined))
+    with path.adapters.open_unit_of_work() as uow:
+        collection = uow.collections.of_index(index.index_id)
+        items = uow.segment_sets.items(joined.segment_set_version_id, start=0, limit=10)
+        version = uow.documents.of_versions([str(gone.document_version_id)])[str(gone.document_version_id)]
+    assert collection is not None
+    of_text = {"apple one": "b", "apple two": "a", "apple three": "b", "apple four": "b"}
+    run = placed_run(stored, [collection.collection_id], {item.item_id: of_text[item.content] for item in items})
+    asked = {"run_id": run.run_id, "grouped": True}
+    words = {"type": "regex", "pattern": "apple"}
+    page = stored.by("apple", words, map=asked, persist=True, target="segment_set")
+    runs = path.use_cases.retrieval_runs
+    before = runs.get(path.caller, str(page.run_id)).results["map"]["groups"]
+    assert [(one["group"]["group_id"], one["first"], one["count"]) for one in before] == [("b", 0, 3), ("a", 3, 1)]
+    path.use_cases.lineage.delete(path.caller, version.document_id)
+    after = runs.get(path.caller, str(page.run_id)).results["map"]["groups"]
+    assert [(one["group"]["group_id"], one["first"], one["count"]) for one in after] == [("b", 0, 1)]
