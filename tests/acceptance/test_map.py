@@ -26,6 +26,7 @@ from support.stack import Stack, shoal
 pytestmark = pytest.mark.acceptance
 TOPICS = ("harbour ships anchors", "violin concert bows", "glacier ice valleys", "parser grammar tokens")
 SIZES = (80, 60, 40, 30)
+_PATIENCE = 600.0
 COLUMNS = {
     "id": pa.string(),
     "cluster": pa.string(),
@@ -73,7 +74,7 @@ def texts_in(page: Path) -> list[str]:
 
 def mapped(*words: object) -> str:
     """Run the command and return what it printed."""
-    done = shoal("map", *map(str, words))
+    done = shoal("map", *map(str, words), timeout=_PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -157,7 +158,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(
 ) -> None:
     output = tmp_path / "out"
     words = ["map", str(written(tmp_path / "wrong.parquet")), *options, "--output", str(output)]
-    done = shoal(*words, "--data", str(shoal_up.data))
+    done = shoal(*words, "--data", str(shoal_up.data), timeout=_PATIENCE)
     assert done.returncode == 1
     assert "No map was made: " in done.stderr
     assert told in done.stderr
@@ -165,6 +166,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(900)
 def test_a_shoal_is_started_for_the_map_and_stopped_again(tmp_path: Path) -> None:
     file, data = written(tmp_path / "notes.parquet"), tmp_path / "data"
     told = mapped(
@@ -181,6 +183,6 @@ def test_duckdb_reads_the_table(shoal_up: Stack, tmp_path: Path) -> None:
     words = [written(tmp_path / "duck.parquet"), "--vectors", "embedding", "--data", shoal_up.data]
     mapped(*words, "--output", tmp_path / "m")
     table = duckdb.read_parquet(str(tmp_path / "m.parquet"))
-    rows: Any = table.aggregate("count(*), count(DISTINCT cluster), max(similarity) <= 1").fetchone()
+    rows: Any = table.aggregate("count(*), count(DISTINCT cluster), max(similarity) <= 1").fetchall()[0]
     assert (rows[0], rows[2]) == (sum(SIZES), True)
     assert rows[1] >= len(SIZES)

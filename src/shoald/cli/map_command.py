@@ -15,6 +15,7 @@ from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 
 if TYPE_CHECKING:
+    from shoald.cli.map_run import MapWish
     from shoald.cli.map_table import DrawnMap
 
 NOISE = "cl_cluster_noise"
@@ -65,6 +66,10 @@ def map_vectors(
     algorithm: Annotated[str, typer.Option(help="leiden, hdbscan, kmeans, evoc, auto …")] = "leiden",
     parameters: Annotated[str, typer.Option(help='Its parameters as JSON, such as {"resolution": 2}.')] = "{}",
     levels: Annotated[int, typer.Option(help="Levels of groups within groups.", min=0, max=5)] = 1,
+    model: Annotated[
+        str | None, typer.Option(help="Language model that names the groups; unset: Shoal does, by their own words.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option(help="Who has that model: openai, google or anthropic.")] = None,
     text_length: Annotated[
         int, typer.Option(help="Characters of each text that the picture carries.", min=0, max=10_000)
     ] = _TEXT_LENGTH,
@@ -82,6 +87,7 @@ def map_vectors(
     vectors are left out; all other columns become the documents' payload.
     """
     from shoald.cli.map_import import MapError, collection_name
+    from shoald.cli.map_run import MapWish
 
     if (file is None) == (collection is None):
         raise typer.BadParameter("give a file, or --collection with the name of one that there is")
@@ -97,14 +103,22 @@ def map_vectors(
         text_length=text_length,
         namespace=namespace,
     )
-    chosen = _parameters(parameters)
+    named_by = {"provider": provider, "model_name": model}
+    wish = MapWish(
+        algorithm=algorithm,
+        levels=levels,
+        parameters=_parameters(parameters),
+        vectors=vectors if file is None else None,  # a file brings no others
+        texts=wanted.texts,
+        labeling={what: said for what, said in named_by.items() if said},
+    )
     _check_output(wanted)
     try:
         with (
             lent_server(url, data, port=port, keep=keep) as server,
             RestClient(server.url, namespace=namespace, key=key) as client,
         ):
-            _map(client, server, wanted, algorithm=algorithm, levels=levels, parameters=chosen)
+            _map(client, server, wanted, wish)
     except (MapError, RestError) as error:
         typer.echo(f"No map was made: {error}", err=True)
         raise typer.Exit(1) from error
@@ -133,26 +147,11 @@ def _with_ending(output: Path, ending: str) -> Path:
     return output.with_name(f"{output.name}.{ending}")
 
 
-def _map(
-    client: RestClient,
-    server: MapServer,
-    wanted: _Wanted,
-    *,
-    algorithm: str,
-    levels: int,
-    parameters: Mapping[str, Any],
-) -> None:
-    from shoald.cli.map_run import MapWish, run_of
+def _map(client: RestClient, server: MapServer, wanted: _Wanted, wish: MapWish) -> None:
+    from shoald.cli.map_run import run_of
     from shoald.cli.map_table import drawn_map
 
     collection = _collection(client, server, wanted)
-    wish = MapWish(
-        algorithm=algorithm,
-        levels=levels,
-        parameters=parameters,
-        vectors=wanted.vectors if wanted.file is None else None,  # a file brings no others
-        texts=wanted.texts,
-    )
     run = run_of(client, collection, wish)
     with progress("Fetching points and texts"):
         drawn = drawn_map(client, run, collection["collection_id"], wanted.texts)
@@ -200,5 +199,5 @@ def _tell(run: Mapping[str, Any], documents: int, rows: int) -> None:
         typer.echo(
             f"note: {documents - rows:,} of {documents:,} documents have no vector, and are not on the map", err=True
         )
-    for warning in run.get("warnings") or ():
+    for warning in (*(run.get("llm_labeling_errors") or ()), *(run.get("warnings") or ())):
         typer.echo(f"note: {shown(warning, 4 * _SHOWN)}", err=True)

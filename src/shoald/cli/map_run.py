@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shoald.cli.job_waiting import completed_task
@@ -19,7 +19,8 @@ _NOT_FOUND = 404
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapWish:
     """How a collection is grouped. `vectors` names the vectors (None: the only ones); `levels` counts the levels below
-    the first; `texts` are the payload fields that names are made from, none for those that Shoal knows.
+    the first; `texts` are the payload fields that names are made from, none for those that Shoal knows. `labeling` is
+    said of the language model that names the groups (`provider`, `model_name`); without it Shoal names them itself.
     """
 
     algorithm: str
@@ -27,6 +28,7 @@ class MapWish:
     parameters: Mapping[str, Any]
     vectors: str | None = None
     texts: Sequence[str] = ()
+    labeling: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def run_of(client: RestClient, collection: Mapping[str, Any], wish: MapWish) -> dict[str, Any]:
@@ -59,11 +61,18 @@ def definition_of(client: RestClient, collection: Mapping[str, Any], wish: MapWi
         "cluster_type": "vector",
         "vector_config": vector_config,
     }
-    if wish.texts:
-        mappings = [{"input_key": text, "source_type": "payload", "path": text} for text in wish.texts]
-        definition["llm_labeling"] = {"enabled": False, "labeling_inputs": {"input_mappings": mappings}}
+    if labeling := _labeling(wish):
+        definition["llm_labeling"] = labeling
     digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:10]
     return {"cluster_name": f"{collection['collection_name'][:80]}_map_{digest}", **definition}
+
+
+def _labeling(wish: MapWish) -> dict[str, Any]:
+    labeling: dict[str, Any] = {**wish.labeling, "enabled": True} if wish.labeling else {}
+    if wish.texts:
+        mappings = [{"input_key": text, "source_type": "payload", "path": text} for text in wish.texts]
+        labeling = {"enabled": False, **labeling, "labeling_inputs": {"input_mappings": mappings}}
+    return labeling
 
 
 def _feature(client: RestClient, collection: Mapping[str, Any], vectors: str) -> str:

@@ -130,6 +130,20 @@ def test_another_wish_is_another_cluster_and_the_same_is_found_again() -> None:
     assert len({name(), name(), *(name(**other) for other in others)}) == 5
 
 
+def test_a_language_model_names_the_groups_only_when_one_is_named() -> None:
+    wish: dict[str, Any] = {"algorithm": "leiden", "levels": 0, "parameters": {}}
+
+    def labeling(**more: Any) -> Any:
+        return definition_of(_Server({}), collection(), MapWish(**wish, **more)).get("llm_labeling")  # type: ignore[arg-type]
+
+    inputs = {"input_mappings": [{"input_key": "body", "source_type": "payload", "path": "body"}]}
+    assert labeling() is None
+    assert labeling(texts=("body",)) == {"enabled": False, "labeling_inputs": inputs}
+    assert labeling(labeling={"model_name": "m"}) == {"enabled": True, "model_name": "m"}
+    both = labeling(labeling={"model_name": "m"}, texts=("body",))
+    assert both == {"enabled": True, "model_name": "m", "labeling_inputs": inputs}
+
+
 def test_vectors_that_a_collection_has_not_are_named() -> None:
     features = {"features": [{"feature_uri": "u", "vector_index": {"name": "v"}}]}
     wish = MapWish(algorithm="leiden", levels=0, parameters={}, vectors="w")
