@@ -58,3 +58,20 @@ def test_networks_and_ports_of_webhooks_that_are_none_are_refused(monkeypatch: p
             changed.setenv(name, text)
             with pytest.raises(SystemExit, match=name):
                 read_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "no JSON"),
+        ("[]", "must be an object"),
+        ('{"m": 3}', "m: must be an object"),
+        ('{"m": {"input": 1}}', "m: must be an object"),
+        ('{"m": {"input": 1, "output": "2"}}', "m: output must be a number"),
+        ('{"m": {"input": -1, "output": 2}}', "m: input must be a number"),
+    ],
+)
+def test_prices_that_cannot_be_read_are_refused(monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
+    monkeypatch.setenv("SHOAL_LABEL_PRICES", text)
+    with pytest.raises(SystemExit, match=f"SHOAL_LABEL_PRICES: .*{said}"):
+        read_settings()

@@ -13,6 +13,7 @@ from shoald.application.embedding_prune import EmbeddingPrune
 from shoald.application.event_telling import EventTelling, TellingSweep
 from shoald.application.job_reconciling import JobSweep, OutboxRelay, Reconciler, log_event
 from shoald.application.jobs import QUEUES
+from shoald.application.label_prune import LabelPrune
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.payload_indexing import PayloadIndexRound
 from shoald.application.vector_sweep import VectorSweep
@@ -81,7 +82,7 @@ def _telling_rounds(adapters: Adapters) -> list[Round]:
 
 
 def _sweeps(adapters: Adapters) -> list[Round]:
-    """Return what removes objects and vectors that nothing names, and embeddings that nobody asks for."""
+    """Return what removes objects and vectors that nothing names, and embeddings and answers that are too old."""
     opens, clock, settings = adapters.open_unit_of_work, adapters.clock, adapters.settings
     objects = ObjectSweep(open_unit_of_work=opens, objects=adapters.objects, clock=clock)
     vectors = VectorSweep(open_unit_of_work=opens, clock=clock, indexes=adapters.vector_indexes.swept)
@@ -91,10 +92,12 @@ def _sweeps(adapters: Adapters) -> list[Round]:
         keep=timedelta(days=settings.embedding_keep_days),
         most_bytes=settings.embedding_keep_mib << 20,
     )
+    answers = LabelPrune(open_unit_of_work=opens, clock=clock)
     return [
         Round(name="objects removed", seconds=_SWEEP_SECONDS, run=objects.run_pass, lane=_SWEEPS),
         Round(name="vectors removed", seconds=_SWEEP_SECONDS, run=vectors.run_pass, lane=_SWEEPS),
         Round(name="embeddings removed", seconds=_SWEEP_SECONDS, run=embeddings.run_pass, lane=_SWEEPS),
+        Round(name="answers removed", seconds=_SWEEP_SECONDS, run=answers.run_pass, lane=_SWEEPS),
     ]
 
 

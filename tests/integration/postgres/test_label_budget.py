@@ -18,6 +18,7 @@ from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from shoald.application.label_budget import BudgetRules, LabelBudgets, RunBudget
 from shoald.application.label_estimates import estimate_of
+from shoald.application.label_prune import LabelPrune
 from shoald.application.ports.label_ledger import CallEstimate, Caps, KnownAnswer, Spend
 from shoald.domain.labelling.prices import PriceList, read_prices
 from shoald.domain.labelling.prompts import LabelPrompt, PromptPart
@@ -217,9 +218,16 @@ def test_an_answer_is_known_for_as_long_as_is_asked(bank: Bank) -> None:
     assert bank.budget(cache_ttl_seconds=7200).known("hash") is not None
     bank.clock.at += timedelta(days=7)
     assert bank.budget(cache_ttl_seconds=2_592_000).known("hash") is None
-    with bank.opens() as uow:
-        assert uow.label_ledger.remove_expired(bank.clock.at, 10) == 1
-        assert uow.label_ledger.remove_expired(bank.clock.at, 10) == 0
+
+
+def test_answers_that_are_too_old_are_removed_batch_by_batch(bank: Bank) -> None:
+    for at in range(5):
+        bank.budget(cache_ttl_seconds=60 if at else 6_000).keep(f"hash{at}", KnownAnswer(text="{}", model="m"))
+    bank.clock.at += timedelta(seconds=61)
+    prune = LabelPrune(open_unit_of_work=bank.opens, clock=bank.clock, batch=3)
+    assert prune.run_pass() == 4
+    assert prune.run_pass() == 0
+    assert bank.budget().known("hash0") is not None
 
 
 def test_nothing_is_kept_where_the_cache_is_off(bank: Bank) -> None:
