@@ -31,6 +31,17 @@ def test_batches_hide_the_passages_of_a_deleted_document(path: RagPath, monkeypa
     assert (after.total_items, path.use_cases.chunking.as_seen(before).total_items) == (5, 5)
 
 
+def test_ids_come_by_position_in_any_number_of_parts(path: RagPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = path.texts("a", "b", "c", "d", "e")
+    set_id = stored.segment_set_version_id
+    with path.adapters.open_unit_of_work() as uow:
+        expected = [item.item_id.encode() for item in uow.segment_sets.items(set_id, start=0, limit=5)]
+        for size in (1, 2, 5, 6):
+            monkeypatch.setattr("shoald.adapters.postgres.set_items._IDS_AT_ONCE", size)
+            assert uow.segment_sets.ids(set_id).tolist() == expected
+        assert uow.segment_sets.ids("nothing").tolist() == []
+
+
 def _read(path: RagPath, stored: SegmentSet | ChunkSet) -> str:
     """Return the texts, which are the same as JSON, as records, and from the third position on."""
     units = path.adapters.open_unit_of_work

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # whoever reads a whole set hands the metadata on: taking them apart would be a quarter of the work
 _AS_TEXT = COLUMNS.replace("metadata", "metadata::text")
+# a few megabytes of text at a time
+_IDS_AT_ONCE = 200_000
 # the documented order of members
 _IN_JSON = COLUMNS.replace("position, item_id", "item_id, position")
 
@@ -131,10 +133,15 @@ class PostgresSetItems:
         """Let PostgreSQL write the ids one behind the other: no row is taken apart for each."""
         import numpy as np
 
-        columns = self._table.c
-        packed = func.string_agg(columns.item_id, aggregate_order_by(literal("\n"), columns.position))
-        found = self._connection.scalar(select(packed).where(self._seen(set_id), self._set == set_id))
-        return np.array(found.split("\n") if found else [], dtype=np.bytes_)
+        position = self._table.c.position
+        packed = func.string_agg(self._table.c.item_id, aggregate_order_by(literal("\n"), position))
+        mine = select(packed).where(self._seen(set_id), self._set == set_id)
+        parts = [np.zeros(0, "S1")]
+        start = 0
+        while found := self._connection.scalar(mine.where(position >= start, position < start + _IDS_AT_ONCE)):
+            parts.append(np.array(found.split("\n"), dtype=np.bytes_))
+            start += _IDS_AT_ONCE
+        return np.concatenate(parts)
 
     def positions_where(
         self, set_id: str, condition: Condition, *, laid_over: JsonObject, enriched: EnrichedFields | None = None
