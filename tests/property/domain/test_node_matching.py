@@ -6,11 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from shoald.domain.node_matching import NodeTree, mean_direction, tree_of
 
+# a loaded machine draws slowly, and says nothing about the code
+QUIET = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DIMENSION = 3
 NUMBERS = st.integers(-99, 99).map(float)
 VECTORS = st.lists(NUMBERS, min_size=DIMENSION, max_size=DIMENSION)
@@ -62,7 +64,7 @@ def plainly(tree: NodeTree, vector: Floats, top_k: int, least: float) -> list[tu
     return sorted(found.items(), key=lambda pair: -pair[1])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(QUIET, max_examples=150)
 @given(tree=trees(), vector=VECTORS, top_k=st.integers(1, 3), least=st.sampled_from([0.0, 0.31, 0.77]))
 def test_assignments_are_those_of_a_plain_loop(tree: NodeTree, vector: list[float], top_k: int, least: float) -> None:
     row = np.array(vector, dtype=np.float32)
@@ -72,6 +74,7 @@ def test_assignments_are_those_of_a_plain_loop(tree: NodeTree, vector: list[floa
     np.testing.assert_allclose([one.score for one in found], [score for _, score in expected], atol=1e-5)
 
 
+@settings(QUIET)
 @given(tree=trees(), rows=st.lists(VECTORS, max_size=5))
 def test_rows_do_not_depend_on_each_other(tree: NodeTree, rows: list[list[float]]) -> None:
     vectors = np.array(rows, dtype=np.float32).reshape(len(rows), DIMENSION)
@@ -82,6 +85,7 @@ def test_rows_do_not_depend_on_each_other(tree: NodeTree, rows: list[list[float]
     ]
 
 
+@settings(QUIET)
 @given(tree=trees())
 def test_paths_end_with_the_node_and_go_through_its_parents(tree: NodeTree) -> None:
     by_id = {one.node_id: one for one in tree.nodes}
