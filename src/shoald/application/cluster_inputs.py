@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,11 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.application.cluster_definitions import ClusterSpec, ResolvedFeature, resolve_features
+from shoald.application.input_parts import (
+    InputPart,
+    give_back,
+    hashes_of,
+    located,
+    require_equal_widths,
+    require_one_kind,
+    restricted,
+    with_rows,
+)
 from shoald.application.listing import condition_of
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.ports.vector_snapshots import SparseSnapshot, VectorSnapshot, VectorSnapshots
 from shoald.application.sparse_reduction import Components, Reduced, SparseReduction, joined_rows
-from shoald.domain.clustering.row_order import gathered, joined_hashes, row_hashes
+from shoald.domain.clustering.row_order import gathered
 from shoald.domain.clustering.spaces import Floats, Integers
 from shoald.domain.clustering.sparse_svd import SparseRows
 from shoald.domain.failures import InvalidVectors, NotEnoughPoints
@@ -25,7 +34,6 @@ from shoald.domain.records.collection import Collection
 from shoald.domain.vocabulary import VectorKind
 
 _SAMPLE_SEED = 42
-_BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,22 +88,6 @@ class ClusterInput:
             give_back(self.vectors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The chosen rows of one collection, and its snapshots, one for each feature."""
-
-    collection: Collection
-    ids: npt.NDArray[np.bytes_]
-    rows: tuple[npt.NDArray[np.int64], ...]
-    snapshots: tuple[VectorSnapshot | SparseSnapshot, ...]
-    source_documents: int
-
-    @property
-    def dense(self) -> tuple[VectorSnapshot, ...]:
-        """Its snapshots, none of which is sparse any more."""
-        return tuple(one for one in self.snapshots if isinstance(one, VectorSnapshot))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pins:
     """What another run read: the content of each vector of each collection, and the ids of its documents."""
@@ -143,7 +135,7 @@ class ClusterInputs:
             for at, collection in enumerate(filled)
         ]
         _require_points(parts, collections)
-        _require_one_kind(parts)
+        require_one_kind(parts)
         found = sum(len(part.ids) for part in parts)
         dense, reduced = self._dense(parts, features, spec, components, reducing, is_fresh=pins is not None)
         _require_points(dense, collections)
@@ -152,14 +144,14 @@ class ClusterInputs:
 
     def _dense(
         self,
-        parts: Sequence[_Part],
+        parts: Sequence[InputPart],
         features: Sequence[ResolvedFeature],
         spec: ClusterSpec,
         components: Mapping[str, Components] | None,
         step: Callable[[float], None],
         *,
         is_fresh: bool,
-    ) -> tuple[list[_Part], dict[str, Reduced]]:
+    ) -> tuple[list[InputPart], dict[str, Reduced]]:
         """Reduce the sparse features; documents without a direction are left out, and count nothing in components.
 
         So a run that repeats this one on its members finds the same components.
@@ -171,17 +163,17 @@ class ClusterInputs:
                     known = None if components is None else components.get(feature.name)
                     done = part_of(part_of(step, 0, 2), at, len(features))
                     reduced[feature.name] = one = self._reduced(found, at, spec, known, done, is_fresh=is_fresh)
-                    found = _with_rows(found, at, one, may_be_zero=not spec.normalize)
+                    found = with_rows(found, at, one, may_be_zero=not spec.normalize)
             if components is not None or not any(len(part.ids) for part in found):
                 return found, reduced
             if all(len(part.ids) == len(kept.ids) for part, kept in zip(parts, found, strict=True)):
                 return found, reduced
-            parts = [_restricted(part, kept.ids) for part, kept in zip(parts, found, strict=True)]
+            parts = [restricted(part, kept.ids) for part, kept in zip(parts, found, strict=True)]
             step = part_of(step, 1, 2)  # how often this is done shows only as it is done
 
     def _reduced(
         self,
-        parts: Sequence[_Part],
+        parts: Sequence[InputPart],
         at: int,
         spec: ClusterSpec,
         known: Components | None,
@@ -203,7 +195,7 @@ class ClusterInputs:
         spec: ClusterSpec,
         step: Callable[[float], None],
         pins: Pins | None,
-    ) -> _Part:
+    ) -> InputPart:
         snapshots = []
         for at, feature in enumerate(features):
             content = None if pins is None else pins.content[collection.collection_id][feature.name]
@@ -221,7 +213,7 @@ class ClusterInputs:
             source_documents = len(allowed)
             ids = np.intersect1d(ids, allowed, assume_unique=True)
         rows = tuple(np.searchsorted(one.ids, ids) for one in snapshots)
-        return _Part(collection, ids, rows, tuple(snapshots), source_documents)
+        return InputPart(collection, ids, rows, tuple(snapshots), source_documents)
 
     def _opened(
         self, collection: Collection, feature: ResolvedFeature, step: Callable[[float], None], content: str | None
@@ -245,15 +237,6 @@ class ClusterInputs:
             return uow.collections.document_ids(collection.collection_id, condition_of(spec.filters))
 
 
-def give_back(vectors: npt.NDArray[Any]) -> None:
-    """Let the kernel take the pages of a mapped file back now: they were read, and count as this process's."""
-    under: Any = vectors
-    while isinstance(under, np.ndarray):
-        under = under.base
-    if isinstance(under, mmap.mmap):
-        under.madvise(mmap.MADV_DONTNEED)
-
-
 def part_of(step: Callable[[float], None], at: int, parts: int) -> Callable[[float], None]:
     """Return the progress of one of several equal parts."""
     return lambda done: step((at + done) / parts)
@@ -267,17 +250,17 @@ def _sample(found: int, size: int | None) -> Integers | None:
     return np.sort(chosen)
 
 
-def _combined(parts: Sequence[_Part], features: tuple[ResolvedFeature, ...], spec: ClusterSpec) -> ClusterInput:
+def _combined(parts: Sequence[InputPart], features: tuple[ResolvedFeature, ...], spec: ClusterSpec) -> ClusterInput:
     """Put the collections' rows into one order."""
-    _require_equal_widths(parts)
+    require_equal_widths(parts)
     found = sum(len(part.ids) for part in parts)
     ids = np.concatenate([part.ids for part in parts])
     places = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.ids) for part in parts])
-    hashes = np.concatenate([_hashes(part) for part in parts])
+    hashes = np.concatenate([hashes_of(part) for part in parts])
     order = np.lexsort((places, ids, hashes))
     sample = _sample(found, spec.sample_size)
     record = _record(parts, features, spec, found if sample is None else len(sample))
-    vectors, rows = _located(parts, features, spec, order)
+    vectors, rows = located(parts, features, spec, order)
     return ClusterInput(
         collections=tuple(part.collection for part in parts),
         ids=ids[order],
@@ -300,44 +283,10 @@ def _any_sparse(collections: Sequence[Collection], features: Sequence[ResolvedFe
     return any(config is not None and config.kind == VectorKind.SPARSE for config in found)
 
 
-def _require_points(parts: Sequence[_Part], collections: Sequence[Collection]) -> None:
+def _require_points(parts: Sequence[InputPart], collections: Sequence[Collection]) -> None:
     if not any(len(part.ids) for part in parts):
         message = "There are no documents with vectors to cluster."
         raise NotEnoughPoints(message, detail={"collection_ids": [one.collection_id for one in collections]})
-
-
-def _require_one_kind(parts: Sequence[_Part]) -> None:
-    for same in zip(*(part.snapshots for part in parts), strict=True):
-        if len({type(snapshot) for snapshot in same}) > 1:
-            raise InvalidVectors(f"The vectors {same[0].vector_name!r} are sparse in some of the collections only.")
-
-
-def _restricted(part: _Part, ids: npt.NDArray[np.bytes_]) -> _Part:
-    """Keep these of the documents of a part; both ascend."""
-    kept = np.searchsorted(part.ids, ids)
-    return replace(part, ids=ids, rows=tuple(rows[kept] for rows in part.rows))
-
-
-def _with_rows(parts: Sequence[_Part], at: int, reduced: Reduced, *, may_be_zero: bool) -> list[_Part]:
-    """Put the reduced rows in the place of a sparse feature; a document without a direction is left out."""
-    found, start = [], 0
-    for part in parts:
-        sparse, end = part.snapshots[at], start + len(part.ids)
-        kept = np.flatnonzero(reduced.has_direction[start:end] | may_be_zero)
-        snapshot = VectorSnapshot(
-            collection_id=sparse.collection_id,
-            vector_name=sparse.vector_name,
-            revision=sparse.revision,
-            sha256=sparse.sha256,
-            ids=part.ids,
-            vectors=reduced.vectors[start:end],
-            was_read=sparse.was_read,
-        )
-        rows = tuple(kept if place == at else one[kept] for place, one in enumerate(part.rows))
-        snapshots = (*part.snapshots[:at], snapshot, *part.snapshots[at + 1 :])
-        found.append(replace(part, ids=part.ids[kept], rows=rows, snapshots=snapshots))
-        start = end
-    return found
 
 
 def _with_kinds(
@@ -377,63 +326,8 @@ def _left_out(count: int) -> tuple[str, ...]:
     return (f"{count} documents were left out: none of their terms lies along the components",) if count else ()
 
 
-def _require_equal_widths(parts: Sequence[_Part]) -> None:
-    widths = {tuple(snapshot.vectors.shape[1] for snapshot in part.dense) for part in parts}
-    if len(widths) > 1:
-        raise InvalidVectors("The collections have vectors of different dimensions.")
-
-
-def _hashes(part: _Part) -> npt.NDArray[np.uint64]:
-    pairs = zip(part.dense, part.rows, strict=True)
-    found = joined_hashes([row_hashes(snapshot.vectors, rows) for snapshot, rows in pairs])
-    for snapshot in part.dense:
-        give_back(snapshot.vectors)
-    return found
-
-
-def _located(
-    parts: Sequence[_Part], features: Sequence[ResolvedFeature], spec: ClusterSpec, order: Integers
-) -> tuple[Floats, Integers]:
-    """Return one array and, for each row of the input, where in it the vector lies.
-
-    Where one vector of one collection is clustered that is the mapped file itself: no copy is needed.
-    """
-    if len(parts) == 1 and len(parts[0].snapshots) == 1:
-        return parts[0].dense[0].vectors, parts[0].rows[0][order]
-    widths = [snapshot.vectors.shape[1] for snapshot in parts[0].dense]
-    vectors = np.empty((len(order), sum(widths)), dtype=np.float32)
-    start = 0
-    for part in parts:
-        end = start + len(part.ids)
-        _fill(vectors[start:end], part, _weights(features, spec), normalize=spec.normalize)
-        start = end
-    return vectors, order
-
-
-def _weights(features: Sequence[ResolvedFeature], spec: ClusterSpec) -> list[float]:
-    """Return the factor of each feature; one without a weight has 1."""
-    return [float(spec.weights.get(feature.name, 1.0)) for feature in features]
-
-
-def _fill(out: Floats, part: _Part, weights: Sequence[float], *, normalize: bool) -> None:
-    """Copy the rows; of several features each is weighed and, if asked, first brought to unit length, so that none
-    outweighs by its scale.
-    """
-    at = 0
-    for snapshot, rows, weight in zip(part.dense, part.rows, weights, strict=True):
-        width = snapshot.vectors.shape[1]
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = snapshot.vectors[rows[start : start + _BLOCK_ROWS]]
-            if len(part.snapshots) > 1:
-                lengths = np.linalg.norm(block, axis=1, keepdims=True) if normalize else np.float32(1)
-                block = (block / np.where(lengths > 0, lengths, 1) * weight).astype(np.float32)
-            out[start : start + _BLOCK_ROWS, at : at + width] = block
-        give_back(snapshot.vectors)
-        at += width
-
-
 def _record(
-    parts: Sequence[_Part], features: Sequence[ResolvedFeature], spec: ClusterSpec, kept: int
+    parts: Sequence[InputPart], features: Sequence[ResolvedFeature], spec: ClusterSpec, kept: int
 ) -> dict[str, object]:
     """Say what was read, so that a run can be done again."""
     return {
