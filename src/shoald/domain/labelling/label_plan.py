@@ -125,7 +125,8 @@ def label_plan(labeling: Mapping[str, Any]) -> LabelPlan:
         custom_prompt=given.get("custom_prompt", ""),
         shape=given.get("response_shape"),
         candidates=tuple(given.get("candidate_labels") or ()),
-        parameters={key: value for key, value in parameters.items() if key not in OWN_PARAMETERS | REFUSED_PARAMETERS},
+        parameters={key: value for key, value in parameters.items() if key not in _NOT_HANDED_ON},
+        output_tokens=_output_tokens(parameters),
         wants_json=parameters.get("json_output", True) is not False,
         warnings=tuple(
             f"llm_labeling.parameters {name} does not apply: it is not handed to the provider"
