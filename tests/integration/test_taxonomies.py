@@ -21,6 +21,7 @@ from shoald.application.listing import ListQuery, Selection
 from shoald.application.namespaces import NewNamespace
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChanges
+from shoald.application.taxonomy_applications import attach_taxonomies
 from shoald.domain.failures import (
     AlreadyExists,
     ArtifactNotFound,
@@ -642,3 +643,29 @@ def test_people_are_told_of_taxonomies(world: ClusterWorld) -> None:
     ]
     assert told[2][1]["cause"] == "enrichment"
     assert "cluster_id" not in told[2][1]
+
+
+def test_a_vector_that_is_named_as_what_is_written_is_refused(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    upsert(world, "clash", IncomingDocument("a", {}, {"topics_label": [1.0, 0.0]}))
+    request = ClassificationRequest(taxonomy="topics", target="clash")
+    with pytest.raises(InvalidFields, match=r"body\.target_collection_id: would write the keys topics_label"):
+        world.use_cases.classifying.apply(world.caller, "things", request)
+    world.use_cases.collections.create(world.caller, NewCollection(collection_name="bare"))
+    attach(world, "bare", {"taxonomy_id": "topics"})
+    with pytest.raises(Conflict, match="writes topics_label, which are vectors of these documents"):
+        upsert(world, "bare", IncomingDocument("a", {}, {"topics_label": [1.0, 0.0]}))
+    assert payloads(world, "bare") == {}
+
+
+def test_a_collection_that_an_index_keeps_takes_no_taxonomies(shared: ClusterWorld) -> None:
+    found = shared.use_cases.collections.get(shared.caller, "things")
+    with shared.adapters.open_unit_of_work() as uow:
+        kept = replace(found, index_id="an index")
+        with pytest.raises(InvalidFields, match=r"body\.taxonomy_applications: cannot be set"):
+            attach_taxonomies(uow, shared.caller, kept, [{"taxonomy_id": "topics"}])
+        with pytest.raises(InvalidFields, match=r"body\.taxonomy_applications: names a taxonomy twice"):
+            attach_taxonomies(uow, shared.caller, found, [{"taxonomy_id": "topics"}] * 2)
+        with pytest.raises(InvalidFields, match=r"body\.taxonomy_applications: at most 16"):
+            attach_taxonomies(uow, shared.caller, found, [{"taxonomy_id": "topics"}] * 17)
+        attach_taxonomies(uow, shared.caller, kept, [])

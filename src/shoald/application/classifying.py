@@ -115,7 +115,7 @@ class Classifying:
             found = find_collection(uow, caller, collection)
             taxonomy = find_taxonomy(uow, caller, asked.taxonomy)
             check_alike(found, taxonomy, node_collection(uow, taxonomy), "taxonomy_id")
-            target = self._target(uow, caller, found, asked.target)
+            target = self._target(uow, caller, found, taxonomy, asked.target)
             count = uow.collections.count_documents([found.collection_id], Selection(limit=1, condition=condition))
             pending = self._pending(taxonomy, found, target, asked)
             job = self._jobs.accept(uow, _job_request(pending, JobType.TAXONOMY_ENRICHMENT, asked.filters))
@@ -125,13 +125,16 @@ class Classifying:
         self._jobs.dispatch(job)
         return StartedClassification(enrichment=accepted, job=job, collection_id=found.collection_id, documents=count)
 
-    def _target(self, uow: UnitOfWork, caller: Caller, found: Collection, name: str | None) -> str | None:
+    def _target(
+        self, uow: UnitOfWork, caller: Caller, found: Collection, taxonomy: Taxonomy, name: str | None
+    ) -> str | None:
         if name is None:
             return None
         target = find_or_add_collection(uow, caller, name, self._clock.now())
         if target.collection_id == found.collection_id:
             return None
         refuse_kept_by_index(target)
+        refuse_clash(target, taxonomy, "target_collection_id")
         return target.collection_id
 
     def _pending(
@@ -187,6 +190,11 @@ def check_alike(found: Collection, taxonomy: Taxonomy, nodes: Collection, *where
         names = ", ".join(f"{one.name} ({one.kind}, {one.dimension})" for one in found.vector_configs) or "none"
         message = f"needs a dense vector {taxonomy.vector_name!r} of {width} components; the collection has {names}"
         raise InvalidFields.field("body", *where, message=message, value=taxonomy.taxonomy_id)
+    refuse_clash(found, taxonomy, *where)
+
+
+def refuse_clash(found: Collection, taxonomy: Taxonomy, *where: str | int) -> None:
+    """Raise `InvalidFields` for a collection that has a vector named as what a taxonomy writes."""
     clash = {one.target for one in written_mappings(taxonomy)} & {one.name for one in found.vector_configs}
     if clash:
         message = f"would write the keys {', '.join(sorted(clash))}, which are vectors of the collection"
