@@ -311,3 +311,36 @@ def test_a_run_that_assigned_goes_back_to_the_run_whose_groups_it_took(world: Cl
     about, found = drift(world, second)
     assert about.about["earlier_run_id"] == first.run_id
     assert [(row["fate"], row["change"]) for row in found] == [("kept", 10), ("kept", 10)]
+
+
+def test_where_features_were_grouped_apart_a_document_counts_for_each(world: ClusterWorld) -> None:
+    values = {"a": groups_of(10, 10), "b": groups_of(5, 15, seed=1)}
+    times = [{"meta": {"at": f"2024-0{1 + at % 2}-01"}} for at in range(20)]
+    columns = [VectorColumn(name=name, values=rows) for name, rows in values.items()]
+    batch = DocumentBatch(ids=[f"d{at:05d}" for at in range(20)], payloads=times, vectors=columns)
+    world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [batch])
+    asked = {"clustering_method": "dbscan", "algorithm_params": {"eps": 0.5, "min_samples": 2}, "stability": "none"}
+    cluster = world.define(**asked, feature_uris=["a", "b"], multi_feature_strategy="independent")
+    first, second = ran(world, cluster), ran(world, cluster)
+    answered = history(world, second)
+    assert answered.about["times"]["with_time"] == 40
+    sizes: dict[str, int] = {}
+    for row in rows(world, answered):
+        sizes[row["cluster_id"]] = sizes.get(row["cluster_id"], 0) + row["documents"]
+    assert sizes == {row["cluster_id"]: row["num_members"] for row in second.centroids}
+    about, found = drift(world, second, first.run_id)
+    assert (about.about["members_in_both"], about.about["members_moved"]) == (40, 0)
+    assert {row["cluster_id"] for row in found} == set(sizes)
+    assert {(row["fate"], round(row["centroid_cosine"], 6)) for row in found} == {("kept", 1.0)}
+
+
+def test_groups_by_attributes_have_a_history_too(world: ClusterWorld) -> None:
+    payloads = [{"kind": "odd" if at % 2 else "even", "meta": {"at": 1_700_000_000 + at}} for at in range(6)]
+    store(world, groups_of(6), payloads)
+    asked = {"collection_ids": ["things"], "cluster_type": "attribute", "attribute_config": {"attributes": ["kind"]}}
+    run = ran(world, world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id)
+    found = rows(world, history(world, run, bucket="hour"))
+    assert sorted((row["label"], row["bucket"], row["documents"]) for row in found) == [
+        ("even", "2023-11-14T22+00:00", 3),
+        ("odd", "2023-11-14T22+00:00", 3),
+    ]
