@@ -14,7 +14,7 @@ from shoald.application.keyword_indexing import repository_of, set_id
 from shoald.application.known_runs import KnownRun, KnownRuns
 from shoald.application.map_requests import MapRequest, wrong_field
 from shoald.application.run_artifacts import MEMBERS
-from shoald.domain.failures import ExecutionNotFound
+from shoald.domain.failures import ClusterNotFound, ExecutionNotFound
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
 from shoald.domain.retrieval.hits import Hits, Positions
 from shoald.domain.retrieval.run_groups import ABSENT, NOISE, OUTSIDE, HitGroup, Numbers, RunGroups
@@ -83,12 +83,14 @@ class GroupMemberships:
         self._runs = KnownRuns()
 
     def chosen(self, uow: UnitOfWork, caller: Caller, asked: MapRequest, target: SearchTarget) -> ChosenRun:
-        """Return the completed run that a request means.
+        """Return the completed run that a request means; a key of projects knows those that read nothing else.
 
         Raises `ClusterNotFound`, `ExecutionNotFound`, and `InvalidFields` for a run that has not completed or that
         read other collections.
         """
         known = self._named(uow, caller, asked.run_id) if asked.run_id else self._newest(uow, caller, asked.cluster_id)
+        if caller.project_ids and not _reads_only_theirs(uow, caller, known.run):
+            raise _unknown(asked)
         for collection_id in _collections_of(uow, target):
             if collection_id in known.run.revisions:
                 return ChosenRun(run=known.run, groups=known.groups, collection_id=collection_id)
@@ -99,8 +101,7 @@ class GroupMemberships:
     def _named(self, uow: UnitOfWork, caller: Caller, run_id: str) -> KnownRun:
         known = self._runs.get(uow, run_id)
         if known is None or known.run.namespace_id != caller.namespace_id:
-            message = f"There is no execution {run_id!r}."
-            raise ExecutionNotFound(message, detail={"field": "map.run_id", "run_id": run_id})
+            raise _unknown(MapRequest(run_id=run_id))
         if MEMBERS not in known.run.artifacts:
             raise wrong_field("run_id", message=f"the execution is {known.run.status}, not completed", value=run_id)
         return known
@@ -142,6 +143,21 @@ class GroupMemberships:
         known = {**{one: at for at, one in enumerate(group_ids)}, NOISE_MEMBER: NOISE, NOISE_CENTROID: NOISE}
         numbers = np.array([*(known.get(word, NOISE) for word in words), ABSENT], dtype=np.int32)
         return numbers[codes]  # an item that the run did not read has the code -1: the last
+
+
+def _reads_only_theirs(uow: UnitOfWork, caller: Caller, run: ClusterRun) -> bool:
+    """Say whether a run read collections of indexes of the caller's projects alone: names of groups tell of texts."""
+    read = uow.collections.get_many(caller.namespace_id, list(run.revisions))
+    indexes = [uow.indexes.get(one.index_id or "", namespace_id=caller.namespace_id) for one in read]
+    theirs = sum(one is not None and one.project_id in caller.project_ids for one in indexes)
+    return theirs == len(run.revisions)
+
+
+def _unknown(asked: MapRequest) -> ExecutionNotFound | ClusterNotFound:
+    if asked.run_id is None:
+        return ClusterNotFound(f"There is no cluster {asked.cluster_id!r}.", detail={"cluster": asked.cluster_id})
+    message = f"There is no execution {asked.run_id!r}."
+    return ExecutionNotFound(message, detail={"field": "map.run_id", "run_id": asked.run_id})
 
 
 def _collections_of(uow: UnitOfWork, target: SearchTarget) -> Sequence[str]:

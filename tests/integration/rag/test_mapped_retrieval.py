@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from shoald.application.retrieving import RetrievalPage, RetrievedDocument
 from shoald.application.waiting import Patience
 from shoald.domain.cursors import cursor_of
 from shoald.domain.failures import ClusterNotFound, ExecutionNotFound, Failure, InvalidFields
+from shoald.domain.records.api_key import ApiKey
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.segment_set import SetItem
 from shoald.settings import Settings
@@ -384,6 +385,37 @@ def test_the_runs_of_others_are_not_known(mapped: Mapped) -> None:
         mapped.page(PATTERN, map={"run_id": run.run_id})
     with pytest.raises(ClusterNotFound):
         mapped.page(PATTERN, map={"cluster_id": run.cluster_id})
+
+
+def test_a_key_of_projects_knows_no_groups_of_other_texts(mapped: Mapped) -> None:
+    path = mapped.path
+    project_id = path.project.project_id
+    elsewhere = path.use_cases.projects.create(path.caller, name="Else", description=None, settings=None)
+    other = RagPath(path.adapters, path.use_cases, path.caller, elsewhere)
+    index = other.index()
+    other.build(index, other.chunk(other.texts("secret")))
+    with path.adapters.open_unit_of_work() as uow:
+        collection = uow.collections.of_index(index.index_id)
+    assert collection is not None
+    own = mapped.run((GROUPS * 3)[: len(mapped.items)])
+    mixed = placed_run(path, [*mapped.collection_ids, collection.collection_id], {"x": "a"})
+    key = ApiKey(
+        key_id="k",
+        name="of one project",
+        secret_hash=b"",
+        namespace_ids=(path.caller.namespace_id,),
+        project_ids=(project_id,),
+        scopes=frozenset(),
+        created_at=path.adapters.clock.now(),
+    )
+    bound = replace(path, caller=replace(path.caller, key=key))
+    target = {"target": "chunk_set", "target_id": mapped.set_id}
+    assert bound.by(QUERY, PATTERN, map={"run_id": own.run_id}, **target).items
+    assert path.by(QUERY, PATTERN, map={"run_id": mixed.run_id}, **target).items
+    with pytest.raises(ExecutionNotFound):
+        bound.by(QUERY, PATTERN, map={"run_id": mixed.run_id}, **target)
+    with pytest.raises(ClusterNotFound):
+        bound.by(QUERY, PATTERN, map={"cluster_id": mixed.cluster_id}, **target)
 
 
 def test_what_came_after_a_run_is_found_and_says_so(mapped: Mapped) -> None:
