@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
+from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
 SECONDS = 60
@@ -33,6 +35,22 @@ SECONDS = 60
 def world(postgres_database: str, data_dir: Path) -> Iterator[ClusterWorld]:
     with cluster_world(postgres_database, data_dir) as made:
         yield made
+
+
+@dataclass(frozen=True)
+class Small:
+    """A world that no test changes, and the run of `a_small_world` in it."""
+
+    world: ClusterWorld
+    run: ClusterRun
+
+
+@pytest.fixture(scope="module")
+def small(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    url = database_maker.make()
+    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
+        yield Small(made, a_small_world(made))
+    database_maker.drop(url)
 
 
 def store(
@@ -91,8 +109,8 @@ def a_small_world(world: ClusterWorld) -> ClusterRun:
     return ran(world, grouped(world))
 
 
-def test_groups_grow_and_shrink(world: ClusterWorld) -> None:
-    run = a_small_world(world)
+def test_groups_grow_and_shrink(small: Small) -> None:
+    world, run = small.world, small.run
     answered = history(world, run, time_zone="Europe/Berlin")
     by_group: dict[str, list[tuple[str, int, int, int]]] = {}
     for row in rows(world, answered):
@@ -122,15 +140,15 @@ def test_documents_that_are_gone_are_said_and_a_change_is_seen(world: ClusterWor
     assert (after.about["times"]["gone"], after.about["times"]["with_time"]) == (1, 17)
 
 
-def test_without_a_field_it_is_when_documents_were_stored(world: ClusterWorld) -> None:
-    run = a_small_world(world)
+def test_without_a_field_it_is_when_documents_were_stored(small: Small) -> None:
+    world, run = small.world, small.run
     found = rows(world, history(world, run, field="created_at", bucket="year"))
     assert [row["documents"] for row in found] == [10, 10]
     assert {row["bucket"] for row in found} == {f"{datetime.now(UTC).year}"}
 
 
-def test_what_cannot_be_is_named(world: ClusterWorld) -> None:
-    run = a_small_world(world)
+def test_what_cannot_be_is_named(small: Small) -> None:
+    world, run = small.world, small.run
     for asked, place, words in (
         ({"field": "meta.none"}, "field", "no document of this execution has a value there"),
         ({"field": "title"}, "field", 'values such as "text'),
@@ -149,16 +167,16 @@ def test_what_cannot_be_is_named(world: ClusterWorld) -> None:
     assert caught.value.problems[0].loc == ("query", "in_group")
 
 
-def test_too_many_rows_name_the_bucket(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = a_small_world(world)
+def test_too_many_rows_name_the_bucket(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, run = small.world, small.run
     monkeypatch.setattr("shoald.domain.histories.group_counts.GroupCounts.is_too_fine", True)
     with pytest.raises(InvalidFields, match="more than 200000 rows") as caught:
         history(world, run, bucket="day")
     assert caught.value.problems[0].loc == ("query", "bucket")
 
 
-def test_a_history_is_a_parquet_file_behind_an_address(world: ClusterWorld) -> None:
-    run = a_small_world(world)
+def test_a_history_is_a_parquet_file_behind_an_address(small: Small) -> None:
+    world, run = small.world, small.run
     answered = history(world, run)
     link = world.use_cases.group_histories.export(answered, "history")
     content = b"".join(world.use_cases.artifacts.open_file(link.url.rsplit("/", 1)[1]).parts)
@@ -168,8 +186,8 @@ def test_a_history_is_a_parquet_file_behind_an_address(world: ClusterWorld) -> N
     assert table.to_pylist() == rows(world, answered)
 
 
-def test_a_file_that_was_swept_is_made_again(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = a_small_world(world)
+def test_a_file_that_was_swept_is_made_again(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, run = small.world, small.run
     before = history(world, run)
     sweep = ObjectSweep(
         open_unit_of_work=world.adapters.open_as_system, objects=world.adapters.objects, clock=world.adapters.clock
@@ -184,8 +202,8 @@ def test_a_file_that_was_swept_is_made_again(world: ClusterWorld, monkeypatch: p
     assert rows(world, again)
 
 
-def test_news_are_counted_by_group_and_listed_newest_first(world: ClusterWorld) -> None:
-    run = a_small_world(world)
+def test_news_are_counted_by_group_and_listed_newest_first(small: Small) -> None:
+    world, run = small.world, small.run
     first = news(world, run, since="2024-03-01", limit=3)
     about = first.answered.about
     assert (about["total"], [one["new_documents"] for one in about["groups"]]) == (6, [4, 2])
