@@ -6636,6 +6636,8 @@ class Labeling(betterproto2.Message):
     """
     Further parameters of the provider, such as `temperature`; `model` names a model that clients do not know, and
     `json_output` false leaves out that JSON is asked for. What would change the question is left out with a warning.
+    `budget`, an object with any of `calls`, `tokens` and `money`, is what the names of one run may take at most: it
+    lowers the caps of the settings and never raises them, and goes to no provider.
     """
 
     candidate_labels: "list[str]" = betterproto2.field(17, betterproto2.TYPE_STRING, repeated=True)
