@@ -239,3 +239,11 @@ def test_a_canceled_run_lets_go_of_a_model_that_hangs(world: ClusterWorld, serve
     world.use_cases.executions.cancel(world.caller, cluster, job.payload["run_id"])
     ran.join(60)
     assert world.use_cases.jobs.get(world.caller, job.job_id).state is JobState.CANCELED
+
+
+def test_a_group_of_which_nothing_can_be_shown_is_not_asked_for(world: ClusterWorld, server: ModelServer) -> None:
+    mappings = [{"input_key": "text", "source_type": "payload", "path": "no.such.field"}]
+    found, job = run(world, labeling_inputs={"input_mappings": mappings})
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert server.asked == []
+    assert set(reasons(found).values()) == {"none of its documents has anything that labeling_inputs name"}

@@ -18,7 +18,7 @@ from shoald.domain.failures import AddressRefused, ArtifactNotFound, Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.labelling.label_plan import InputMapping, LabelPlan
 from shoald.domain.labelling.prompt_writing import LONGEST_TEXT, ShownDocument, legible, medium_of
-from shoald.domain.labelling.prompts import PartKind, PromptPart
+from shoald.domain.labelling.prompts import PartKind, PromptPart, sniffed
 from shoald.domain.media_types import guessed_type
 from shoald.domain.vocabulary import InputSource, SampleSelection
 
@@ -115,8 +115,7 @@ class LabellingInputs:
             return PromptPart(kind=kind, url=link, source=uri)
         if self._objects.size(key) > LARGEST_MEDIUM:
             return f"{kind.value}: {_shortened(uri)} has more than {LARGEST_MEDIUM} bytes"
-        data = self._objects.get(key)
-        return PromptPart(kind=kind, data=data, media_type=sniffed(data, kind), source=uri)
+        return PromptPart(kind=kind, load=lambda: self._objects.get(key), source=uri)
 
 
 def chosen_samples(plan: LabelPlan, found: int, *, size: int, similarity: float | None) -> list[int]:
@@ -162,24 +161,6 @@ def at_path(value: Any, words: Sequence[str]) -> Any:
         else:
             value = value.get(word) if isinstance(value, Mapping) else None
     return value
-
-
-def sniffed(data: bytes, kind: PartKind) -> str:
-    """Return the media type of bytes by how they begin; a common one of the kind where that says nothing."""
-    begins = (
-        (b"\x89PNG", "image/png"),
-        (b"\xff\xd8\xff", "image/jpeg"),
-        (b"GIF8", "image/gif"),
-        (b"OggS", "audio/ogg"),
-    )
-    for sign, media_type in begins:
-        if data.startswith(sign):
-            return media_type
-    if data[:4] == b"RIFF":
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12], "video/avi")
-    if data[:3] == b"ID3" or data[:2] in {b"\xff\xfb", b"\xff\xf3"}:
-        return "audio/mpeg"
-    return {PartKind.IMAGE: "image/jpeg", PartKind.AUDIO: "audio/mpeg"}.get(kind, "video/mp4")
 
 
 def _uris(value: Any) -> Iterator[str]:

@@ -28,6 +28,7 @@ from shoald.domain.records.label_audit import LabelAudit
 from shoald.domain.vocabulary import InputSource
 
 _FENCE_BYTES = 12
+_NOTHING_SHOWN = "none of its documents has anything that labeling_inputs name"
 _SHARE_OF_FIRST = 0.8
 """How much of a stage's progress the first questions are; the rest are those that tell names apart."""
 
@@ -131,12 +132,12 @@ class ModelLabels:
             return ModelNames(names=kept, unnamed={one.cluster_id: failure.message for one in groups})
         questions = list(self._questions(round_, groups))
         first = round_.labelling.answers(questions, lambda done: step(done * _SHARE_OF_FIRST))
-        names = {one.cluster_id: _name(one.fallback, first[one.cluster_id], round_.plan) for one in groups}
+        names = {one.cluster_id: _name(one.fallback, first.get(one.cluster_id), round_.plan) for one in groups}
         second = self._told_apart(round_, names, lambda done: step(_SHARE_OF_FIRST + done * (1 - _SHARE_OF_FIRST)))
         self._keep_audits(round_, first, second, names)
         return ModelNames(
             names=tuple(names[one.cluster_id] for one in groups),
-            unnamed={one: outcome.reason or "" for one, outcome in first.items() if outcome.answer is None},
+            unnamed={one: _reason(first.get(one)) for one, name in names.items() if not name.is_model},
             warnings=(*round_.plan.warnings, *_left_out(round_), *_field_names(round_, names)),
             report=_report(round_, self._currency),
         )
@@ -183,6 +184,8 @@ class ModelLabels:
             round_.left_out |= dict.fromkeys(shown.left_out)
             round_.fields[group.cluster_id] = frozenset(key for payload, _ in documents for key in payload)
             round_.shown[group.cluster_id] = shown.documents
+            if not any(one.text or one.media for one in shown.documents):
+                continue  # documents that are gone, or have nothing of what is mapped
             prompt = write_prompt(round_.plan, documents=shown.documents, fence=round_.fence)
             yield _question(group, prompt, round_.plan)
 
@@ -263,9 +266,14 @@ def _question(group: GroupToName, prompt: LabelPrompt, plan: LabelPlan) -> Quest
     return Question(cluster_id=group.cluster_id, prompt=prompt, size=group.size, candidates=plan.candidates)
 
 
-def _name(fallback: GroupName, outcome: Outcome, plan: LabelPlan) -> NamedGroup:
+def _reason(outcome: Outcome | None) -> str:
+    """Say why a group has no name of the model's."""
+    return _NOTHING_SHOWN if outcome is None else outcome.reason or ""
+
+
+def _name(fallback: GroupName, outcome: Outcome | None, plan: LabelPlan) -> NamedGroup:
     """Return the model's name; what it left out of its answer is that of the distinctive terms."""
-    answer = outcome.answer
+    answer = None if outcome is None else outcome.answer
     if answer is None:
         return NamedGroup.of(fallback)
     keywords = fallback.keywords if answer.keywords is None else answer.keywords

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from shoald.application.ports.language_model import ModelFailure, NoAnswerBecause
 from shoald.application.ports.outward_addresses import OutwardAddress, OutwardAddresses
-from shoald.domain.failures import AddressRefused, Unavailable
-from shoald.domain.labelling.prompts import PromptPart
+from shoald.domain.failures import AddressRefused, Failure, Unavailable
+from shoald.domain.labelling.prompts import PromptPart, sniffed
 
 LARGEST = 8 << 20
 _SECONDS = 10.0
@@ -31,6 +31,8 @@ class MediaFetching:
 
     def with_bytes(self, part: PromptPart) -> PromptPart:
         """Return a medium with its bytes; raises `ModelFailure` where it cannot be had."""
+        if part.load is not None:
+            return _loaded(part)
         if part.data is not None or part.url is None:
             return part
         data, media_type = self._fetched(part.url)
@@ -71,6 +73,15 @@ class MediaFetching:
         finally:
             end.cancel()
             line.close()
+
+
+def _loaded(part: PromptPart) -> PromptPart:
+    try:
+        data = part.load() if part.load is not None else b""
+    except Failure as failure:
+        message = "a stored medium of the group cannot be read"
+        raise ModelFailure(NoAnswerBecause.REQUEST_REFUSED, message) from failure
+    return replace(part, data=data, load=None, media_type=part.media_type or sniffed(data, part.kind))
 
 
 def _got(connection: http.client.HTTPConnection, address: OutwardAddress) -> tuple[bytes, str]:

@@ -128,8 +128,10 @@ class OpenAIModel:
             sound = {"data": self._media.base64(fetched), "format": _FORMATS.get(fetched.media_type or "", "mp3")}
             return {"type": "input_audio", "input_audio": sound}
         word = f"{part.kind.value}_url"
-        url = part.url or f"data:{part.media_type};base64,{self._media.base64(part)}"
-        return {"type": word, word: {"url": url}}
+        if part.url is not None:
+            return {"type": word, word: {"url": part.url}}
+        whole = self._media.with_bytes(part)
+        return {"type": word, word: {"url": f"data:{whole.media_type};base64,{self._media.base64(whole)}"}}
 
     def _opened(self) -> OpenAI:
         import openai

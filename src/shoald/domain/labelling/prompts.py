@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -19,12 +20,31 @@ class PartKind(StrEnum):
     AUDIO = "audio"
 
 
+def sniffed(data: bytes, kind: PartKind) -> str:
+    """Return the media type of bytes by how they begin; a common one of the kind where that says nothing."""
+    begins = (
+        (b"\x89PNG", "image/png"),
+        (b"\xff\xd8\xff", "image/jpeg"),
+        (b"GIF8", "image/gif"),
+        (b"OggS", "audio/ogg"),
+    )
+    for sign, media_type in begins:
+        if data.startswith(sign):
+            return media_type
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(data[8:12], "video/avi")
+    if data[:3] == b"ID3" or data[:2] in {b"\xff\xfb", b"\xff\xf3"}:
+        return "audio/mpeg"
+    return {PartKind.IMAGE: "image/jpeg", PartKind.AUDIO: "audio/mpeg"}.get(kind, "video/mp4")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPart:
     """One part of a question: words, or a picture, a film or a sound.
 
-    Media go either as bytes with their `media_type` or as a `url` that the provider fetches; `source` is what a stored
-    object is known by, in place of a link to it, which is another one each time.
+    Media go either as bytes with their `media_type` or as a `url` that the provider fetches; bytes of stored objects
+    are what `load` returns, when they are needed. `source` is what a stored object is known by, in place of a link to
+    it, which is another one each time.
     """
 
     kind: PartKind = PartKind.TEXT
@@ -33,6 +53,7 @@ class PromptPart:
     data: bytes | None = field(default=None, repr=False)
     media_type: str | None = None
     source: str | None = None
+    load: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
 
     def as_json(self) -> dict[str, object]:
         """Return the part as people may look at it: links and bytes by what they are known by."""
