@@ -28,6 +28,7 @@ _COSTS_NOTHING = frozenset(
         NoAnswerBecause.TOO_LONG,
     }
 )
+_ANSWERED, _BAD = "answered", "bad_answer"
 _AGAIN = "The answer before this one could not be used: {reason}. Answer with the JSON object alone."
 
 
@@ -99,6 +100,61 @@ class Stopped:
 
 
 @dataclass(slots=True)
+class _Tries:
+    """The calls for one question so far. `spare` is what came before an answer was cut off; the last one counts."""
+
+    prompt: LabelPrompt
+    candidates: Sequence[str]
+    attempts: list[Attempt] = field(default_factory=list)
+    answer: GroupAnswer | None = None
+    spare: GroupAnswer | None = None
+    reason: str = ""
+    is_general: bool = False
+
+    def refused(self, why: str) -> None:
+        """Note that there may be no further call."""
+        self.reason = f"{self._why()}; then {why}" if self.attempts else why
+
+    def is_answered(self, attempt: Attempt) -> bool:
+        """Note what was said, and say whether it is a whole answer."""
+        try:
+            found = read_answer(attempt.answer or "", self.prompt.json_schema, candidates=self.candidates)
+            self.reason = "the answer was cut off"
+        except BadAnswer as bad:
+            found, self.reason = None, str(bad)
+        if found is not None and not found.is_partial:
+            self.answer = found
+            self.attempts.append(attempt)
+            return True
+        self.spare = found or self.spare
+        self.attempts.append(replace(attempt, outcome=_BAD, message=self.reason))
+        return False
+
+    def has_failed(self, attempt: Attempt, failure: ModelFailure) -> bool:
+        """Note that nothing was said, and say whether that is final."""
+        self.attempts.append(attempt)
+        self.reason, self.is_general = failure.message, failure.is_general
+        return not failure.may_pass
+
+    def outcome(self) -> Outcome:
+        """Return what came of all calls."""
+        answer = self.answer or self.spare
+        cut = (replace(one, answer=one.answer and one.answer[:_KEPT_OF_ANSWER]) for one in self.attempts)
+        return Outcome(
+            prompt=self.prompt,
+            answer=answer,
+            reason=None if answer else self._why(),
+            attempts=tuple(cut),
+            was_unanswered=bool(self.attempts) and all(one.outcome not in {_ANSWERED, _BAD} for one in self.attempts),
+            is_general=self.is_general,
+        )
+
+    def _why(self) -> str:
+        is_said = len(self.attempts) <= 1 or self.is_general or "attempts)" in self.reason
+        return self.reason if is_said else f"{self.reason} ({len(self.attempts)} attempts)"
+
+
+@dataclass(slots=True)
 class Asking:
     """Asks one model. Whoever is told to wait lets all wait: a limit is the key's, not the question's."""
 
@@ -121,45 +177,20 @@ class Asking:
         known = self._known(prompt, budget, candidates)
         if known is not None:
             return known
-        attempts: list[Attempt] = []
-        spare: GroupAnswer | None = None
-        reason, is_general = "", False
+        tries = _Tries(prompt=prompt, candidates=candidates)
         for tried in range(1, TRIES + 1):
             refusal = stopped.reason() or self._waited(stopped) or budget.allow(estimate)
             if refusal is not None:
-                reason = refusal if not attempts else f"{reason}; then {refusal}"
+                tries.refused(refusal)
                 break
-            attempt, failure = self._once(_again(prompt, attempts), estimate, budget, stopped)
-            attempts.append(attempt)
+            attempt, failure = self._once(_again(prompt, tries.attempts), estimate, budget, stopped)
             if failure is None:
-                try:
-                    answer = read_answer(attempt.answer or "", prompt.json_schema, candidates=candidates)
-                except BadAnswer as bad:
-                    reason = str(bad)
-                    attempts[-1] = replace(attempt, outcome="bad_answer", message=reason)
-                    continue
-                if not answer.is_partial:
+                if tries.is_answered(attempt):
                     self._keep(prompt, attempt, budget)
-                    return _kept(Outcome(prompt=prompt, answer=answer, attempts=tuple(attempts)))
-                spare, reason = answer, "the answer was cut off"
-                attempts[-1] = replace(attempt, outcome="bad_answer", message=reason)
-                continue
-            reason, is_general = failure.message, failure.is_general
-            if not failure.may_pass or not self._pause(failure, tried, stopped):
+                    break
+            elif tries.has_failed(attempt, failure) or not self._pause(failure, tried, stopped):
                 break
-        silent = bool(attempts) and all(one.outcome not in {"answered", "bad_answer"} for one in attempts)
-        if len(attempts) > 1 and not is_general:
-            reason = f"{reason} ({len(attempts)} attempts)"
-        return _kept(
-            Outcome(
-                prompt=prompt,
-                answer=spare,
-                reason=None if spare else reason,
-                attempts=tuple(attempts),
-                was_unanswered=silent,
-                is_general=is_general,
-            )
-        )
+        return tries.outcome()
 
     def _known(self, prompt: LabelPrompt, budget: LabelBudget, candidates: Sequence[str]) -> Outcome | None:
         known = budget.known(prompt.content_hash)
@@ -223,24 +254,16 @@ class Asking:
 
 def _again(prompt: LabelPrompt, attempts: Sequence[Attempt]) -> LabelPrompt:
     """Say what was wrong with the answer before, in our own words: nothing of what was said is in them."""
-    bad = next((one.message for one in reversed(attempts) if one.outcome == "bad_answer"), None)
+    bad = next((one.message for one in reversed(attempts) if one.outcome == _BAD), None)
     return prompt if bad is None else prompt.with_parts(PromptPart(text=_AGAIN.format(reason=bad)))
 
 
 def _answered(said: ModelAnswer, seconds: float) -> Attempt:
     return Attempt(
-        outcome="answered",
+        outcome=_ANSWERED,
         seconds=seconds,
         answer=said.text,
         model=said.model,
         input_tokens=said.input_tokens,
         output_tokens=said.output_tokens,
     )
-
-
-def _kept(outcome: Outcome) -> Outcome:
-    """Return an outcome with as much of each answer as is kept."""
-    cut = (
-        replace(one, answer=None if one.answer is None else one.answer[:_KEPT_OF_ANSWER]) for one in outcome.attempts
-    )
-    return replace(outcome, attempts=tuple(cut))

@@ -17,6 +17,7 @@ from shoald.domain.vocabulary import JobState, JobType
 
 TASK_WORDS: Mapping[str, str] = {
     JobType.CLUSTER_RUN.value: JobType.CLUSTER_RUN.value,
+    JobType.CLUSTER_LABELS.value: "engine_inference_run",
     JobType.TAXONOMY_ENRICHMENT.value: "materialize",
 }
 """The kinds of jobs that are tasks, each with the document's word for it; clients refuse words that are not its."""
