@@ -33,6 +33,10 @@ WRITING = 6 << 20
 """Buffers of what writes the artifacts."""
 AN_EDGE = 130
 """Bytes of a listed neighbour of a layout: the fuzzy graph while it is made of both directions, and then its turns."""
+FIRST_LAYOUT = 6 << 20
+"""What threads keep of what they multiplied in, in a process whose first large work is a layout before the algorithm;
+one that has drawn one does not take it again, and is then said to take a tenth more than it does.
+"""
 MAP_NEIGHBOURS = 15
 PART_NEIGHBOURS = 15
 A_NUMBER = 26
@@ -207,7 +211,7 @@ def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     if isinstance(step, WhiteningParameters):
         return FLOAT * n * d + 14 * min(n, block_rows(d)) * d + 48 * d * d
     if isinstance(step, UmapParameters):
-        return layout_bytes(n, d, step.n_neighbors, step.n_components)
+        return layout_bytes(n, d, step.n_neighbors, step.n_components) + FIRST_LAYOUT
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
     listed = min(n - 1, int(3 * step.perplexity) + 1)
     return max(pairs + 5 * n * d, TSNE_EDGE * n * listed + BESIDE)
