@@ -239,7 +239,7 @@ def test_a_collection_without_the_vector_is_refused(shared: ClusterWorld) -> Non
         shared.use_cases.classifying.apply(shared.caller, "narrow", ClassificationRequest(taxonomy="topics"))
 
 
-@pytest.mark.parametrize("at_call", [1, 2])
+@pytest.mark.parametrize("at_call", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_a_classification_that_was_killed_is_done_anew_and_brought_back_whole(
     world: ClusterWorld, at_call: int
 ) -> None:
