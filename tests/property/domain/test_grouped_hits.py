@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoald.domain.retrieval.grouped_hits import runs_on, spread, spread_to, together
@@ -28,6 +28,7 @@ def plainly_spread(ranking: list[int], numbers: list[int], most: int) -> list[in
     return kept
 
 
+@settings(deadline=None)
 @given(numbers_of_items, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_a_group_keeps_its_best(numbers: list[int], most: int, random: object) -> None:
     ranking = list(range(len(numbers)))
@@ -36,6 +37,7 @@ def test_a_group_keeps_its_best(numbers: list[int], most: int, random: object) -
     assert spread(hits, arrayed(numbers), most=most).positions.tolist() == plainly_spread(ranking, numbers, most)
 
 
+@settings(deadline=None)
 @given(
     numbers_of_items,
     st.integers(1, 4),
@@ -62,6 +64,7 @@ def test_searching_on_finds_what_searching_for_everything_finds(
     assert len(asked) <= k
 
 
+@settings(deadline=None)
 @given(numbers_of_items, st.integers(0, 45), st.integers(1, 10))
 def test_groups_stand_together_and_pages_say_so(numbers: list[int], start: int, size: int) -> None:
     rows = together(arrayed(numbers)).tolist()
@@ -84,6 +87,7 @@ def trees(draw: st.DrawFn) -> RunGroups:
     return RunGroups(ids=ids, labels=tuple(names), parents=tuple(parents), noise_label="noise")
 
 
+@settings(deadline=None)
 @given(trees(), st.data())
 def test_what_lies_below_a_group_is_what_has_it_on_its_way_up(groups: RunGroups, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(st.integers(ABSENT, len(groups) - 1), max_size=30))
@@ -111,6 +115,7 @@ def test_items_without_a_group_say_why() -> None:
     assert (absent.membership, absent.group_id, absent.label) == (Membership.NOT_IN_RUN, None, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31 - 1), max_size=20), st.booleans())
 def test_what_hits_were_found_by_comes_back_from_their_bytes(found_by: list[int], has_base: bool) -> None:  # noqa: FBT001
     scores = np.arange(len(found_by), dtype=float)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoald.adapters.parquet.run_tables import ParquetRunTables
@@ -30,6 +30,7 @@ def written(rows: dict[tuple[str, str], str], path: Path) -> str:
     return str(path)
 
 
+@settings(max_examples=50, deadline=None)
 @given(rows_of_a_run, st.lists(ids, unique=True, max_size=12), st.sampled_from(["col_1", "col_2"]))
 def test_each_id_has_the_word_of_its_row_in_one_collection(
     tmp_path_factory: pytest.TempPathFactory, rows: dict[tuple[str, str], str], wanted: list[str], collection: str
