@@ -276,7 +276,8 @@ class Settings(BaseSettings):
     # what it sends out
     outward_private_networks: str = Field(
         default="",
-        description="Networks that webhooks may reach besides public addresses, by comma, such as `10.0.0.0/8`.",
+        description="Networks that webhooks, and media shown to language models, may be in besides public addresses, by"
+        " comma, such as `10.0.0.0/8`.",
     )
     outward_ports: str = Field(default="80,443", description="Ports of public addresses that webhooks may reach.")
     webhook_threads: int = Field(
