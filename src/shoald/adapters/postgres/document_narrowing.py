@@ -41,13 +41,13 @@ def narrowed_page(
 ) -> Sequence[Row[Any]] | None:
     """Return the rows of a page, None where the statement that says all at once does as well.
 
-    That is where no condition is asked of the index, or several collections. Costs two to four statements; the dearest
-    takes as long as reading the ids that meet each condition from the index.
+    That is where no condition is asked of the index, one before documents are sorted, or several collections. Costs two
+    to four statements; the dearest takes as long as reading the ids that meet each condition from the index.
     """
     if len(collection_ids) != 1 or selection.condition is None:
         return None
     tests, others = value_tests(selection.condition, ready)
-    if not tests:
+    if len(tests) < (2 if selection.sort else 1):
         return None
     rest = replace(selection, condition=AllOf(tuple(others)) if others else None)
     narrowing = _Narrowing(collection_ids[0], tests, rest, ready)
