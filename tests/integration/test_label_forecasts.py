@@ -148,7 +148,7 @@ def test_a_run_to_come_is_estimated_by_documents_of_its_collections(world: Clust
     many = forecast(world, cluster, groups=1_000)
     assert (many.groups, many.spend.calls) == (1_000, 1_000)
     report = run(world, cluster).effective["labels"]
-    assert abs(said.spend.input_tokens / report["estimated"]["input_tokens"] - 1) < 0.2, "sizes are not known yet"
+    assert abs(said.spend.input_tokens / report["estimated"]["input_tokens"] - 1) < 0.25, "sizes are not known yet"
 
 
 def test_groups_beyond_the_budget_keep_their_names_the_smallest_first(

@@ -33,6 +33,9 @@ MOST_LOOKED_AT = 200
 _MOST_MEMBERS_READ = 200_000
 """Documents of a run whose groups are looked up; of larger ones the few that the run shows of each group are taken."""
 
+_USUAL_SIMILARITY = 0.75
+"""Mean cosine to the centroid that is assumed of groups that are still to come."""
+
 _NOBODY = NamedGroup(label="", keywords=())
 
 
@@ -130,7 +133,7 @@ class LabelForecasts:
             raise InvalidFields.field("body", "groups", message=message, kind="missing")
         documents, total = self._some_documents(caller, cluster)
         size = max(1, total // many)
-        wanted = label_plan(labeling).shown_of(size)
+        wanted = label_plan(labeling).shown_of(size, _USUAL_SIMILARITY)
         shown = [
             GroupToName(
                 cluster_id=f"cl_{at}", size=size, documents=tuple(_turned(documents, at, wanted)), fallback=_NOBODY
