@@ -406,7 +406,7 @@ class Adapters:
             estimators=estimators_for,
             meter=ProcessMemory(),
             backend=self.settings.array_backend,
-            followers=run_followers(self),
+            followers=run_followers(self.objects, self.run_tables, self.jobs),
             send=self.jobs.dispatch,
         )
 

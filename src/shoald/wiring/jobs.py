@@ -180,7 +180,7 @@ def _cluster_labels(adapters: Adapters) -> JobHandler:
         tables=adapters.run_tables,
         former_runs=FormerRuns(objects=adapters.objects, tables=adapters.run_tables),
         models=adapters.model_labels,
-        followers=run_followers(adapters),
+        followers=run_followers(adapters.objects, adapters.run_tables, adapters.jobs),
         jobs=adapters.jobs,
     )
 

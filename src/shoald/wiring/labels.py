@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shoald.application.labelling import Terms
 from shoald.application.labelling_inputs import LabellingInputs
@@ -14,26 +14,59 @@ from shoald.wiring.label_budgets import label_budgets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import ExitStack
 
     from shoald.adapters.language_models.configured import ModelSettings
     from shoald.adapters.language_models.openai import ModelEndpoint
     from shoald.application.model_labels import Embed
+    from shoald.application.ports.clock import Clock
+    from shoald.application.ports.embedder import Embedders
     from shoald.application.ports.language_model import LanguageModels
+    from shoald.application.ports.object_store import ObjectStore
+    from shoald.application.ports.outward_addresses import OutwardAddresses
+    from shoald.application.ports.unit_of_work import OpenUnitOfWork
     from shoald.settings import Settings
-    from shoald.wiring.adapters import Adapters
 
 
-def build_model_labels(adapters: Adapters, *, are_asked: bool = True) -> ModelLabels:
+class Outside(Protocol):
+    """What of the outside naming touches; `Adapters` are such."""
+
+    settings: Settings
+    clock: Clock
+    on_close: ExitStack
+
+    @property
+    def open_unit_of_work(self) -> OpenUnitOfWork:
+        """Transactions."""
+        ...
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Uploads."""
+        ...
+
+    @property
+    def outward_addresses(self) -> OutwardAddresses:
+        """Where may be connected to."""
+        ...
+
+    @property
+    def embedders(self) -> Embedders:
+        """Who turns names into vectors."""
+        ...
+
+
+def build_model_labels(outside: Outside, *, are_asked: bool = True) -> ModelLabels:
     """Return what asks language models for names, or only writes the questions, which needs no keys."""
-    settings, opens = adapters.settings, adapters.open_unit_of_work
-    models = _models(adapters)
+    settings, opens = outside.settings, outside.open_unit_of_work
+    models = _models(outside)
     return ModelLabels(
         open_unit_of_work=opens,
-        clock=adapters.clock,
+        clock=outside.clock,
         models=models if are_asked else UnaskedModels(models),
-        inputs=LabellingInputs(objects=adapters.objects, addresses=adapters.outward_addresses),
-        budgets=label_budgets(settings, opens, adapters.clock),
-        embed=_embed(adapters),
+        inputs=LabellingInputs(objects=outside.objects, addresses=outside.outward_addresses),
+        budgets=label_budgets(settings, opens, outside.clock),
+        embed=_embed(outside),
         terms=Terms(
             run_seconds=settings.label_seconds,
             call_seconds=settings.label_call_seconds,
@@ -43,23 +76,23 @@ def build_model_labels(adapters: Adapters, *, are_asked: bool = True) -> ModelLa
     )
 
 
-def _embed(adapters: Adapters) -> Embed:
+def _embed(outside: Outside) -> Embed:
     """Return the bundled model, which tells which names mean the same; where it is not installed, none do."""
 
     def embed(labels: Sequence[str]) -> Any:
         try:
-            return adapters.embedders.get(EmbeddingProvider.LOCAL, None).embed_passages(labels)
+            return outside.embedders.get(EmbeddingProvider.LOCAL, None).embed_passages(labels)
         except Failure:
             return None
 
     return embed
 
 
-def _models(adapters: Adapters) -> LanguageModels:
+def _models(outside: Outside) -> LanguageModels:
     from shoald.adapters.language_models.configured import ConfiguredLanguageModels
 
-    models = ConfiguredLanguageModels(_settings_of(adapters.settings), adapters.outward_addresses)
-    adapters.on_close.callback(models.close)
+    models = ConfiguredLanguageModels(_settings_of(outside.settings), outside.outward_addresses)
+    outside.on_close.callback(models.close)
     return models
 
 
