@@ -136,7 +136,9 @@ def test_what_is_said_of_a_run_is_what_naming_it_costs(world: ClusterWorld, serv
     world.run(world.use_cases.run_labels.start(world.caller, cluster, found.run_id, labeling=asked))
     cost = listed_message(world.use_cases.artifacts.run(world.caller, cluster)).labels_cost
     assert said.spend.calls == cost.spent.calls == len(SIZES)
-    assert cost.estimated.input_tokens == pytest.approx(said.spend.input_tokens, rel=0.03)  # but for the fences
+    assert cost.estimated.input_tokens == pytest.approx(
+        said.spend.input_tokens, rel=0.08
+    )  # but for the fences, which are drawn anew
     assert abs(said.spend.input_tokens / cost.spent.input_tokens - 1) < 0.25, "the first run is not corrected"
 
 
