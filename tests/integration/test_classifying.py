@@ -190,6 +190,9 @@ def test_documents_are_stored_though_their_taxonomy_is_not_ready(world: ClusterW
     [
         ({}, "taxonomy_id"),
         ({"taxonomy_id": "topics", "execution_mode": "on_demand"}, "execution_mode"),
+        ({"taxonomy_id": "topics", "execution_mode": ["materialize"]}, "execution_mode"),
+        ({"taxonomy_id": "topics", "priority": 2.5}, "priority"),
+        ({"taxonomy_id": "topics", "priority": {}}, "priority"),
         ({"taxonomy_id": "topics", "execution_phase": 2}, "execution_phase"),
         ({"taxonomy_id": "topics", "hierarchical_enrichment_style": "full_chain"}, "hierarchical_enrichment_style"),
         ({"taxonomy_id": "topics", "target_collection_id": "other"}, "target_collection_id"),

@@ -259,6 +259,44 @@ def test_a_flat_taxonomy_stands_over_a_collection_that_stays(world: ClusterWorld
     assert world.use_cases.taxonomies.get(world.caller, "too").is_ready
 
 
+def test_the_documents_of_an_index_get_no_nodes_among_them(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store(np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32), ids=["a", "b"])
+    world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), a_flat_config(world))
+    kept = replace(world.use_cases.collections.get(world.caller, "things"), index_id="an index")
+    monkeypatch.setattr("shoald.application.taxonomies.node_collection", lambda *_: kept)
+    documents = (DocumentReference(collection="things", document_id="a"),)
+    with pytest.raises(Conflict, match="kept by an index"):
+        world.use_cases.taxonomies.add_nodes(
+            world.caller, "near", PromotionRequest(documents=documents, node_label="L")
+        )
+    assert sorted(payloads(world, "things")) == ["a", "b"]
+
+
+def test_more_nodes_than_fit_into_memory_are_refused_and_not_read(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store(np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32), ids=["a", "b"])
+    world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), a_flat_config(world))
+    for module in ("taxonomy_nodes", "taxonomy_configs"):
+        monkeypatch.setattr(f"shoald.application.{module}.MOST_NODES", 1)
+    with pytest.raises(Conflict, match="has 2 nodes, more than 1"):
+        world.use_cases.classifying.try_out(world.caller, "near", [{"v": [1.0, 0.0]}])
+    with pytest.raises(InvalidFields, match=r"source_collection\.collection_id: has 2 documents; at most 1"):
+        world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="too"), a_flat_config(world))
+
+
+def test_more_members_than_can_be_compared_are_refused(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = a_run(world)
+    second = run_of(world, world.define(**KMEANS, algorithm_params={"n_clusters": 3}))
+    monkeypatch.setattr("shoald.application.taxonomy_making._MOST_COMPARED", 39)
+    ids = [first.cluster, second.cluster]
+    config = {"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": ids}
+    with pytest.raises(InvalidFields, match=r"body\.config\.cluster_ids: their runs have 40 members; at most 39"):
+        world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="levels"), config)
+
+
 REFUSED: list[tuple[JsonObject, str]] = [
     ({"taxonomy_type": "deep"}, "taxonomy_type"),
     ({"taxonomy_type": "hierarchical", "inference_strategy": "llm"}, "inference_strategy"),
@@ -275,6 +313,18 @@ REFUSED: list[tuple[JsonObject, str]] = [
     ({"input_mappings": [{"input_key": "q", "source_type": "vector", "path": "w"}]}, r"input_mappings\.0\.path"),
     ({"top_k": 0}, "top_k"),
     ({"top_k": 1.5}, "top_k"),
+    ({"top_k": "many"}, "top_k"),
+    ({"top_k": [1]}, "top_k"),
+    ({"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": "abc"}, "cluster_ids"),
+    (
+        {
+            "source_collection": {
+                "collection_id": "things",
+                "enrichment_fields": [{"field_path": "a", "merge_mode": ["replace"]}],
+            }
+        },
+        r"source_collection\.enrichment_fields\.0\.merge_mode",
+    ),
     (
         {
             "source_collection": {

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shoald.application.access import Caller
+from shoald.application.collections import refuse_kept_by_index
 from shoald.application.document_events import collection_event
 from shoald.application.document_vectors import OWN_KEYS
 from shoald.application.former_runs import FormerRuns
@@ -108,11 +109,16 @@ class Taxonomies:
         return Promotion(taxonomy=taxonomy, promoted=promoted, is_new=True)
 
     def add_nodes(self, caller: Caller, id_or_name: str, asked: PromotionRequest) -> Promotion:
-        """Add nodes to a taxonomy; raises `TaxonomyNotFound`, `Conflict`, and as `promote` does."""
+        """Add nodes to a taxonomy.
+
+        Raises `TaxonomyNotFound`, `Conflict` for one that is not ready or whose nodes an index keeps, and as `promote`
+        does.
+        """
         with self._open_unit_of_work() as uow:
             taxonomy = find_taxonomy(uow, caller, id_or_name, lock=True)
             check_source(asked)
             found = node_collection(uow, taxonomy)
+            refuse_kept_by_index(found)
             _check_vector(taxonomy, asked)
             promoted = self._nodes(uow, caller, replace(asked, vector_name=taxonomy.vector_name))
             store_nodes(uow, found, taxonomy.vector_name, promoted.nodes, self._clock.now())

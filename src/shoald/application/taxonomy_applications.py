@@ -23,7 +23,7 @@ from shoald.domain.records.taxonomy import TaxonomyApplication
 
 FIELD = "taxonomy_applications"
 _MOST = 16
-_MOST_PRIORITY = 1000
+_PRIORITIES = range(1000 + 1)
 _MODE, _STYLE, _PHASE = "materialize", "combined", 1
 
 
@@ -78,17 +78,17 @@ def _check_words(given: Mapping[str, Any], where: tuple[str | int, ...]) -> None
     """Raise `InvalidFields` for a word that the document has, and that could not be followed here."""
     known = {"execution_mode": _MODE, "execution_phase": _PHASE, "hierarchical_enrichment_style": _STYLE}
     for name, only in known.items():
-        if given.get(name) not in {None, only}:
+        if given.get(name) not in (None, only):  # what is sent need not be hashable
             message = f"must be {only!r}: documents are classified as they are stored, and nothing else follows"
             raise InvalidFields.field(*where, name, message=message, value=given[name])
     if given.get("target_collection_id") is not None:
         message = "cannot be set: documents are classified where they are stored; apply-taxonomy has a target"
         raise InvalidFields.field(*where, "target_collection_id", message=message, value=given["target_collection_id"])
-    filters, priority = given.get("scroll_filters"), given.get("priority") or 0
+    filters, priority = given.get("scroll_filters"), given.get("priority")
     if filters is not None and not isinstance(filters, Mapping):
         raise InvalidFields.field(*where, "scroll_filters", message="must be an object", kind="dict_type")
-    if isinstance(priority, (bool, str, list, Mapping)) or not 0 <= priority <= _MOST_PRIORITY:
-        message = f"must be a whole number from 0 to {_MOST_PRIORITY}"
+    if priority is not None and (isinstance(priority, bool) or priority not in _PRIORITIES):
+        message = f"must be a whole number from 0 to {_PRIORITIES[-1]}"
         raise InvalidFields.field(*where, "priority", message=message, value=priority)
 
 

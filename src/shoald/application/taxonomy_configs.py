@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from shoald.application.access import Caller
 from shoald.application.collections import find_collection
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.taxonomies import QUERY_INPUT, check_target, flat_config
-from shoald.application.taxonomy_nodes import retriever_of
+from shoald.application.taxonomy_nodes import MOST_NODES, retriever_of
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.collection import Collection
@@ -18,11 +18,12 @@ from shoald.domain.records.taxonomy import FLAT, HIERARCHICAL
 from shoald.domain.vocabulary import VectorKind
 
 OVERLAP = 0.7
-_MOST_NODES = 50
+_TOP_K = range(1, 51)
 _MOST_CLUSTERS = 20
 _CONFIG = ("body", "config")
 _TYPES = (FLAT, HIERARCHICAL)
 _INFERRED = "cluster"
+_MERGE_MODES = (None, "replace")  # no set: what is sent need not be hashable
 # what the document has and this installation has not, with what the client sends unasked
 _UNSUPPORTED: Mapping[str, Any] = {
     "step_analytics": None,
@@ -80,6 +81,9 @@ def _flat(uow: UnitOfWork, caller: Caller, config: JsonObject) -> FlatChoice:
     if not isinstance(name, str) or not name:
         raise _refused("source_collection", "collection_id", message="Field required", kind="missing")
     found = find_collection(uow, caller, name)
+    if found.document_count > MOST_NODES:
+        message = f"has {found.document_count} documents; at most {MOST_NODES} can be nodes"
+        raise _refused("source_collection", "collection_id", message=message, value=name)
     retriever = retriever_of(found.collection_id)
     if config.get("retriever_id") != retriever:
         message = f"must be the vector search of the source collection, {retriever!r}; there are no others here"
@@ -120,7 +124,7 @@ def _field(one: Any, where: tuple[str | int, ...]) -> JsonObject:
     path = one.get("field_path") if isinstance(one, Mapping) else None
     if not isinstance(path, str) or not path:
         raise _refused(*where, "field_path", message="Field required", kind="missing")
-    if one.get("merge_mode") not in {None, "replace"}:
+    if one.get("merge_mode") not in _MERGE_MODES:
         message = "must be replace: values that are appended could not be told from others, and not be taken back"
         raise _refused(*where, "merge_mode", message=message, value=one["merge_mode"])
     target = one.get("target_field") or path
@@ -132,8 +136,8 @@ def _field(one: Any, where: tuple[str | int, ...]) -> JsonObject:
 
 def _top_k(given: Any) -> int:
     number = 1 if given is None else given
-    if isinstance(number, bool) or number != int(number) or not 1 <= number <= _MOST_NODES:
-        raise _refused("top_k", message=f"must be a whole number from 1 to {_MOST_NODES}", value=given)
+    if isinstance(number, bool) or number not in _TOP_K:
+        raise _refused("top_k", message=f"must be a whole number from 1 to {_TOP_K[-1]}", value=given)
     return int(number)
 
 
@@ -143,7 +147,7 @@ def _hierarchical(config: JsonObject) -> HierarchicalChoice:
         message = f"must be {_INFERRED}: levels are found in the runs of clusters"
         raise _refused("inference_strategy", message=message, value=strategy)
     ids = config.get("cluster_ids")
-    if not isinstance(ids, Sequence) or not all(isinstance(one, str) and one for one in ids) or not ids:
+    if not isinstance(ids, list) or not all(isinstance(one, str) and one for one in ids) or not ids:
         raise _refused("cluster_ids", message="must name at least one cluster", value=ids)
     if len(set(ids)) > _MOST_CLUSTERS:
         raise _refused("cluster_ids", message=f"must name at most {_MOST_CLUSTERS} clusters", kind="too_long")

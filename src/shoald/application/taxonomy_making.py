@@ -36,6 +36,9 @@ from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import VectorConfig
 from shoald.domain.records.taxonomy import Taxonomy
 
+# members of all runs together: each is held for as long as groups are compared
+_MOST_COMPARED = 500_000
+
 
 class TaxonomyMaking:
     """Makes taxonomies in the caller's namespace."""
@@ -139,6 +142,9 @@ class TaxonomyMaking:
         """Return the group of another run that each topmost group lies under, by their keys."""
         if len(runs) == 1:
             return {}
+        if (total := sum(run.num_points for run in runs)) > _MOST_COMPARED:
+            message = f"their runs have {total} members; at most {_MOST_COMPARED} can be compared"
+            raise InvalidFields.field("body", "config", "cluster_ids", message=message)
         members = [self._members(run) for run in runs]
         return parents_by_overlap(members, overlap)
 

@@ -24,6 +24,8 @@ from shoald.domain.records.collection import Collection, CollectionDocument, Doc
 from shoald.domain.records.taxonomy import Taxonomy
 from shoald.domain.vocabulary import VectorKind
 
+MOST_NODES = 20_000
+"""Nodes that documents can be matched with: all of them are read, with their vectors, for each call."""
 _AT_ONCE = 1000
 _LONGEST_NAME = 100
 _BY = "taxonomy"
@@ -54,13 +56,19 @@ def retriever_of(collection_id: str) -> str:
 
 
 def node_collection(uow: UnitOfWork, taxonomy: Taxonomy) -> Collection:
-    """Return the collection of a taxonomy's nodes; raises `Conflict` when it, or its vector, is gone."""
+    """Return the collection of a taxonomy's nodes.
+
+    Raises `Conflict` when it, or its vector, is gone, and when it holds more than can be matched with.
+    """
     found = uow.collections.find(taxonomy.namespace_id, taxonomy.node_collection_id)
     config = None if found is None else found.vector(taxonomy.vector_name)
     if found is None or config is None or config.kind != VectorKind.DENSE:
         message = f"The taxonomy {taxonomy.taxonomy_name!r} is not ready: its node collection is gone."
         detail = {"taxonomy_id": taxonomy.taxonomy_id, "node_collection_id": taxonomy.node_collection_id}
         raise Conflict(message, detail=detail)
+    if found.document_count > MOST_NODES:
+        message = f"The taxonomy {taxonomy.taxonomy_name!r} has {found.document_count} nodes, more than {MOST_NODES}."
+        raise Conflict(message, detail={"taxonomy_id": taxonomy.taxonomy_id, "node_count": found.document_count})
     return found
 
 
