@@ -284,15 +284,20 @@ def zone_of(name: str) -> ZoneInfo:
         raise InvalidFields.field("query", "time_zone", message=message, value=name) from error
 
 
-def runs_between(uow: UnitOfWork, run: ClusterRun, earlier: str) -> list[ClusterRun] | None:
-    """Return a run and those before it, newest first, until the earlier one; None when that is none of them."""
-    found = [run]
-    while found[-1].run_id != earlier:
-        before = found[-1].previous_run_id
-        known = None if before is None or len(found) > MOST_BEHIND else uow.cluster_runs.get(before)
+def run_ids_between(uow: UnitOfWork, run: ClusterRun, earlier: str) -> list[str] | None:
+    """Return the ids of a run and of those before it, newest first, until the earlier one; None if it is none of them.
+
+    The descriptions of the runs' groups, which may be thousands in each, are not read.
+    """
+    found, before = [run.run_id], run.previous_run_id
+    while found[-1] != earlier:
+        if before is None or len(found) > MOST_BEHIND:
+            return None
+        known = uow.cluster_runs.get_many([before]).get(before)
         if known is None or known.cluster_id != run.cluster_id:
             return None
-        found.append(known)
+        found.append(known.run_id)
+        before = known.previous_run_id
     return found
 
 
@@ -301,13 +306,14 @@ def _earlier_run(uow: UnitOfWork, run: ClusterRun, asked: str | None) -> Cluster
     if before is None:
         message = "This execution took up the groups of none before it; there is nothing to compare it with."
         raise ArtifactNotFound(message, detail={"run_id": run.run_id})
-    found = None if before == run.run_id else runs_between(uow, run, before)
+    run_ids = None if before == run.run_id else run_ids_between(uow, run, before)
+    found = None if run_ids is None else uow.cluster_runs.get(run_ids[-1])
     if found is None:
         known = run.previous_run_id
         nearest = "it goes back to none" if known is None else f"the one before it is {known}"
         message = f"must be an execution that {run.run_id} goes back to: {nearest}"
         raise InvalidFields.field("query", "earlier_run_id", message=message, value=before)
-    return found[-1]
+    return found
 
 
 def _require_readable(asked: TimeQuestion) -> None:

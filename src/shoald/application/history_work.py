@@ -19,7 +19,7 @@ from shoald.application.group_histories import (
     TOO_FINE,
     HistoryQuestion,
     NewsQuestion,
-    runs_between,
+    run_ids_between,
 )
 from shoald.application.member_times import MemberTimes, TimedMembers, TimesRead
 from shoald.application.object_sweep import EXPORTS
@@ -66,9 +66,7 @@ class HistoryHandler:
         """Answer the question and write the rows."""
         payload = context.job.payload
         with self._open_unit_of_work() as uow:
-            run = uow.cluster_runs.get(payload["run_id"])
-        if run is None:
-            raise ExecutionNotFound(detail={"run_id": payload["run_id"]})
+            run = _run(uow, payload["run_id"])
         answers: Mapping[str, Callable[[JobContext, ClusterRun], _Answer]] = {
             HISTORY: self._history,
             DRIFT: self._drift,
@@ -130,11 +128,7 @@ class HistoryHandler:
         return _Answer(about, _news_columns(news))
 
     def _drift(self, context: JobContext, run: ClusterRun) -> _Answer:
-        with self._open_unit_of_work() as uow:
-            runs = runs_between(uow, run, context.job.payload["asked"]["earlier_run_id"])
-        if runs is None:
-            raise ExecutionNotFound(detail=context.job.payload["asked"])
-        earlier = runs[-1]
+        earlier, links = self._earlier(run, context.job.payload["asked"])
         step = _stepper(context, DRIFT)
         before, after = self._groups(earlier), self._groups(run)
         step(0.8)
@@ -142,7 +136,7 @@ class HistoryHandler:
             before = RunGroups(
                 lines=before.lines, centroids={}, keys=before.keys, groups=before.groups, words=before.words
             )
-        drift = drift_between(before, after, _links(runs))
+        drift = drift_between(before, after, links)
         about = {
             "earlier_run_id": earlier.run_id,
             "members_in_both": drift.in_both,
@@ -153,6 +147,14 @@ class HistoryHandler:
             "mean_centroid_cosine": drift.mean_cosine,
         }
         return _Answer(about, _drift_columns(drift))
+
+    def _earlier(self, run: ClusterRun, asked: JsonObject) -> tuple[ClusterRun, set[Link]]:
+        """Return the earlier run, and which of its groups go on in which of the run's."""
+        with self._open_unit_of_work() as uow:
+            run_ids = run_ids_between(uow, run, asked["earlier_run_id"])
+            if run_ids is None:
+                raise ExecutionNotFound(detail=asked)
+            return _run(uow, run_ids[-1]), _links(uow, run_ids)
 
     def _groups(self, run: ClusterRun) -> RunGroups:
         """Read the members of a run as hashes of 128 bits: 20 bytes for each."""
@@ -174,17 +176,24 @@ class HistoryHandler:
         )
 
 
+def _run(uow: UnitOfWork, run_id: str) -> ClusterRun:
+    found = uow.cluster_runs.get(run_id)
+    if found is None:
+        raise ExecutionNotFound(detail={"run_id": run_id})
+    return found
+
+
 def _keys(batch: Mapping[str, Any]) -> list[bytes]:
     features: Sequence[Any] = batch.get("feature") or [None] * len(batch["point_id"])
     named = zip(batch["collection_id"], batch["point_id"], features, strict=True)
     return [hashlib.blake2b(repr(one).encode(), digest_size=_KEY_BYTES).digest() for one in named]
 
 
-def _links(runs: Sequence[ClusterRun]) -> set[Link]:
-    """Return which groups of the earliest run go on in which of the latest; runs come newest first."""
-    found = links_of(runs[-2].lineage)
-    for run in reversed(runs[:-2]):
-        found = linked_through(found, links_of(run.lineage))
+def _links(uow: UnitOfWork, run_ids: Sequence[str]) -> set[Link]:
+    """Return which groups of the earliest run go on in which of the latest; runs come newest first, one is held."""
+    found = links_of(_run(uow, run_ids[-2]).lineage)
+    for run_id in reversed(run_ids[:-2]):
+        found = linked_through(found, links_of(_run(uow, run_id).lineage))
     return found
 
 
