@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shoald.domain.failures import InvalidFields
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
@@ -185,3 +186,50 @@ def test_what_a_model_was_shown_and_said_can_be_looked_at(world: ClusterWorld, s
         shown = json.dumps(audit.questions[0]["parts"])
         assert row["label"].removeprefix("About ") in shown
         assert audit.tokens["input_tokens"] > 0
+
+
+def test_signs_that_a_database_cannot_hold_lose_nothing(world: ClusterWorld, server: ModelServer) -> None:
+    server.answer = lambda asked: Said(text=f"\0 {good_answer(asked)} \ud800")
+    model = {"model": "signs"}
+    found, job = run(world, parameters=model)
+    assert job.state is JobState.COMPLETED
+    assert all(row["label"].startswith("About ") for row in found.groups)
+    calls = len(server.asked)
+    second, _ = run(world, parameters=model)
+    assert (len(server.asked), labels(second)) == (calls, labels(found)), "and what was said is known again"
+
+
+def test_a_shape_that_is_no_schema_is_refused_before_anything_runs(world: ClusterWorld) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        run(world, response_shape={"properties": ["label"]})
+    (problem,) = refused.value.problems
+    assert problem.loc == ("body", "llm_labeling", "response_shape")
+
+
+def test_what_was_spent_stays_in_a_run_that_nobody_can_be_asked_about_again(
+    world: ClusterWorld, server: ModelServer
+) -> None:
+    found, _ = run(world)
+    spent = found.effective["labels"]["spent"]
+    assert spent["calls"] == len(server.asked) == len(SIZES)
+    kept, job = again(world, found, provider="anthropic", parameters={})
+    assert job.state is JobState.COMPLETED_WITH_ERRORS
+    assert kept.effective["labels"]["spent"] == spent
+
+
+def test_two_labellings_beside_each_other_lose_no_name(world: ClusterWorld, server: ModelServer) -> None:
+    """While the first waits for its answer, the second names another group and publishes."""
+    found, _ = run(world)
+    by_size = {row["num_members"]: row["cluster_id"] for row in found.groups}
+    first, second = by_size[SIZES[0]], by_size[SIZES[1]]
+
+    def answer(asked: Asked) -> Said:
+        if asked.documents[0] == SUBJECTS[0]:
+            again(world, found, second, cache_ttl_seconds=0)
+        return Said(text=json.dumps({"label": f"New {asked.documents[0]}"}))
+
+    server.answer = answer
+    named, _ = again(world, found, first, cache_ttl_seconds=0)
+    assert {f"New {one}" for one in SUBJECTS[:2]} < labels(named)
+    rows = [row for batch in world.use_cases.artifacts.documents(named) for row in batch["cluster_label"]]
+    assert set(rows) == labels(named)

@@ -33,6 +33,7 @@ from shoald.domain.clustering.parameters import (
 from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.identifiers import looks_like_an_id
 from shoald.domain.json_types import JsonObject
+from shoald.domain.labelling.answer_shapes import shape_flaw
 from shoald.domain.records.collection import Collection
 from shoald.domain.vocabulary import (
     CentroidKind,
@@ -185,7 +186,7 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
     changes = overrides or {}
     filters = changes.get("filters") or definition["filters"]
     labeling = changes.get("llm_labeling") or definition["llm_labeling"] or {}
-    caps_of(labeling)
+    check_labeling(labeling)
     if definition["vector_config"] is None:
         return _attribute_spec(definition, changes, filters, labeling)
     vector: Mapping[str, Any] = definition["vector_config"]
@@ -368,6 +369,14 @@ def labeling_of(given: JsonObject | None) -> dict[str, Any] | None:
         return {**labeling, "model_name": dated}
     labeling.pop("model_name")
     return {**labeling, "parameters": {**labeling.get("parameters", {}), "model": model}}
+
+
+def check_labeling(labeling: JsonObject) -> None:
+    """Refuse what is said of names and cannot be done; raises `InvalidFields`."""
+    caps_of(labeling)
+    flaw = shape_flaw(labeling.get("response_shape"))
+    if flaw is not None:
+        raise InvalidFields.field("body", "llm_labeling", "response_shape", message=f"is no JSON schema: {flaw}")
 
 
 def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from shoald.application.access import Caller
-from shoald.application.cluster_definitions import labeling_of
+from shoald.application.cluster_definitions import check_labeling, labeling_of
 from shoald.application.clusters import find_cluster
 from shoald.application.executions import find_run
 from shoald.application.former_runs import FormerRuns
-from shoald.application.label_budget import LabelBudgets, caps_of, kind_of
+from shoald.application.label_budget import LabelBudgets, kind_of
 from shoald.application.label_estimates import estimate_of
 from shoald.application.listing import Selection
 from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, NamedGroup
@@ -107,7 +107,7 @@ class LabelForecasts:
             if run is None and groups is None:
                 run = uow.cluster_runs.latest_completed(definition.cluster_id)
         asked = labeling_of(labeling) or definition.definition.get("llm_labeling") or {}
-        caps_of(asked)
+        check_labeling(asked)
         found = self._assumed(caller, definition, groups, asked) if run is None else self._of_run(run, asked)
         return self._priced(definition, found, asked)
 

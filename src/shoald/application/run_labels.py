@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from shoald.application.access import Caller
-from shoald.application.cluster_definitions import labeling_of
+from shoald.application.cluster_definitions import check_labeling, labeling_of
 from shoald.application.executions import find_run
 from shoald.application.former_runs import FormerRuns, RunMembers
 from shoald.application.jobs import JobRequest, Jobs
-from shoald.application.label_budget import caps_of
 from shoald.application.labelling import unnamed_by_reason
 from shoald.application.labelling_inputs import chosen_samples
 from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, ModelNames, NamedGroup
@@ -120,10 +119,7 @@ class RunLabelsHandler:
         A group that the model does not name keeps the name that it has.
         """
         job = context.job
-        with self.open_unit_of_work() as uow:
-            run = uow.cluster_runs.get(job.payload["run_id"])
-        if run is None:
-            raise ExecutionNotFound(detail={"run_id": job.payload["run_id"]})
+        run = self._run(job.payload["run_id"])
         groups = list(groups_to_name(self.former_runs, run, job.payload["labeling"], job.payload["group_ids"]))
         asked = LabelRun(namespace_id=run.namespace_id, run_id=run.run_id, labeling=job.payload["labeling"])
 
@@ -134,10 +130,26 @@ class RunLabelsHandler:
         named = self.models.named(asked, groups, step)
         rows = {one.cluster_id: _row(name) for one, name in zip(groups, named.names, strict=True) if name.is_model}
         context.progress("publish", _NAMED_AT, "writing artifacts")
-        artifacts = {name: self._written(context, run, name, rows) for name in (CENTROIDS, DOCUMENTS)}
-        accepted = self._published(context, run, rows, named, artifacts)
-        for one in accepted:
+        for one in self._made_true(context, run, rows, named):
             self.jobs.dispatch(one)
+
+    def _run(self, run_id: str) -> ClusterRun:
+        with self.open_unit_of_work() as uow:
+            run = uow.cluster_runs.get(run_id)
+        if run is None:
+            raise ExecutionNotFound(detail={"run_id": run_id})
+        return run
+
+    def _made_true(
+        self, context: JobContext, run: ClusterRun, rows: Mapping[str, JsonObject], named: ModelNames
+    ) -> list[Job]:
+        """Write the artifacts and publish them; again, where another labelling has published others meanwhile."""
+        while True:
+            artifacts = {name: self._written(context, run, name, rows) for name in (CENTROIDS, DOCUMENTS)}
+            accepted = self._published(context, run, rows, named, artifacts)
+            if accepted is not None:
+                return accepted
+            run = self._run(run.run_id)
 
     def _written(
         self, context: JobContext, run: ClusterRun, name: str, rows: Mapping[str, JsonObject]
@@ -163,7 +175,8 @@ class RunLabelsHandler:
         rows: Mapping[str, JsonObject],
         named: ModelNames,
         artifacts: JsonObject,
-    ) -> list[Job]:
+    ) -> list[Job] | None:
+        """Publish the names in one transaction; None where the artifacts were made from others than those of now."""
         with self.open_unit_of_work() as uow:
             present = uow.cluster_runs.hold(run.run_id)
             cluster = uow.clusters.find(run.namespace_id, run.cluster_id)
@@ -171,6 +184,8 @@ class RunLabelsHandler:
                 raise ExecutionNotFound(detail={"run_id": run.run_id})
             if cluster is None:
                 raise ClusterNotFound(detail={"cluster_id": run.cluster_id})
+            if any(present.artifacts[name] != run.artifacts[name] for name in artifacts):
+                return None
             relabelled = _relabelled(present, rows, named, artifacts)
             published = PublishedRun(cluster=cluster, run=relabelled, at=self.clock.now(), check=context.check)
             accepted = [one.follow(uow, published) for one in self.followers]
@@ -238,7 +253,7 @@ def _require_model(labeling: JsonObject) -> None:
     if not labeling.get("enabled"):
         message = "a language model is asked neither here nor by the run's definition: give llm_labeling with enabled"
         raise InvalidFields.field("body", "llm_labeling", message=message)
-    caps_of(labeling)
+    check_labeling(labeling)
 
 
 def _labeling_of(run: ClusterRun) -> JsonObject:
@@ -282,7 +297,7 @@ def _relabelled(
     unnamed = {**before, **named.unnamed}
     effective = {
         **run.effective,
-        "labels": {**named.report, "unnamed": unnamed},
+        "labels": {**known, **named.report, "unnamed": unnamed},  # who could ask nobody has nothing to report
         "llm_labeling_errors": list(unnamed_by_reason(unnamed)),
         "warnings": list(dict.fromkeys((*run.effective.get("warnings", ()), *named.warnings))),
     }

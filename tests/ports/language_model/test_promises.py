@@ -165,3 +165,30 @@ def test_a_server_that_knows_no_schemas_is_asked_in_words(server: ModelServer) -
         model.ask(question(), timeout_seconds=20)
     model.close()
     assert ["response_format" in asked.body for asked in server.asked] == [True, False, False]
+
+
+def test_a_schema_with_fields_that_may_be_null_is_asked_by(model: LanguageModel, server: ModelServer) -> None:
+    shape = {"properties": {"label": {"type": "string"}, "note": {"type": ["string", "null"]}}}
+    model.ask(question(response_shape=shape), timeout_seconds=20)
+    if isinstance(model, GoogleModel):
+        schema = server.asked[0].body["generationConfig"]["responseSchema"]
+        assert schema["properties"]["note"] == {"type": "string", "nullable": True}
+
+
+@pytest.mark.parametrize("count", [10**20, -1, True, "9"])
+def test_a_count_of_tokens_that_cannot_be_is_none(model: LanguageModel, server: ModelServer, count: Any) -> None:
+    model.ask(question(), timeout_seconds=20)
+    envelope = json.loads(server.transcript[0]["answer"])
+    usage = envelope["usageMetadata" if isinstance(model, GoogleModel) else "usage"]
+    usage |= dict.fromkeys(usage, count)
+    server.script.append(Said(body=json.dumps(envelope).encode()))
+    answer = model.ask(question(), timeout_seconds=20)
+    assert (answer.input_tokens, answer.output_tokens) == (None, None)
+
+
+@pytest.mark.parametrize("kind", [GoogleModel, AnthropicModel])
+@pytest.mark.parametrize(("url", "key"), [("http://[::1", "k"), ("http://127.0.0.1:1", "schlüssel")])
+def test_settings_that_cannot_be_are_no_answer(kind: Any, url: str, key: str) -> None:
+    with pytest.raises(ModelFailure) as failed:
+        kind(base_url=url, api_key=key, media=_MEDIA).ask(question(), timeout_seconds=5)
+    assert failed.value.kind is NoAnswerBecause.UNREACHABLE

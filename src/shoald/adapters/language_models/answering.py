@@ -19,6 +19,7 @@ MOST_READ = 4 << 20
 """Bytes of an answer that are read; more than any name needs."""
 
 _OK, _REDIRECT = 200, 300
+_MOST_TOKENS = 100_000_000
 
 
 def post_json(
@@ -35,7 +36,7 @@ def post_json(
             with_stream.close()
     except httpx.TimeoutException as error:
         raise _late(timeout_seconds) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: of a key that no header can hold
         raise ModelFailure(NoAnswerBecause.UNREACHABLE, "the model's server could not be reached") from error
     if not _OK <= with_stream.status_code < _REDIRECT:
         raise refusal_of(with_stream.status_code, content, pause_asked_by(with_stream.headers))
@@ -70,7 +71,9 @@ def _object(content: bytes) -> Mapping[str, Any]:
 
 
 def counted(found: Mapping[str, Any], group: str, name: str) -> int | None:
-    """Return a count of tokens that an answer gives; None for what is none."""
+    """Return a count of tokens that an answer gives; None for what is none, or more than any model takes."""
     counts = found.get(group)
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None

@@ -81,18 +81,29 @@ def known_part(schema: Any) -> dict[str, Any] | None:
     >>> known_part({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False})
     {'type': 'object', 'properties': {'a': {'type': 'string'}}}
     """
-    if not isinstance(schema, Mapping) or schema.get("type") not in _TYPES:
+    kind, may_be_null = _plain_type(schema)
+    if kind is None:
         return None
-    found = {key: value for key, value in schema.items() if key in _KNOWN}
+    found = {key: value for key, value in schema.items() if key in _KNOWN} | {"type": kind}
+    found |= {"nullable": True} if may_be_null else {}
     if "properties" in found:
         inner = {name: known_part(one) for name, one in found["properties"].items()}
         if None in inner.values():
             return None
         found["properties"] = inner
-    if schema["type"] == "array":
+    if kind == "array":
         found["items"] = known_part(found.get("items"))
         return None if found["items"] is None else found
     return found
+
+
+def _plain_type(schema: Any) -> tuple[str | None, bool]:
+    """Return the one type that a schema gives, and whether null will do too; Google has a word of its own for that."""
+    given = schema.get("type") if isinstance(schema, Mapping) else None
+    kinds = given if isinstance(given, list) else [given]
+    plain = [one for one in kinds if one != "null"]
+    is_known = len(plain) == 1 and plain[0] in _TYPES
+    return plain[0] if is_known else None, "null" in kinds
 
 
 def _camel(name: str) -> str:

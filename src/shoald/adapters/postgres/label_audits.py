@@ -8,6 +8,7 @@ from dataclasses import fields
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.storable import storable
 from shoald.adapters.postgres.tables.labels import label_audits
 from shoald.domain.records.label_audit import LabelAudit
 
@@ -42,14 +43,4 @@ class PostgresLabelAudits:
 def _row(audit: LabelAudit) -> dict[str, object]:
     """Return the columns of an audit; what a model said may hold signs that JSON of the database cannot."""
     values = {name: getattr(audit, name) for name in _NAMES}
-    return {**values, "questions": [_storable(one) for one in audit.questions]}
-
-
-def _storable(value: object) -> object:
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {key: _storable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(one) for one in value]
-    return value
+    return {**values, "questions": [storable(one) for one in audit.questions]}

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shoald.adapters.postgres.storable import storable
 from shoald.adapters.postgres.tables.label_ledger import label_answers, label_months, label_spending
 from shoald.application.ports.label_ledger import Account, Caps, KnownAnswer, Refusal, Spend
 
@@ -118,8 +119,8 @@ class PostgresLabelLedger:
     ) -> None:
         """Insert it, or lay it over the older one."""
         values: dict[str, Any] = {
-            "answer": answer.text,
-            "model": answer.model,
+            "answer": storable(answer.text),
+            "model": storable(answer.model),
             "input_tokens": answer.input_tokens,
             "output_tokens": answer.output_tokens,
             "made_at": now,

@@ -60,7 +60,7 @@ def schema_of(shape: Any) -> Schema:
     """
     if isinstance(shape, str):
         return _with_label(_closed(_fields_in(shape)))
-    if isinstance(shape, Mapping) and shape.get("type") == "array" and isinstance(shape.get("items"), Mapping):
+    if isinstance(shape, Mapping) and _is_list_schema(shape):
         return schema_of(shape["items"])  # of an array of groups: one is asked for at a time
     if isinstance(shape, Mapping) and is_schema(shape):
         return _with_label({"type": "object", **shape})
@@ -70,6 +70,37 @@ def schema_of(shape: Any) -> Schema:
 def is_schema(shape: Mapping[str, Any]) -> bool:
     """Say whether an object is a JSON schema rather than an example of an answer."""
     return bool(_SCHEMA_WORDS & shape.keys()) and not isinstance(shape.get("properties"), str)
+
+
+def shape_flaw(shape: Any) -> str | None:
+    """Say what keeps a `response_shape` from being read as the JSON schema that it is; None for all other shapes.
+
+    >>> shape_flaw({"properties": ["label"]}), shape_flaw({"properties": {"label": {"type": ["string", "null"]}}})
+    ('properties must be an object with a schema for each field', None)
+    """
+    if not isinstance(shape, Mapping) or not (is_schema(shape) or _is_list_schema(shape)):
+        return None
+    return _flaw(shape)
+
+
+def _flaw(schema: Mapping[str, Any]) -> str | None:
+    properties, kinds = schema.get("properties"), schema.get("type")
+    if properties is not None and not isinstance(properties, Mapping):
+        return "properties must be an object with a schema for each field"
+    if not _are_words(schema.get("required")):
+        return "required must be a list of the names of fields"
+    if not isinstance(kinds, str) and not _are_words(kinds):
+        return "type must be a word or a list of words"
+    inner = [*(properties or {}).values(), schema.get("items")]
+    return next((flaw for one in inner if isinstance(one, Mapping) and (flaw := _flaw(one))), None)
+
+
+def _are_words(value: Any) -> bool:
+    return value is None or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+
+
+def _is_list_schema(shape: Mapping[str, Any]) -> bool:
+    return shape.get("type") == "array" and isinstance(shape.get("items"), Mapping)
 
 
 def label_field(schema: JsonObject) -> str:
@@ -85,12 +116,14 @@ def label_field(schema: JsonObject) -> str:
 
 
 def _with_label(schema: Schema) -> Schema:
-    """Add a label to a shape in which no text could be one."""
+    """Add a label to a shape in which no text could be one; one that may be no text becomes a text."""
     properties = dict(schema.get("properties") or {})
     if any(isinstance(one, Mapping) and one.get("type") == "string" for one in properties.values()):
         return schema
-    required = ["label", *(schema.get("required") or ())]
-    return {**schema, "properties": {"label": {"type": "string"}, **properties}, "required": required}
+    given = properties.pop("label", None)
+    label = {**(given if isinstance(given, Mapping) else {}), "type": "string"}
+    required = dict.fromkeys(("label", *(schema.get("required") or ())))
+    return {**schema, "properties": {"label": label, **properties}, "required": list(required)}
 
 
 def _closed(properties: Schema) -> Schema:

@@ -32,7 +32,7 @@ _JOINERS = "\u200c\u200d"
 _WORDS = {"high": 0.9, "medium": 0.6, "low": 0.3}
 _MOST_PERCENT = 100
 _OPENINGS = re.compile(r"[{\[]")
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
+_THOUGHT = re.compile(r"<(/?)think(?:ing)?>")
 
 
 class BadAnswer(ValueError):  # noqa: N818 - the answer is bad; nothing went wrong
@@ -62,12 +62,12 @@ def read_answer(text: str, schema: JsonObject, *, candidates: Sequence[str] = ()
     >>> read_answer('Sure! ```json\n{"label": "Reading files", "confidence": 0.8}\n```', shape).label
     'Reading files'
     """
-    found, is_whole = _object_in(_THOUGHTS.sub("", text))
+    found, is_whole = _object_in(_without_thoughts(text))
     named = label_field(schema)
     label = _label(found.get(named, found.get("label")), candidates)
     others = {key: value for key, value in found.items() if key not in {named, "label", "cluster_id"}}
     summary, keywords = others.pop("summary", None), others.pop("keywords", None)
-    confidence = next((others.pop(key) for key in list(others) if "confidence" in key.lower()), None)
+    confidence = others.pop(_confidence_field(others), None)
     return GroupAnswer(
         label=label,
         summary=shown(summary)[:LONGEST_SUMMARY] or None if isinstance(summary, str) else None,
@@ -76,6 +76,24 @@ def read_answer(text: str, schema: JsonObject, *, candidates: Sequence[str] = ()
         fields=_fields(others, schema),
         is_partial=not is_whole,
     )
+
+
+def _confidence_field(found: Mapping[str, Any]) -> str:
+    """Return which field says how sure the model is: one of that name, else the first that has it and says a share."""
+    named = (key for key, value in found.items() if "confidence" in key.lower() and _confidence(value) is not None)
+    return "confidence" if "confidence" in found else next(named, "confidence")
+
+
+def _without_thoughts(text: str) -> str:
+    """Leave out what stands between the marks by which models think aloud; a mark that nothing closes stays."""
+    kept, at, opened = [], 0, None
+    for mark in _THOUGHT.finditer(text):
+        if not mark[1]:
+            opened = mark.start() if opened is None else opened
+        elif opened is not None:
+            kept.append(text[at:opened])
+            at, opened = mark.end(), None
+    return "".join([*kept, text[at:]])
 
 
 def shown(text: str) -> str:

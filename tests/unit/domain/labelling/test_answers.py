@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoald.domain.labelling.answer_shapes import default_schema, label_field, schema_of
+from shoald.domain.labelling.answer_shapes import default_schema, label_field, schema_of, shape_flaw
 from shoald.domain.labelling.answers import LONGEST_LABEL, BadAnswer, read_answer
 
 SHAPE = default_schema(summary=True, keywords=True)
@@ -29,6 +29,8 @@ SHAPE = default_schema(summary=True, keywords=True)
         '{"label": "  \\"Files\\"  "}',
         '{"label": "Fi\\u0000les\\u202e"}',
         '<think>{"label": "Other"}</think>\n{"label": "Files"}',
+        '<thinking>so <think>{"label": "Other"}</think>{"label": "Files"}',
+        '{"label": "Files"} <think> and so on',
     ],
 )
 def test_a_label_is_found_in_what_stands_around_it(text: str) -> None:
@@ -112,3 +114,51 @@ def test_every_shape_has_a_label(shape: Any) -> None:
 def test_the_documents_sentences_are_shapes(words: str, fields: dict[str, str]) -> None:
     schema = schema_of(words)
     assert {name: one["type"] for name, one in schema["properties"].items()} == fields
+
+
+def test_a_field_that_speaks_of_confidence_is_not_taken_for_it() -> None:
+    shape = schema_of({"label": "string", "confidence_reason": "string", "confidence": "number"})
+    answer = read_answer('{"label": "x", "confidence_reason": "all alike", "confidence": 0.7}', shape)
+    assert (answer.confidence, answer.fields) == (0.7, {"confidence_reason": "all alike"})
+    answer = read_answer('{"label": "x", "confidence_reason": "all alike", "confidence_score": 0.6}', shape)
+    assert (answer.confidence, answer.fields) == (0.6, {"confidence_reason": "all alike"})
+
+
+KINDS = st.sampled_from(["string", "null", "object", "array", 5, ["string", "null"], ["object"], None])
+SCHEMAS = st.recursive(
+    st.fixed_dictionaries({}, optional={"type": KINDS, "enum": st.just(["a"])}) | st.just(True),
+    lambda one: st.fixed_dictionaries(
+        {"properties": st.dictionaries(st.sampled_from(["label", "name", "b"]), one) | st.just(["a"]) | st.none()},
+        optional={"type": KINDS, "items": one, "required": st.sampled_from([["b"], [["b"]], "b", 5, None])},
+    ),
+    max_leaves=6,
+)
+
+
+@given(SCHEMAS, SCHEMAS)
+def test_a_schema_is_refused_or_can_be_answered(shape: Any, said: Any) -> None:
+    if shape_flaw(shape) is not None:
+        return
+    schema = schema_of(shape)
+    answer = {label_field(schema): "Files", "b": said}
+    with contextlib.suppress(BadAnswer):
+        assert read_answer(json.dumps(answer), schema).label == "Files"
+
+
+@pytest.mark.parametrize(
+    ("shape", "flaw"),
+    [
+        ({"properties": ["label"]}, "properties must be"),
+        ({"properties": {}, "required": [["label"]]}, "required must be"),
+        ({"properties": {"a": {"items": {"type": 5}}}}, "type must be"),
+        ({"type": "array", "items": {"properties": 1}}, "properties must be"),
+    ],
+)
+def test_what_is_wrong_with_a_schema_is_said(shape: Any, flaw: str) -> None:
+    assert (shape_flaw(shape) or "").startswith(flaw)
+
+
+def test_a_label_that_may_be_null_becomes_a_text() -> None:
+    schema = schema_of({"properties": {"label": {"type": ["string", "null"], "enum": ["a"]}}, "required": ["label"]})
+    assert schema["properties"]["label"] == {"type": "string", "enum": ["a"]}
+    assert schema["required"] == ["label"]
