@@ -12,7 +12,7 @@ from typing import Any
 from shoald.application.ports.label_ledger import CallEstimate, KnownAnswer, LabelBudget
 from shoald.application.ports.language_model import LanguageModel, ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.answers import BadAnswer, GroupAnswer, read_answer
-from shoald.domain.labelling.prompts import LabelPrompt, PromptPart
+from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
 
 TRIES = 3
 """Calls for one question; the answer to the last one counts as it is."""
@@ -145,9 +145,16 @@ class _Tries:
             answer=answer,
             reason=None if answer else self._why(),
             attempts=tuple(cut),
-            was_unanswered=bool(self.attempts) and all(one.outcome not in {_ANSWERED, _BAD} for one in self.attempts),
+            was_unanswered=self._says_of_others(),
             is_general=self.is_general,
         )
+
+    def _says_of_others(self) -> bool:
+        """Whether nothing was said, and that not for what this question is: too long, or with media that are gone."""
+        kinds = [one.outcome for one in self.attempts]
+        has_media = any(part.kind is not PartKind.TEXT for part in self.prompt.parts)
+        own = {NoAnswerBecause.TOO_LONG, *((NoAnswerBecause.REQUEST_REFUSED,) if has_media else ())}
+        return bool(kinds) and kinds[-1] not in own and not {_ANSWERED, _BAD} & {*kinds}
 
     def _why(self) -> str:
         is_said = len(self.attempts) <= 1 or self.is_general or "attempts)" in self.reason

@@ -14,7 +14,7 @@ from shoald.application.ports.label_ledger import BudgetReport, CallEstimate, Kn
 from shoald.application.ports.language_model import ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.label_plan import label_plan
 from shoald.domain.labelling.prompt_writing import ShownDocument, write_prompt
-from shoald.domain.labelling.prompts import LabelPrompt, PartKind
+from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
 
 GOOD = '{"label": "Files"}'
 ONE = CallEstimate(input_tokens=10, output_tokens=5, most_input_tokens=10, most_output_tokens=5)
@@ -188,3 +188,31 @@ def test_whoever_stops_the_run_stops_the_asking() -> None:
     with pytest.raises(KeyboardInterrupt):
         labelling.answers(questions, step)
     assert len(model.asked) < 20
+
+
+PICTURE = PromptPart(kind=PartKind.IMAGE, url="https://example.org/gone.png")
+
+
+@pytest.mark.parametrize(
+    ("kind", "media", "asked"),
+    [
+        (NoAnswerBecause.REQUEST_REFUSED, (PICTURE,), len(SIZES)),
+        (NoAnswerBecause.TOO_LONG, (), len(SIZES)),
+        (NoAnswerBecause.REQUEST_REFUSED, (), FAILURES_IN_A_ROW),
+    ],
+)
+def test_what_is_wrong_with_one_question_does_not_keep_others_from_being_asked(
+    kind: NoAnswerBecause, media: tuple[PromptPart, ...], asked: int
+) -> None:
+    """A picture that is gone is the matter of its own group."""
+    model = Model(failing(kind))
+    plan = label_plan({"provider": "openai", "parameters": {"model": "m"}})
+    prompt = write_prompt(plan, documents=[ShownDocument(text="a", media=media)], fence="f")
+    labelling = Labelling(
+        asking=Asking(model=model, call_seconds=5.0),
+        budget=Budget(),
+        estimate=lambda _: ONE,
+        terms=Terms(at_once=1),
+    )
+    labelling.answers([Question(cluster_id=one, prompt=prompt, size=1) for one in SIZES], lambda _: None)
+    assert len(model.asked) == asked
