@@ -25,10 +25,12 @@ OWN_PARAMETERS = frozenset({*MODEL_PARAMETERS, "budget", "json_output"})
 _REFUSED = """
 messages stream stream_options n tools tool_choice functions function_call response_format contents system
 systemInstruction system_instruction candidateCount candidate_count responseSchema responseMimeType
-extra_body extra_headers extra_query timeout store metadata input prompt modalities
+extra_body extra_headers extra_query timeout store metadata input prompt modalities audio prediction best_of
+mcp_servers container web_search_options plugins models route transforms service_tier serviceTier
+response_schema response_mime_type response_json_schema responseJsonSchema response_modalities responseModalities
 """
 REFUSED_PARAMETERS = frozenset(_REFUSED.split())
-"""Parameters that would change what is asked, how often, or who may act on it."""
+"""Parameters that would change what is asked, how often, at which price, or who may act on it."""
 
 OUTPUT_PARAMETERS = ("max_output_tokens", "max_completion_tokens", "max_tokens", "maxOutputTokens")
 """How providers call the tokens that an answer may have; each is told in its own word."""

@@ -25,7 +25,6 @@ _THOUGHT_TOKENS = 4_000
 LONGEST_TEXT = 4_000
 """Characters that all texts of one document may have together, whatever the settings say."""
 
-_MOST_CANDIDATES = 200
 _OURS = """You name one group of similar documents, which was found in a larger collection by clustering.
 Read the documents, find what they have in common that sets them apart, and name it as somebody who knows the subject \
 would: two to five words, as a heading, in the language of most of the documents, about what they say and not about \
@@ -108,7 +107,7 @@ def _instructions(plan: LabelPlan, schema: JsonObject, fence: str) -> str:
 def _candidates(plan: LabelPlan) -> list[str]:
     if not plan.candidates:
         return []
-    listed = json.dumps(list(plan.candidates[:_MOST_CANDIDATES]), ensure_ascii=False)
+    listed = json.dumps(list(plan.candidates), ensure_ascii=False)
     return [f"The name must be one of these, letter for letter, the one that fits best: {listed}"]
 
 

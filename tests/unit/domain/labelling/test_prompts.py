@@ -75,3 +75,15 @@ def test_what_would_change_the_question_is_not_handed_on() -> None:
     plan = label_plan({"parameters": {"temperature": 0.1, "tools": [], "messages": [], "budget": {"calls": 3}}})
     assert dict(plan.parameters) == {"temperature": 0.1}
     assert [one.split()[1] for one in plan.warnings] == ["messages", "tools"]
+
+
+def test_what_has_another_price_or_goes_elsewhere_is_not_handed_on() -> None:
+    plan = label_plan({"parameters": {"service_tier": "priority", "mcp_servers": [{"url": "http://a"}], "top_p": 1}})
+    assert dict(plan.parameters) == {"top_p": 1}
+    assert [one.split()[1] for one in plan.warnings] == ["mcp_servers", "service_tier"]
+
+
+def test_every_candidate_is_told() -> None:
+    names = [f"name {at}" for at in range(1_000)]
+    asked = prompt("a", candidate_labels=names)
+    assert all(f'"{name}"' in asked.system for name in names)
