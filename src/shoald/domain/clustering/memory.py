@@ -155,7 +155,7 @@ def _plan(shape: RunShape, asked: RunAsked, limit: int | None, *, is_mapped: boo
     stages[f"cluster {asked.algorithm.method}"] = peak_bytes(asked.algorithm, n, width, room)
     stages["quality"] = _comparing(n, d)
     if asked.levels:
-        stages["subdivide"] = _dividing(int(n * LARGEST_GROUP), d)
+        stages["subdivide"] = _dividing(max(1, int(n * LARGEST_GROUP)), d)
     if asked.effort != "none":
         stages["stability"] = _regrouping(asked, n, d, width, room)
     if asked.map_dimensions is not None:

@@ -103,6 +103,11 @@ def test_what_is_asked_for_beside_the_algorithm_is_counted() -> None:
     assert of_run(50_000, 128, KmeansParameters(), learned_rows=2000).stages["weigh"] > 0
 
 
+def test_a_run_of_one_document_has_a_plan() -> None:
+    plan = of_run(1, 8, KmeansParameters(), levels=1, map_dimensions=2)
+    assert plan.stages["subdivide"] > 0
+
+
 def test_a_map_takes_what_its_method_takes() -> None:
     maps = {
         method: of_run(5000, 64, KmeansParameters(), map_dimensions=2, map_method=method).stages["map"]
