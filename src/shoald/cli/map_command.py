@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -164,7 +165,7 @@ def _collection(client: RestClient, server: MapServer, wanted: _Wanted) -> dict[
     from shoald.cli.map_import import MapSource, imported
 
     if wanted.file is None:
-        found: dict[str, Any] = client.get(f"/v1/collections/{wanted.collection}")
+        found: dict[str, Any] = client.get(f"/v1/collections/{quote(str(wanted.collection), safe='')}")
         return found
     columns = ChosenColumns(vectors=wanted.vectors, ids=wanted.ids, others=wanted.texts)
     source = MapSource(file=wanted.file, columns=columns, namespace=wanted.namespace)

@@ -88,10 +88,16 @@ def imported(client: RestClient, server: MapServer, source: MapSource, name: str
     if found is not None and _is_same(found, fingerprint):
         print(f"{source.file.name} has not changed: its {found['document_count']:,} documents stay as they are")
         return found
+    if found is not None and found["metadata"][MARK]:
+        _mark(client, found, {})  # an import that is broken off leaves a collection of no file
     stored = _stored(client, server, source, found or _made(client, name))
-    mark = {"sha256": fingerprint, "documents": stored["document_count"], "file": source.file.name}
-    client.patch(f"/v1/collections/{stored['collection_id']}", {"metadata": {MARK: mark}})
+    _mark(client, stored, {"sha256": fingerprint, "documents": stored["document_count"], "file": source.file.name})
     return stored
+
+
+def _mark(client: RestClient, collection: dict[str, Any], mark: dict[str, Any]) -> None:
+    metadata = {**collection["metadata"], MARK: mark}
+    client.patch(f"/v1/collections/{collection['collection_id']}", {"metadata": metadata})
 
 
 def _found(client: RestClient, name: str) -> dict[str, Any] | None:

@@ -102,6 +102,26 @@ def test_what_has_changed_is_imported_again(tmp_path: Path, change: str) -> None
     assert any("documents/upsert" in one for one in server.asked)
 
 
+def test_an_import_that_was_broken_off_is_not_taken_for_the_file_before(tmp_path: Path) -> None:
+    """Both files have as many rows: only the mark tells them apart."""
+    server: Any = _Server(collection(**{MARK: {}, "owner": "me"}))
+    first = source(tmp_path)
+    imported(server, ELSEWHERE, first, "things")
+    np.save(tmp_path / "w.npy", np.zeros((300, 2), np.float32))
+    patch, server.patch = server.patch, lambda path, body: patch(path, body) if not body["metadata"][MARK] else _stop()
+    with pytest.raises(KeyboardInterrupt):
+        imported(server, ELSEWHERE, MapSource(file=tmp_path / "w.npy", columns=ChosenColumns()), "things")
+    server.patch = patch
+    server.asked.clear()
+    imported(server, ELSEWHERE, first, "things")
+    assert any("documents/upsert" in one for one in server.asked)
+    assert server.held["metadata"]["owner"] == "me"
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_collection_that_no_file_became_is_left_alone(tmp_path: Path) -> None:
     server: Any = _Server(collection())
     with pytest.raises(MapError, match="no map was made from: choose another name with --name"):
