@@ -18,11 +18,13 @@ import pytest
 from shoald.adapters.postgres.collections import PostgresCollections
 from shoald.application.collection_documents import Import
 from shoald.application.group_histories import Answered, HistoryQuestion, NewsPage, NewsQuestion
-from shoald.application.jobs import Jobs
+from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.object_sweep import ObjectSweep
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.domain.failures import ArtifactNotFound, InvalidFields
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
+from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 from support.servers import DatabaseMaker
@@ -200,6 +202,20 @@ def test_a_file_that_was_swept_is_made_again(small: Small, monkeypatch: pytest.M
     again = history(world, run)
     assert again.job_id != before.job_id
     assert rows(world, again)
+
+
+def test_the_same_question_at_the_same_moment_has_one_answer(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = history(small.world, small.run, bucket="week")
+    looked, look = list[str](), Jobs.accepted_before
+
+    def too_early(jobs: Jobs, uow: UnitOfWork, request: JobRequest) -> Job | None:
+        """See nothing at first, as who asks while another's job is not committed."""
+        looked.append(request.job_type)
+        return None if len(looked) == 1 else look(jobs, uow, request)
+
+    monkeypatch.setattr(Jobs, "accepted_before", too_early)
+    assert history(small.world, small.run, bucket="week").job_id == before.job_id
+    assert len(looked) == 2
 
 
 def test_news_are_counted_by_group_and_listed_newest_first(small: Small) -> None:

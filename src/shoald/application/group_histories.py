@@ -20,7 +20,7 @@ from shoald.application.ports.clock import Clock
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import ArtifactNotFound, InvalidFields, JobNotFound
+from shoald.domain.failures import ArtifactNotFound, InvalidFields, JobNotFound, Unavailable
 from shoald.domain.histories.times import TimeReader
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import BucketUnit, NumberUnit
@@ -220,10 +220,17 @@ class GroupHistories:
         Its file is swept when it is older than a day, so that the file of a day's job is there for that day.
         """
         request = self._request(caller, run, question)
+        try:
+            return self._found_or_made(request)
+        except Unavailable:  # somebody asks the same at this moment: the job that is made there answers both
+            return self._found_or_made(request)
+
+    def _found_or_made(self, request: JobRequest) -> Job:
         with self._open_unit_of_work() as uow:
             before = self._jobs.accepted_before(uow, request)
-            if before is not None and self._is_good(before):
-                return replace(before, estimated_seconds=question.seconds)
+        if before is not None and self._is_good(before):
+            return replace(before, estimated_seconds=request.estimated_seconds)
+        with self._open_unit_of_work() as uow:
             job = self._jobs.accept(uow, request if before is None else replace(request, idempotency_key=None))
             uow.commit()
         return job
