@@ -231,6 +231,9 @@ def test_documents_that_are_sent_are_classified_and_nothing_is_written(shared: C
     assert [bool(one.assignments) for one in some] == [True, False, False, False]
     with pytest.raises(InvalidFields, match=r"body\.source_documents\.0\.v: has 2 components; the nodes have 16"):
         shared.use_cases.classifying.try_out(shared.caller, "topics", [{"v": [1.0, 2.0]}])
+    for given, wrong in (([1e39] * 16, "single precision"), ([True] * 16, "list of numbers")):
+        with pytest.raises(InvalidFields, match=rf"body\.source_documents\.0\.v: .*{wrong}"):
+            shared.use_cases.classifying.try_out(shared.caller, "topics", [{"v": given}])
     with pytest.raises(TaxonomyNotFound):
         shared.use_cases.classifying.try_out(shared.caller, "topics", sent, version=2)
     assert payloads(shared, "things") == before

@@ -212,13 +212,20 @@ def _vector_of(
     if given is None:
         return _stored(uow, caller, name, classifier.dimension, document)
     where = ("body", "source_documents", at, name)
-    if not isinstance(given, list) or not all(isinstance(one, (int, float)) for one in given):
+    if not isinstance(given, list) or not all(_is_number(one) for one in given):
         raise InvalidFields.field(*where, message="must be a list of numbers", kind="list_type")
     if len(given) != classifier.dimension:
         message = f"has {len(given)} components; the nodes have {classifier.dimension}"
         raise InvalidFields.field(*where, message=message)
     with np.errstate(over="ignore"):
-        return np.asarray(given, dtype=np.float32)
+        vector = np.asarray(given, dtype=np.float32)
+    if not np.isfinite(vector).all():  # near to no node, which would read as a document of no group
+        raise InvalidFields.field(*where, message="holds a number that is no finite one of single precision")
+    return vector
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _stored(
