@@ -124,6 +124,8 @@ def test_a_document_that_cannot_be_used_makes_nothing(world: ClusterWorld) -> No
         taxonomies.promote(world.caller, new, of("a", node_label=None))
     with pytest.raises(InvalidFields, match=r"body\.node_fields\.label"):
         taxonomies.promote(world.caller, new, of("a", node_fields={"label": "x"}))
+    with pytest.raises(InvalidFields, match=r"body\.node_fields\.metadata: must be an object"):
+        taxonomies.promote(world.caller, new, of("a", node_fields={"metadata": "mine"}))
     with pytest.raises(CollectionNotFound):
         taxonomies.promote(world.caller, new, of("a", collection="nothing"))
     with pytest.raises(InvalidFields, match=r"body\.enrichment_target_field"):

@@ -97,6 +97,12 @@ def check_source(asked: PromotionRequest) -> None:
         FieldProblem(("body", "node_fields", key), "value_error", "is set by the node itself", asked.node_fields[key])
         for key in sorted(RESERVED & set(asked.node_fields))
     ]
+    metadata = asked.node_fields.get(_METADATA)
+    if metadata is not None and not isinstance(metadata, Mapping):
+        where = ("body", "node_fields", _METADATA)
+        problems.append(
+            FieldProblem(where, "dict_type", "must be an object: where a node comes from goes in", metadata)
+        )
     if problems:
         raise InvalidFields(problems)
 
