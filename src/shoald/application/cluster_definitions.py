@@ -374,9 +374,15 @@ def labeling_of(given: JsonObject | None) -> dict[str, Any] | None:
 def check_labeling(labeling: JsonObject) -> None:
     """Refuse what is said of names and cannot be done; raises `InvalidFields`."""
     caps_of(labeling)
-    flaw = shape_flaw(labeling.get("response_shape"))
+    shape, model = labeling.get("response_shape"), (labeling.get("parameters") or {}).get("model")
+    where = ("body", "llm_labeling")
+    if not isinstance(shape, str | Mapping | None):
+        raise InvalidFields.field(*where, "response_shape", message="must be a text or an object", value=shape)
+    if not isinstance(model, str | None):
+        raise InvalidFields.field(*where, "parameters", "model", message="must be the name of a model", value=model)
+    flaw = shape_flaw(shape)
     if flaw is not None:
-        raise InvalidFields.field("body", "llm_labeling", "response_shape", message=f"is no JSON schema: {flaw}")
+        raise InvalidFields.field(*where, "response_shape", message=f"is no JSON schema: {flaw}")
 
 
 def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:

@@ -226,6 +226,24 @@ def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> N
     assert labeling == {"enabled": True, "parameters": {"model": "my-own"}}
 
 
+@pytest.mark.parametrize(
+    ("said", "loc"),
+    [
+        ({"response_shape": 5}, ("response_shape",)),
+        ({"response_shape": True}, ("response_shape",)),
+        ({"response_shape": ["label"]}, ("response_shape",)),
+        ({"response_shape": {"type": "object", "properties": 5}}, ("response_shape",)),
+        ({"parameters": {"model": 5}}, ("parameters", "model")),
+    ],
+    ids=str,
+)
+def test_what_no_model_can_be_asked_is_refused_by_its_field(said: dict[str, Any], loc: tuple[str, ...]) -> None:
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "llm_labeling": {"enabled": True, **said}}
+    with pytest.raises(InvalidFields) as error:
+        read_spec(normalized(asked), {})
+    assert [found for found, _ in problems(error)] == [("body", "llm_labeling", *loc)]
+
+
 @pytest.mark.parametrize("name", ["list", "Enrich", "triggers", "clust_12ab", "run_1", ".", "..", " a", "a\nb"])
 def test_names_that_paths_could_not_tell_apart_are_refused(name: str) -> None:
     with pytest.raises(InvalidFields):
