@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_work import Work
 from shoald.application.labelling import unnamed_by_reason
-from shoald.application.labelling_inputs import chosen_samples
+from shoald.application.labelling_inputs import chosen_samples, mapped_value
 from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, NamedGroup
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.domain.clustering.group_tree import GroupTree
 from shoald.domain.clustering.spaces import Integers
 from shoald.domain.json_types import JsonObject
 from shoald.domain.labelling.keywords import name_groups
-from shoald.domain.labelling.label_plan import label_plan
+from shoald.domain.labelling.label_plan import InputMapping, label_plan
+from shoald.domain.labelling.prompt_writing import is_text
+from shoald.domain.vocabulary import InputSource
 
 SHOWN_TO_NAMING = 200
 """Documents of each group whose texts are looked at, the nearest to the centroid first."""
@@ -95,18 +96,19 @@ class ClusterNaming:
         self, given: ClusterInput, members: Sequence[Integers], labeling: JsonObject, step: Callable[[float], None]
     ) -> Iterator[list[str]]:
         """Yield the texts of one group after another, so that those of one are held at a time."""
+        mappings = text_mappings(labeling)
         for at, rows in enumerate(members):
-            yield list(self._texts(given, rows[:SHOWN_TO_NAMING], labeling))
+            yield list(self._texts(given, rows[:SHOWN_TO_NAMING], mappings))
             step((at + 1) / len(members))
 
-    def _texts(self, given: ClusterInput, rows: Integers, labeling: JsonObject) -> Iterator[str]:
+    def _texts(self, given: ClusterInput, rows: Integers, mappings: Sequence[InputMapping]) -> Iterator[str]:
         for place, collection in enumerate(given.collections):
             mine = [given.ids[row].decode() for row in rows.tolist() if given.places[row] == place]
             for start in range(0, len(mine), _READ_AT_ONCE):
                 wanted = mine[start : start + _READ_AT_ONCE]
                 with self._open_unit_of_work() as uow:
                     payloads = uow.collections.payloads(collection.collection_id, wanted)
-                yield from (text_of(payloads[one], labeling) for one in wanted if one in payloads)
+                yield from (text_of(payloads[one], mappings) for one in wanted if one in payloads)
 
 
 def _to_name(work: Work, found: FoundGroups, own: Sequence[NamedGroup]) -> list[GroupToName]:
@@ -129,14 +131,18 @@ def _document(given: ClusterInput, row: int) -> tuple[str, str]:
     return given.collections[int(given.places[row])].collection_id, given.ids[row].decode()
 
 
-def text_of(payload: JsonObject, labeling: JsonObject) -> str:
+def text_mappings(labeling: JsonObject) -> tuple[InputMapping, ...]:
+    """Return the labelling inputs that are words: a medium's address says nothing of what it shows."""
+    return tuple(one for one in label_plan(labeling).mappings if is_text(one.key))
+
+
+def text_of(payload: JsonObject, mappings: Sequence[InputMapping]) -> str:
     """Return the text that stands for a document: what the labelling inputs say, else its known text keys, else all.
 
-    >>> text_of({"id": 7, "title": "Reading files", "body": "open()"}, {})
+    >>> text_of({"id": 7, "title": "Reading files", "body": "open()"}, ())
     'Reading files'
     """
-    mapped = [_mapped(payload, one) for one in (labeling.get("labeling_inputs") or {}).get("input_mappings") or ()]
-    found = [text for text in mapped if text]
+    found = [text for one in mappings for text in _texts_at(payload, one)]
     if not found:
         found = [payload[key] for key in _TEXT_KEYS if isinstance(payload.get(key), str)]
     if not found:
@@ -144,11 +150,7 @@ def text_of(payload: JsonObject, labeling: JsonObject) -> str:
     return " ".join(found)
 
 
-def _mapped(payload: JsonObject, mapping: JsonObject) -> str:
-    """Return the text at a dotted path of the payload; other sources hold no text of the document's own."""
-    if (mapping.get("source_type") or "payload") != "payload" or not mapping.get("path"):
-        return ""
-    value: Any = payload
-    for word in mapping["path"].split("."):
-        value = value.get(word) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else ""
+def _texts_at(payload: JsonObject, mapping: InputMapping) -> list[str]:
+    """Return the texts that a mapping takes from the payload; other sources hold none of the document's own."""
+    value = mapped_value(mapping, payload, {}) if mapping.source == InputSource.PAYLOAD else None
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str) and one]
