@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shoald.application.artifacts import MemberRange
+from shoald.application.jobs import JobRequest, Jobs
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.domain.failures import (
     ArtifactNotFound,
     BadRequest,
@@ -25,6 +27,7 @@ from shoald.domain.failures import (
     TooLarge,
 )
 from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
 from shoald.transport.mapping.clusters.visualizations import visualization_json
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
@@ -189,6 +192,28 @@ def with_map(world: ClusterWorld, run: ClusterRun) -> ClusterRun:
     job = world.run(world.use_cases.jobs.get(world.caller, str(waiting.value.detail["job_id"])))
     assert job.state is JobState.COMPLETED, job.error_message
     return maps.with_map(world.caller, run, seconds=1)
+
+
+def test_two_who_ask_for_a_map_at_the_same_moment_have_one_job(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, _ = two_groups(world, 6, 4)
+    run = completed(world, cluster, defer_visualization=True)
+    maps = world.use_cases.run_maps
+    with pytest.raises(DeadlineExceeded) as first:
+        maps.with_map(world.caller, run, seconds=0)
+    looked, look = list[str](), Jobs.accepted_before
+
+    def too_early(jobs: Jobs, uow: UnitOfWork, request: JobRequest) -> Job | None:
+        """See nothing at first, as who asks while another's job is not committed."""
+        looked.append(request.job_type)
+        return None if len(looked) == 1 else look(jobs, uow, request)
+
+    monkeypatch.setattr(Jobs, "accepted_before", too_early)
+    with pytest.raises(DeadlineExceeded) as second:
+        maps.with_map(world.caller, run, seconds=0)
+    assert second.value.detail == first.value.detail
+    assert len(looked) == 2
 
 
 def artifact_of(world: ClusterWorld, run: ClusterRun, name: str) -> Any:

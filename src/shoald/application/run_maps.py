@@ -12,7 +12,7 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import MEMBERS
-from shoald.domain.failures import ArtifactNotFound
+from shoald.domain.failures import ArtifactNotFound, Unavailable
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
 from shoald.domain.records.job import Job
@@ -75,6 +75,12 @@ class RunMaps:
             caller=caller,
             idempotency_key=f"{JobType.CLUSTER_MAP}/{run.run_id}",
         )
+        try:
+            return self._found_or_made(request)
+        except Unavailable:  # somebody asks for the map at this moment: the job that is made there draws it for both
+            return self._found_or_made(request)
+
+    def _found_or_made(self, request: JobRequest) -> Job:
         with self._open_unit_of_work() as uow:
             before = self._jobs.accepted_before(uow, request)
             if before is not None and before.state not in {JobState.FAILED, JobState.CANCELED}:
