@@ -241,9 +241,20 @@ def test_a_canceled_run_lets_go_of_a_model_that_hangs(world: ClusterWorld, serve
     assert world.use_cases.jobs.get(world.caller, job.job_id).state is JobState.CANCELED
 
 
-def test_a_group_of_which_nothing_can_be_shown_is_not_asked_for(world: ClusterWorld, server: ModelServer) -> None:
-    mappings = [{"input_key": "text", "source_type": "payload", "path": "no.such.field"}]
-    found, job = run(world, labeling_inputs={"input_mappings": mappings})
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"input_key": "text", "source_type": "payload", "path": "no.such.field"},
+        {"input_key": "image_url", "source_type": "literal", "override": "http://169.254.169.254/latest"},
+    ],
+    ids=["nothing there", "refused address"],
+)
+def test_a_group_of_which_nothing_can_be_shown_is_not_asked_for(
+    world: ClusterWorld, server: ModelServer, mapping: dict[str, Any]
+) -> None:
+    found, job = run(world, labeling_inputs={"input_mappings": [mapping]})
     assert job.state is JobState.COMPLETED_WITH_ERRORS
     assert server.asked == []
-    assert set(reasons(found).values()) == {"none of its documents has anything that labeling_inputs name"}
+    assert set(reasons(found).values()) == {
+        "none of its documents has anything that labeling_inputs name and that it may be shown"
+    }

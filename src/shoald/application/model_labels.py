@@ -28,7 +28,7 @@ from shoald.domain.records.label_audit import LabelAudit
 from shoald.domain.vocabulary import InputSource
 
 _FENCE_BYTES = 12
-_NOTHING_SHOWN = "none of its documents has anything that labeling_inputs name"
+_NOTHING_SHOWN = "none of its documents has anything that labeling_inputs name and that it may be shown"
 _SHARE_OF_FIRST = 0.8
 """How much of a stage's progress the first questions are; the rest are those that tell names apart."""
 
