@@ -164,6 +164,8 @@ def test_what_cannot_be_is_named(small: Small) -> None:
     with pytest.raises(InvalidFields, match="must be a time such as") as caught:
         news(world, run, since="yesterday")
     assert caught.value.problems[0].loc == ("query", "since")
+    with pytest.raises(InvalidFields, match="of the years 2 to 9998"):
+        news(world, run, since="0001-01-01")
     with pytest.raises(InvalidFields, match="id of a group") as caught:
         news(world, run, since="2024-01-01", group="cl_77")
     assert caught.value.problems[0].loc == ("query", "in_group")

@@ -333,7 +333,8 @@ def _require_readable(asked: TimeQuestion) -> None:
 
 def _require_since(asked: NewsQuestion) -> None:
     if asked.reader.read(asked.since) is None:
-        message = "must be a time such as 2024-05-17T09:30:00Z, a date such as 2024-05-17, or seconds since 1970"
+        forms = "a time such as 2024-05-17T09:30:00Z, a date such as 2024-05-17, or seconds since 1970"
+        message = f"must be {forms}, of the years 2 to 9998"
         raise InvalidFields.field("query", "since", message=message, value=asked.since)
 
 
