@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shoald.adapters.postgres.lineage import visible
@@ -38,7 +38,7 @@ _WITH_PARTS = (
     .join(chunk_sets, chunk_sets.c.chunk_set_version_id == index_builds.c.chunk_set_version_id)
 )
 
-_SET_ID = bindparam("set_id")
+_SET_ID: BindParameter[str] = bindparam("set_id")
 # what the manifest names was indexed: segments, else the chunks of the set
 _INDEXED = func.coalesce(index_builds.c.manifest[_SEGMENTS].astext, index_builds.c.chunk_set_version_id)
 # the segments of a set come from one chunk set or another: these are few, and found by their own index
