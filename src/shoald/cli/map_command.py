@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,7 +108,7 @@ def map_vectors(
     wish = MapWish(
         algorithm=algorithm,
         levels=levels,
-        parameters=_parameters(parameters),
+        parameters=_parameters(algorithm, parameters),
         vectors=vectors if file is None else None,  # a file brings no others
         texts=wanted.texts,
         labeling={what: said for what, said in named_by.items() if said},
@@ -125,7 +125,25 @@ def map_vectors(
         raise typer.Exit(1) from error
 
 
-def _parameters(words: str) -> dict[str, Any]:
+def _parameters(algorithm: str, words: str) -> dict[str, Any]:
+    """Return the parameters that an algorithm may be given; refuses the others before anything is imported."""
+    given = _object(words)
+    from shoald.domain.clustering.parameters import parse_algorithm
+    from shoald.domain.failures import InvalidFields
+
+    try:
+        parse_algorithm(algorithm, given, loc=())
+    except InvalidFields as refused:
+        raise typer.BadParameter("; ".join(_flaw(one.loc, one.message) for one in refused.problems)) from refused
+    return given
+
+
+def _flaw(loc: Sequence[str | int], message: str) -> str:
+    """Say what is wrong with the parameter at a place, or with the algorithm where there is no place."""
+    return f"--parameters: {'.'.join(map(str, loc))} {message}" if loc else f"--algorithm {message}"
+
+
+def _object(words: str) -> dict[str, Any]:
     try:
         given = json.loads(words)
     except ValueError as error:

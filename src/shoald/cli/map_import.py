@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import typer
 
 from shoald.cli.import_vectors import environment_of, reason_of
 from shoald.cli.map_server import MapServer
@@ -75,8 +76,8 @@ def collection_name(file: Path) -> str:
 def imported(client: RestClient, server: MapServer, source: MapSource, name: str) -> dict[str, Any]:
     """Return the collection of that name with the file's documents and no others.
 
-    Raises `MapError` for a collection that was not made from a file and for a file that cannot be read; then a
-    collection that lies on this machine keeps what it held.
+    Of rows with the same id the last one is stored, which is said. Raises `MapError` for a collection that was not made
+    from a file and for a file that cannot be read; then a collection that lies on this machine keeps what it held.
     """
     fingerprint = source.fingerprint()
     found = _found(client, name)
@@ -87,12 +88,39 @@ def imported(client: RestClient, server: MapServer, source: MapSource, name: str
         )
     if found is not None and _is_same(found, fingerprint):
         print(f"{source.file.name} has not changed: its {found['document_count']:,} documents stay as they are")
+        _tell_repeated(source, found["metadata"][MARK].get("repeated"))
         return found
     if found is not None and found["metadata"][MARK]:
         _mark(client, found, {})  # an import that is broken off leaves a collection of no file
-    stored = _stored(client, server, source, found or _made(client, name))
-    _mark(client, stored, {"sha256": fingerprint, "documents": stored["document_count"], "file": source.file.name})
+    stored, rows = _stored(client, server, source, found or _made(client, name))
+    repeated = _repeated(source) if rows > stored["document_count"] else None
+    _tell_repeated(source, repeated)
+    mark = {"sha256": fingerprint, "documents": stored["document_count"], "file": source.file.name}
+    _mark(client, stored, {**mark, "repeated": repeated} if repeated else mark)
     return stored
+
+
+def _repeated(source: MapSource) -> dict[str, Any] | None:
+    """Return how many rows have the id of a row before them, and the first such id; None for none.
+
+    Reads the file once more and holds all ids, so it is asked only of a file with more rows than documents.
+    """
+    known, first, count = set[str](), "", 0
+    for batch in source.documents():
+        for one in batch.ids:
+            if one in known:
+                first, count = first or one, count + 1
+            known.add(one)
+    return {"rows": count, "first_id": first} if count else None
+
+
+def _tell_repeated(source: MapSource, repeated: Mapping[str, Any] | None) -> None:
+    if repeated:
+        typer.echo(
+            f"note: {repeated['rows']:,} rows of {source.file.name} have the id of a row before them, the first of them"
+            f" {repeated['first_id']!r}: the last row of each id is on the map",
+            err=True,
+        )
 
 
 def _mark(client: RestClient, collection: dict[str, Any], mark: dict[str, Any]) -> None:
@@ -120,8 +148,13 @@ def _made(client: RestClient, name: str) -> dict[str, Any]:
     return made
 
 
-def _stored(client: RestClient, server: MapServer, source: MapSource, collection: dict[str, Any]) -> dict[str, Any]:
-    """Store the file's documents in the place of what the collection holds, and return it as it is then."""
+def _stored(
+    client: RestClient, server: MapServer, source: MapSource, collection: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    """Store the file's documents in the place of what the collection holds.
+
+    Returns the collection as it is then, and the number of rows that were read.
+    """
     name = collection["collection_name"]
     try:
         with progress(f"Importing {source.file.name}") as report:
@@ -135,7 +168,7 @@ def _stored(client: RestClient, server: MapServer, source: MapSource, collection
     stored: dict[str, Any] = client.get(f"/v1/collections/{name}")
     if not stored["document_count"]:
         raise MapError(f"{source.file}: there is nothing in it")
-    return stored
+    return stored, steps.done
 
 
 def _write(data: Path, source: MapSource, name: str, steps: _Steps) -> None:
@@ -195,9 +228,9 @@ class _Steps:
     def __init__(self, total: int | None, report: Report) -> None:
         self._total = total
         self._report = report
-        self._done = 0
+        self.done = 0
 
     def __call__(self, stored: int) -> None:
-        self._done += stored
-        share = min(1.0, self._done / self._total) if self._total else 0.0
-        self._report(share, f"{self._done:,} documents")
+        self.done += stored
+        share = min(1.0, self.done / self._total) if self._total else 0.0
+        self._report(share, f"{self.done:,} documents")

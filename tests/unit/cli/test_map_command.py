@@ -25,6 +25,11 @@ ELSEWHERE = MapServer("http://127.0.0.1:1")
         ({"file": Path("v.npy"), "collection": "things"}, "give a file, or --collection"),
         ({"collection": "things", "parameters": "{"}, "--parameters is no JSON"),
         ({"collection": "things", "parameters": "[1]"}, "--parameters must be a JSON object"),
+        ({"collection": "things", "algorithm": "leidn"}, "--algorithm must be one of kmeans"),
+        (
+            {"collection": "things", "algorithm": "kmeans", "parameters": '{"n_clusters": 1, "n_init": "x"}'},
+            "--parameters: n_clusters must be at least 2; --parameters: n_init must be an integer",
+        ),
         ({"collection": "things", "output": Path("nowhere/at/all")}, "--output: there is no folder nowhere/at"),
         ({"file": Path("v.parquet"), "output": Path("v")}, "--output v would write over v.parquet"),
     ],
@@ -33,6 +38,11 @@ def test_options_that_cannot_be_meant_are_refused_before_anything_starts(asked: 
     with pytest.raises(typer.BadParameter) as refused:
         map_vectors(**asked)
     assert told in refused.value.message
+
+
+def test_parameters_that_belong_to_another_algorithm_are_left_to_the_runs_warnings() -> None:
+    with pytest.raises(typer.BadParameter, match="--output"):
+        map_vectors(collection="things", parameters='{"n_clusters": 1}', output=Path("nowhere/at/all"))
 
 
 class _Server:
@@ -120,6 +130,23 @@ def test_an_import_that_was_broken_off_is_not_taken_for_the_file_before(tmp_path
 
 def _stop() -> None:
     raise KeyboardInterrupt
+
+
+def test_rows_with_the_id_of_another_are_counted_and_the_first_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows go out in several calls, and what was said is said again when the file is not read again."""
+    ids = ["a", *(f"k{at}" for at in range(300)), "k7", "a", "a"]
+    (tmp_path / "v.jsonl").write_text("\n".join(json.dumps({"id": one, "v": [1, 2]}) for one in ids))
+    server: Any = _Server({**collection(**{MARK: {}}), "document_count": 301})
+    file = MapSource(file=tmp_path / "v.jsonl", columns=ChosenColumns())
+    for _ in range(2):
+        imported(server, ELSEWHERE, file, "things")
+        told = capsys.readouterr().err
+        assert "note: 3 rows of v.jsonl have the id of a row before them, the first of them 'k7': the last row" in told
+    imported(server, ELSEWHERE, source(tmp_path, rows=301), "things")
+    assert "note" not in capsys.readouterr().err
+    assert "repeated" not in server.held["metadata"][MARK]
 
 
 def test_a_collection_that_no_file_became_is_left_alone(tmp_path: Path) -> None:
