@@ -10,7 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shoald.application.ports.label_ledger import CallEstimate, KnownAnswer, LabelBudget
-from shoald.application.ports.language_model import LanguageModel, ModelAnswer, ModelFailure, NoAnswerBecause
+from shoald.application.ports.language_model import (
+    LONGEST_ANSWER,
+    LanguageModel,
+    ModelAnswer,
+    ModelFailure,
+    NoAnswerBecause,
+)
 from shoald.domain.labelling.answers import BadAnswer, GroupAnswer, read_answer
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
 
@@ -122,6 +128,8 @@ class _Tries:
             self.reason = "the answer was cut off"
         except BadAnswer as bad:
             found, self.reason = None, str(bad)
+        if found is None and len(attempt.answer or "") > LONGEST_ANSWER:
+            self.reason = f"the answer had more than {LONGEST_ANSWER} characters"
         if found is not None and not found.is_partial:
             self.answer = found
             self.attempts.append(attempt)

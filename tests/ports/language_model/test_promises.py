@@ -14,7 +14,7 @@ from shoald.adapters.language_models.google import GoogleModel
 from shoald.adapters.language_models.media_fetching import MediaFetching
 from shoald.adapters.language_models.openai import ModelEndpoint, OpenAIModel
 from shoald.adapters.outward_addresses import CheckedAddresses
-from shoald.application.ports.language_model import LanguageModel, ModelFailure, NoAnswerBecause
+from shoald.application.ports.language_model import LONGEST_ANSWER, LanguageModel, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.label_plan import label_plan
 from shoald.domain.labelling.prompt_writing import ShownDocument, write_prompt
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
@@ -60,6 +60,11 @@ def test_an_answer_comes_back_with_its_tokens_and_its_model(model: LanguageModel
     (asked,) = server.asked
     assert asked.documents == ["reading files", "writing files"]
     assert KEY in "".join(asked.headers.values())
+
+
+def test_an_answer_that_is_too_long_shows_that_it_is(model: LanguageModel, server: ModelServer) -> None:
+    server.answer = lambda _: Said(text="x" * (2 * LONGEST_ANSWER))
+    assert len(model.ask(question(), timeout_seconds=10).text) == LONGEST_ANSWER + 1
 
 
 @pytest.mark.parametrize("name", sorted(MADE))

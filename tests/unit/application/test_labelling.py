@@ -11,7 +11,7 @@ import pytest
 from shoald.application.labelling import FAILURES_IN_A_ROW, Labelling, Question, Terms
 from shoald.application.labelling_attempts import TRIES, Asking, Outcome
 from shoald.application.ports.label_ledger import BudgetReport, CallEstimate, KnownAnswer, Spend
-from shoald.application.ports.language_model import ModelAnswer, ModelFailure, NoAnswerBecause
+from shoald.application.ports.language_model import LONGEST_ANSWER, ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.label_plan import label_plan
 from shoald.domain.labelling.prompt_writing import ShownDocument, write_prompt
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
@@ -127,6 +127,12 @@ def test_a_bad_answer_is_never_kept() -> None:
     found = outcomes(model, budget, {"a": 1})
     assert found["a"].reason == f"the answer was no JSON ({TRIES} attempts)"
     assert budget.kept == {}
+
+
+def test_an_answer_that_is_too_long_is_said_to_be_so() -> None:
+    found = outcomes(Model(lambda *_: '{"label": "' + "x" * LONGEST_ANSWER), Budget(), {"a": 1})
+    assert found["a"].reason == f"the answer had more than {LONGEST_ANSWER} characters ({TRIES} attempts)"
+    assert {one.message for one in found["a"].attempts} == {f"the answer had more than {LONGEST_ANSWER} characters"}
 
 
 def test_a_refused_key_ends_the_asking_at_once() -> None:

@@ -70,7 +70,7 @@ def _answer(found: Mapping[str, Any], prompt: LabelPrompt) -> ModelAnswer:
     if not text or found.get("stop_reason") == "refusal":
         raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "the model declined to answer")
     return ModelAnswer(
-        text=text[:LONGEST_ANSWER],
+        text=text[: LONGEST_ANSWER + 1],
         model=str(found.get("model") or prompt.model)[:200],
         input_tokens=counted(found, "usage", "input_tokens"),
         output_tokens=counted(found, "usage", "output_tokens"),

@@ -120,7 +120,7 @@ def _answer(found: Mapping[str, Any], prompt: LabelPrompt) -> ModelAnswer:
         raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "the model declined to answer")
     output = [counted(found, "usageMetadata", name) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
     return ModelAnswer(
-        text=text[:LONGEST_ANSWER],
+        text=text[: LONGEST_ANSWER + 1],
         model=str(found.get("modelVersion") or prompt.model)[:200],
         input_tokens=counted(found, "usageMetadata", "promptTokenCount"),
         output_tokens=None if output[0] is None else output[0] + (output[1] or 0),

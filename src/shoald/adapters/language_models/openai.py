@@ -189,7 +189,7 @@ def _answer(found: Mapping[str, Any], prompt: LabelPrompt) -> ModelAnswer:
     if not isinstance(content, str) or not content:
         raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "the model declined to answer")
     return ModelAnswer(
-        text=content[:LONGEST_ANSWER],
+        text=content[: LONGEST_ANSWER + 1],
         model=str(found.get("model") or prompt.model)[:200],
         input_tokens=counted(found, "usage", "prompt_tokens"),
         output_tokens=counted(found, "usage", "completion_tokens"),

@@ -9,12 +9,12 @@ from typing import Protocol
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind
 
 LONGEST_ANSWER = 100_000
-"""Characters of an answer that are looked at; nobody's name is longer."""
+"""Characters that an answer may have; nobody's name is longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswer:
-    """What a model said, as it said it, cut at `LONGEST_ANSWER` characters.
+    """What a model said, as it said it, cut after one character more than `LONGEST_ANSWER`: that shows it was too long.
 
     Tokens are the provider's own count; None where it gives none. `model` is the one that answered.
     """
