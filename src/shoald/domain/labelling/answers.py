@@ -10,7 +10,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,8 @@ class BadAnswer(ValueError):  # noqa: N818 - the answer is bad; nothing went wro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupAnswer:
-    """What a model says of a group. `confidence` is 0 to 1, None where it says none; `fields` are all others asked for.
+    """What a model says of a group. `confidence` is 0 to 1, None where it says none; `fields` are all others
+    asked for, and a summary or keywords in another form than these, where the shape has them so.
 
     `is_partial` says that the answer was cut off, and what came before was taken.
     """
@@ -66,16 +67,29 @@ def read_answer(text: str, schema: JsonObject, *, candidates: Sequence[str] = ()
     named = label_field(schema)
     label = _label(found.get(named, found.get("label")), candidates)
     others = {key: value for key, value in found.items() if key not in {named, "label", "cluster_id"}}
-    summary, keywords = others.pop("summary", None), others.pop("keywords", None)
+    summary, keywords = _taken(others, "summary", _is_text), _taken(others, "keywords", _are_words)
     confidence = others.pop(_confidence_field(others), None)
     return GroupAnswer(
         label=label,
-        summary=shown(summary)[:LONGEST_SUMMARY] or None if isinstance(summary, str) else None,
+        summary=None if summary is None else shown(summary)[:LONGEST_SUMMARY] or None,
         keywords=_keywords(keywords),
         confidence=_confidence(confidence),
         fields=_fields(others, schema),
         is_partial=not is_whole,
     )
+
+
+def _taken(others: dict[str, Any], name: str, is_known: Callable[[Any], bool]) -> Any:
+    """Take a field out of an answer; None for one in another form, which stays there with the further fields."""
+    return others.pop(name) if is_known(others.get(name)) else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and (not value or any(map(_is_text, value))))
 
 
 def _confidence_field(found: Mapping[str, Any]) -> str:

@@ -77,6 +77,15 @@ def test_further_fields_are_those_of_the_shape_as_it_says() -> None:
     assert read_answer(json.dumps(said), shape).fields == {"parts": ["a"]}
 
 
+def test_a_summary_and_keywords_in_the_form_that_a_shape_gives_them_are_further_fields() -> None:
+    shape = schema_of({"label": "string", "summary": ["string"], "keywords": [{"word": "string", "weight": "number"}]})
+    said = {"summary": ["One.", "Two."], "keywords": [{"word": "open", "weight": 0.5}]}
+    answer = read_answer(json.dumps({"label": "x", **said}), shape)
+    assert (answer.summary, answer.keywords, answer.fields) == (None, None, said)
+    answer = read_answer(json.dumps({"label": "x", **said}), SHAPE)
+    assert (answer.summary, answer.keywords, answer.fields) == (None, None, {})
+
+
 @given(st.text(max_size=300))
 def test_no_text_at_all_breaks_the_reader(text: str) -> None:
     with contextlib.suppress(BadAnswer):
