@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from shoald.application.access import act_as
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.listing import ListQuery
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, TaxonomyChanges
 from shoald.domain.failures import (
     AlreadyExists,
     ArtifactNotFound,
+    BadRequest,
     ClusterNotFound,
     CollectionNotFound,
     Conflict,
@@ -25,6 +28,7 @@ from shoald.domain.failures import (
     TaxonomyNotFound,
 )
 from shoald.domain.json_types import JsonObject
+from shoald.domain.records.cluster import ClusterRun
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 from support.servers import DatabaseMaker
 from support.taxonomy_world import (
@@ -289,6 +293,56 @@ def test_more_nodes_than_fit_into_memory_are_refused_and_not_read(
         world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="too"), a_flat_config(world))
 
 
+def test_more_groups_than_can_be_nodes_are_refused_before_any_is_stored(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(world)
+    before = world.use_cases.collections.list(world.caller, ListQuery()).total
+    for module in ("taxonomy_nodes", "promotion_sources"):
+        monkeypatch.setattr(f"shoald.application.{module}.MOST_NODES", 1)
+    with pytest.raises(InvalidFields, match=r"body\.cluster_run\.run_id: has 2 groups; at most 1"):
+        promote(world, run)
+    assert world.use_cases.collections.list(world.caller, ListQuery()).total == before
+    for module in ("taxonomy_nodes", "promotion_sources"):
+        monkeypatch.setattr(f"shoald.application.{module}.MOST_NODES", 3)
+    made = promote(world, run).taxonomy
+    with pytest.raises(Conflict, match="would have 4 nodes, more than 3"):
+        world.use_cases.taxonomies.add_nodes(world.caller, "topics", PromotionRequest(run=run))
+    assert len(payloads(world, made.node_collection_id)) == 2
+
+
+def test_centroids_are_read_while_no_transaction_is_open(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, taxonomies = a_run(world), world.use_cases.taxonomies
+    begin, read = taxonomies._open_unit_of_work, taxonomies._former_runs.centroids
+    still_open, seen = [0], list[int]()
+
+    @contextmanager
+    def counted() -> Iterator[UnitOfWork]:
+        with begin() as uow:
+            still_open[0] += 1
+            try:
+                yield uow
+            finally:
+                still_open[0] -= 1
+
+    def reading(of: ClusterRun) -> Any:
+        seen.append(still_open[0])
+        return read(of)
+
+    monkeypatch.setattr(taxonomies, "_open_unit_of_work", counted)
+    monkeypatch.setattr(taxonomies._former_runs, "centroids", reading)
+    promote(world, run)
+    taxonomies.add_nodes(world.caller, "topics", PromotionRequest(run=run))
+    assert seen == [0, 0]
+
+
+def test_a_change_of_nothing_is_refused(shared: ClusterWorld) -> None:
+    with pytest.raises(BadRequest, match="give taxonomy_name, description or metadata"):
+        shared.use_cases.taxonomies.update(shared.caller, "topics", TaxonomyChanges())
+    with pytest.raises(TaxonomyNotFound):
+        shared.use_cases.taxonomies.update(shared.caller, "nothing", TaxonomyChanges())
+
+
 def test_more_members_than_can_be_compared_are_refused(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     first = a_run(world)
     second = run_of(world, world.define(**KMEANS, algorithm_params={"n_clusters": 3}))
@@ -308,6 +362,15 @@ REFUSED: list[tuple[JsonObject, str]] = [
     ({"hierarchical_nodes": [{"collection_id": "col_a"}]}, "hierarchical_nodes"),
     ({"step_analytics": {"timestamp_field": "at"}}, "step_analytics"),
     ({"retriever_id": "ret_other"}, "retriever_id"),
+    (
+        {
+            "taxonomy_type": "hierarchical",
+            "inference_strategy": "cluster",
+            "cluster_ids": ["any"],
+            "retriever_id": "ret_other",
+        },
+        "retriever_id",
+    ),
     ({"source_collection": None}, "source_collection"),
     ({"source_collection": {}}, r"source_collection\.collection_id"),
     ({"input_mappings": []}, "input_mappings"),

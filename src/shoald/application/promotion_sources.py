@@ -14,11 +14,10 @@ from shoald.application.cluster_definitions import resolve_features
 from shoald.application.clusters import find_cluster
 from shoald.application.collections import find_collection
 from shoald.application.executions import find_run
-from shoald.application.former_runs import FormerRuns
 from shoald.application.group_labels import labels_of
 from shoald.application.output_documents import features_apart
 from shoald.application.ports.unit_of_work import UnitOfWork
-from shoald.application.taxonomy_nodes import NewNode
+from shoald.application.taxonomy_nodes import MOST_NODES, NewNode
 from shoald.domain.failures import ArtifactNotFound, FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.node_matching import LABEL, PARENT, mean_direction
@@ -131,22 +130,33 @@ def nodes_of_documents(uow: UnitOfWork, caller: Caller, asked: PromotionRequest)
     return Promoted(nodes=(node,), config=config, documents_used=len(rows), skipped=tuple(skipped))
 
 
-def nodes_of_run(
-    uow: UnitOfWork, caller: Caller, reference: RunReference, asked: PromotionRequest, former: FormerRuns
-) -> Promoted:
-    """Return a node for each group of a completed run, with its centroid as it is stored.
+def promotable_run(uow: UnitOfWork, caller: Caller, reference: RunReference) -> tuple[Cluster, ClusterRun]:
+    """Return a completed run and its cluster.
 
-    Raises `ClusterNotFound`, `ExecutionNotFound`, `ArtifactNotFound`, and `InvalidFields` for a run whose groups
-    have no vector that single documents have too.
+    Raises `ClusterNotFound`, `ExecutionNotFound` and `ArtifactNotFound`.
     """
     cluster = find_cluster(uow, caller, reference.cluster)
     run = find_run(uow, caller, cluster.cluster_id, reference.run_id)
     if run.status != ExecutionStatus.COMPLETED:
         message = f"The execution {run.run_id!r} has not completed; it is {run.status}."
         raise ArtifactNotFound(message, detail={"cluster_id": cluster.cluster_id, "run_id": run.run_id})
+    return cluster, run
+
+
+def nodes_of_run(
+    uow: UnitOfWork, caller: Caller, reference: RunReference, asked: PromotionRequest, centroids: Mapping[str, Any]
+) -> Promoted:
+    """Return a node for each group of a completed run, with its centroid as it is stored.
+
+    Raises as `promotable_run` does, and `InvalidFields` for a run whose groups have no vector that single documents
+    have too, or are more than a taxonomy can have nodes.
+    """
+    cluster, run = promotable_run(uow, caller, reference)
     feature, prefix = _feature_of(cluster, run, asked.vector_name)
     rows = [one for one in run.groups if one["cluster_id"] != NOISE_CENTROID and one["cluster_id"].startswith(prefix)]
-    centroids = former.centroids(run)
+    if len(rows) > MOST_NODES:
+        message = f"has {len(rows)} groups; at most {MOST_NODES} can be nodes"
+        raise InvalidFields.field("body", "cluster_run", "run_id", message=message, value=run.run_id)
     config = _config_of_run(uow, caller, run, feature, _width(centroids, rows))
     labels = labels_of(run)
     nodes = [

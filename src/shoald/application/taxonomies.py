@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from shoald.application.promotion_sources import (
     check_source,
     nodes_of_documents,
     nodes_of_run,
+    promotable_run,
 )
 from shoald.application.taxonomy_events import taxonomy_event
 from shoald.application.taxonomy_nodes import (
@@ -30,11 +31,12 @@ from shoald.application.taxonomy_nodes import (
     retriever_of,
     store_nodes,
 )
-from shoald.domain.failures import InvalidFields, TaxonomyNotFound
+from shoald.domain.failures import BadRequest, InvalidFields, TaxonomyNotFound
 from shoald.domain.identifiers import looks_like_an_id, new_taxonomy_id
 from shoald.domain.json_types import JsonObject
 from shoald.domain.node_matching import LABEL
 from shoald.domain.platform_words import EventType
+from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.taxonomy import FLAT, Taxonomy, TaxonomyListStats, TaxonomyNode
 
 MOST_SHOWN = 10_000
@@ -103,7 +105,10 @@ class Taxonomies:
         check_source(asked)
         check_new(new)
         with self._open_unit_of_work() as uow:
-            promoted = self._nodes(uow, caller, asked)
+            run = _run_of(uow, caller, asked)
+        centroids = self._centroids(run)
+        with self._open_unit_of_work() as uow:
+            promoted = _nodes(uow, caller, asked, centroids)
             taxonomy = self.store(uow, caller, new, promoted)
             uow.commit()
         return Promotion(taxonomy=taxonomy, promoted=promoted, is_new=True)
@@ -115,12 +120,16 @@ class Taxonomies:
         does.
         """
         with self._open_unit_of_work() as uow:
-            taxonomy = find_taxonomy(uow, caller, id_or_name, lock=True)
+            find_taxonomy(uow, caller, id_or_name)
             check_source(asked)
+            run = _run_of(uow, caller, asked)
+        centroids = self._centroids(run)
+        with self._open_unit_of_work() as uow:
+            taxonomy = find_taxonomy(uow, caller, id_or_name, lock=True)
             found = node_collection(uow, taxonomy)
             refuse_kept_by_index(found)
             _check_vector(taxonomy, asked)
-            promoted = self._nodes(uow, caller, replace(asked, vector_name=taxonomy.vector_name))
+            promoted = _nodes(uow, caller, replace(asked, vector_name=taxonomy.vector_name), centroids)
             store_nodes(uow, found, taxonomy.vector_name, promoted.nodes, self._clock.now())
             uow.events.add(taxonomy_event(EventType.TAXONOMY_UPDATED, taxonomy, self._clock.now()))
             uow.commit()
@@ -142,10 +151,9 @@ class Taxonomies:
         taxonomy = made_taxonomy(caller, new, found.collection_id, promoted.config.name, shape, now)
         return add_taxonomy(uow, taxonomy)
 
-    def _nodes(self, uow: UnitOfWork, caller: Caller, asked: PromotionRequest) -> Promoted:
-        if asked.run is None:
-            return nodes_of_documents(uow, caller, asked)
-        return nodes_of_run(uow, caller, asked.run, asked, self._former_runs)
+    def _centroids(self, run: ClusterRun | None) -> Mapping[str, Any]:
+        """Return the vector of each group; called outside of transactions, for it reads a file as large as they are."""
+        return {} if run is None else self._former_runs.centroids(run)
 
     def get(self, caller: Caller, id_or_name: str, version: int | None = None) -> TaxonomyState:
         """Return a taxonomy with its nodes; raises `TaxonomyNotFound`."""
@@ -164,11 +172,16 @@ class Taxonomies:
         return make_page(rows, query, selection, total=stats.total, seal=seal), stats
 
     def update(self, caller: Caller, id_or_name: str, changes: TaxonomyChanges) -> TaxonomyState:
-        """Change what is said of a taxonomy; raises `TaxonomyNotFound`, `AlreadyExists`, `InvalidFields`."""
+        """Change what is said of a taxonomy.
+
+        Raises `TaxonomyNotFound`, `AlreadyExists`, `InvalidFields`, and `BadRequest` when nothing is to change.
+        """
         if changes.taxonomy_name is not None:
             _check_name(changes.taxonomy_name)
         with self._open_unit_of_work() as uow:
             found = find_taxonomy(uow, caller, id_or_name, lock=True)
+            if changes == TaxonomyChanges():
+                raise BadRequest("There is nothing to change: give taxonomy_name, description or metadata.")
             now = self._clock.now()
             said = {name: getattr(changes, name) for name in ("taxonomy_name", "description", "metadata")}
             changed = replace(found, **{k: v for k, v in said.items() if v is not None}, updated_at=now)
@@ -204,6 +217,16 @@ def find_taxonomy(
         message = f"There is no taxonomy {id_or_name!r}{which}."
         raise TaxonomyNotFound(message, detail={"taxonomy": id_or_name})
     return found
+
+
+def _run_of(uow: UnitOfWork, caller: Caller, asked: PromotionRequest) -> ClusterRun | None:
+    return None if asked.run is None else promotable_run(uow, caller, asked.run)[1]
+
+
+def _nodes(uow: UnitOfWork, caller: Caller, asked: PromotionRequest, centroids: Mapping[str, Any]) -> Promoted:
+    if asked.run is None:
+        return nodes_of_documents(uow, caller, asked)
+    return nodes_of_run(uow, caller, asked.run, asked, centroids)
 
 
 def shown(uow: UnitOfWork, taxonomy: Taxonomy) -> TaxonomyState:

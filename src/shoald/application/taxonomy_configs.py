@@ -155,6 +155,9 @@ def _hierarchical(config: JsonObject) -> HierarchicalChoice:
     overlap = OVERLAP if overlap is None else overlap
     if isinstance(overlap, bool) or not isinstance(overlap, (int, float)) or not 0 < overlap <= 1:
         raise _refused("cluster_overlap_threshold", message="must be above 0, and at most 1", value=overlap)
+    if config.get("retriever_id") is not None:
+        message = "cannot be set: the nodes are searched by the vector search of the collection that is made for them"
+        raise _refused("retriever_id", message=message, value=config["retriever_id"])
     return HierarchicalChoice(cluster_ids=tuple(dict.fromkeys(ids)), overlap=float(overlap))
 
 

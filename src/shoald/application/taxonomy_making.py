@@ -136,7 +136,7 @@ class TaxonomyMaking:
 
     def _nodes(self, uow: UnitOfWork, caller: Caller, run: ClusterRun) -> Promoted:
         reference = RunReference(cluster=run.cluster_id, run_id=run.run_id)
-        return nodes_of_run(uow, caller, reference, PromotionRequest(run=reference), self._former_runs)
+        return nodes_of_run(uow, caller, reference, PromotionRequest(run=reference), self._former_runs.centroids(run))
 
     def _parents(self, runs: list[ClusterRun], overlap: float) -> dict[str, str]:
         """Return the group of another run that each topmost group lies under, by their keys."""

@@ -114,12 +114,19 @@ def add_node_collection(uow: UnitOfWork, caller: Caller, name: str, config: Vect
 
 
 def store_nodes(uow: UnitOfWork, found: Collection, vector_name: str, nodes: Sequence[NewNode], at: datetime) -> None:
-    """Store new nodes into a node collection; raises `InvalidVectors` and `InvalidFields` for what it cannot hold."""
+    """Store new nodes into a node collection.
+
+    Raises `Conflict` when there are more than can be matched with, `InvalidVectors` and `InvalidFields` for what it
+    cannot hold.
+    """
     ids = {one.key: one.node_id for one in nodes}
     held = uow.collections.lock(found.collection_id)
     config = None if held is None else held.vector(vector_name)
     if held is None or config is None:
         raise Conflict("The node collection is gone.", detail={"collection_id": found.collection_id})
+    if (total := held.document_count + len(nodes)) > MOST_NODES:
+        message = f"The taxonomy would have {total} nodes, more than {MOST_NODES}."
+        raise Conflict(message, detail={"collection_id": found.collection_id, "node_count": total})
     for one in nodes:
         if one.vector.shape != (config.dimension,):
             message = f"The node {one.label!r} has {len(one.vector)} components; {config.dimension} are expected."

@@ -667,6 +667,11 @@ class UpdateTaxonomyRequest(_message.Message):
     TAXONOMY_NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    CONFIG_FIELD_NUMBER: _builtins.int
+    TAXONOMY_TYPE_FIELD_NUMBER: _builtins.int
+    RETRIEVER_ID_FIELD_NUMBER: _builtins.int
+    INPUT_MAPPINGS_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_FIELDS_FIELD_NUMBER: _builtins.int
     taxonomy_identifier: _builtins.str
     """Its id or its name."""
     taxonomy_name: _builtins.str
@@ -677,6 +682,28 @@ class UpdateTaxonomyRequest(_message.Message):
     def metadata(self) -> _struct_pb2.Struct:
         """What the caller wants to remember about it, in the place of what was."""
 
+    @_builtins.property
+    def config(self) -> _struct_pb2.Value:
+        """Refused unless unset or null, as the four below: what was written by it would not be told apart. `CloneTaxonomy`
+        makes another taxonomy of another configuration.
+        """
+
+    @_builtins.property
+    def taxonomy_type(self) -> _struct_pb2.Value:
+        """Refused; see `config`."""
+
+    @_builtins.property
+    def retriever_id(self) -> _struct_pb2.Value:
+        """Refused; see `config`."""
+
+    @_builtins.property
+    def input_mappings(self) -> _struct_pb2.Value:
+        """Refused; see `config`."""
+
+    @_builtins.property
+    def enrichment_fields(self) -> _struct_pb2.Value:
+        """Refused; see `config`."""
+
     def __init__(
         self,
         *,
@@ -684,10 +711,15 @@ class UpdateTaxonomyRequest(_message.Message):
         taxonomy_name: _builtins.str | None = ...,
         description: _builtins.str | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
+        config: _struct_pb2.Value | None = ...,
+        taxonomy_type: _struct_pb2.Value | None = ...,
+        retriever_id: _struct_pb2.Value | None = ...,
+        input_mappings: _struct_pb2.Value | None = ...,
+        enrichment_fields: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_taxonomy_identifier", b"_taxonomy_identifier", "_taxonomy_name", b"_taxonomy_name", "description", b"description", "metadata", b"metadata", "taxonomy_identifier", b"taxonomy_identifier", "taxonomy_name", b"taxonomy_name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_taxonomy_identifier", b"_taxonomy_identifier", "_taxonomy_name", b"_taxonomy_name", "config", b"config", "description", b"description", "enrichment_fields", b"enrichment_fields", "input_mappings", b"input_mappings", "metadata", b"metadata", "retriever_id", b"retriever_id", "taxonomy_identifier", b"taxonomy_identifier", "taxonomy_name", b"taxonomy_name", "taxonomy_type", b"taxonomy_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_taxonomy_identifier", b"_taxonomy_identifier", "_taxonomy_name", b"_taxonomy_name", "description", b"description", "metadata", b"metadata", "taxonomy_identifier", b"taxonomy_identifier", "taxonomy_name", b"taxonomy_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_taxonomy_identifier", b"_taxonomy_identifier", "_taxonomy_name", b"_taxonomy_name", "config", b"config", "description", b"description", "enrichment_fields", b"enrichment_fields", "input_mappings", b"input_mappings", "metadata", b"metadata", "retriever_id", b"retriever_id", "taxonomy_identifier", b"taxonomy_identifier", "taxonomy_name", b"taxonomy_name", "taxonomy_type", b"taxonomy_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015

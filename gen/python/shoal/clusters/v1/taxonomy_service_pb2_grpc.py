@@ -145,7 +145,8 @@ class TaxonomyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTaxonomy(self, request, context):
-        """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`.
+        """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+        `bad_request` when nothing is to change, and 422 for what says how it matches.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

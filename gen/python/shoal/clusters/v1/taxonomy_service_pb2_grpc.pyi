@@ -55,7 +55,9 @@ class TaxonomyServiceStub:
     GetTaxonomy: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.GetTaxonomyRequest, _taxonomy_pb2.Taxonomy]
     """Reads one taxonomy by id or name. Fails with `taxonomy_not_found`."""
     UpdateTaxonomy: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.UpdateTaxonomyRequest, _taxonomy_pb2.Taxonomy]
-    """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`."""
+    """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+    `bad_request` when nothing is to change, and 422 for what says how it matches.
+    """
     DeleteTaxonomy: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.DeleteTaxonomyRequest, _taxonomy_service_pb2.DeleteTaxonomyResponse]
     """Deletes a taxonomy, with its node collection if it made that; what it wrote into documents stays. Fails with
     `taxonomy_not_found`.
@@ -107,7 +109,9 @@ class TaxonomyServiceAsyncStub(TaxonomyServiceStub):
     GetTaxonomy: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.GetTaxonomyRequest, _taxonomy_pb2.Taxonomy]  # type: ignore[assignment]
     """Reads one taxonomy by id or name. Fails with `taxonomy_not_found`."""
     UpdateTaxonomy: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.UpdateTaxonomyRequest, _taxonomy_pb2.Taxonomy]  # type: ignore[assignment]
-    """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`."""
+    """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+    `bad_request` when nothing is to change, and 422 for what says how it matches.
+    """
     DeleteTaxonomy: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.DeleteTaxonomyRequest, _taxonomy_service_pb2.DeleteTaxonomyResponse]  # type: ignore[assignment]
     """Deletes a taxonomy, with its node collection if it made that; what it wrote into documents stays. Fails with
     `taxonomy_not_found`.
@@ -192,7 +196,9 @@ class TaxonomyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _taxonomy_service_pb2.UpdateTaxonomyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_taxonomy_pb2.Taxonomy, _abc.Awaitable[_taxonomy_pb2.Taxonomy]]:
-        """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`."""
+        """Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+        `bad_request` when nothing is to change, and 422 for what says how it matches.
+        """
 
     @_abc_1.abstractmethod
     def DeleteTaxonomy(

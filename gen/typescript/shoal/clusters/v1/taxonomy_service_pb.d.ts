@@ -8,6 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { ListBody, Pagination } from "./pagination_pb.js";
 import type { Taxonomy, TaxonomySchema } from "./taxonomy_pb.js";
+import type { Value } from "@bufbuild/protobuf/wkt";
 import type { EnrichmentSchema } from "./enrichment_pb.js";
 
 /**
@@ -683,6 +684,42 @@ export declare type UpdateTaxonomyRequest = Message<"shoal.clusters.v1.UpdateTax
    * @generated from field: google.protobuf.Struct metadata = 4;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * Refused unless unset or null, as the four below: what was written by it would not be told apart. `CloneTaxonomy`
+   * makes another taxonomy of another configuration.
+   *
+   * @generated from field: google.protobuf.Value config = 5;
+   */
+  config?: Value | undefined;
+
+  /**
+   * Refused; see `config`.
+   *
+   * @generated from field: google.protobuf.Value taxonomy_type = 6;
+   */
+  taxonomyType?: Value | undefined;
+
+  /**
+   * Refused; see `config`.
+   *
+   * @generated from field: google.protobuf.Value retriever_id = 7;
+   */
+  retrieverId?: Value | undefined;
+
+  /**
+   * Refused; see `config`.
+   *
+   * @generated from field: google.protobuf.Value input_mappings = 8;
+   */
+  inputMappings?: Value | undefined;
+
+  /**
+   * Refused; see `config`.
+   *
+   * @generated from field: google.protobuf.Value enrichment_fields = 9;
+   */
+  enrichmentFields?: Value | undefined;
 };
 
 /**
@@ -1275,7 +1312,8 @@ export declare const TaxonomyService: GenService<{
     output: typeof TaxonomySchema;
   },
   /**
-   * Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`.
+   * Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+   * `bad_request` when nothing is to change, and 422 for what says how it matches.
    *
    * @generated from rpc shoal.clusters.v1.TaxonomyService.UpdateTaxonomy
    */

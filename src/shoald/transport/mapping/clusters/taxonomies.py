@@ -16,14 +16,15 @@ from shoald.application.classifying import (
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, Promotion, TaxonomyChanges, TaxonomyState
 from shoald.application.taxonomy_nodes import retriever_of
-from shoald.domain.failures import InvalidFields
+from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import JoinMode
 from shoald.domain.records.taxonomy import Taxonomy, TaxonomyListStats, TaxonomyNode
-from shoald.transport.json_values import plain_object, to_struct, to_value
+from shoald.transport.json_values import plain, plain_object, to_struct, to_value
 from shoald.transport.mapping.clusters.times import to_timestamp
 
 _PARALLELISM = 4
+_UNCHANGEABLE = ("config", "taxonomy_type", "retriever_id", "input_mappings", "enrichment_fields")
 
 
 def new_taxonomy_of(request: pb.CreateTaxonomyRequest | pb.CreateTaxonomyFromDocumentsRequest) -> NewTaxonomy:
@@ -61,7 +62,16 @@ def promotion_of(request: pb.CreateTaxonomyFromDocumentsRequest | pb.CreateTaxon
 
 
 def changes_of(request: pb.UpdateTaxonomyRequest) -> TaxonomyChanges:
-    """Return what changes in a taxonomy."""
+    """Return what changes in a taxonomy; raises `InvalidFields` for what says how it matches, which stays."""
+    message = "cannot be changed; POST /v1/taxonomies/{taxonomy_identifier}/clone makes one of another configuration"
+    given = {name: plain(getattr(request, name)) for name in _UNCHANGEABLE}
+    problems = [
+        FieldProblem(("body", name), "value_error", message, value)
+        for name, value in given.items()
+        if value is not None
+    ]
+    if problems:
+        raise InvalidFields(problems)
     return TaxonomyChanges(
         taxonomy_name=request.taxonomy_name if request.HasField("taxonomy_name") else None,
         description=request.description if request.HasField("description") else None,

@@ -10912,6 +10912,38 @@ class UpdateTaxonomyRequest(betterproto2.Message):
     What the caller wants to remember about it, in the place of what was.
     """
 
+    config: "___google__protobuf__.Value | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Refused unless unset or null, as the four below: what was written by it would not be told apart. `CloneTaxonomy`
+    makes another taxonomy of another configuration.
+    """
+
+    taxonomy_type: "___google__protobuf__.Value | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Refused; see `config`.
+    """
+
+    retriever_id: "___google__protobuf__.Value | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Refused; see `config`.
+    """
+
+    input_mappings: "___google__protobuf__.Value | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Refused; see `config`.
+    """
+
+    enrichment_fields: "___google__protobuf__.Value | None" = betterproto2.field(
+        9, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Refused; see `config`.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "UpdateTaxonomyRequest", UpdateTaxonomyRequest)
 
@@ -13061,7 +13093,8 @@ class TaxonomyServiceStub:
 
     def update_taxonomy(self, message: "UpdateTaxonomyRequest") -> "Taxonomy":
         """
-        Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found` and `already_exists`.
+        Changes what is said of a taxonomy; how it matches stays. Fails with `taxonomy_not_found`, `already_exists`,
+        `bad_request` when nothing is to change, and 422 for what says how it matches.
         """
 
         return self._channel.unary_unary(
