@@ -121,10 +121,13 @@ class Retrieving:
 
     def _found(self, request: RetrievalRequest, search: Search) -> _Found:
         """Search, and put the hits into the order of the pages."""
-        hits = self._searches.hits(search)
-        if search.map is None or request.map is None or not request.map.grouped:
-            return _Found(request, search, hits)
-        return _Found(request, search, hits.rows(together(search.map.numbers[hits.searched])))
+        asked, seen = request.map, search.map
+        if asked is None or seen is None:
+            return _Found(request, search, self._searches.hits(search))
+        hits, every = self._searches.hits_and_every(search) if asked.facets else (self._searches.hits(search), None)
+        if asked.grouped:
+            hits = hits.rows(together(seen.numbers[hits.searched]))
+        return _Found(request, search, hits, every)
 
     def _search(self, caller: Caller, project_id: str, asked: Asked, patience: Patience) -> _Found:
         request, search = self._asked(caller, project_id, asked, patience)
@@ -171,9 +174,8 @@ class Retrieving:
         if asked is None or seen is None:
             return None
         facets: Sequence[GroupFacet] = ()
-        if asked.facets:
-            every = found.hits if seen.most is None else self._searches.hits(found.search.without_most())
-            facets = facets_of(seen, every)
+        if asked.facets and found.every is not None:
+            facets = facets_of(seen, found.every)
         on_page = groups_on_page(seen, found.hits, request.offset, request.page_size) if asked.grouped else ()
         return MapFindings(run_id=seen.run.run_id, cluster_id=seen.run.cluster_id, groups=on_page, facets=facets)
 
@@ -222,11 +224,15 @@ class Retrieving:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What was asked, the search that it became, and all that this found."""
+    """What was asked, the search that it became, and all that this found.
+
+    `every` are the hits before groups gave any up, known where facets count them.
+    """
 
     request: RetrievalRequest
     search: Search
     hits: Hits
+    every: Hits | None = None
 
 
 def _aim(asked: Asked) -> tuple[str, str | None]:

@@ -21,6 +21,7 @@ from shoald.domain.records.segment_set import SegmentSet
 from shoald.domain.retrieval.fusion import fused
 from shoald.domain.retrieval.grouped_hits import Find, spread, spread_to
 from shoald.domain.retrieval.hits import Hits, Positions
+from shoald.domain.retrieval.run_groups import Numbers
 from shoald.domain.retrieval.strategies import (
     DualStorageSearch,
     EnsembleSearch,
@@ -76,9 +77,26 @@ class Searches:
         known = self._cache.get(search.key)
         if known is not None:
             return Hits.from_bytes(known)
-        hits = self._spread(search, self._allowed_of(search), (*PLACE, search.strategy.type))
+        hits, _ = self._anew(search)
         self._cache.put(search.key, hits.to_bytes())
         return hits
+
+    def hits_and_every(self, search: Search) -> tuple[Hits, Hits]:
+        """Return what `hits` does, and what there was before groups gave any up: both by one search.
+
+        Raises what `hits` raises.
+        """
+        if search.map is None or search.map.most is None:
+            hits = self.hits(search)
+            return hits, hits
+        keys = search.key, search.without_most().key
+        known = [Hits.from_bytes(one) for one in map(self._cache.get, keys) if one is not None]
+        if len(known) == len(keys):
+            return known[0], known[1]
+        found = self._anew(search)
+        for key, hits in zip(keys, found, strict=True):
+            self._cache.put(key, hits.to_bytes())
+        return found
 
     def growing(self, search: Search) -> Iterator[tuple[Hits, bool]]:
         """Yield hits from the best on, more each time, and whether these are all.
@@ -120,19 +138,27 @@ class Searches:
         allowed = self._allowed.of(search.target, search.filter)
         return allowed if search.map is None else search.map.within(allowed)
 
-    def _spread(self, search: Search, allowed: Positions | None, where: Where) -> Hits:
-        """Return the hits of which no group has more than the search allows; others move up where the strategy ends."""
-        strategy, spread_map = search.strategy, search.map
-        if spread_map is None or spread_map.most is None:
-            return self._found(search, strategy, allowed, where)
-        most, numbers = spread_map.most, spread_map.numbers
+    def _anew(self, search: Search) -> tuple[Hits, Hits]:
+        """Return the hits of which no group has more than the search allows, and those of any number."""
+        allowed, where = self._allowed_of(search), (*PLACE, search.strategy.type)
+        if search.map is None or search.map.most is None:
+            found = self._found(search, search.strategy, allowed, where)
+            return found, found
+        return self._spread(search, search.map.numbers, search.map.most, allowed, where)
+
+    def _spread(
+        self, search: Search, numbers: Numbers, most: int, allowed: Positions | None, where: Where
+    ) -> tuple[Hits, Hits]:
+        """Return the hits with at most so many of a group, and all; others move up where the strategy ends."""
+        strategy = search.strategy
         if isinstance(strategy, RerankSearch):
-            every = self._reranked(search, replace(strategy, top_n=MOST_CANDIDATES), allowed, where)
-            return spread(every, numbers, most=most).part(0, strategy.top_n)
+            ranked = self._reranked(search, replace(strategy, top_n=MOST_CANDIDATES), allowed, where)
+            return spread(ranked, numbers, most=most).part(0, strategy.top_n), ranked.part(0, strategy.top_n)
         find, k = self._going_on(search, where)
-        if find is None:
-            return spread(self._found(search, strategy, allowed, where), numbers, most=most)
-        return spread_to(find, numbers, allowed, most=most, k=min(k, len(numbers)))
+        if find is not None:
+            return spread_to(find, numbers, allowed, most=most, k=min(k, len(numbers)))
+        found = self._found(search, strategy, allowed, where)
+        return spread(found, numbers, most=most), found
 
     def _going_on(self, search: Search, where: Where) -> tuple[Find | None, int]:
         """Return what searches on behind the k best, and k; nothing where all hits are found at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.postgres.cluster_runs import PostgresClusterRuns
+from shoald.adapters.rerankers.mock import MockReranker
 from shoald.application.access import Caller
 from shoald.application.group_membership import GroupMemberships
 from shoald.application.namespaces import NewNamespace
@@ -250,6 +252,37 @@ def test_pages_go_through_groups_and_never_overlap(mapped: Mapped) -> None:
         assert counted.get(("a", "in_group"), 0) == sum(str(groups[at]).startswith("a") for at in every)
         assert counted.get((None, "in_no_group"), 0) == sum(groups[at] is None for at in every)
         assert counted.get((None, "not_in_run"), 0) == sum(groups[at] == NOT_READ for at in every)
+
+
+@pytest.mark.parametrize("base", [{"type": "vector", "k": 5}, {"type": "vector", "k": 5, "search_type": "mmr"}])
+@pytest.mark.parametrize("around", [None, "ensemble", "rerank"])
+def test_counting_groups_asks_no_model_again(
+    mapped: Mapped, monkeypatch: pytest.MonkeyPatch, base: dict[str, Any], around: str | None
+) -> None:
+    groups = (GROUPS * 3)[: len(mapped.items)]
+    wrapped: dict[str | None, dict[str, Any]] = {
+        None: base,
+        "ensemble": {"type": "ensemble", "sources": [base]},
+        "rerank": {"type": "rerank", "base": base, "model_name": "mock", "top_n": 3},
+    }
+    strategy = {**wrapped[around], "on": "faiss"}
+    every, run = mapped.found(strategy), mapped.run(groups)
+    asked: list[str] = []
+    for model, name in ((MockEmbedder, "embed_query"), (MockReranker, "scores")):
+        monkeypatch.setattr(model, name, _noted(getattr(model, name), asked))
+    page = mapped.page(strategy, map={"run_id": run.run_id, "facets": True, "max_per_group": 1}, limit=2)
+    assert asked == (["embed_query", "scores"] if around == "rerank" else ["embed_query"])
+    assert _counted(page).get(("a", "in_group"), 0) == sum(str(groups[at]).startswith("a") for at in every)
+    again = mapped.page(strategy, map={"run_id": run.run_id, "facets": True, "max_per_group": 1}, limit=2)
+    assert (_counted(again), len(asked)) == (_counted(page), 1 + (around == "rerank"))
+
+
+def _noted(method: Callable[..., Any], asked: list[str]) -> Callable[..., Any]:
+    def noted(*given: Any, **named: Any) -> Any:
+        asked.append(method.__name__)
+        return method(*given, **named)
+
+    return noted
 
 
 def _check_groups_of(page: RetrievalPage, ranked: list[int], groups: Sequence[str | None]) -> None:

@@ -58,9 +58,10 @@ def test_searching_on_finds_what_searching_for_everything_finds(
         found = [at for at in ranking if allowed is None or at in allowed.tolist()][:count]
         return Hits(np.array(found, np.int64), np.zeros(len(found)))
 
-    hits = spread_to(find, arrayed(numbers), may, most=most, k=k)
+    hits, unspread = spread_to(find, arrayed(numbers), may, most=most, k=k)
     every = [at for at in ranking if may is None or at in may.tolist()]
     assert hits.positions.tolist() == plainly_spread(every, numbers, most)[:k]
+    assert unspread.positions.tolist() == every[:k]
     assert len(asked) <= k
 
 

@@ -54,8 +54,10 @@ def spread(hits: Hits, numbers: Numbers, *, most: int) -> Hits:
     return hits.rows(within_room(mine, np.full(_groups_in(mine), most, np.int64)))
 
 
-def spread_to(find: Find, numbers: Numbers, allowed: Positions | None, *, most: int, k: int) -> Hits:
+def spread_to(find: Find, numbers: Numbers, allowed: Positions | None, *, most: int, k: int) -> tuple[Hits, Hits]:
     """Return the k best hits of which no group has more than `most`, as if all were found and then spread.
+
+    The second are the k best of any number in a group, which the first search finds.
 
     Each further search leaves out what was found and the groups that are full; there are k of them at most, and few
     where groups are not much larger than what is asked for at once.
@@ -63,9 +65,10 @@ def spread_to(find: Find, numbers: Numbers, allowed: Positions | None, *, most: 
     room = np.full(_groups_in(numbers), most, np.int64)
     at_once = max(k, min(k * _MORE, _MOST_AT_ONCE))
     parts: list[Hits] = []
-    missing = k
+    every, missing = Hits.joined([]), k
     while missing > 0 and (allowed is None or len(allowed)):
         hits = find(at_once, allowed)
+        every = every if parts else hits.part(0, k)
         mine = numbers[hits.searched]
         rows = within_room(mine, room)[:missing]
         parts.append(hits.rows(rows))
@@ -74,7 +77,7 @@ def spread_to(find: Find, numbers: Numbers, allowed: Positions | None, *, most: 
             break
         room -= np.bincount(mine[rows][mine[rows] >= 0], minlength=len(room))
         allowed = _left(numbers, allowed, hits.searched, room)
-    return Hits.joined(parts)
+    return Hits.joined(parts), every
 
 
 def together(numbers: Numbers) -> Rows:
