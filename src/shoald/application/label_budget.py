@@ -304,14 +304,23 @@ class RunBudget:
         """Return what the run was charged with, over all its attempts, beside what was expected of that."""
         with self._open_unit_of_work() as uow:
             spent = uow.label_ledger.spent_by_run(self._account.run_id)
+        is_priced = self._is_priced(spent)
         with self._lock:
             return BudgetReport(
-                estimated=self._before + (self._planned or self._priced(Spend())),
-                spent=spent if spent.calls else self._priced(spent),
+                estimated=replace(self._before + (self._planned or Spend()), is_priced=is_priced),
+                spent=replace(spent, is_priced=is_priced),
                 cached=len(self._hits),
                 refused=len(self._refusals),
                 reasons=tuple(dict.fromkeys(self._refusals)),
             )
+
+    def _is_priced(self, spent: Spend) -> bool:
+        """Say whether money is told: as these calls have a price, or, where none was made, as all before have one.
+
+        The sum has the money of those calls of the run that had a price.
+        """
+        asked_nobody = 0 < spent.calls == self._before.calls
+        return spent.is_priced if asked_nobody else self._price is not None
 
 
 def _money(price: Price | None, input_tokens: int, output_tokens: int) -> Decimal:

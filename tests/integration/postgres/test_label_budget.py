@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 
 from shoald.adapters.postgres.engine import DatabaseLimits, make_engine
 from shoald.adapters.postgres.unit_of_work import PostgresUnitsOfWork
-from shoald.application.label_budget import BudgetRules, LabelBudgets, RunBudget
+from shoald.application.label_budget import BudgetRules, LabelBudgets, RunBudget, report_as_json
 from shoald.application.label_estimates import estimate_of
 from shoald.application.label_prune import LabelPrune
 from shoald.application.ports.label_ledger import CallEstimate, Caps, KnownAnswer, Spend
 from shoald.domain.labelling.prices import PriceList, read_prices
 from shoald.domain.labelling.prompts import LabelPrompt, PromptPart
 from shoald.domain.labelling.token_counts import count_tokens
+from shoald.transport.mapping.clusters.label_costs import cost_message
 from support.builders import NOW
 
 pytestmark = pytest.mark.integration
@@ -170,6 +171,27 @@ def test_a_cap_on_money_stops_models_without_a_price(bank: Bank) -> None:
     assert "no price of the model 'llama-3' is known" in str(budget.allow(ONE))
     assert bank.spent().calls == 0
     assert bank.budget("run_2", model="llama-3").allow(ONE) is None
+
+
+def test_money_is_told_where_these_calls_have_a_price_though_earlier_ones_had_none(bank: Bank) -> None:
+    def named_again(prices: PriceList, *, calls: int = 1) -> Any:
+        budget = bank.budget(prices=prices)
+        budget.plan({str(at): ONE for at in range(calls)})
+        for _ in range(calls):
+            assert budget.allow(ONE) is None
+            budget.book(ONE, input_tokens=100, output_tokens=20)
+        report = report_as_json(budget.report(), "USD")
+        return cost_message({**report, "provider": "openai", "model": "gpt-4o-mini-2024-07-18"})
+
+    unpriced = named_again(PriceList({}))
+    assert (unpriced.spent.calls, unpriced.spent.HasField("money"), unpriced.spent.HasField("currency")) == (1, 0, 0)
+    cost = named_again(PRICES)
+    one = 0.15 * 100 / 1_000_000 + 0.6 * 20 / 1_000_000
+    assert (cost.spent.calls, cost.spent.currency) == (2, "USD")
+    assert cost.spent.money == pytest.approx(one), "the first call has no price that could be added"
+    assert cost.estimated.HasField("money")
+    assert not named_again(PRICES, calls=0).spent.HasField("money"), "nobody was asked, and a call before had no price"
+    assert not named_again(PriceList({})).spent.HasField("money")
 
 
 def test_a_month_ends(bank: Bank) -> None:
