@@ -198,13 +198,30 @@ def test_what_cannot_be_estimated_says_why(world: ClusterWorld) -> None:
     asked = {"collection_ids": ["things"], "vector_config": {"clustering_method": "hdbscan"}}
     cluster = world.use_cases.clusters.create(world.caller, asked).cluster.cluster_id
     with pytest.raises(InvalidFields, match="how many groups"):
-        forecast(world, cluster)
+        forecast(world, cluster, labeling={"enabled": True})
     with pytest.raises(InvalidFields, match="groups"):
         forecast(world, cluster, run_id="run_0000000000000000", groups=3)
     job = world.start(cluster)
     with pytest.raises(ArtifactNotFound):
         forecast(world, cluster, run_id=job.payload["run_id"])
     assert forecast(world, cluster, groups=3, labeling={"enabled": True, "provider": "anthropic"}).spend.calls == 3
+
+
+@pytest.mark.parametrize("labeling", [None, {"enabled": False}, {"provider": "openai"}])
+def test_where_no_model_would_be_asked_is_refused_as_naming_again_is(world: ClusterWorld, labeling: Any) -> None:
+    store(world)
+    cluster = made(world, enabled=False)
+    found = run(world, cluster)
+    refused = []
+    for ask in (
+        lambda: forecast(world, cluster, run_id=found.run_id, labeling=labeling),
+        lambda: world.use_cases.run_labels.start(world.caller, cluster, found.run_id, labeling=labeling),
+    ):
+        with pytest.raises(InvalidFields) as failed:
+            ask()
+        refused.append(failed.value.problems[0])
+    assert refused[0] == refused[1]
+    assert refused[0].loc == ("body", "llm_labeling")
 
 
 def test_without_a_model_by_name_one_must_be_configured(postgres_database: str, data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from shoald.application.access import Caller
-from shoald.application.cluster_definitions import check_labeling, labeling_of
+from shoald.application.cluster_definitions import labeling_of
 from shoald.application.clusters import find_cluster
 from shoald.application.executions import find_run
 from shoald.application.former_runs import FormerRuns
@@ -19,7 +19,7 @@ from shoald.application.model_labels import GroupToName, LabelRun, ModelLabels, 
 from shoald.application.ports.label_ledger import Spend
 from shoald.application.ports.language_model import ModelFailure
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
-from shoald.application.run_labels import groups_to_name
+from shoald.application.run_labels import groups_to_name, require_model
 from shoald.domain.failures import ArtifactNotFound, InvalidFields, MissingDependency
 from shoald.domain.json_types import JsonObject
 from shoald.domain.labelling.label_plan import label_plan
@@ -96,7 +96,7 @@ class LabelForecasts:
 
         Raises `ClusterNotFound`, `ExecutionNotFound`, `ArtifactNotFound` while the run has not completed,
         `MissingDependency` where no model is configured, and `InvalidFields` where nothing says how many groups there
-        are, or both do.
+        are, or both do, and where nobody asks for names by a model.
         """
         if run_id is not None and groups is not None:
             message = "does not apply beside run_id: the run says how many groups there are"
@@ -106,15 +106,14 @@ class LabelForecasts:
             run = find_run(uow, caller, cluster, run_id) if run_id is not None else None
             if run is None and groups is None:
                 run = uow.cluster_runs.latest_completed(definition.cluster_id)
+        if run is not None:
+            _require_completed(run)
         asked = labeling_of(labeling) or definition.definition.get("llm_labeling") or {}
-        check_labeling(asked)
+        require_model(asked)
         found = self._assumed(caller, definition, groups, asked) if run is None else self._of_run(run, asked)
         return self._priced(definition, found, asked)
 
     def _of_run(self, run: ClusterRun, labeling: JsonObject) -> _Groups:
-        if run.status != ExecutionStatus.COMPLETED:
-            message = f"The execution is {run.status}; its groups can be looked at once it has completed."
-            raise ArtifactNotFound(message, detail={"run_id": run.run_id, "status": run.status})
         rows = [row for row in run.centroids if row["cluster_id"] != NOISE_CENTROID]
         looked_at = _at_equal_steps(sorted(rows, key=lambda row: (-row["num_members"], row["cluster_id"])))
         if run.num_points <= _MOST_MEMBERS_READ:
@@ -184,6 +183,12 @@ class LabelForecasts:
             is_exact=found.are_own,
             refusal=budget.refusal_of(spend),
         )
+
+
+def _require_completed(run: ClusterRun) -> None:
+    if run.status != ExecutionStatus.COMPLETED:
+        message = f"The execution is {run.status}; its groups can be looked at once it has completed."
+        raise ArtifactNotFound(message, detail={"run_id": run.run_id, "status": run.status})
 
 
 def _kind(prompts: Sequence[LabelPrompt]) -> str:

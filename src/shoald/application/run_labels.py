@@ -63,7 +63,7 @@ class RunLabels:
             _require_completed(run)
             _require_groups(run, groups)
             asked = labeling_of(labeling) or _labeling_of(run)
-            _require_model(asked)
+            require_model(asked)
             request = JobRequest(
                 job_type=JobType.CLUSTER_LABELS,
                 payload={
@@ -249,7 +249,8 @@ def _require_groups(run: ClusterRun, groups: Sequence[str]) -> None:
         raise InvalidFields(problems)
 
 
-def _require_model(labeling: JsonObject) -> None:
+def require_model(labeling: JsonObject) -> None:
+    """Refuse a labelling that asks no language model, or asks it what cannot be done; raises `InvalidFields`."""
     if not labeling.get("enabled"):
         message = "a language model is asked neither here nor by the run's definition: give llm_labeling with enabled"
         raise InvalidFields.field("body", "llm_labeling", message=message)
