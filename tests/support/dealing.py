@@ -10,6 +10,7 @@ _INSTALLATION = (
     "tests/acceptance/documents/",
     "tests/acceptance/rag/",
     "tests/acceptance/test_hostile_clients.py",
+    "tests/acceptance/test_map.py",
     "tests/contract/test_client_shapes.py",
     "tests/contract/test_documented_answers.py",
     "tests/contract/test_downloads.py",
