@@ -19,6 +19,7 @@ READING_VERBS = (
     "Count",
     "Distinct",
     "Download",
+    "Estimate",
     "Export",
     "Find",
     "Get",
@@ -30,9 +31,9 @@ READING_VERBS = (
 )
 WRITING_VERBS = (
     *("Apply", "BatchDelete", "BatchUpdate", "Build", "BulkUpdate", "Cancel", "Chunk", "Clone", "Create", "Delete"),
-    *("Evaluate", "Execute", "Import", "Ingest", "Join", "Patch", "Pause", "Publish", "Put", "Redeliver", "Relabel"),
-    *("Rename", "Repeat", "Replace", "Replay", "Restore", "Resume", "Run", "Set", "Start", "Test", "Undo", "Update"),
-    *("Upload", "Upsert"),
+    *("Evaluate", "Execute", "Import", "Ingest", "Join", "Label", "Patch", "Pause", "Publish", "Put", "Redeliver"),
+    *("Relabel", "Rename", "Repeat", "Replace", "Replay", "Restore", "Resume", "Run", "Set", "Start", "Test", "Undo"),
+    *("Update", "Upload", "Upsert"),
 )
 _RETRY = {
     "maxAttempts": 4,

@@ -171,7 +171,7 @@ def test_models_that_the_client_does_not_know_break_no_list(
     model = listed.llm_labeling.model_name
     assert (None if model is None else model.actual_instance) == shown
     if shown is None:
-        assert listed.llm_labeling.parameters == {"model_name": asked}
+        assert listed.llm_labeling.parameters == {"model": asked}
 
 
 @pytest.mark.parametrize(

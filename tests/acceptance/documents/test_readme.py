@@ -22,6 +22,7 @@ RUN_BY = {
     "shoal ingest": "here",
     "shoal import": "here",
     "shoal evaluate": "here",
+    "shoal map": "test_map.py",
     "shoal keys": "integration/test_keys_command.py",
     "JSON='content-type: application/json'": "here",
     "curl -s": "here",

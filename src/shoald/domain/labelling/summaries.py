@@ -16,7 +16,7 @@ from shoald.domain.labelling.phrases import LONGEST_TEXT, runs_of, terms_of
 
 SENTENCES = 2
 LONGEST_SENTENCE = 240
-"""Characters; longer ones are left out, or cut where a group has no others."""
+"""Characters; longer ones, and those of a word or two, are left out where a group has others; longer ones are cut."""
 
 _SHORTEST_SENTENCE = 12
 _KEPT = 12
@@ -37,8 +37,12 @@ class Sentence(NamedTuple):
 def telling_sentences(texts: Sequence[str], shares: Mapping[str, float]) -> tuple[Sentence, ...]:
     """Return the sentences with the largest cosine to the shares of the group's terms, at most twelve, best first."""
     found = {sentence for text in texts for sentence in _sentences(text, shares)}
-    fitting = [one for one in found if len(one.text) <= LONGEST_SENTENCE and _is_legible(one.text)] or list(found)
+    fitting = [one for one in found if _is_of_good_length(one.text) and _is_legible(one.text)] or list(found)
     return tuple(sorted(fitting, key=lambda one: (-_cosine(one, shares), one.text))[:_KEPT])
+
+
+def _is_of_good_length(text: str) -> bool:
+    return _SHORTEST_SENTENCE <= len(text) <= LONGEST_SENTENCE
 
 
 def _is_legible(text: str) -> bool:
@@ -53,12 +57,11 @@ def _sentences(text: str, shares: Mapping[str, float]) -> Iterator[Sentence]:
     for at, (start, end) in enumerate(sentence_spans(text)):
         if at == _LOOKED_AT:
             return
-        if end - start >= _SHORTEST_SENTENCE:
-            plain = " ".join(text[start:end].split())
-            keys = {term.key for run in runs_of(plain) for term in terms_of(run)}
-            terms = tuple(sorted(keys & shares.keys()))
-            if terms:
-                yield Sentence(plain, terms)
+        plain = " ".join(text[start:end].split())
+        keys = {term.key for run in runs_of(plain) for term in terms_of(run)}
+        terms = tuple(sorted(keys & shares.keys()))
+        if terms:
+            yield Sentence(plain, terms)
 
 
 def _cosine(sentence: Sentence, weights: Mapping[str, float]) -> float:
