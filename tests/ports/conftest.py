@@ -67,7 +67,7 @@ def seaweed_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
 
 
 def _wait_for_buckets(host: str, port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         try:
             _make_bucket(host, port, "ready")
