@@ -46,6 +46,7 @@ class _Round:
     """What the threads of one round share. `failed` counts groups in a row that a model did not answer for."""
 
     ends: float
+    estimates: Mapping[str, CallEstimate]
     stop: threading.Event = field(default_factory=threading.Event)
     why: str = ""
     failed: int = 0
@@ -90,8 +91,9 @@ class Labelling:
         """
         if not questions:
             return {}
-        self._budget.plan({one.prompt.content_hash: self._estimate(one.prompt) for one in questions})
-        shared = _Round(ends=self._ends)
+        estimates = {one.cluster_id: self._estimate(one.prompt) for one in questions}
+        self._budget.plan({one.prompt.content_hash: estimates[one.cluster_id] for one in questions})
+        shared = _Round(ends=self._ends, estimates=estimates)
         threads = ThreadPoolExecutor(self._terms.at_once, thread_name_prefix="labels")
         try:
             return dict(self._done(threads, questions, shared, step))
@@ -129,7 +131,7 @@ class Labelling:
     def _one(self, question: Question, shared: _Round) -> Outcome:
         outcome = self._asking.ask(
             question.prompt,
-            self._estimate(question.prompt),
+            shared.estimates[question.cluster_id],
             self._budget,
             stopped=Stopped(event=shared.stop, ends=shared.ends, why=lambda: shared.why),
             candidates=question.candidates,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -31,36 +31,39 @@ def post_json(
         request = client.build_request("POST", url, json=body, headers=dict(headers), timeout=timeout_seconds)
         with_stream = client.send(request, stream=True)
         try:
-            content = _read(with_stream, ends)
+            content = read_in_time(with_stream.iter_bytes(), ends)
         finally:
             with_stream.close()
-    except httpx.TimeoutException as error:
-        raise _late(timeout_seconds) from error
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise late(timeout_seconds) from error
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: of a key that no header can hold
         raise ModelFailure(NoAnswerBecause.UNREACHABLE, "the model's server could not be reached") from error
     if not _OK <= with_stream.status_code < _REDIRECT:
         raise refusal_of(with_stream.status_code, content, pause_asked_by(with_stream.headers))
-    return _object(content)
+    return answered_object(content)
 
 
-def _read(answer: httpx.Response, ends: float) -> bytes:
-    pieces, size = [], 0
-    for piece in answer.iter_bytes():
+def read_in_time(pieces: Iterable[bytes], ends: float) -> bytes:
+    """Return the bytes of an answer; raises `TimeoutError` past a moment, `ModelFailure` for more than `MOST_READ`."""
+    found, size = [], 0
+    for piece in pieces:
         if time.monotonic() > ends:
-            raise httpx.ReadTimeout("the answer came too slowly")
-        pieces.append(piece)
+            raise TimeoutError
+        found.append(piece)
         size += len(piece)
         if size > MOST_READ:
             raise ModelFailure(NoAnswerBecause.NOTHING_SAID, f"the answer had more than {MOST_READ} bytes")
-    return b"".join(pieces)
+    return b"".join(found)
 
 
-def _late(timeout_seconds: float) -> ModelFailure:
+def late(timeout_seconds: float) -> ModelFailure:
+    """Return what says that the time was over."""
     message = f"there was no whole answer within {timeout_seconds:.3g} seconds"
     return ModelFailure(NoAnswerBecause.TIMED_OUT, message)
 
 
-def _object(content: bytes) -> Mapping[str, Any]:
+def answered_object(content: bytes) -> Mapping[str, Any]:
+    """Return the object that came back; raises `ModelFailure` for all else."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:

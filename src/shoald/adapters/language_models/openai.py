@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shoald.adapters.language_models.answering import MOST_READ, counted
+from shoald.adapters.language_models.answering import answered_object, counted, late, read_in_time
 from shoald.adapters.language_models.media_fetching import MediaFetching
 from shoald.adapters.language_models.refusals import pause_asked_by, refusal_of, refuses_the_shape
 from shoald.application.ports.language_model import LONGEST_ANSWER, ModelAnswer, ModelFailure, NoAnswerBecause
@@ -79,7 +78,6 @@ class OpenAIModel:
         import openai
 
         seconds = max(0.1, ends - time.monotonic())
-        late = ModelFailure(NoAnswerBecause.TIMED_OUT, f"there was no whole answer within {seconds:.3g} seconds")
         body = {**prompt.parameters, **self._body(prompt, has_shape=has_shape)}
         model, messages = body.pop("model"), body.pop("messages")
         try:
@@ -87,7 +85,7 @@ class OpenAIModel:
                 model=model, messages=messages, extra_body=body, timeout=seconds
             )
             with asked as answer:
-                return _object(_read(answer.iter_bytes(), ends))
+                return answered_object(read_in_time(answer.iter_bytes(), ends))
         except openai.APIStatusError as error:
             said = _said(error)
             if has_shape and refuses_the_shape(error.status_code, said):
@@ -95,7 +93,7 @@ class OpenAIModel:
             pause = pause_asked_by(error.response.headers)
             raise refusal_of(error.status_code, said.encode(), pause) from error
         except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError) as error:
-            raise late from error
+            raise late(seconds) from error
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFailure(NoAnswerBecause.UNREACHABLE, "the model's server could not be reached") from error
 
@@ -151,31 +149,11 @@ class _ShapeRefused(Exception):  # noqa: N818 - it says what is so
     """The server does not know the parameter that says what an answer looks like."""
 
 
-def _read(pieces: Any, ends: float) -> bytes:
-    found, size = [], 0
-    for piece in pieces:
-        if time.monotonic() > ends:
-            raise TimeoutError
-        found.append(piece)
-        size += len(piece)
-        if size > MOST_READ:
-            raise ModelFailure(NoAnswerBecause.NOTHING_SAID, f"the answer had more than {MOST_READ} bytes")
-    return b"".join(found)
-
-
 def _said(error: Any) -> str:
     try:
         return str(error.response.text)[:10_000]
     except Exception:  # noqa: BLE001 - a body that was never read has no text, in ways that differ by version
         return str(error.body or "")[:10_000]
-
-
-def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ModelFailure(NoAnswerBecause.NOTHING_SAID, "what came back was no JSON") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _answer(found: Mapping[str, Any], prompt: LabelPrompt) -> ModelAnswer:
