@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +20,7 @@ from shoald.application.ports.clock import Clock
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.domain.failures import ArtifactNotFound, InvalidFields, JobNotFound, Unavailable
+from shoald.domain.failures import ArtifactNotFound, InvalidFields, JobNotFound
 from shoald.domain.histories.times import TimeReader
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import BucketUnit, NumberUnit
@@ -205,7 +205,7 @@ class GroupHistories:
             revisions["now"] = self._clock.now().isoformat()
         return _Question(
             kind=kind,
-            asked=_as_json(asked),
+            asked=asdict(asked),
             seconds=_LEAST_SECONDS + _MEMBER_SECONDS * run.num_points,
             state={"collections": revisions, "names": _names_hash(run)},
         )
@@ -220,20 +220,7 @@ class GroupHistories:
         Its file is swept when it is older than a day, so that the file of a day's job is there for that day.
         """
         request = self._request(caller, run, question)
-        try:
-            return self._found_or_made(request)
-        except Unavailable:  # somebody asks the same at this moment: the job that is made there answers both
-            return self._found_or_made(request)
-
-    def _found_or_made(self, request: JobRequest) -> Job:
-        with self._open_unit_of_work() as uow:
-            before = self._jobs.accepted_before(uow, request)
-        if before is not None and self._is_good(before):
-            return replace(before, estimated_seconds=request.estimated_seconds)
-        with self._open_unit_of_work() as uow:
-            job = self._jobs.accept(uow, request if before is None else replace(request, idempotency_key=None))
-            uow.commit()
-        return job
+        return self._jobs.accepted_once(self._open_unit_of_work, request, self._is_there)
 
     def _request(self, caller: Caller, run: ClusterRun, question: _Question) -> JobRequest:
         payload = {
@@ -253,10 +240,8 @@ class GroupHistories:
             estimated_seconds=question.seconds,
         )
 
-    def _is_good(self, job: Job) -> bool:
-        """Say whether a job answers, or will; one that failed, or whose file was taken away, is done again."""
-        if job.state in {JobState.FAILED, JobState.CANCELED}:
-            return False
+    def _is_there(self, job: Job) -> bool:
+        """Say whether a job answers, or will; one whose file was taken away does not."""
         return job.state != JobState.COMPLETED or self._objects.exists(job.result["file"]["key"])
 
     def _kept(self, caller: Caller, run: ClusterRun, job_id: str) -> Answered | None:
@@ -361,10 +346,6 @@ def _without_times(times: JsonObject) -> str:
         f"no document of this execution has a time there, but values such as {example}; a time is an RFC 3339 text, "
         "a date, or seconds or milliseconds since 1970"
     )
-
-
-def _as_json(asked: TimeQuestion) -> JsonObject:
-    return asdict(asked)
 
 
 def _names_hash(run: ClusterRun) -> str:

@@ -26,6 +26,7 @@ from shoald.domain.failures import (
     JobCanceled,
     JobFailed,
     JobNotFound,
+    Unavailable,
 )
 from shoald.domain.identifiers import new_uuid
 from shoald.domain.job_states import TERMINAL
@@ -153,6 +154,30 @@ class Jobs:
         if request_hash != _request_hash(request):
             raise IdempotencyConflict
         return uow.jobs.get(job_id)
+
+    def accepted_once(
+        self, open_unit_of_work: OpenUnitOfWork, request: JobRequest, is_good: Callable[[Job], bool] = lambda _: True
+    ) -> Job:
+        """Return the committed job of a request's idempotency key, one for all that ask the same, at once or later.
+
+        A job that failed, was canceled, or is not `is_good`, which is asked outside of transactions, is done again.
+        """
+        try:
+            return self._found_or_made(open_unit_of_work, request, is_good)
+        except Unavailable:  # somebody asks the same at this moment: the job that is made there serves both
+            return self._found_or_made(open_unit_of_work, request, is_good)
+
+    def _found_or_made(
+        self, open_unit_of_work: OpenUnitOfWork, request: JobRequest, is_good: Callable[[Job], bool]
+    ) -> Job:
+        with open_unit_of_work() as uow:
+            before = self.accepted_before(uow, request)
+        if before is not None and before.state not in {JobState.FAILED, JobState.CANCELED} and is_good(before):
+            return replace(before, estimated_seconds=request.estimated_seconds)
+        with open_unit_of_work() as uow:
+            job = self.accept(uow, request if before is None else replace(request, idempotency_key=None))
+            uow.commit()
+        return job
 
     def dispatch(self, job: Job) -> None:
         """Send a committed job on its way; never raises, since the scheduler does it too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shoald.application.access import Caller
 from shoald.application.artifacts import SOLID
@@ -12,11 +12,11 @@ from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import Columns, RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import MEMBERS
-from shoald.domain.failures import ArtifactNotFound, Unavailable
+from shoald.domain.failures import ArtifactNotFound
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
 from shoald.domain.records.job import Job
-from shoald.domain.vocabulary import JobState, JobType
+from shoald.domain.vocabulary import JobType
 
 MOST_POINTS = 10_000
 _AXES = ("x", "y", "z")
@@ -75,20 +75,7 @@ class RunMaps:
             caller=caller,
             idempotency_key=f"{JobType.CLUSTER_MAP}/{run.run_id}",
         )
-        try:
-            return self._found_or_made(request)
-        except Unavailable:  # somebody asks for the map at this moment: the job that is made there draws it for both
-            return self._found_or_made(request)
-
-    def _found_or_made(self, request: JobRequest) -> Job:
-        with self._open_unit_of_work() as uow:
-            before = self._jobs.accepted_before(uow, request)
-            if before is not None and before.state not in {JobState.FAILED, JobState.CANCELED}:
-                return before
-            # one that did not succeed is tried again
-            job = self._jobs.accept(uow, request if before is None else replace(request, idempotency_key=None))
-            uow.commit()
-        return job
+        return self._jobs.accepted_once(self._open_unit_of_work, request)
 
     def of(self, run: ClusterRun, *, most: int = MOST_POINTS, feature: str | None = None) -> RunMap:
         """Return the map of a completed run, of one feature where each was grouped by itself (None: the first).
