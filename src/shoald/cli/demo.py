@@ -11,8 +11,7 @@ import typer
 
 from shoald.cli import demo_corpus, demo_job, demo_report
 from shoald.cli.rest_client import RestError
-from shoald.cli.up import up
-from shoald.supervisor.installation import Installation
+from shoald.cli.running import started_url
 
 
 def demo(
@@ -37,13 +36,9 @@ def _demo(data: Path, port: int) -> None:
     began = time.monotonic()
     with ThreadPoolExecutor(1) as reader:  # it waits for a process of its own, while everything starts
         modules = reader.submit(demo_corpus.standard_library_texts)
-        up(data=data, port=port, workers=None, servers=None, detach=True)
-    state = Installation(data).state()
-    if state is None:
-        typer.echo(f"Shoal did not start; `shoal doctor --data {data}` says why", err=True)
-        raise typer.Exit(1)
+        url = started_url(data, port)
     try:
-        demo_job.run(state.http, data, modules.result(), began=began)
+        demo_job.run(url, data, modules.result(), began=began)
     except RestError as error:
         typer.echo(f"The demo stopped: {error}\n`shoal status --data {data}` shows the parts and their logs.", err=True)
         raise typer.Exit(1) from error

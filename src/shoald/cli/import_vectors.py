@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from shoald.supervisor.installation import Installation
 
 if TYPE_CHECKING:
     from shoald.application.collection_documents import Import, Imported
-    from shoald.wiring import Adapters
+    from shoald.domain.records.collection import DocumentBatch
 
 
 def import_vectors(
@@ -37,21 +37,16 @@ def import_vectors(
 ) -> None:
     """Store the documents of a file with their vectors; all of them or, when something is wrong, none."""
     from shoald.application.collection_documents import Import
-    from shoald.settings import read_settings
-    from shoald.wiring import Adapters
 
     if data is None and not os.environ.get("SHOAL_DATABASE_URL"):
         data = Path(".shoal")
     if data is not None:
         os.environ.update(environment_of(data))
-    adapters = Adapters(read_settings(), is_worker=True)
     try:
-        stored = _import(adapters, file, Import(namespace=namespace, collection=collection, replace=replace))
+        stored = _import(file, Import(namespace=namespace, collection=collection, replace=replace))
     except Failure as failure:
         typer.echo(f"Nothing was stored: {reason_of(failure, file)}", err=True)
         raise typer.Exit(1) from failure
-    finally:
-        adapters.close()
     print(f"{stored.inserted} documents in collection {collection} ({stored.collection_id})")
 
 
@@ -84,29 +79,45 @@ def environment_of(data: Path) -> dict[str, str]:
     return environment(installation, state.http)
 
 
-def _import(adapters: Adapters, file: Path, target: Import) -> Imported:
-    from shoald.application.collection_documents import CollectionDocuments
-    from shoald.wiring import build_access
+def _import(file: Path, target: Import) -> Imported:
+    from shoald.adapters.parquet.document_tables import ArrowDocumentTables
 
-    documents = CollectionDocuments(
-        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
-    )
-    caller = build_access(adapters).caller(target.namespace)
+    tables = ArrowDocumentTables()
     with progress(f"Importing {file.name}") as report:
-        rows = _Rows(adapters.document_tables.rows_in(str(file)), report)
-        batches = adapters.document_tables.from_file(str(file))
-        return documents.import_batches(caller, target, batches, step=rows)
+        rows = StoredRows(tables.rows_in(str(file)), report)
+        return import_batches(target, tables.from_file(str(file)), rows)
 
 
-class _Rows:
+def import_batches(target: Import, batches: Iterable[DocumentBatch], step: Callable[[int], None]) -> Imported:
+    """Store documents straight in the database that the environment names, all of them or none.
+
+    `step` is told of each batch how many rows it had. Raises `Failure` for what cannot be stored.
+    """
+    from shoald.application.collection_documents import CollectionDocuments
+    from shoald.settings import read_settings
+    from shoald.wiring import Adapters, build_access
+
+    adapters = Adapters(read_settings(), is_worker=True)
+    try:
+        documents = CollectionDocuments(
+            open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
+        )
+        caller = build_access(adapters).caller(target.namespace)
+        return documents.import_batches(caller, target, batches, step=step)
+    finally:
+        adapters.close()
+
+
+class StoredRows:
     """Turns numbers of stored rows into progress; a file that does not say its length shows the count only."""
 
     def __init__(self, total: int | None, report: Report) -> None:
         self._total = total
         self._report = report
-        self._done = 0
+        self.done = 0
 
     def __call__(self, stored: int) -> None:
-        self._done += stored
-        share = min(1.0, self._done / self._total) if self._total else 0.0
-        self._report(share, f"{self._done:,} documents")
+        """Count the rows of a batch that was stored."""
+        self.done += stored
+        share = min(1.0, self.done / self._total) if self._total else 0.0
+        self._report(share, f"{self.done:,} documents")

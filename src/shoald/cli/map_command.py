@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from shoald.cli.map_run import MapWish
     from shoald.cli.map_table import DrawnMap
 
-NOISE = "cl_cluster_noise"
 _NAMED = 12
 """Groups that are named at the end."""
 _TEXT_LENGTH = 200
@@ -207,9 +206,10 @@ def _write(drawn: DrawnMap, wanted: _Wanted) -> None:
 def _tell(run: Mapping[str, Any], documents: int, rows: int) -> None:
     """Name the largest groups of the first level, what is not on the map, and what the run warns of."""
     from shoald.cli.map_picture import shown
+    from shoald.domain.records.cluster import NOISE_CENTROID
 
     groups = [row for row in run["centroids"] if row.get("parent_cluster_id") is None]
-    named = sorted(groups, key=lambda row: (row["cluster_id"] == NOISE, -row["num_members"]))
+    named = sorted(groups, key=lambda row: (row["cluster_id"] == NOISE_CENTROID, -row["num_members"]))
     for row in named[:_NAMED]:
         print(f"{row['num_members']:>9,}  {shown(row.get('label') or row['cluster_id'], _SHOWN)}")
     if len(named) > _NAMED:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from shoald.cli.import_vectors import environment_of, reason_of
+from shoald.cli.import_vectors import StoredRows, environment_of, import_batches, reason_of
 from shoald.cli.map_server import MapServer
-from shoald.cli.progress import Report, progress
+from shoald.cli.progress import progress
 from shoald.cli.rest_client import RestClient, RestError
 from shoald.domain.failures import Failure
 
@@ -158,7 +158,7 @@ def _stored(
     name = collection["collection_name"]
     try:
         with progress(f"Importing {source.file.name}") as report:
-            steps = _Steps(source.rows(), report)
+            steps = StoredRows(source.rows(), report)
             if server.data is None:
                 _send(client, source, collection, steps)
             else:
@@ -171,26 +171,16 @@ def _stored(
     return stored, steps.done
 
 
-def _write(data: Path, source: MapSource, name: str, steps: _Steps) -> None:
+def _write(data: Path, source: MapSource, name: str, steps: StoredRows) -> None:
     """Store them straight in the database of an installation on this machine; all of them or none."""
-    from shoald.application.collection_documents import CollectionDocuments, Import
-    from shoald.settings import read_settings
-    from shoald.wiring import Adapters, build_access
+    from shoald.application.collection_documents import Import
 
     os.environ.update(environment_of(data))
-    adapters = Adapters(read_settings(), is_worker=True)
-    try:
-        documents = CollectionDocuments(
-            open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
-        )
-        target = Import(namespace=source.namespace, collection=name, replace=True)
-        caller = build_access(adapters).caller(source.namespace)
-        documents.import_batches(caller, target, source.documents(), step=steps)
-    finally:
-        adapters.close()
+    target = Import(namespace=source.namespace, collection=name, replace=True)
+    import_batches(target, source.documents(), steps)
 
 
-def _send(client: RestClient, source: MapSource, collection: dict[str, Any], steps: _Steps) -> None:
+def _send(client: RestClient, source: MapSource, collection: dict[str, Any], steps: StoredRows) -> None:
     """Send them by calls to a server elsewhere; a collection that holds something is made anew first."""
     name, namespace = collection["collection_name"], collection["namespace_id"]
     batches = source.documents()
@@ -220,17 +210,3 @@ def _as_json(batch: DocumentBatch) -> list[dict[str, Any]]:
                 raise MapError(f"the vector of document {batch.ids[row]!r} has numbers that are none")
             documents[row]["vectors"][column.name] = vector.tolist()
     return documents
-
-
-class _Steps:
-    """Turns numbers of stored rows into progress."""
-
-    def __init__(self, total: int | None, report: Report) -> None:
-        self._total = total
-        self._report = report
-        self.done = 0
-
-    def __call__(self, stored: int) -> None:
-        self.done += stored
-        share = min(1.0, self.done / self._total) if self._total else 0.0
-        self._report(share, f"{self.done:,} documents")

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from shoald.cli.down import down
-from shoald.cli.up import up
+from shoald.cli.running import started_url
 from shoald.supervisor.installation import Installation
 
 
@@ -31,15 +29,10 @@ def lent_server(url: str | None, data: Path, *, port: int, keep: bool) -> Iterat
     if url is not None:
         yield MapServer(url.rstrip("/"))
         return
-    installation = Installation(data)
-    is_ours = installation.supervisor_pid() is None
-    up(data=data, port=port, workers=None, servers=None, detach=True)
-    state = installation.state()
-    if state is None:
-        typer.echo(f"Shoal did not start; `shoal doctor --data {data}` says why", err=True)
-        raise typer.Exit(1)
+    is_ours = Installation(data).supervisor_pid() is None
+    started = started_url(data, port)
     try:
-        yield MapServer(state.http, data)
+        yield MapServer(started, data)
     finally:
         if is_ours and not keep:
             down(data=data, wait=90.0)

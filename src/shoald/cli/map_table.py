@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from shoald.cli.map_picture import MapGroup, MapPoints
 from shoald.cli.rest_client import RestClient
+from shoald.domain.records.cluster import NOISE_CENTROID
 
 SEPARATOR = " / "
 """Stands between the labels of a path."""
 KNOWN_TEXTS = ("text", "page_content", "content", "title", "headline", "name", "description", "summary")
 """Fields that are looked for, in this order, where nobody says which holds the text."""
-_NOISE = "cl_cluster_noise"
 _MEMBERS = ("document_id", "is_centroid", "cluster_id", "x", "y", "cosine_similarity_to_centroid")
 
 
@@ -57,7 +57,7 @@ def drawn_map(client: RestClient, run: Mapping[str, Any], collection_id: str, te
 
 def groups_of(centroids: Sequence[Mapping[str, Any]]) -> list[MapGroup]:
     """Return the groups of a run, those in none left out, each with its path: the labels from the first level down."""
-    rows = [row for row in centroids if row["cluster_id"] != _NOISE]
+    rows = [row for row in centroids if row["cluster_id"] != NOISE_CENTROID]
     place = {row["cluster_id"]: at for at, row in enumerate(rows)}
     return [_group(row, rows, place) for row in rows]
 
