@@ -19,6 +19,7 @@ from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.trigger_firing import TriggerFiring
 from shoald.application.trigger_following import EventCounting, FiringEnds
 from shoald.application.trigger_measuring import TriggerMeasuring
+from shoald.application.trigger_requests import definition_of
 from shoald.application.trigger_starts import TriggerStarts
 from shoald.application.trigger_sweep import TriggerSweep
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest
@@ -522,7 +523,7 @@ def test_drift_of_what_is_not_dense_is_refused(world: ClusterWorld, vector: Any)
 def test_a_trigger_may_bring_its_own_cluster(world: ClusterWorld, scheduler: Scheduler) -> None:
     world.store(groups_of(10, 10))
     config = {"collection_ids": ["things"], "config": {"algorithm": "kmeans", "n_clusters": 2}}
-    trigger = make(world, "", "interval", HOURLY, execution_config=config)
+    trigger = make(world, "", "interval", HOURLY, definition=definition_of(config, None), execution_config=config)
     present = state(world, trigger)
     job = world.use_cases.triggers.execute(world.caller, trigger)
     assert world.run(job).state is JobState.COMPLETED
@@ -542,7 +543,7 @@ def test_a_trigger_that_cannot_be_made_leaves_no_cluster_behind(world: ClusterWo
     config = {"collection_ids": ["things"], "config": {"algorithm": "kmeans", "n_clusters": 2}}
     waits = {"event_type": "documents_added", "collection_id": "col_0000000000"}
     with pytest.raises(CollectionNotFound):
-        make(world, "", "event", waits, execution_config=config)
+        make(world, "", "event", waits, definition=definition_of(config, None))
     assert world.use_cases.clusters.list(world.caller, _query())[0].items == []
     assert events(world, "cluster.") == []
 

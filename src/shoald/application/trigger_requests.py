@@ -87,14 +87,15 @@ def _problems(given: JsonObject) -> list[FieldProblem]:
     cluster, threshold = given.get("cluster_id"), given.get("assignment_threshold", 0)
     if not cluster or not isinstance(cluster, str):
         problem("cluster_id", "missing", "Field required")
-    if given.get("mode", ExecutionMode.FULL) not in {word.value for word in ExecutionMode}:
+    if given.get("mode", ExecutionMode.FULL) not in [word.value for word in ExecutionMode]:
         problem("mode", "enum", f"Input should be one of {', '.join(ExecutionMode)}")
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         problem("assignment_threshold", "value_error", "Input should be a number from 0 to 1")
     if not isinstance(given.get("filters", {}), dict):
         problem("filters", "dict_type", "Input should be an object")
-    if not isinstance(given.get("source_execution_ids", []), list):
-        problem("source_execution_ids", "list_type", "Input should be a list")
+    runs = given.get("source_execution_ids", [])
+    if not isinstance(runs, list) or not all(isinstance(one, str) for one in runs):
+        problem("source_execution_ids", "list_type", "Input should be a list of ids")
     if given.get("output_collection_ids"):
         message = "runs write the output collection of their cluster; a trigger cannot name others"
         problem("output_collection_ids", "value_error", message)

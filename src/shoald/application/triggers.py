@@ -16,7 +16,6 @@ from shoald.application.ports.repositories.triggers import TriggerFilter
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_events import trigger_event
 from shoald.application.trigger_measuring import drifting_vectors
-from shoald.application.trigger_requests import definition_of
 from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
 from shoald.domain.identifiers import new_trigger_id, new_uuid
@@ -38,12 +37,13 @@ _FIRST_STATES = (TriggerStatus.ACTIVE, TriggerStatus.PAUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRequest:
-    """What to start, and when: `cluster` by id or name, or `execution_config` of which a cluster is made.
+    """What to start, and when: `cluster` by id or name, or a `definition` of which a cluster is made.
 
-    `changes` are what its runs change of the definition.
+    `execution_config` is how the definition was said, `changes` are what runs change of it.
     """
 
     cluster: str | None
+    definition: JsonObject = field(default_factory=dict[str, Any])
     execution_config: JsonObject = field(default_factory=dict[str, Any])
     trigger_type: str
     schedule_config: JsonObject
@@ -128,10 +128,10 @@ class Triggers:
         """Return the cluster to run, made from the request where it names none."""
         if request.cluster:
             return find_cluster(uow, caller, request.cluster)
-        if not request.execution_config:
+        if not request.definition:
             message = "cluster_id or execution_config is required"
             raise InvalidFields.field("body", "cluster_id", message=message, kind="missing")
-        return self._clusters.add(uow, caller, definition_of(request.execution_config, request.description))
+        return self._clusters.add(uow, caller, request.definition)
 
     def get(self, caller: Caller, trigger_id: str) -> TriggerState:
         """Return a trigger; raises `TriggerNotFound`."""

@@ -164,7 +164,7 @@ def _path(name: Any, where: Where) -> FieldPath:
 def _operator(name: Any, where: Where) -> Op:
     if name is None:
         return Op.EQ
-    if name not in set(Op):
+    if not isinstance(name, str) or name not in set(Op):
         raise _refuse(where, f"must be one of {', '.join(Op)}", name, "enum")
     return Op(name)
 

@@ -197,6 +197,13 @@ def test_what_is_wrong_is_named_by_its_path(loc: tuple[str | int, ...], filters:
     assert caught.value.problems[0].loc == ("body", "filters", *loc)
 
 
+@pytest.mark.parametrize("operator", ["near", 5, True, [], ["eq"], {"eq": 1}])
+def test_what_is_no_operator_is_refused_whatever_it_is(operator: object) -> None:
+    with pytest.raises(InvalidFields, match="must be one of eq") as caught:
+        parse_filter({"AND": [{"field": "status", "operator": operator, "value": 1}]})
+    assert caught.value.problems[0].loc == ("body", "filters", "AND", 0, "operator")
+
+
 @pytest.mark.parametrize(
     "value",
     [

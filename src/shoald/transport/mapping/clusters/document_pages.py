@@ -96,7 +96,8 @@ def _partition(given: Any) -> tuple[int, int] | None:
     if given in (None, {}):
         return None
     index, count = (given.get("index"), given.get("count")) if isinstance(given, dict) else (None, None)
-    if isinstance(index, int) and isinstance(count, int) and 0 <= index < count <= _MOST_PARTITIONS:
+    # true and false are whole numbers to Python alone
+    if type(index) is int and type(count) is int and 0 <= index < count <= _MOST_PARTITIONS:
         return index, count
     message = f"must have a count from 1 to {_MOST_PARTITIONS} and an index below it"
     raise InvalidFields.field("body", "partition", message=message, value=given)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from google.protobuf.message import Message
 from shoal.clusters.v1 import pagination_pb2
 
 from shoald.application.listing import DEFAULT_LIMIT, ListQuery, Page, SortKey
 from shoald.domain.failures import InvalidFields
-from shoald.domain.json_types import JsonObject
+from shoald.domain.json_types import JsonObject, flaw_of
 from shoald.transport.json_values import plain_object
 
 _CURSORS = ("cursor", "next_cursor", "after")
@@ -71,16 +71,19 @@ def _filters(request: Any) -> JsonObject | None:
     if _value(request.body, "filters") is not None:
         return plain_object(request.body.filters)
     text = _value(request, "filters")
-    if not text:
-        return None
+    return _object_in(text, "filters", "must be a JSON object") if text else None
+
+
+def _object_in(text: str, name: str, message: str) -> JsonObject:
+    """Return the object that a parameter of the query string holds as JSON, as a body could hold it."""
     try:
-        filters = json.loads(text)
-    except ValueError:
-        filters = None
-    if not isinstance(filters, dict):
-        message = "must be a JSON object"
-        raise InvalidFields.field("query", "filters", message=message, kind="json_invalid", value=text)
-    return filters
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        given = None
+    flaw = flaw_of(given) if isinstance(given, dict) else message
+    if flaw is not None:
+        raise InvalidFields.field("query", name, message=flaw, kind="json_invalid", value=text)
+    return dict(given)
 
 
 def _sort(request: Any) -> tuple[SortKey, ...]:
@@ -104,12 +107,9 @@ def _sort_key(word: str) -> SortKey:
 
 
 def _sort_object(text: str) -> SortKey:
-    try:
-        given = json.loads(text)
-    except ValueError:
-        given = {}
+    message = "must be an object of field and direction, asc or desc"
+    given = _object_in(text, "sort", message)
     name, direction = given.get("field"), given.get("direction") or "asc"
-    if not isinstance(name, str) or not name or direction not in {"asc", "desc"}:
-        message = "must be an object of field and direction, asc or desc"
+    if not isinstance(name, str) or not name or direction not in ("asc", "desc"):
         raise InvalidFields.field("query", "sort", message=message, kind="json_invalid", value=text)
     return SortKey(field=name, descending=direction == "desc")

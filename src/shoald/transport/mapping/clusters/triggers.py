@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from google.protobuf import json_format
 from shoal.clusters.v1 import (
+    cluster_service_pb2,
     cluster_trigger_service_pb2,
     trigger_pb2,
     trigger_service_pb2,
 )
 
-from shoald.application.trigger_requests import action_of
+from shoald.application.trigger_requests import action_of, definition_of
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest, TriggerState
+from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import TriggerStatus
 from shoald.domain.records.trigger import Firing, Trigger
 from shoald.domain.vocabulary import ExecutionMode
 from shoald.transport.json_values import plain_object, to_struct
+from shoald.transport.mapping.clusters.clusters import asked_of
 from shoald.transport.mapping.clusters.times import optional_timestamp, to_timestamp
+from shoald.transport.violations import problems_in
 
 _ORGANIZATION = "int_shoal"
 """Clients insist on the id of an organization; there is one in an installation."""
 _DEFAULT_LIMIT = 50
+_CONFIG = ("body", "execution_config", "config")
 
 
 def cluster_request_of(request: cluster_trigger_service_pb2.CreateClusterTriggerRequest) -> TriggerRequest:
-    """Return what is to be started, and when."""
+    """Return what is to be started, and when; raises `InvalidFields` for what defines no cluster."""
     given = request.execution_config
     config: dict[str, Any] = {}
     if request.HasField("execution_config"):
         config = {"collection_ids": list(given.collection_ids), "config": plain_object(given.config)}
+    if config and request.cluster_id:
+        message = "cannot stand beside cluster_id, whose cluster has a definition"
+        raise InvalidFields.field("body", "execution_config", message=message, value=config)
     return TriggerRequest(
         cluster=request.cluster_id or None,
-        execution_config={} if request.cluster_id else config,
+        definition=_definition(definition_of(config, request.description or None)) if config else {},
+        execution_config=config,
         trigger_type=request.trigger_type,
         schedule_config=plain_object(request.schedule_config),
         description=request.description or None,
         status=request.status or TriggerStatus.ACTIVE,
     )
+
+
+def _definition(asked: dict[str, Any]) -> JsonObject:
+    """Return a definition that stood in free JSON as a request for it would say it, held to that one's rules."""
+    try:
+        message = json_format.ParseDict(asked, cluster_service_pb2.CreateClusterRequest())
+    except json_format.ParseError as error:
+        raise InvalidFields.field(*_CONFIG, message=f"defines no cluster: {error}", value=asked) from error
+    problems = [replace(one, loc=(*_CONFIG, *one.loc[1:])) for one in problems_in(message, None)]
+    if problems:
+        raise InvalidFields(problems)
+    return asked_of(message)
 
 
 def general_request_of(request: trigger_service_pb2.CreateTriggerRequest) -> TriggerRequest:
