@@ -109,6 +109,21 @@ def test_large_groups_are_divided(world: ClusterWorld) -> None:
     assert len(world.use_cases.artifacts.centroid_vectors(run)) == 5
 
 
+@pytest.mark.parametrize(
+    ("method", "smallest", "size"), [("leiden", 1, 2), ("optics", 0.1, 14), ("auto", 12, 12)], ids=str
+)
+def test_parts_are_as_large_as_the_algorithm_was_told(
+    world: ClusterWorld, method: str, smallest: float, size: int
+) -> None:
+    random = np.random.default_rng(0)
+    world.store((np.eye(4)[np.arange(140) % 2] + random.normal(scale=0.05, size=(140, 4))).astype(np.float32))
+    given = {"clustering_method": method, "algorithm_params": {"min_cluster_size": smallest}, "stability": "none"}
+    run = ran(world, world.define(**given, hierarchical=True, max_hierarchy_depth=1))
+    assert f"min_cluster_size {size}" in run.effective["notes"]["hierarchy"]["by"]
+    below = [row["num_members"] for row in run.centroids if row["hierarchy_level"] == 1]
+    assert all(members >= size for members in below)
+
+
 def test_faces_seen_in_one_scene_are_merged(world: ClusterWorld) -> None:
     vectors = groups_of(20, 15, 10)
     vectors[20:35, 0] += 2.5  # the second group comes near to the first

@@ -90,7 +90,7 @@ def subdivided_by_density(refining: Refining, space: Space, found: Grouping) -> 
     step = work.stage("subdivide", "dividing groups" if work.spec.levels else "")
     if work.spec.levels == 0:
         return tree, Said()
-    size = int(getattr(work.spec.algorithm, "min_cluster_size", None) or HdbscanParameters().min_cluster_size)
+    size = _smallest(found)
     least = least_divided(size)
     key = stage_key("subdivide", space.key, content_of(found.labels), work.spec.levels, size)
     known = refining.kept.arrays(key)
@@ -110,6 +110,12 @@ def subdivided_by_density(refining: Refining, space: Space, found: Grouping) -> 
         "least_clearance": LEAST_CLEARANCE,
     }
     return tree, Said(notes={"hierarchy": note})
+
+
+def _smallest(found: Grouping) -> int:
+    """Return the rows of the smallest group as the algorithm was told, in whichever way; parts have two at least."""
+    default = HdbscanParameters().min_cluster_size
+    return max(PARTS, int(found.effective.get("min_cluster_size") or default))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,13 @@ def library_distances(
 
     name = SPELLINGS.get(metric, metric)
     rows = vectors.astype(np.bool_) if name in OF_SETS else vectors.astype(np.float64)
-    learned = {**_learned(name, rows, p), **options}
+    known = {"p": p, **options} if name == "minkowski" else dict(options)
 
     def block(ids: Integers) -> Doubles:
-        return np.asarray(pairwise_distances(rows[ids], rows, metric=name, **learned), dtype=np.float64)
+        return np.asarray(pairwise_distances(rows[ids], rows, metric=name, **known), dtype=np.float64)
 
     try:
+        known = known or _learned(name, rows)
         found = block(np.arange(min(1, len(rows))))
     except (TypeError, ValueError, np.linalg.LinAlgError) as exc:
         raise InvalidFields.field(
@@ -40,9 +41,8 @@ def library_distances(
     return block
 
 
-def _learned(name: str, rows: Any, p: float) -> dict[str, Any]:
-    if name == "minkowski":
-        return {"p": p}
+def _learned(name: str, rows: Any) -> dict[str, Any]:
+    """Return what a metric learns from all rows where it is not given."""
     if name == "seuclidean":
         return {"V": np.var(rows, axis=0, ddof=1)}
     if name == "mahalanobis":
@@ -55,12 +55,7 @@ def library_similarities(vectors: Floats, parameters: SpectralParameters) -> Cal
     from sklearn.metrics.pairwise import pairwise_kernels
 
     rows = vectors.astype(np.float64)
-    options = {
-        "gamma": parameters.gamma,
-        "degree": parameters.degree,
-        "coef0": parameters.coef0,
-        **(parameters.kernel_params or {}),
-    }
+    options = {"gamma": parameters.gamma, "degree": parameters.degree, "coef0": parameters.coef0}
 
     def block(ids: Integers) -> Doubles:
         found = pairwise_kernels(rows[ids], rows, metric=parameters.affinity, filter_params=True, **options)

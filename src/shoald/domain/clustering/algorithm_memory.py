@@ -96,7 +96,7 @@ def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
 
 
 def _dbscan(given: DbscanParameters, n: int, d: int) -> int:
-    if own_metric(given.metric, given.p) is None:
+    if own_metric(given.metric, given.p, given.metric_params) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 8 * n * d
     looked = 8 * n * d + 16 * min(dbscan.LOOKED_AT * n, BLOCK_ENTRIES)
     # half of the pairs that may be kept: how many there are is not known before
@@ -148,7 +148,7 @@ def _mean_shift(given: MeanShiftParameters, n: int, d: int) -> int:
 
 def _optics(given: OpticsParameters, n: int, d: int) -> int:
     k = max(optics.LISTED, given.min_samples)
-    if own_metric(given.metric, given.p) is None:
+    if own_metric(given.metric, given.p, given.metric_params) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
     scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
     walked = 8 * n * d + 12 * n * k + 17 * scanned

@@ -37,7 +37,7 @@ def distance_blocks(
 
     Raises `InvalidFields` where the library refuses the metric or its parameters. O(n d) memory.
     """
-    own = own_metric(metric, p)
+    own = own_metric(metric, p, metric_params)
     if own is None:
         return tools.estimators.distances(vectors, metric, p, metric_params or {})
     return _products(vectors, own, tools.arrays)
@@ -71,7 +71,7 @@ def within_radius(
 
     Float32 products decide where they can; pairs too near to the radius for them are measured in float64.
     """
-    own = own_metric(metric, p)
+    own = own_metric(metric, p, metric_params)
     if own is None:
         block = distance_blocks(vectors, metric, tools=tools, p=p, metric_params=metric_params)
         return lambda ids: block(ids) <= radius

@@ -10,15 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from shoald.domain.clustering.metrics import KERNELS, METRICS, OWN_METRICS, UMAP_METRICS, own_metric
+from shoald.domain.clustering.idle_parameters import idle_beside
+from shoald.domain.clustering.metrics import (
+    KERNEL_WORDS,
+    METRIC_WORDS,
+    METRICS,
+    OWN_METRICS,
+    UMAP_METRICS,
+    own_metric,
+)
 from shoald.domain.clustering.parameter_rules import (
     Idle,
     Location,
+    Rule,
     idle,
     names_of,
     not_among,
     parameter,
     read_parameters,
+    read_value,
 )
 from shoald.domain.failures import FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
@@ -135,7 +145,7 @@ class SpectralParameters:
     random_state: int | None = _seed()
     n_init: int = parameter(10, int, least=1, most=1000)
     gamma: float = parameter(1.0, float, above=0)
-    affinity: str = parameter("rbf", str, words=(*KERNELS, "nearest_neighbors"))
+    affinity: str = parameter("rbf", str, words=(*KERNEL_WORDS, "nearest_neighbors"))
     n_neighbors: int = parameter(10, int, least=1)
     eigen_tol: float = parameter(0.0, float, least=0)
     assign_labels: str = parameter("kmeans", str, words=("kmeans", "discretize"))
@@ -349,17 +359,39 @@ def parse_algorithm(
     if method not in ALGORITHMS:
         raise InvalidFields([not_among(loc, method, tuple(ALGORITHMS))])
     parameters, warnings = read_parameters(ALGORITHMS[method], given or {}, loc, elsewhere=_WORDS)
-    problem = _contradiction(parameters, loc)
-    if problem is not None:
-        raise InvalidFields([problem])
-    return parameters, warnings
+    problems = _contradictions(parameters, loc)
+    if problems:
+        raise InvalidFields(problems)
+    return parameters, (*warnings, *idle_beside(parameters))
 
 
-def _contradiction(given: AlgorithmParameters, loc: Location) -> FieldProblem | None:
+def _contradictions(given: AlgorithmParameters, loc: Location) -> list[FieldProblem]:
     """Return what does not go together, though each value by itself is in its range."""
+    found: list[FieldProblem | None] = []
     if isinstance(given, AgglomerativeParameters):
-        return _of_agglomeration(given, loc)
-    return _of_optics(given, loc) if isinstance(given, OpticsParameters) else None
+        found = [_of_agglomeration(given, loc)]
+    elif isinstance(given, SpectralParameters):
+        found = _of_kernel(given.kernel_params or {}, loc)
+    elif isinstance(given, OpticsParameters):
+        found = [_of_optics(given, loc), *_of_metric(given.metric, given.metric_params or {}, loc)]
+    elif isinstance(given, DbscanParameters):
+        found = _of_metric(given.metric, given.metric_params or {}, loc)
+    return [problem for problem in found if problem is not None]
+
+
+def _of_metric(metric: str, options: JsonObject, loc: Location) -> list[FieldProblem | None]:
+    """Refuse what a metric does not take; whether the values fit is seen beside the vectors."""
+    words = METRIC_WORDS.get(metric, ())
+    message = f"{metric} takes {' and '.join(words)} only" if words else f"{metric} takes no parameters"
+    strange = sorted(word for word in options if word not in words)
+    return [FieldProblem((*loc, "metric_params", word), "value_error", message, options[word]) for word in strange]
+
+
+def _of_kernel(options: JsonObject, loc: Location) -> list[FieldProblem | None]:
+    """Refuse what is no number; what the kernel does not take is named in the warnings."""
+    rules = {"gamma": Rule(kind=float, above=0), "degree": Rule(kind=float), "coef0": Rule(kind=float)}
+    read = [read_value(rules[word], options[word], (*loc, "kernel_params", word)) for word in rules if word in options]
+    return [one for one in read if isinstance(one, FieldProblem)]
 
 
 def _of_agglomeration(given: AgglomerativeParameters, loc: Location) -> FieldProblem | None:

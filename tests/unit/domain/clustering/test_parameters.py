@@ -152,7 +152,6 @@ def test_what_does_not_go_together_is_refused_before_a_run(method: str, given: d
     [
         ("agglomerative", {"affinity": "cosine", "linkage": "average"}),
         ("agglomerative", {"n_clusters": None, "distance_threshold": 0.5}),
-        ("optics", {"eps": 2.0, "max_eps": 1.0}),
         ("optics", {"min_cluster_size": 0.25}),
     ],
 )

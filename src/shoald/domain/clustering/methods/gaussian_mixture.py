@@ -108,7 +108,7 @@ def _given(parameters: GaussianMixtureParameters, d: int) -> dict[str, Doubles]:
         if values is None:
             continue
         array = given_array(values, shape)
-        if array is None or not _fits(name, array):
+        if array is None or not _fits(name, kind, array):
             raise InvalidFields.field(
                 name, message=f"must be finite numbers of shape {shape}{_rule(name)}", value=values
             )
@@ -118,16 +118,17 @@ def _given(parameters: GaussianMixtureParameters, d: int) -> dict[str, Doubles]:
     return found
 
 
-def _fits(name: str, array: Doubles) -> bool:
+def _fits(name: str, kind: str, array: Doubles) -> bool:
     if name == "weights_init":
         return bool((array >= 0).all() and abs(array.sum() - 1) < SUM_SLACK)
-    if name == "precisions_init":
-        return bool((array > 0).all()) if array.ndim < 2 else bool(np.isfinite(array).all())  # noqa: PLR2004
-    return True
+    if name == "precisions_init" and kind in {"full", "tied"}:
+        turned = np.swapaxes(array, -1, -2)
+        return np.allclose(array, turned) and bool((np.linalg.eigvalsh(array) > 0).all())
+    return name != "precisions_init" or bool((array > 0).all())
 
 
 def _rule(name: str) -> str:
-    return {"weights_init": ", none below 0, with the sum 1", "precisions_init": ", positive"}.get(name, "")
+    return {"weights_init": ", at least 0, with the sum 1", "precisions_init": ", symmetric and positive"}.get(name, "")
 
 
 def _precision_factors(kind: str, precisions: Any) -> Doubles:

@@ -33,6 +33,8 @@ def group_by_optics(
     least = _least(parameters, n)
     if n < max(parameters.min_samples, 2):
         return _all_noise(n, parameters, f"{n} vectors are fewer than min_samples = {parameters.min_samples}")
+    if n < least and parameters.cluster_method == "xi":
+        return _all_noise(n, parameters, f"{n} vectors are fewer than min_cluster_size = {least}")
     plot = reachability_plot(space, parameters, limit, tools, step)
     if parameters.cluster_method == "dbscan":
         found = _cut(plot, eps)
@@ -45,7 +47,7 @@ def group_by_optics(
         probabilities=(labels >= 0).astype(np.float32),
         effective={**asdict(parameters), "min_cluster_size": least},
         notes={"pieces": int((~np.isfinite(plot.distances)).sum())},
-        warnings=_advice(parameters, labels),
+        warnings=_advice(labels),
     )
 
 
@@ -53,7 +55,7 @@ def reachability_plot(
     space: Space, parameters: OpticsParameters, limit: float, tools: ClusterTools, step: Step
 ) -> Reachability:
     """Return the order, distances and predecessors of a space."""
-    n, metric = len(space), own_metric(parameters.metric, parameters.p)
+    n, metric = len(space), own_metric(parameters.metric, parameters.p, parameters.metric_params)
     k = min(n, max(LISTED, parameters.min_samples))
     lists = None
     if metric is not None:
@@ -93,12 +95,8 @@ def _all_noise(n: int, parameters: OpticsParameters, why: str) -> Grouping:
     )
 
 
-def _advice(parameters: OpticsParameters, labels: Labels) -> tuple[str, ...]:
-    warnings = []
-    if parameters.cluster_method == "xi" and parameters.eps is not None:
-        warnings.append("eps does not apply: cluster_method is xi")
-    if parameters.cluster_method == "dbscan" and parameters.min_cluster_size is not None:
-        warnings.append("min_cluster_size does not apply: cluster_method is dbscan")
-    if (labels < 0).mean() > 0.5:  # noqa: PLR2004 - more noise than clusters
-        warnings.append(f"{(labels < 0).mean():.0%} noise: try a larger min_cluster_size, a umap step, or hdbscan")
-    return tuple(warnings)
+def _advice(labels: Labels) -> tuple[str, ...]:
+    noise = float((labels < 0).mean())
+    if noise <= 0.5:  # noqa: PLR2004 - no more noise than clusters
+        return ()
+    return (f"{noise:.0%} noise: try a larger min_cluster_size, a umap step, or hdbscan",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from shoald.domain.clustering.distances import blocks, distance_blocks
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.kmeans import kmeans
 from shoald.domain.clustering.merges import chained_merges
+from shoald.domain.clustering.metrics import KERNEL_WORDS
 from shoald.domain.clustering.parameters import KmeansParameters, SpectralParameters
 from shoald.domain.clustering.spaces import Doubles, Floats, Grouping, Integers, Neighbours, Space, Step, no_step
 from shoald.domain.clustering.spectrum import discretized, graph_pieces, leading_places
@@ -40,6 +41,7 @@ def group_by_spectrum(
     fewer rows than clusters, `InvalidFields` where a kernel refuses the vectors.
     """
     n, k = len(space), given.n_clusters
+    given = _with_kernel_params(given)
     if n < k:
         raise NotEnoughPoints(f"spectral needs at least n_clusters = {k} vectors; there are {n}")
     seed = drawn(given.random_state)
@@ -86,6 +88,13 @@ def _similarities(
     said = f"{n} rows are too many for a table of similarities: only those of {graph.k - 1} neighbours were used"
     warnings = [said] if given.affinity == "rbf" else [said, f"{given.affinity} gave way to rbf with gamma {gamma:.3g}"]
     return _joined(graph, weights), {"graph": "rbf of nearest neighbours"}, warnings
+
+
+def _with_kernel_params(given: SpectralParameters) -> SpectralParameters:
+    """Let numbers of the kernel win over the parameters of the same names; those that it does not take are left out."""
+    words = KERNEL_WORDS.get(given.affinity, ())
+    named: dict[str, Any] = {w: float(value) for w, value in (given.kernel_params or {}).items() if w in words}
+    return replace(given, **named, kernel_params=None)
 
 
 def _is_unit(vectors: Floats) -> bool:
