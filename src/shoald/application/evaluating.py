@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from shoald.application.group_membership import wanted_groups
 from shoald.application.jobs import JobRequest
 from shoald.application.keyword_indexing import repository_of, set_id
+from shoald.application.map_requests import MapRequest, read_map, wrong_field
 from shoald.application.projects import visible_project
 from shoald.application.search_targets import SearchTarget, find_target
 from shoald.application.whole_lists import Listed, ListRange, read_list
@@ -27,6 +30,7 @@ from shoald.domain.vocabulary import JobType, RetrievalTarget, RunStatus
 
 if TYPE_CHECKING:
     from shoald.application.access import Caller
+    from shoald.application.group_membership import GroupMemberships
     from shoald.application.jobs import Jobs
     from shoald.application.ports.clock import Clock
     from shoald.application.ports.object_store import ObjectStore
@@ -60,13 +64,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedStrategy:
-    """One way to search; `name` None takes the name of its type."""
+    """One way to search; `name` None takes the name of its type. `map` are the fields of a map, as in a retrieval."""
 
     strategy: Strategy
     name: str | None = None
     target: str = RetrievalTarget.CHUNK_SET
     target_id: str | None = None
     filter: JsonObject = field(default_factory=dict)
+    map: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,20 +108,28 @@ class Evaluating:
     """Evaluates strategies, and reads and deletes evaluations of the caller's namespace."""
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs, objects: ObjectStore, searches: Searches
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        jobs: Jobs,
+        objects: ObjectStore,
+        searches: Searches,
+        memberships: GroupMemberships,
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._jobs = jobs
         self._objects = objects
         self._searches = searches
+        self._memberships = memberships
 
     def create(self, caller: Caller, project_id: str, new: NewEvaluation, patience: Patience) -> AcceptedEvaluation:
         """Evaluate strategies in a project.
 
-        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, patterns and filters that cannot be
-        used, expected items that are nowhere, or too much to judge, what `find_target` raises, and when it waits for
-        the end what a retrieval meets.
+        Raises `ProjectNotFound`, `InvalidFields` for names that are not different, patterns, filters and maps that
+        cannot be used, expected items that are nowhere, or too much to judge, of a map `ClusterNotFound` and
+        `ExecutionNotFound`, what `find_target` raises, and when it waits for the end what a retrieval meets.
         """
         _check_size(new)
         self._check_strategies(new)
@@ -125,7 +138,10 @@ class Evaluating:
             visible_project(uow, caller, project_id)
             targets = [find_target(uow, caller, project_id, one) for one in new.strategies]
             _check_items(uow, targets, new.questions)
-            evaluation = self._new_evaluation(project_id, new, list(map(_located, names, targets, new.strategies)))
+            maps = [self._located_map(uow, caller, at, target, new) for at, target in enumerate(targets)]
+            evaluation = self._new_evaluation(
+                project_id, new, list(map(_located, names, targets, maps, new.strategies))
+            )
             uow.evaluations.add(evaluation, [question.as_json() for question in new.questions])
             job = self._jobs.accept(uow, _job_request(caller, evaluation, new))
             uow.commit()
@@ -179,6 +195,20 @@ class Evaluating:
             parse_filter(one.filter, "body", "strategies", at, "filter")
             self._searches.check_patterns(one.strategy, "body", "strategies", at, "strategy")
 
+    def _located_map(
+        self, uow: UnitOfWork, caller: Caller, at: int, target: SearchTarget, new: NewEvaluation
+    ) -> MapRequest | None:
+        """Return the map of the strategy at a place with the run that it means now; raises as `create` says."""
+        with _as_of_strategy(at):
+            asked = read_map(new.strategies[at].map)
+            if asked is None:
+                return None
+            if asked.facets:
+                raise wrong_field("facets", message="an evaluation shows no counts of groups", value=True)
+            chosen = self._memberships.chosen(uow, caller, asked, target)
+            wanted_groups(chosen.groups, asked)
+        return replace(asked, run_id=chosen.run.run_id, cluster_id=None)
+
     def _new_evaluation(self, project_id: str, new: NewEvaluation, strategies: Sequence[JsonObject]) -> Evaluation:
         now = self._clock.now()
         params = {
@@ -208,6 +238,16 @@ def visible_evaluation(uow: UnitOfWork, caller: Caller, evaluation_id: str) -> E
     if evaluation is None:
         raise EvaluationNotFound(detail={"evaluation_id": evaluation_id})
     return evaluation
+
+
+@contextlib.contextmanager
+def _as_of_strategy(at: int) -> Iterator[None]:
+    """Say of fields that are wrong that they are those of one strategy."""
+    try:
+        yield
+    except InvalidFields as refused:
+        problems = [replace(one, loc=("body", "strategies", at, *one.loc[1:])) for one in refused.problems]
+        raise InvalidFields(problems) from refused
 
 
 def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -274,14 +314,15 @@ def _check_items(uow: UnitOfWork, targets: Sequence[SearchTarget], questions: Se
         raise InvalidFields(problems[:_MOST_PROBLEMS])
 
 
-def _located(name: str, target: SearchTarget, one: EvaluatedStrategy) -> dict[str, Any]:
-    """Return a strategy as it is stored, with the target that it means now."""
+def _located(name: str, target: SearchTarget, asked_map: MapRequest | None, one: EvaluatedStrategy) -> dict[str, Any]:
+    """Return a strategy as it is stored, with the target and the map that it means now."""
     return {
         "name": name,
         "target": one.target,
         "target_id": target.target_id,
         "strategy": one.strategy.as_json(),
         "filter": dict(one.filter),
+        "map": None if asked_map is None else asked_map.as_json(),
     }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import orjson
 
 from shoald.application.access import Caller
+from shoald.application.map_requests import read_map
 from shoald.application.retrieval_requests import RetrievalRequest
 from shoald.application.retrieving import RetrievedDocument, Retrieving
 from shoald.application.waiting import Patience
@@ -112,6 +113,7 @@ class EvaluationHandler:
                     target_id=one["target_id"],
                     filter=one["filter"],
                     limit=max(evaluation.params["k"]),
+                    map=read_map(one.get("map")),  # those of before maps were known have none
                 ),
             )
 

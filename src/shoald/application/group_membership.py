@@ -126,7 +126,7 @@ class GroupMemberships:
             collection_id=chosen.collection_id,
             groups=groups,
             numbers=self._kept.get(key, lambda: self._numbers(chosen, items, groups.ids)),
-            wanted=_wanted(groups, asked),
+            wanted=wanted_groups(groups, asked),
             most=asked.max_per_group,
         )
 
@@ -168,8 +168,11 @@ def _collections_of(uow: UnitOfWork, target: SearchTarget) -> Sequence[str]:
     return uow.index_builds.collections_over(target.items_id)
 
 
-def _wanted(groups: RunGroups, asked: MapRequest) -> tuple[int, ...] | None:
-    """Return the numbers of all groups that are named and of those below them, None when none is named."""
+def wanted_groups(groups: RunGroups, asked: MapRequest) -> tuple[int, ...] | None:
+    """Return the numbers of all groups that are named and of those below them, None when none is named.
+
+    Raises `InvalidFields` for one that the run does not have.
+    """
     if not (asked.group_ids or asked.labels or asked.paths):
         return None
     numbers = {one: at for at, one in enumerate(groups.ids)} | {NOISE_MEMBER: NOISE, NOISE_CENTROID: NOISE}

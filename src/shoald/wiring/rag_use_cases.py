@@ -87,12 +87,9 @@ def build_search(adapters: Adapters) -> Search:
     """Build what indexes chunks and finds them."""
     opens, clock, jobs = adapters.open_unit_of_work, adapters.clock, adapters.jobs
     objects, searches = adapters.objects, adapters.searches
+    memberships = GroupMemberships(open_unit_of_work=opens, objects=objects, tables=adapters.run_tables)
     retrieving = Retrieving(
-        open_unit_of_work=opens,
-        clock=clock,
-        objects=objects,
-        searches=searches,
-        memberships=GroupMemberships(open_unit_of_work=opens, objects=objects, tables=adapters.run_tables),
+        open_unit_of_work=opens, clock=clock, objects=objects, searches=searches, memberships=memberships
     )
     lineage = Lineage(open_unit_of_work=opens, clock=clock, tracing=jobs.tracing)
     return Search(
@@ -101,5 +98,12 @@ def build_search(adapters: Adapters) -> Search:
         index_building=IndexBuilding(open_unit_of_work=opens, clock=clock, jobs=jobs),
         retrieving=retrieving,
         retrieval_runs=RetrievalRuns(open_unit_of_work=opens, retrieving=retrieving, lineage=lineage),
-        evaluating=Evaluating(open_unit_of_work=opens, clock=clock, jobs=jobs, objects=objects, searches=searches),
+        evaluating=Evaluating(
+            open_unit_of_work=opens,
+            clock=clock,
+            jobs=jobs,
+            objects=objects,
+            searches=searches,
+            memberships=memberships,
+        ),
     )

@@ -117,7 +117,9 @@ class ArtifactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportExecution(self, request, context):
-        """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself.
+        """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+        have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+        them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,7 +55,10 @@ class ArtifactServiceStub:
     itself: then a document is a member once for each.
     """
     ExportExecution: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]
-    """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
+    """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+    have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+    them.
+    """
     GetExportLink: _grpc.UnaryUnaryMultiCallable[_artifact_service_pb2.GetExportLinkRequest, _artifact_pb2.ExportLink]
     """The typed twin of a `parquet` export."""
     DownloadFile: _grpc.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadFileRequest, _httpbody_pb2.HttpBody]
@@ -86,7 +89,10 @@ class ArtifactServiceAsyncStub(ArtifactServiceStub):
     itself: then a document is a member once for each.
     """
     ExportExecution: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.ExportExecutionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
+    """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+    have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+    them.
+    """
     GetExportLink: _aio.UnaryUnaryMultiCallable[_artifact_service_pb2.GetExportLinkRequest, _artifact_pb2.ExportLink]  # type: ignore[assignment]
     """The typed twin of a `parquet` export."""
     DownloadFile: _aio.UnaryStreamMultiCallable[_artifact_service_pb2.DownloadFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -144,7 +150,10 @@ class ArtifactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _artifact_service_pb2.ExportExecutionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself."""
+        """Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+        have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+        them.
+        """
 
     @_abc_1.abstractmethod
     def GetExportLink(

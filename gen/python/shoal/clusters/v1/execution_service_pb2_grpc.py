@@ -165,7 +165,9 @@ class ExecutionServiceServicer:
         """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
         so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
         `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
-        where neither a completed run nor `groups` nor the definition says how many groups there are.
+        where neither a completed run nor `groups` nor the definition says how many groups there are, for `groups` beside
+        `run_id`, where neither the call nor the definition asks a language model (`enabled`), and for an `llm_labeling` that
+        cannot be done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,7 +66,9 @@ class ExecutionServiceStub:
     """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
     so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
     `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
-    where neither a completed run nor `groups` nor the definition says how many groups there are.
+    where neither a completed run nor `groups` nor the definition says how many groups there are, for `groups` beside
+    `run_id`, where neither the call nor the definition asks a language model (`enabled`), and for an `llm_labeling` that
+    cannot be done.
     """
     GetLabelAudit: _grpc.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]
     """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
@@ -121,7 +123,9 @@ class ExecutionServiceAsyncStub(ExecutionServiceStub):
     """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
     so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
     `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
-    where neither a completed run nor `groups` nor the definition says how many groups there are.
+    where neither a completed run nor `groups` nor the definition says how many groups there are, for `groups` beside
+    `run_id`, where neither the call nor the definition asks a language model (`enabled`), and for an `llm_labeling` that
+    cannot be done.
     """
     GetLabelAudit: _aio.UnaryUnaryMultiCallable[_execution_service_pb2.GetLabelAuditRequest, _label_audit_pb2.LabelAudit]  # type: ignore[assignment]
     """Reads what a language model was shown of a group, and what it said. Ours. Fails with `cluster_not_found`,
@@ -221,7 +225,9 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
         so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
         `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
-        where neither a completed run nor `groups` nor the definition says how many groups there are.
+        where neither a completed run nor `groups` nor the definition says how many groups there are, for `groups` beside
+        `run_id`, where neither the call nor the definition asks a language model (`enabled`), and for an `llm_labeling` that
+        cannot be done.
         """
 
     @_abc_1.abstractmethod

@@ -87,7 +87,9 @@ class LabelsCost(_message.Message):
 
     @_builtins.property
     def spent(self) -> Global___LabelSpend:
-        """What was spent."""
+        """What was spent, over all attempts and labellings. `money` adds up those of its calls whose model had a price, and is set
+        if the last labelling's model had one.
+        """
 
     def __init__(
         self,

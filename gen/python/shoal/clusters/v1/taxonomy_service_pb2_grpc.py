@@ -105,8 +105,9 @@ class TaxonomyServiceServicer:
 
     def CreateTaxonomy(self, request, context):
         """Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-        completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-        `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+        completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+        Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+        configuration cannot say here, and for more groups or documents than that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,7 +117,7 @@ class TaxonomyServiceServicer:
         """Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
         documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
         `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-        groups or documents without a vector to match by.
+        groups or documents without a vector to match by, and for more than 20,000 groups.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +125,7 @@ class TaxonomyServiceServicer:
 
     def CreateTaxonomyNodes(self, request, context):
         """Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-        when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+        when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

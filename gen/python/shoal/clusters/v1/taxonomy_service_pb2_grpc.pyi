@@ -37,18 +37,19 @@ class TaxonomyServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TaxonomyServiceAsyncStub: ...
     CreateTaxonomy: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyRequest, _taxonomy_pb2.Taxonomy]
     """Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-    completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-    `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+    completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+    Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+    configuration cannot say here, and for more groups or documents than that.
     """
     CreateTaxonomyFromDocuments: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyFromDocumentsRequest, _taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse]
     """Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
     documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
     `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-    groups or documents without a vector to match by.
+    groups or documents without a vector to match by, and for more than 20,000 groups.
     """
     CreateTaxonomyNodes: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyNodesRequest, _taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse]
     """Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-    when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+    when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
     """
     ListTaxonomies: _grpc.UnaryUnaryMultiCallable[_taxonomy_service_pb2.ListTaxonomiesRequest, _taxonomy_service_pb2.ListTaxonomiesResponse]
     """Lists the taxonomies of the namespace, newest first, without their nodes."""
@@ -91,18 +92,19 @@ class TaxonomyServiceAsyncStub(TaxonomyServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTaxonomy: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyRequest, _taxonomy_pb2.Taxonomy]  # type: ignore[assignment]
     """Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-    completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-    `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+    completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+    Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+    configuration cannot say here, and for more groups or documents than that.
     """
     CreateTaxonomyFromDocuments: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyFromDocumentsRequest, _taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse]  # type: ignore[assignment]
     """Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
     documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
     `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-    groups or documents without a vector to match by.
+    groups or documents without a vector to match by, and for more than 20,000 groups.
     """
     CreateTaxonomyNodes: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.CreateTaxonomyNodesRequest, _taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse]  # type: ignore[assignment]
     """Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-    when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+    when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
     """
     ListTaxonomies: _aio.UnaryUnaryMultiCallable[_taxonomy_service_pb2.ListTaxonomiesRequest, _taxonomy_service_pb2.ListTaxonomiesResponse]  # type: ignore[assignment]
     """Lists the taxonomies of the namespace, newest first, without their nodes."""
@@ -148,8 +150,9 @@ class TaxonomyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_taxonomy_pb2.Taxonomy, _abc.Awaitable[_taxonomy_pb2.Taxonomy]]:
         """Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-        completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-        `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+        completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+        Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+        configuration cannot say here, and for more groups or documents than that.
         """
 
     @_abc_1.abstractmethod
@@ -161,7 +164,7 @@ class TaxonomyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
         documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
         `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-        groups or documents without a vector to match by.
+        groups or documents without a vector to match by, and for more than 20,000 groups.
         """
 
     @_abc_1.abstractmethod
@@ -171,7 +174,7 @@ class TaxonomyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse, _abc.Awaitable[_taxonomy_service_pb2.CreateTaxonomyFromDocumentsResponse]]:
         """Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-        when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+        when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
         """
 
     @_abc_1.abstractmethod

@@ -25,10 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from shoal.options.v1 import options_pb2 as shoal_dot_options_dot_v1_dot_options__pb2
 from shoal.rag.v1 import retrieval_pb2 as shoal_dot_rag_dot_v1_dot_retrieval__pb2
+from shoal.rag.v1 import retrieval_map_pb2 as shoal_dot_rag_dot_v1_dot_retrieval__map__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshoal/rag/v1/evaluation.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cshoal/rag/v1/retrieval.proto\"\xb3\x01\n\x12\x45valuationQuestion\x12 \n\x05query\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\xba\x01\x01\x00\xc8\x01\x01H\x00\x88\x01\x01\x12<\n\x08\x65xpected\x18\x02 \x03(\x0b\x32\x1d.shoal.rag.v1.ExpectedPassageB\x0b\xbaH\x08\x92\x01\x02\x10\x64\xc8\x01\x01\x12#\n\x0bquestion_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x42\x08\n\x06_queryB\x0e\n\x0c_question_id\"\x96\x02\n\x0f\x45xpectedPassage\x12\x1d\n\x07item_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01H\x00\x88\x01\x01\x12 \n\x04text\x18\x02 \x01(\tB\r\xbaH\nr\x08\x32\x02\\S\xba\x01\x01\x00H\x01\x88\x01\x01\x12-\n\x05grade\x18\x03 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00@\x01H\x02\x88\x01\x01:t\xbaHq\x1ao\n\x0bvalue_error\x12;Value error, an expected passage has either item_id or text\x1a#has(this.item_id) != has(this.text)B\n\n\x08_item_idB\x07\n\x05_textB\x08\n\x06_grade\"\xf4\x01\n\x11\x45valuatedStrategy\x12!\n\x04name\x18\x01 \x01(\tB\x0e\xbaH\x0br\t\x10\x01\x18\xc8\x01\xba\x01\x01\x00H\x00\x88\x01\x01\x12\x1e\n\x06target\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12\x16\n\ttarget_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x39\n\x08strategy\x18\x04 \x01(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategyB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x07\n\x05_nameB\t\n\x07_targetB\x0c\n\n_target_id\"\x8f\x03\n\nEvaluation\x12\x15\n\revaluation_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x16\n\x0equestion_count\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x03(\x05\x12\x12\n\nconfidence\x18\x06 \x01(\x01\x12\x11\n\tresamples\x18\x07 \x01(\x05\x12\x0c\n\x04seed\x18\x08 \x01(\x05\x12\x34\n\nstrategies\x18\t \x03(\x0b\x32 .shoal.rag.v1.StrategyEvaluation\x12\x19\n\x0c\x61rtifact_uri\x18\n \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rerror_message\x18\x0b \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_artifact_uriB\x10\n\x0e_error_message\"\xc8\x01\n\x12StrategyEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x11\n\ttarget_id\x18\x03 \x01(\t\x12)\n\x08strategy\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x07metrics\x18\x05 \x03(\x0b\x32\x1c.shoal.rag.v1.MetricEstimate\x12\'\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xde\x01\n\x0eMetricEstimate\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\t\n\x01k\x18\x02 \x01(\x05\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x0b\n\x03low\x18\x04 \x01(\x01\x12\x0c\n\x04high\x18\x05 \x01(\x01\x12\x17\n\ndifference\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0e\x64ifference_low\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0f\x64ifference_high\x18\x08 \x01(\x01H\x02\x88\x01\x01\x42\r\n\x0b_differenceB\x11\n\x0f_difference_lowB\x12\n\x10_difference_high\"\x8e\x01\n\x12QuestionEvaluation\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x18\n\x0bquestion_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05query\x18\x03 \x01(\t\x12-\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x1c.shoal.rag.v1.StrategyAnswerB\x0e\n\x0c_question_id\"g\n\x0eStrategyAnswer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x10\n\x08\x66ound_at\x18\x03 \x03(\x05\x12%\n\x04hits\x18\x04 \x03(\x0b\x32\x17.shoal.rag.v1.JudgedHit\"H\n\tJudgedHit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04gain\x18\x03 \x01(\x01\x42\x08\n\x06_scoreBY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshoal/rag/v1/evaluation.proto\x12\x0cshoal.rag.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eshoal/options/v1/options.proto\x1a\x1cshoal/rag/v1/retrieval.proto\x1a shoal/rag/v1/retrieval_map.proto\"\xb3\x01\n\x12\x45valuationQuestion\x12 \n\x05query\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\xba\x01\x01\x00\xc8\x01\x01H\x00\x88\x01\x01\x12<\n\x08\x65xpected\x18\x02 \x03(\x0b\x32\x1d.shoal.rag.v1.ExpectedPassageB\x0b\xbaH\x08\x92\x01\x02\x10\x64\xc8\x01\x01\x12#\n\x0bquestion_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x42\x08\n\x06_queryB\x0e\n\x0c_question_id\"\x96\x02\n\x0f\x45xpectedPassage\x12\x1d\n\x07item_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01H\x00\x88\x01\x01\x12 \n\x04text\x18\x02 \x01(\tB\r\xbaH\nr\x08\x32\x02\\S\xba\x01\x01\x00H\x01\x88\x01\x01\x12-\n\x05grade\x18\x03 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x80\x84.A!\x00\x00\x00\x00\x00\x00\x00\x00@\x01H\x02\x88\x01\x01:t\xbaHq\x1ao\n\x0bvalue_error\x12;Value error, an expected passage has either item_id or text\x1a#has(this.item_id) != has(this.text)B\n\n\x08_item_idB\x07\n\x05_textB\x08\n\x06_grade\"\x99\x02\n\x11\x45valuatedStrategy\x12!\n\x04name\x18\x01 \x01(\tB\x0e\xbaH\x0br\t\x10\x01\x18\xc8\x01\xba\x01\x01\x00H\x00\x88\x01\x01\x12\x1e\n\x06target\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00H\x01\x88\x01\x01\x12\x16\n\ttarget_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x39\n\x08strategy\x18\x04 \x01(\x0b\x32\x1f.shoal.rag.v1.RetrievalStrategyB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12#\n\x03map\x18\x06 \x01(\x0b\x32\x16.shoal.rag.v1.MapQueryB\x07\n\x05_nameB\t\n\x07_targetB\x0c\n\n_target_id\"\x8f\x03\n\nEvaluation\x12\x15\n\revaluation_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x16\n\x0equestion_count\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x03(\x05\x12\x12\n\nconfidence\x18\x06 \x01(\x01\x12\x11\n\tresamples\x18\x07 \x01(\x05\x12\x0c\n\x04seed\x18\x08 \x01(\x05\x12\x34\n\nstrategies\x18\t \x03(\x0b\x32 .shoal.rag.v1.StrategyEvaluation\x12\x19\n\x0c\x61rtifact_uri\x18\n \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rerror_message\x18\x0b \x01(\tH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_artifact_uriB\x10\n\x0e_error_message\"\xf4\x01\n\x12StrategyEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x11\n\ttarget_id\x18\x03 \x01(\t\x12)\n\x08strategy\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x07metrics\x18\x05 \x03(\x0b\x32\x1c.shoal.rag.v1.MetricEstimate\x12\'\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12*\n\x03map\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xa8\xbb\x18\x01\"\xde\x01\n\x0eMetricEstimate\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\t\n\x01k\x18\x02 \x01(\x05\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x0b\n\x03low\x18\x04 \x01(\x01\x12\x0c\n\x04high\x18\x05 \x01(\x01\x12\x17\n\ndifference\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0e\x64ifference_low\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0f\x64ifference_high\x18\x08 \x01(\x01H\x02\x88\x01\x01\x42\r\n\x0b_differenceB\x11\n\x0f_difference_lowB\x12\n\x10_difference_high\"\x8e\x01\n\x12QuestionEvaluation\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x18\n\x0bquestion_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\r\n\x05query\x18\x03 \x01(\t\x12-\n\x07\x61nswers\x18\x04 \x03(\x0b\x32\x1c.shoal.rag.v1.StrategyAnswerB\x0e\n\x0c_question_id\"g\n\x0eStrategyAnswer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x10\n\x08\x66ound_at\x18\x03 \x03(\x05\x12%\n\x04hits\x18\x04 \x03(\x0b\x32\x17.shoal.rag.v1.JudgedHit\"H\n\tJudgedHit\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\x05score\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04gain\x18\x03 \x01(\x01\x42\x08\n\x06_scoreBY\n\x0cshoal.rag.v1P\x01Z\x12shoal/rag/v1;ragv1\xa2\x02\x03SHR\xaa\x02\x0cShoal.Rag.V1\xca\x02\x0cShoal\\Rag\\V1\xea\x02\x0eShoal::Rag::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,22 +58,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATEDSTRATEGY'].fields_by_name['target']._serialized_options = b'\272H\006r\004\272\001\001\000'
   _globals['_EVALUATEDSTRATEGY'].fields_by_name['strategy']._loaded_options = None
   _globals['_EVALUATEDSTRATEGY'].fields_by_name['strategy']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_EVALUATIONQUESTION']._serialized_start=170
-  _globals['_EVALUATIONQUESTION']._serialized_end=349
-  _globals['_EXPECTEDPASSAGE']._serialized_start=352
-  _globals['_EXPECTEDPASSAGE']._serialized_end=630
-  _globals['_EVALUATEDSTRATEGY']._serialized_start=633
-  _globals['_EVALUATEDSTRATEGY']._serialized_end=877
-  _globals['_EVALUATION']._serialized_start=880
-  _globals['_EVALUATION']._serialized_end=1279
-  _globals['_STRATEGYEVALUATION']._serialized_start=1282
-  _globals['_STRATEGYEVALUATION']._serialized_end=1482
-  _globals['_METRICESTIMATE']._serialized_start=1485
-  _globals['_METRICESTIMATE']._serialized_end=1707
-  _globals['_QUESTIONEVALUATION']._serialized_start=1710
-  _globals['_QUESTIONEVALUATION']._serialized_end=1852
-  _globals['_STRATEGYANSWER']._serialized_start=1854
-  _globals['_STRATEGYANSWER']._serialized_end=1957
-  _globals['_JUDGEDHIT']._serialized_start=1959
-  _globals['_JUDGEDHIT']._serialized_end=2031
+  _globals['_STRATEGYEVALUATION'].fields_by_name['map']._loaded_options = None
+  _globals['_STRATEGYEVALUATION'].fields_by_name['map']._serialized_options = b'\250\273\030\001'
+  _globals['_EVALUATIONQUESTION']._serialized_start=236
+  _globals['_EVALUATIONQUESTION']._serialized_end=415
+  _globals['_EXPECTEDPASSAGE']._serialized_start=418
+  _globals['_EXPECTEDPASSAGE']._serialized_end=696
+  _globals['_EVALUATEDSTRATEGY']._serialized_start=699
+  _globals['_EVALUATEDSTRATEGY']._serialized_end=980
+  _globals['_EVALUATION']._serialized_start=983
+  _globals['_EVALUATION']._serialized_end=1382
+  _globals['_STRATEGYEVALUATION']._serialized_start=1385
+  _globals['_STRATEGYEVALUATION']._serialized_end=1629
+  _globals['_METRICESTIMATE']._serialized_start=1632
+  _globals['_METRICESTIMATE']._serialized_end=1854
+  _globals['_QUESTIONEVALUATION']._serialized_start=1857
+  _globals['_QUESTIONEVALUATION']._serialized_end=1999
+  _globals['_STRATEGYANSWER']._serialized_start=2001
+  _globals['_STRATEGYANSWER']._serialized_end=2104
+  _globals['_JUDGEDHIT']._serialized_start=2106
+  _globals['_JUDGEDHIT']._serialized_end=2178
 # @@protoc_insertion_point(module_scope)

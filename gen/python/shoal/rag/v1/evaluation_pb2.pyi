@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from shoal.rag.v1 import retrieval_map_pb2 as _retrieval_map_pb2
 from shoal.rag.v1 import retrieval_pb2 as _retrieval_pb2
 import builtins as _builtins
 import sys
@@ -114,6 +115,7 @@ class EvaluatedStrategy(_message.Message):
     TARGET_ID_FIELD_NUMBER: _builtins.int
     STRATEGY_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    MAP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """How results call it, different for each; unset means its type, with a number behind it for the second of a type."""
     target: _builtins.str
@@ -128,6 +130,12 @@ class EvaluatedStrategy(_message.Message):
     def filter(self) -> _struct_pb2.Struct:
         """What hits must have in their metadata, as in a retrieval; unset means `{}`: nothing."""
 
+    @_builtins.property
+    def map(self) -> _retrieval_map_pb2.MapQuery:
+        """The map that narrows, spreads or arranges what it finds, as in a retrieval, over the run that it means when the evaluation is asked for.
+        `facets` is a 422: an evaluation shows no counts of groups.
+        """
+
     def __init__(
         self,
         *,
@@ -136,10 +144,11 @@ class EvaluatedStrategy(_message.Message):
         target_id: _builtins.str | None = ...,
         strategy: _retrieval_pb2.RetrievalStrategy | None = ...,
         filter: _struct_pb2.Struct | None = ...,
+        map: _retrieval_map_pb2.MapQuery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_target", b"_target", "_target_id", b"_target_id", "filter", b"filter", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_target", b"_target", "_target_id", b"_target_id", "filter", b"filter", "map", b"map", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_target", b"_target", "_target_id", b"_target_id", "filter", b"filter", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_target", b"_target", "_target_id", b"_target_id", "filter", b"filter", "map", b"map", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
@@ -253,6 +262,7 @@ class StrategyEvaluation(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    MAP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     target: _builtins.str
@@ -271,6 +281,10 @@ class StrategyEvaluation(_message.Message):
     def filter(self) -> _struct_pb2.Struct:
         """What its hits must have in their metadata; `{}` where that is nothing."""
 
+    @_builtins.property
+    def map(self) -> _struct_pb2.Struct:
+        """Its map with its defaults, by the `run_id` that it meant; unset where none was asked for."""
+
     def __init__(
         self,
         *,
@@ -280,10 +294,11 @@ class StrategyEvaluation(_message.Message):
         strategy: _struct_pb2.Struct | None = ...,
         metrics: _abc.Iterable[Global___MetricEstimate] | None = ...,
         filter: _struct_pb2.Struct | None = ...,
+        map: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "map", b"map", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "metrics", b"metrics", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "map", b"map", "metrics", b"metrics", "name", b"name", "strategy", b"strategy", "target", b"target", "target_id", b"target_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -470,7 +470,9 @@ export declare const ArtifactService: GenService<{
     output: typeof StreamMembersResponseSchema;
   },
   /**
-   * Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself.
+   * Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+   * have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+   * them.
    *
    * @generated from rpc shoal.clusters.v1.ArtifactService.ExportExecution
    */

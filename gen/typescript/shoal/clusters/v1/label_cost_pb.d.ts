@@ -88,7 +88,8 @@ export declare type LabelsCost = Message<"shoal.clusters.v1.LabelsCost"> & {
   estimated?: LabelSpend | undefined;
 
   /**
-   * What was spent.
+   * What was spent, over all attempts and labellings. `money` adds up those of its calls whose model had a price, and is set
+   * if the last labelling's model had one.
    *
    * @generated from field: shoal.clusters.v1.LabelSpend spent = 4;
    */

@@ -1257,8 +1257,9 @@ export declare const UndoTaxonomyEnrichmentRequestSchema: GenMessage<UndoTaxonom
 export declare const TaxonomyService: GenService<{
   /**
    * Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-   * completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-   * `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+   * completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+   * Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+   * configuration cannot say here, and for more groups or documents than that.
    *
    * @generated from rpc shoal.clusters.v1.TaxonomyService.CreateTaxonomy
    */
@@ -1271,7 +1272,7 @@ export declare const TaxonomyService: GenService<{
    * Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
    * documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
    * `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-   * groups or documents without a vector to match by.
+   * groups or documents without a vector to match by, and for more than 20,000 groups.
    *
    * @generated from rpc shoal.clusters.v1.TaxonomyService.CreateTaxonomyFromDocuments
    */
@@ -1282,7 +1283,7 @@ export declare const TaxonomyService: GenService<{
   },
   /**
    * Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-   * when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+   * when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
    *
    * @generated from rpc shoal.clusters.v1.TaxonomyService.CreateTaxonomyNodes
    */

@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { RetrievalStrategy } from "./retrieval_pb.js";
+import type { MapQuery } from "./retrieval_map_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
@@ -123,6 +124,14 @@ export declare type EvaluatedStrategy = Message<"shoal.rag.v1.EvaluatedStrategy"
    * @generated from field: google.protobuf.Struct filter = 5;
    */
   filter?: JsonObject | undefined;
+
+  /**
+   * The map that narrows, spreads or arranges what it finds, as in a retrieval, over the run that it means when the evaluation is asked for.
+   * `facets` is a 422: an evaluation shows no counts of groups.
+   *
+   * @generated from field: shoal.rag.v1.MapQuery map = 6;
+   */
+  map?: MapQuery | undefined;
 };
 
 /**
@@ -282,6 +291,13 @@ export declare type StrategyEvaluation = Message<"shoal.rag.v1.StrategyEvaluatio
    * @generated from field: google.protobuf.Struct filter = 6;
    */
   filter?: JsonObject | undefined;
+
+  /**
+   * Its map with its defaults, by the `run_id` that it meant; unset where none was asked for.
+   *
+   * @generated from field: google.protobuf.Struct map = 7;
+   */
+  map?: JsonObject | undefined;
 };
 
 /**

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf import json_format
 from shoal.rag.v1 import evaluation_pb2, evaluation_service_pb2
 
 from shoald.application.evaluating import (
@@ -99,6 +100,8 @@ def _strategy(at: int, message: evaluation_pb2.EvaluatedStrategy) -> EvaluatedSt
     given: dict[str, Any] = {
         name: getattr(message, name) for name in ("name", "target", "target_id") if message.HasField(name)
     }
+    if message.HasField("map"):
+        given["map"] = json_format.MessageToDict(message.map, preserving_proto_field_name=True)
     strategy = read_strategy(strategy_fields(message.strategy), "body", "strategies", at, "strategy")
     return EvaluatedStrategy(strategy=strategy, filter=object_of(message.filter, "filter"), **given)
 
@@ -110,6 +113,7 @@ def _strategy_message(one: JsonObject, rows: Sequence[JsonObject]) -> evaluation
         target_id=one["target_id"],
         strategy=to_object(one["strategy"]),
         filter=to_object(one["filter"]),
+        map=None if one.get("map") is None else to_object(one["map"]),
         metrics=map(_metric_message, rows),
     )
 

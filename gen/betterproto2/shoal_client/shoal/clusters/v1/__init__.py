@@ -6732,7 +6732,8 @@ class LabelsCost(betterproto2.Message):
 
     spent: "LabelSpend | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    What was spent.
+    What was spent, over all attempts and labellings. `money` adds up those of its calls whose model had a price, and is set
+    if the last labelling's model had one.
     """
 
     cached: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
@@ -11933,7 +11934,9 @@ class ArtifactServiceStub:
 
     def export_execution(self, message: "ExportExecutionRequest") -> "Iterator[___google__api__.HttpBody]":
         """
-        Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself.
+        Exports the run: `parquet` answers with a short-lived address (`ExportLink`), `csv` with the text itself. Rows of groups
+        have `confidence` and, as JSON in `metadata`, the further fields of the `response_shape`, where a language model named
+        them.
         """
 
         yield from self._channel.unary_stream(
@@ -12618,7 +12621,9 @@ class ExecutionServiceStub:
         Says what it would cost to have groups named by a language model, without asking one: those of a completed run, or
         so many as are expected of the next one. Ours. Fails with `cluster_not_found`, `execution_not_found`,
         `artifact_not_found` while the run has not completed, `missing_dependency` where no model is configured, and 422
-        where neither a completed run nor `groups` nor the definition says how many groups there are.
+        where neither a completed run nor `groups` nor the definition says how many groups there are, for `groups` beside
+        `run_id`, where neither the call nor the definition asks a language model (`enabled`), and for an `llm_labeling` that
+        cannot be done.
         """
 
         return self._channel.unary_unary(
@@ -13031,8 +13036,9 @@ class TaxonomyServiceStub:
     def create_taxonomy(self, message: "CreateTaxonomyRequest") -> "Taxonomy":
         """
         Makes a taxonomy over nodes that are there: the documents of a collection (`flat`), or the groups of the latest
-        completed runs of some clusters, one under another where they overlap (`hierarchical`). Fails with `already_exists`,
-        `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a configuration cannot say here.
+        completed runs of some clusters, one under another where they overlap (`hierarchical`). It has at most 20,000 nodes.
+        Fails with `already_exists`, `collection_not_found`, `cluster_not_found`, `artifact_not_found`, and 422 for what a
+        configuration cannot say here, and for more groups or documents than that.
         """
 
         return self._channel.unary_unary(
@@ -13048,7 +13054,7 @@ class TaxonomyServiceStub:
         Makes a taxonomy, its node collection and its nodes at once: one node for each group of a run, or one for some
         documents; all or nothing (`TaxonomyNodeFromDocumentsResponse`). Fails with `already_exists`, `cluster_not_found`,
         `execution_not_found`, `artifact_not_found` for a run that has not completed, `collection_not_found`, and 422 for
-        groups or documents without a vector to match by.
+        groups or documents without a vector to match by, and for more than 20,000 groups.
         """
 
         return self._channel.unary_unary(
@@ -13060,7 +13066,7 @@ class TaxonomyServiceStub:
     def create_taxonomy_nodes(self, message: "CreateTaxonomyNodesRequest") -> "CreateTaxonomyFromDocumentsResponse":
         """
         Adds a node for some documents or, ours, one for each group of a run. Fails with `taxonomy_not_found`, `conflict`
-        when the node collection is gone, and as `CreateTaxonomyFromDocuments` does.
+        when the node collection is gone or would have more than 20,000 nodes, and as `CreateTaxonomyFromDocuments` does.
         """
 
         return self._channel.unary_unary(

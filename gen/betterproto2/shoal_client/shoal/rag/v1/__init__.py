@@ -1296,6 +1296,12 @@ class EvaluatedStrategy(betterproto2.Message):
     What hits must have in their metadata, as in a retrieval; unset means `{}`: nothing.
     """
 
+    map: "MapQuery | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The map that narrows, spreads or arranges what it finds, as in a retrieval, over the run that it means when the evaluation is asked for.
+    `facets` is a 422: an evaluation shows no counts of groups.
+    """
+
 
 default_message_pool.register_message("shoal.rag.v1", "EvaluatedStrategy", EvaluatedStrategy)
 
@@ -4209,6 +4215,11 @@ class StrategyEvaluation(betterproto2.Message):
     filter: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
     What its hits must have in their metadata; `{}` where that is nothing.
+    """
+
+    map: "___google__protobuf__.Struct | None" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Its map with its defaults, by the `run_id` that it meant; unset where none was asked for.
     """
 
 
