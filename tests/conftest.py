@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from shoald.supervisor.parts.postgres import PostgresServer
 from support import servers
 from support.servers import DatabaseMaker
 from support.stack import Stack, running_stack
+
+
+# how long an example takes says something of the machine, not of what is tested
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
