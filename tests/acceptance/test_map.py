@@ -36,6 +36,7 @@ COLUMNS = {
     "y": pa.float32(),
     "similarity": pa.float32(),
     "stability": pa.float64(),
+    "confidence": pa.float64(),
 }
 
 
@@ -110,6 +111,7 @@ def check_table(path: Path) -> None:
     read = pl.read_parquet(path)
     assert read.filter(pl.col("similarity").is_between(0, 1)).height == sum(SIZES)
     assert read.filter(pl.col("stability").is_between(0, 1)).height == sum(SIZES)
+    assert read["confidence"].null_count() == sum(SIZES), "no language model was asked"
     assert read.select(pl.col("x", "y").is_finite().all()).row(0) == (True, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -193,13 +194,15 @@ def test_whole_payloads_are_shown_without_mappings_and_names_of_fields_are_notic
 
 def test_stored_pictures_go_inline_and_addresses_inside_are_left_out(world: ClusterWorld, server: ModelServer) -> None:
     stored = world.adapters.objects.put("blobs/aa/" + "a" * 64, PNG)
-    urls = [world.adapters.objects.uri(stored.key), "http://169.254.169.254/latest/meta-data"]
+    inline = f"data:image/png;base64,{base64.b64encode(PNG + b'inline').decode()}"
+    urls = [world.adapters.objects.uri(stored.key), "http://169.254.169.254/latest/meta-data", inline]
     blobs = {"document_blobs": [{"url": one} for one in urls]}
     store(world, SUBJECTS[:2], SIZES[:2], collection="pictures", more=blobs)
     mappings = [
         {"input_key": "text", "source_type": "payload", "path": "title"},
         {"input_key": "image_url", "source_type": "blob", "path": "0.url"},
         {"input_key": "image_url", "source_type": "blob", "path": "document_blobs.1.url"},
+        {"input_key": "image_url", "source_type": "blob", "path": "document_blobs.2.url"},
         {"input_key": "text", "source_type": "literal", "override": "of a library"},
         {"input_key": "direction", "source_type": "vector", "path": "v"},
     ]
@@ -215,7 +218,8 @@ def test_stored_pictures_go_inline_and_addresses_inside_are_left_out(world: Clus
     for asked in server.asked:
         assert asked.shape == "google"
         pictures = [part["inlineData"] for part in asked.parts if "inlineData" in part]
-        assert [one["mimeType"] for one in pictures] == ["image/png"] * 2
+        assert [one["mimeType"] for one in pictures] == ["image/png"] * 4
+        assert [base64.b64decode(one["data"]) for one in pictures] == [PNG, PNG + b"inline"] * 2
         assert "of a library" in asked.documents[0]
         assert "direction: [" in asked.documents[0]
         assert "169.254" not in json.dumps(asked.body)

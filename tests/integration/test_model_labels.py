@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -138,19 +138,31 @@ def test_groups_are_named_again_without_being_grouped_again(world: ClusterWorld,
     assert same == without, "nothing but names has changed"
 
 
+def said_beside(batches: Sequence[Mapping[str, Any]]) -> set[tuple[float | None, str | None]]:
+    """Return what a model said of groups beside their names, as the rows of a file of groups have it."""
+    rows = [row for one in batches for row in zip(one["confidence"], one["metadata"], one["keywords"], strict=True)]
+    return {(confidence, fields) for confidence, fields, keywords in rows if keywords is not None}
+
+
 def test_new_names_are_in_the_artifacts_and_the_output(world: ClusterWorld, server: ModelServer) -> None:
     found, _ = run(world)
-    server.answer = lambda asked: Said(text=json.dumps({"label": f"New {asked.documents[0]}", "keywords": ["new"]}))
-    named, _ = again(world, found, cache_ttl_seconds=0)
+    stored = found.artifacts["centroids"]
+    with world.adapters.objects.local_copy(stored["key"], stored["sha256"]) as path:
+        assert said_beside(list(world.adapters.run_tables.read(path))) == {(0.9, None)}
+    said = {"keywords": ["new"], "confidence": 0.75, "mood": "calm"}
+    server.answer = lambda asked: Said(text=json.dumps({"label": f"New {asked.documents[0]}", **said}))
+    shape = {"label": "string", "keywords": ["string"], "confidence": "number", "mood": "calm | wild"}
+    named, _ = again(world, found, cache_ttl_seconds=0, response_shape=shape)
     assert labels(named) == {f"New {one}" for one in SUBJECTS}
     rows = [row for batch in world.use_cases.artifacts.documents(named) for row in batch["cluster_label"]]
     assert set(rows) == labels(named)
     for name in ("centroids", "cluster_documents"):
         stored = named.artifacts[name]
         with world.adapters.objects.local_copy(stored["key"], stored["sha256"]) as path:
-            batches = list(world.adapters.run_tables.read(path, columns=["cluster_id", "keywords"]))
+            batches = list(world.adapters.run_tables.read(path))
         words = {tuple(one) for batch in batches for one in batch["keywords"] if one is not None}
         assert words == {("new",)}
+        assert said_beside(batches) == {(0.75, '{"mood": "calm"}')}
     with world.adapters.open_unit_of_work() as uow:
         (output,) = uow.output_collections.of_clusters([found.cluster_id])[found.cluster_id]
         ids = [f"centroid:{row['cluster_id']}" for row in named.centroids]

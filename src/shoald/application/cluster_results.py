@@ -14,6 +14,7 @@ from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_naming import Names
 from shoald.application.model_labels import NamedGroup
 from shoald.application.ports.run_tables import Columns
+from shoald.application.run_artifacts import fields_as_text
 from shoald.domain.clustering.centroids import Centroids
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
 from shoald.domain.clustering.lineage import LineageEvent
@@ -187,6 +188,7 @@ class ClusterResult:
             "parent_cluster_id": [row["parent_cluster_id"] for row in rows],
             "hierarchy_level": [row["hierarchy_level"] for row in rows],
             "stability": _numbers(rows, "stability"),
+            **_said_by_model(rows),
             "feature_dimensions": [self.given.vectors.shape[1]] * len(rows),
             **{name: [value] * len(rows) for name, value in about.items()},
             "centroid_vector": self._vectors(len(rows)),
@@ -218,6 +220,8 @@ class ClusterResult:
             "mean_cosine_similarity": np.concatenate([np.full(n, np.nan), _numbers(rows, "mean_cosine_similarity")]),
             "min_cosine_similarity": np.concatenate([np.full(n, np.nan), _numbers(rows, "min_cosine_similarity")]),
             "keywords": [*nothing, *(row["keywords"] for row in rows)],
+            "confidence": np.concatenate([np.full(n, np.nan), _numbers(rows, "confidence")]),
+            "metadata": [*nothing, *_said_by_model(rows)["metadata"]],
             "centroid_vector": [*nothing, *vectors],
         }
 
@@ -228,10 +232,16 @@ def _of_model(name: NamedGroup) -> dict[str, Any]:
     return {**confidence, "metadata": dict(name.fields)} if name.fields else confidence
 
 
+def _said_by_model(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a language model said beside the names as columns; the same ones where none was asked."""
+    further = [fields_as_text(row.get("metadata")) for row in rows]
+    return {"confidence": _numbers(rows, "confidence"), "metadata": further}
+
+
 def _figure(value: Any) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
 
 
 def _numbers(rows: Sequence[dict[str, Any]], name: str) -> npt.NDArray[np.float64]:
-    return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+    return np.array([np.nan if row.get(name) is None else row[name] for row in rows], dtype=np.float64)

@@ -6,8 +6,9 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +33,22 @@ _LINK_SECONDS = 3_600
 _UPLOADS = "blobs/"
 _BLOB_FIELDS = ("document_blobs", "source_blobs")
 _SHOWN_NUMBERS = 16
+_LONGEST_HEAD = 200
+"""Characters before the bytes of a `data:` URL."""
 _TEXT = "text"
 _TOO_MANY = f"only the first {MOST_MEDIA} media of a group are shown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledDocument:
+    """A document that is shown: its payload, its vectors where they are wanted, and how its payload is read again.
+
+    What is too large to be kept for all groups at once, a picture in the payload, is read again when it is sent.
+    """
+
+    payload: JsonObject
+    read_again: Callable[[], JsonObject]
+    vectors: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,47 +70,46 @@ class LabellingInputs:
         self._objects = objects
         self._addresses = addresses
 
-    def shown(
-        self, plan: LabelPlan, model: LanguageModel, documents: Sequence[tuple[JsonObject, Mapping[str, Any]]]
-    ) -> Shown:
-        """Return what a model is shown of documents: of the payload of each, and its vectors where they are wanted."""
+    def shown(self, plan: LabelPlan, model: LanguageModel, documents: Sequence[SampledDocument]) -> Shown:
+        """Return what a model is shown of documents."""
         found, left_out, media = [], dict[str, None](), 0
-        for payload, vectors in documents:
-            text, parts, missing = self._document(plan, model, payload, vectors, room=MOST_MEDIA - media)
+        for document in documents:
+            text, parts, missing = self._document(plan, model, document, room=MOST_MEDIA - media)
             media += len(parts)
             left_out |= dict.fromkeys(missing)
             found.append(ShownDocument(text=text, media=tuple(parts)))
         return Shown(documents=tuple(found), left_out=tuple(left_out))
 
     def _document(
-        self, plan: LabelPlan, model: LanguageModel, payload: JsonObject, vectors: Mapping[str, Any], *, room: int
+        self, plan: LabelPlan, model: LanguageModel, document: SampledDocument, *, room: int
     ) -> tuple[str, list[PromptPart], list[str]]:
         if not plan.mappings:
-            return legible(_json(payload), plan.text_length), [], []
+            return legible(_json(document.payload), plan.text_length), [], []
         texts: dict[str, list[str]] = {}
         parts: list[PromptPart] = []
         missing: list[str] = []
         for mapping in plan.mappings:
-            value = mapped_value(mapping, payload, vectors)
+            value = mapped_value(mapping, document.payload, document.vectors)
             kind = medium_of(mapping.key)
             if kind is None:
                 texts.setdefault(mapping.key, []).extend([_as_text(value)] if value not in (None, "", [], {}) else [])
                 continue
-            for uri in _uris(value):
-                part = _TOO_MANY if len(parts) >= room else self._medium(kind, uri, model)
+            for at, uri in enumerate(_uris(value)):
+                again = partial(_uri_again, mapping, at, document.vectors, document.read_again)
+                part = _TOO_MANY if len(parts) >= room else self._medium(kind, uri, model, again)
                 if isinstance(part, str):
                     missing.append(part)
                 else:
                     parts.append(part)
         return _cut(texts, plan.text_length), parts, missing
 
-    def _medium(self, kind: PartKind, uri: str, model: LanguageModel) -> PromptPart | str:
+    def _medium(self, kind: PartKind, uri: str, model: LanguageModel, again: Callable[[], str]) -> PromptPart | str:
         """Return a medium as it can be sent, or why it cannot."""
         if kind not in model.takes:
             return f"{kind.value}: the provider takes none"
         try:
             if uri.startswith("data:"):
-                return _inline(kind, uri)
+                return _inline(kind, uri, again)
             if uri.startswith(("http://", "https://")):
                 self._addresses.resolve(uri)
                 return PromptPart(kind=kind, url=uri, media_type=guessed_type(urlsplit(uri).path))
@@ -170,19 +184,44 @@ def _uris(value: Any) -> Iterator[str]:
             yield uri
 
 
-def _inline(kind: PartKind, uri: str) -> PromptPart | str:
+def _uri_again(mapping: InputMapping, at: int, vectors: Mapping[str, Any], read_again: Callable[[], JsonObject]) -> str:
+    """Return what a mapping takes from the document as it is now; empty where there is no such thing any more."""
+    found = list(_uris(mapped_value(mapping, read_again(), vectors)))
+    return found[at] if at < len(found) else ""
+
+
+def _inline(kind: PartKind, uri: str, again: Callable[[], str]) -> PromptPart | str:
+    """Return a medium that stands in its document, without its bytes: those of all groups would be too many."""
+    if len(uri) > LARGEST_MEDIUM * 4 // 3 + _LONGEST_HEAD:
+        return f"{kind.value}: a data: URL has more than {LARGEST_MEDIUM} bytes"
+    data = _decoded(uri)
+    source = _known_by(data)
+    return PromptPart(kind=kind, load=lambda: _the_same(again(), source), media_type=sniffed(data, kind), source=source)
+
+
+def _the_same(uri: str, source: str) -> bytes:
+    """Return the bytes of a medium that was seen before; raises `ArtifactNotFound` where it is another one now."""
+    try:
+        data = _decoded(uri)
+    except ValueError as error:
+        raise ArtifactNotFound("The document has changed meanwhile.") from error
+    if _known_by(data) != source:
+        raise ArtifactNotFound("The document has changed meanwhile.")
+    return data
+
+
+def _known_by(data: bytes) -> str:
+    return f"data:{hashlib.sha256(data).hexdigest()}"
+
+
+def _decoded(uri: str) -> bytes:
     head, _, body = uri.partition(",")
     if not head.endswith(";base64"):
         raise ValueError("only base64 is taken")
-    if len(body) > LARGEST_MEDIUM * 4 // 3:
-        return f"{kind.value}: a data: URL has more than {LARGEST_MEDIUM} bytes"
     try:
-        data = base64.b64decode(body, validate=True)
+        return base64.b64decode(body, validate=True)
     except binascii.Error as error:
         raise ValueError("no base64") from error
-    return PromptPart(
-        kind=kind, data=data, media_type=sniffed(data, kind), source=f"data:{hashlib.sha256(data).hexdigest()}"
-    )
 
 
 def _cut(texts: Mapping[str, Sequence[str]], most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from shoald.application.label_budget import LabelBudgets, kind_of, report_as_jso
 from shoald.application.label_estimates import estimate_of
 from shoald.application.labelling import Labelling, Question, Terms
 from shoald.application.labelling_attempts import Asking, Outcome
-from shoald.application.labelling_inputs import LabellingInputs
+from shoald.application.labelling_inputs import LabellingInputs, SampledDocument
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.label_ledger import LabelBudget
 from shoald.application.ports.language_model import LanguageModel, LanguageModels, ModelFailure
@@ -182,26 +183,34 @@ class ModelLabels:
             documents = self._documents(round_.plan, group)
             shown = self._inputs.shown(round_.plan, round_.model, documents)
             round_.left_out |= dict.fromkeys(shown.left_out)
-            round_.fields[group.cluster_id] = frozenset(key for payload, _ in documents for key in payload)
+            round_.fields[group.cluster_id] = frozenset(key for one in documents for key in one.payload)
             round_.shown[group.cluster_id] = shown.documents
             if not any(one.text or one.media for one in shown.documents):
                 continue  # documents that are gone, or have nothing of what is mapped
             prompt = write_prompt(round_.plan, documents=shown.documents, fence=round_.fence)
             yield _question(group, prompt, round_.plan)
 
-    def _documents(self, plan: LabelPlan, group: GroupToName) -> list[tuple[JsonObject, Mapping[str, Any]]]:
-        """Return the payloads of the documents that are shown, and their vectors where a mapping wants these."""
+    def _documents(self, plan: LabelPlan, group: GroupToName) -> list[SampledDocument]:
+        """Return the documents that are shown, with their vectors where a mapping wants these."""
         names = [one.path or one.key for one in plan.mappings if one.source == InputSource.VECTOR]
         by_collection: dict[str, list[str]] = {}
         for collection_id, document_id in group.documents:
             by_collection.setdefault(collection_id, []).append(document_id)
-        found: dict[tuple[str, str], tuple[JsonObject, Mapping[str, Any]]] = {}
+        found: dict[tuple[str, str], SampledDocument] = {}
         with self._open_unit_of_work() as uow:
             for collection_id, ids in by_collection.items():
                 payloads = uow.collections.payloads(collection_id, ids)
                 vectors = uow.collections.vectors(collection_id, ids, names) if names else {}
-                found |= {(collection_id, one): (payloads[one], vectors.get(one, {})) for one in ids if one in payloads}
+                for one in payloads:
+                    again = partial(self._payload, collection_id, one)
+                    document = SampledDocument(payload=payloads[one], read_again=again, vectors=vectors.get(one, {}))
+                    found[collection_id, one] = document
         return [found[pair] for pair in group.documents if pair in found]
+
+    def _payload(self, collection_id: str, document_id: str) -> JsonObject:
+        """Return the payload of a document as it is now; empty where it is gone."""
+        with self._open_unit_of_work(reading=True) as uow:
+            return uow.collections.payloads(collection_id, [document_id]).get(document_id, {})
 
     def _told_apart(
         self, round_: _Round, names: dict[str, NamedGroup], step: Callable[[float], None]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from shoald.application.ports.object_store import ObjectStore
+from shoald.domain.json_types import JsonObject
 
 MEMBERS = "members"
 CENTROIDS = "centroids"
@@ -15,6 +18,15 @@ COMPONENTS = "components"
 def artifact_key(run_id: str, attempt: int, name: str) -> str:
     """Return the key of an artifact. Attempts write apart, so that a slow one that lost its fence harms nothing."""
     return f"runs/{run_id}/{attempt}/{name}.parquet"
+
+
+def fields_as_text(fields: JsonObject | None) -> str | None:
+    """Return the further fields of a group as they stand in a file: JSON, since each labelling may have others.
+
+    >>> fields_as_text({"sentiment": "positive"}), fields_as_text({})
+    ('{"sentiment": "positive"}', None)
+    """
+    return json.dumps(fields, ensure_ascii=False, default=dict) if fields else None
 
 
 def remove_artifacts(objects: ObjectStore, run_id: str, *, but_attempt: int | None = None) -> None:

@@ -21,7 +21,7 @@ from shoald.application.ports.jobs import JobContext
 from shoald.application.ports.object_store import ObjectStore
 from shoald.application.ports.run_tables import RunTables
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
-from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS
+from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, fields_as_text
 from shoald.application.run_following import PublishedRun, RunFollower
 from shoald.domain.clustering.spaces import Integers
 from shoald.domain.failures import ArtifactNotFound, ClusterNotFound, ExecutionNotFound, FieldProblem, InvalidFields
@@ -34,6 +34,7 @@ from shoald.domain.vocabulary import ExecutionStatus, JobType
 
 _MOST_MEMBERS = 200
 _NAMED_AT = 0.9
+_DESCRIBED = ("label", "summary", "keywords", "confidence")
 
 
 class RunLabels:
@@ -155,12 +156,9 @@ class RunLabelsHandler:
         self, context: JobContext, run: ClusterRun, name: str, rows: Mapping[str, JsonObject]
     ) -> dict[str, Any]:
         """Store an artifact again with the new names."""
-        words = {
-            "label": {one: row["label"] for one, row in rows.items()},
-            "cluster_label": {one: row["label"] for one, row in rows.items()},
-            "summary": {one: row["summary"] for one, row in rows.items()},
-            "keywords": {one: row["keywords"] for one, row in rows.items()},
-        }
+        words = {name: {one: row.get(name) for one, row in rows.items()} for name in _DESCRIBED}
+        words["cluster_label"] = words["label"]
+        words["metadata"] = {one: fields_as_text(row.get("metadata")) for one, row in rows.items()}
         stored, job = run.artifacts[name], context.job
         context.check()
         with self.objects.local_copy(stored["key"], stored["sha256"]) as path, self.objects.open_writer() as writer:

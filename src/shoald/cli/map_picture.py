@@ -33,7 +33,8 @@ class MapGroup:
     """A group on the map; `parent` is the place of another in the list of groups, -1 for the first level.
 
     `stability`: 0 to 1, how well it comes back from other samples, of a group where that was not measured how well the
-    nearest above it does; None where that is not known either.
+    nearest above it does; None where that is not known either. `confidence`: 0 to 1, how sure the language model that
+    named it was; None where none did, or did not say.
     """
 
     cluster_id: str
@@ -42,6 +43,7 @@ class MapGroup:
     parent: int
     level: int
     stability: float | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

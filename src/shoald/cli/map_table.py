@@ -27,7 +27,9 @@ _MEMBERS = ("document_id", "is_centroid", "cluster_id", "x", "y", "cosine_simila
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DrawnMap:
-    """Groups, points by their ids, and the table of them: id, cluster, path, label, x, y, similarity, stability."""
+    """Groups, points by their ids, and the table of them: id, cluster, path, label, x, y, similarity, stability,
+    confidence.
+    """
 
     groups: Sequence[MapGroup]
     points: MapPoints
@@ -73,6 +75,7 @@ def _group(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], place: Map
         parent=place.get(row.get("parent_cluster_id") or "", -1),
         level=len(above) - 1,
         stability=next((one["stability"] for one in above if one.get("stability") is not None), None),
+        confidence=row.get("confidence"),
     )
 
 
@@ -137,7 +140,7 @@ def _group_of(groups: Sequence[MapGroup], cluster_ids: pa.ChunkedArray) -> npt.N
 def _table(
     members: pa.Table, groups: Sequence[MapGroup], at: npt.NDArray[np.int32], run: Mapping[str, Any]
 ) -> pa.Table:
-    place = pa.array(at, mask=at < 0)  # points in no group have neither path, label nor stability
+    place = pa.array(at, mask=at < 0)  # points in no group have neither path nor label, nor figures of a group
     columns = {
         "id": members["document_id"],
         "cluster": members["cluster_id"],
@@ -147,6 +150,7 @@ def _table(
         "y": members["y"].cast(pa.float32()),
         "similarity": members["cosine_similarity_to_centroid"].cast(pa.float32()),
         "stability": pa.array([group.stability for group in groups], pa.float64()).take(place),
+        "confidence": pa.array([group.confidence for group in groups], pa.float64()).take(place),
     }
     about = {"shoal.cluster_id": run["cluster_id"], "shoal.run_id": run["run_id"]}
     return pa.table(columns).replace_schema_metadata(about)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from shoald.adapters.outward_addresses import CheckedAddresses
-from shoald.application.labelling_inputs import LARGEST_MEDIUM, LabellingInputs, chosen_samples
+from shoald.application.labelling_inputs import LARGEST_MEDIUM, LabellingInputs, SampledDocument, chosen_samples
 from shoald.domain.failures import ArtifactNotFound
 from shoald.domain.labelling.label_plan import label_plan
 from shoald.domain.labelling.prompts import PartKind
@@ -54,13 +56,19 @@ class Model:
 
 
 def shown(
-    payload: Mapping[str, Any], *mappings: Mapping[str, Any], store: Store | None = None, model: Model | None = None
+    payload: Mapping[str, Any],
+    *mappings: Mapping[str, Any],
+    store: Store | None = None,
+    model: Model | None = None,
+    later: Mapping[str, Any] | None = None,
 ) -> Any:
+    """Return what is shown of one document, which has another payload `later`."""
     addresses = CheckedAddresses(look_up=lambda host, _: [PUBLIC if host == "img.example" else "10.0.0.1"])
     inputs: Any = LabellingInputs(objects=store or Store(signs=True), addresses=addresses)  # type: ignore[arg-type]
     plan = label_plan({"labeling_inputs": {"input_mappings": list(mappings)}} if mappings else {})
     vectors = {"v": np.array([0.125, 0.5], dtype=np.float32)}
-    return inputs.shown(plan, model or Model(), [(payload, vectors)])
+    document = SampledDocument(payload=payload, read_again=lambda: payload if later is None else later, vectors=vectors)
+    return inputs.shown(plan, model or Model(), [document])
 
 
 def text(path: str, key: str = "text", **more: Any) -> dict[str, Any]:
@@ -110,6 +118,34 @@ def test_stored_objects_are_presigned_where_the_provider_fetches_and_inline_else
         assert part.url is None
         assert store.read == [], "bytes are read when they are sent"
         assert part.load() == PNG
+
+
+def data_url(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def test_a_picture_in_a_document_is_known_by_its_bytes_and_read_again_when_it_is_sent() -> None:
+    payload = {"images": [data_url(b"other"), data_url(PNG)]}
+    _, part = shown(payload, text("images", "image_url")).documents[0].media
+    assert (part.data, part.media_type, part.url) == (None, "image/png", None)
+    assert part.source == f"data:{hashlib.sha256(PNG).hexdigest()}"
+    assert part.load() == PNG
+
+
+@pytest.mark.parametrize("later", [{}, {"image": data_url(b"other")}, {"image": "no url"}])
+def test_a_picture_that_is_another_one_meanwhile_is_not_sent(later: Mapping[str, Any]) -> None:
+    """An answer is known by the picture that was seen first."""
+    (part,) = shown({"image": data_url(PNG)}, text("image", "image_url"), later=later).documents[0].media
+    with pytest.raises(ArtifactNotFound):
+        part.load()
+
+
+def test_a_picture_in_a_document_may_be_as_large_as_a_stored_one_and_no_larger() -> None:
+    (part,) = shown({"image": data_url(b"x" * LARGEST_MEDIUM)}, text("image", "image_url")).documents[0].media
+    assert len(part.load()) == LARGEST_MEDIUM
+    found = shown({"image": data_url(b"x" * (LARGEST_MEDIUM + 1_000))}, text("image", "image_url"))
+    assert found.documents[0].media == ()
+    assert "a data: URL has more than" in found.left_out[0]
 
 
 REFUSED: Sequence[tuple[str, str]] = [

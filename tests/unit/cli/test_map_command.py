@@ -198,16 +198,17 @@ def test_vectors_that_a_collection_has_not_are_named() -> None:
         definition_of(_Server(features), collection(), wish)  # type: ignore[arg-type]
 
 
-def test_paths_lead_from_the_first_level_down_and_stability_comes_from_above() -> None:
+def test_paths_lead_from_the_first_level_down_and_stability_comes_from_above_but_confidence_does_not() -> None:
     groups = groups_of(
         [
-            {"cluster_id": "a", "label": "Ships", "stability": 0.7},
+            {"cluster_id": "a", "label": "Ships", "stability": 0.7, "confidence": 0.9},
             {"cluster_id": "b", "label": "Anchors", "parent_cluster_id": "a", "stability": None},
             {"cluster_id": "c", "label": None, "parent_cluster_id": "b"},
             {"cluster_id": "cl_cluster_noise", "label": "noise"},
         ]
     )
     assert [group.path for group in groups] == ["Ships", "Ships / Anchors", "Ships / Anchors / c"]
+    assert [group.confidence for group in groups] == [0.9, None, None]
     assert [(group.parent, group.level, group.stability) for group in groups] == [
         (-1, 0, 0.7),
         (0, 1, 0.7),

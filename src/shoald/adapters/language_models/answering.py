@@ -19,6 +19,7 @@ MOST_READ = 4 << 20
 """Bytes of an answer that are read; more than any name needs."""
 
 _OK, _REDIRECT = 200, 300
+_LEAST_SECONDS = 0.1
 _MOST_TOKENS = 100_000_000
 
 
@@ -41,6 +42,11 @@ def post_json(
     if not _OK <= with_stream.status_code < _REDIRECT:
         raise refusal_of(with_stream.status_code, content, pause_asked_by(with_stream.headers))
     return answered_object(content)
+
+
+def seconds_until(ends: float) -> float:
+    """Return the seconds until a moment of the monotonic clock, a tenth at least."""
+    return max(_LEAST_SECONDS, ends - time.monotonic())
 
 
 def read_in_time(pieces: Iterable[bytes], ends: float) -> bytes:

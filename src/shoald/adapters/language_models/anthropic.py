@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from shoald.adapters.language_models.answering import counted, post_json
-from shoald.adapters.language_models.media_fetching import MediaFetching
+from shoald.adapters.language_models.answering import counted, post_json, seconds_until
+from shoald.adapters.language_models.media_fetching import MediaFetching, in_base64
 from shoald.application.ports.language_model import LONGEST_ANSWER, ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
 
@@ -37,27 +38,28 @@ class AnthropicModel:
 
     def ask(self, prompt: LabelPrompt, *, timeout_seconds: float) -> ModelAnswer:
         """Ask once."""
+        ends = time.monotonic() + timeout_seconds
         body = {
             **prompt.parameters,
             "model": prompt.model,
             "max_tokens": prompt.max_output_tokens,
             "system": prompt.system,
-            "messages": [{"role": "user", "content": [self._part(part) for part in prompt.parts]}],
+            "messages": [{"role": "user", "content": [self._part(part, ends) for part in prompt.parts]}],
         }
-        found = post_json(self._client, self._url, body, self._headers, timeout_seconds=timeout_seconds)
+        found = post_json(self._client, self._url, body, self._headers, timeout_seconds=seconds_until(ends))
         return _answer(found, prompt)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _part(self, part: PromptPart) -> dict[str, Any]:
+    def _part(self, part: PromptPart, ends: float) -> dict[str, Any]:
         if part.kind is PartKind.TEXT:
             return {"type": "text", "text": part.text}
         if part.url is not None and part.url.startswith("https://"):
             return {"type": "image", "source": {"type": "url", "url": part.url}}
-        fetched = self._media.with_bytes(part)
-        data = {"type": "base64", "media_type": fetched.media_type, "data": self._media.base64(fetched)}
+        fetched = self._media.with_bytes(part, ends)
+        data = {"type": "base64", "media_type": fetched.media_type, "data": in_base64(fetched)}
         return {"type": "image", "source": data}
 
 

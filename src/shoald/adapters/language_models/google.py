@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from shoald.adapters.language_models.answering import counted, post_json
-from shoald.adapters.language_models.media_fetching import MediaFetching
+from shoald.adapters.language_models.answering import counted, post_json, seconds_until
+from shoald.adapters.language_models.media_fetching import MediaFetching, in_base64
 from shoald.application.ports.language_model import LONGEST_ANSWER, ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
 
@@ -41,13 +42,15 @@ class GoogleModel:
 
     def ask(self, prompt: LabelPrompt, *, timeout_seconds: float) -> ModelAnswer:
         """Ask once."""
+        ends = time.monotonic() + timeout_seconds
+        body = self._body(prompt, ends)
         model = quote(prompt.model.removeprefix("models/"), safe="")
         found = post_json(
             self._client,
             f"{self._url}/v1beta/models/{model}:generateContent",
-            self._body(prompt),
+            body,
             {"x-goog-api-key": self._key},
-            timeout_seconds=timeout_seconds,
+            timeout_seconds=seconds_until(ends),
         )
         return _answer(found, prompt)
 
@@ -55,7 +58,7 @@ class GoogleModel:
         """Close the connections."""
         self._client.close()
 
-    def _body(self, prompt: LabelPrompt) -> dict[str, Any]:
+    def _body(self, prompt: LabelPrompt, ends: float) -> dict[str, Any]:
         config = {_camel(name): value for name, value in prompt.parameters.items()}
         config["maxOutputTokens"] = prompt.max_output_tokens
         if prompt.wants_json:
@@ -64,15 +67,15 @@ class GoogleModel:
             config |= {} if schema is None else {"responseSchema": schema}
         return {
             "systemInstruction": {"parts": [{"text": prompt.system}]},
-            "contents": [{"role": "user", "parts": [self._part(part) for part in prompt.parts]}],
+            "contents": [{"role": "user", "parts": [self._part(part, ends) for part in prompt.parts]}],
             "generationConfig": config,
         }
 
-    def _part(self, part: PromptPart) -> dict[str, Any]:
+    def _part(self, part: PromptPart, ends: float) -> dict[str, Any]:
         if part.kind is PartKind.TEXT:
             return {"text": part.text}
-        fetched = self._media.with_bytes(part)
-        return {"inlineData": {"mimeType": fetched.media_type, "data": self._media.base64(fetched)}}
+        fetched = self._media.with_bytes(part, ends)
+        return {"inlineData": {"mimeType": fetched.media_type, "data": in_base64(fetched)}}
 
 
 def known_part(schema: Any) -> dict[str, Any] | None:

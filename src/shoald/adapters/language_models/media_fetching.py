@@ -29,21 +29,19 @@ class MediaFetching:
         self._addresses = addresses
         self._tls = trusted or ssl.create_default_context()
 
-    def with_bytes(self, part: PromptPart) -> PromptPart:
-        """Return a medium with its bytes; raises `ModelFailure` where it cannot be had."""
+    def with_bytes(self, part: PromptPart, ends: float) -> PromptPart:
+        """Return a medium with its bytes; raises `ModelFailure` where it cannot be had.
+
+        To fetch it is part of the call: it takes no longer than to the moment `ends` of the monotonic clock.
+        """
         if part.load is not None:
             return _loaded(part)
         if part.data is not None or part.url is None:
             return part
-        data, media_type = self._fetched(part.url)
+        data, media_type = self._fetched(part.url, min(ends, time.monotonic() + _SECONDS))
         return replace(part, data=data, media_type=part.media_type or media_type, source=part.source or part.url)
 
-    def base64(self, part: PromptPart) -> str:
-        """Return the bytes of a medium in Base64."""
-        return base64.b64encode(self.with_bytes(part).data or b"").decode()
-
-    def _fetched(self, url: str) -> tuple[bytes, str]:
-        ends = time.monotonic() + _SECONDS
+    def _fetched(self, url: str, ends: float) -> tuple[bytes, str]:
         try:
             address = self._addresses.resolve(url)
             with self._connected(address, ends) as connection:
@@ -57,10 +55,10 @@ class MediaFetching:
     @contextlib.contextmanager
     def _connected(self, address: OutwardAddress, ends: float) -> Iterator[http.client.HTTPConnection]:
         """Connect, and shut the line when the time is up, however slowly bytes come."""
-        line = socket.create_connection((address.address, address.port), timeout=_SECONDS)
+        line = socket.create_connection((address.address, address.port), timeout=_seconds_until(ends))
         if address.scheme == "https":
             line = self._tls.wrap_socket(line, server_hostname=address.host, do_handshake_on_connect=False)
-        end = threading.Timer(max(0.0, ends - time.monotonic()), _shut, [line])
+        end = threading.Timer(_seconds_until(ends), _shut, [line])
         end.daemon = True
         end.start()
         try:
@@ -73,6 +71,18 @@ class MediaFetching:
         finally:
             end.cancel()
             line.close()
+
+
+def in_base64(part: PromptPart) -> str:
+    """Return the bytes of a medium that has them in Base64."""
+    return base64.b64encode(part.data or b"").decode()
+
+
+def _seconds_until(ends: float) -> float:
+    seconds = ends - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
 
 
 def _loaded(part: PromptPart) -> PromptPart:

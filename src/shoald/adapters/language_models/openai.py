@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shoald.adapters.language_models.answering import answered_object, counted, late, read_in_time
-from shoald.adapters.language_models.media_fetching import MediaFetching
+from shoald.adapters.language_models.answering import answered_object, counted, late, read_in_time, seconds_until
+from shoald.adapters.language_models.media_fetching import MediaFetching, in_base64
 from shoald.adapters.language_models.refusals import pause_asked_by, refusal_of, refuses_the_shape
 from shoald.application.ports.language_model import LONGEST_ANSWER, ModelAnswer, ModelFailure, NoAnswerBecause
 from shoald.domain.labelling.prompts import LabelPrompt, PartKind, PromptPart
@@ -23,6 +23,7 @@ DEFAULT_URL = "https://api.openai.com/v1"
 _COMPLETION_TOKENS = re.compile(r"o\d|gpt-5")
 _FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav"}
 _NO_KEY = "none"
+_Content = str | list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,13 @@ class OpenAIModel:
         """Ask once; where the server refuses the answer's form, once more without it."""
         self._opened()  # imports, which are none of the provider's time
         ends = time.monotonic() + timeout_seconds
+        content = self._content(prompt, ends)
         has_shape = prompt.wants_json and prompt.model not in self._unshaped
         try:
-            found = self._sent(prompt, ends, has_shape=has_shape)
+            found = self._sent(prompt, content, ends, has_shape=has_shape)
         except _ShapeRefused:
             self._unshaped.add(prompt.model)
-            found = self._sent(prompt, ends, has_shape=False)
+            found = self._sent(prompt, content, ends, has_shape=False)
         return _answer(found, prompt)
 
     def close(self) -> None:
@@ -73,12 +75,12 @@ class OpenAIModel:
         if client is not None:
             client.close()
 
-    def _sent(self, prompt: LabelPrompt, ends: float, *, has_shape: bool) -> Mapping[str, Any]:
+    def _sent(self, prompt: LabelPrompt, content: _Content, ends: float, *, has_shape: bool) -> Mapping[str, Any]:
         import httpx2
         import openai
 
-        seconds = max(0.1, ends - time.monotonic())
-        body = {**prompt.parameters, **self._body(prompt, has_shape=has_shape)}
+        seconds = seconds_until(ends)
+        body = {**prompt.parameters, **_body(prompt, content, has_shape=has_shape)}
         model, messages = body.pop("model"), body.pop("messages")
         try:
             asked = self._opened().chat.completions.with_streaming_response.create(
@@ -97,39 +99,24 @@ class OpenAIModel:
         except (openai.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFailure(NoAnswerBecause.UNREACHABLE, "the model's server could not be reached") from error
 
-    def _body(self, prompt: LabelPrompt, *, has_shape: bool) -> dict[str, Any]:
-        word = "max_completion_tokens" if _COMPLETION_TOKENS.match(prompt.model) else "max_tokens"
-        body: dict[str, Any] = {
-            "model": prompt.model,
-            "messages": [
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": self._content(prompt)},
-            ],
-            word: prompt.max_output_tokens,
-        }
-        if has_shape:
-            shape = {"name": "group", "schema": dict(prompt.json_schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": shape}
-        return body
-
-    def _content(self, prompt: LabelPrompt) -> str | list[dict[str, Any]]:
+    def _content(self, prompt: LabelPrompt, ends: float) -> _Content:
         """Return the question; as one text where there are only words, since small servers take nothing else."""
         if all(part.kind is PartKind.TEXT for part in prompt.parts):
             return "\n\n".join(part.text for part in prompt.parts)
-        return [self._part(part) for part in prompt.parts]
+        return [self._part(part, ends) for part in prompt.parts]
 
-    def _part(self, part: PromptPart) -> dict[str, Any]:
+    def _part(self, part: PromptPart, ends: float) -> dict[str, Any]:
         if part.kind is PartKind.TEXT:
             return {"type": "text", "text": part.text}
         if part.kind is PartKind.AUDIO:
-            fetched = self._media.with_bytes(part)
-            sound = {"data": self._media.base64(fetched), "format": _FORMATS.get(fetched.media_type or "", "mp3")}
+            fetched = self._media.with_bytes(part, ends)
+            sound = {"data": in_base64(fetched), "format": _FORMATS.get(fetched.media_type or "", "mp3")}
             return {"type": "input_audio", "input_audio": sound}
         word = f"{part.kind.value}_url"
         if part.url is not None:
             return {"type": word, word: {"url": part.url}}
-        whole = self._media.with_bytes(part)
-        return {"type": word, word: {"url": f"data:{whole.media_type};base64,{self._media.base64(whole)}"}}
+        whole = self._media.with_bytes(part, ends)
+        return {"type": word, word: {"url": f"data:{whole.media_type};base64,{in_base64(whole)}"}}
 
     def _opened(self) -> OpenAI:
         import openai
@@ -143,6 +130,19 @@ class OpenAIModel:
                     http_client=openai.DefaultHttpxClient(follow_redirects=False),
                 )
             return self._client
+
+
+def _body(prompt: LabelPrompt, content: _Content, *, has_shape: bool) -> dict[str, Any]:
+    word = "max_completion_tokens" if _COMPLETION_TOKENS.match(prompt.model) else "max_tokens"
+    body: dict[str, Any] = {
+        "model": prompt.model,
+        "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": content}],
+        word: prompt.max_output_tokens,
+    }
+    if has_shape:
+        shape = {"name": "group", "schema": dict(prompt.json_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": shape}
+    return body
 
 
 class _ShapeRefused(Exception):  # noqa: N818 - it says what is so

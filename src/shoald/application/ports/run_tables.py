@@ -83,11 +83,11 @@ class RunTables(Protocol):
         ...
 
     def described(self, path: str, sink: ByteSink, words: Mapping[str, Mapping[str, Any]]) -> int:
-        """Write a file again with texts and lists of texts replaced by those of the group that `cluster_id` names.
+        """Write a file again with what is said of the group that `cluster_id` names replaced: texts, lists, figures.
 
-        `words` hold them by column and group; columns that the file does not have are left out. Where rows are told
-        apart by `is_centroid`, all columns but `cluster_label` are those of groups alone. Flat memory. Returns the
-        number of rows; raises `DataCorrupt` for a file that cannot be read.
+        `words` hold it by column and group, None for nothing; columns that the file does not have are left out. Where
+        rows are told apart by `is_centroid`, all columns but `cluster_label` are those of groups alone. Flat memory.
+        Returns the number of rows; raises `DataCorrupt` for a file that cannot be read.
         """
         ...
 
