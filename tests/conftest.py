@@ -14,7 +14,6 @@ from support import servers
 from support.servers import DatabaseMaker
 from support.stack import Stack, running_stack
 
-
 # how long an example takes says something of the machine, not of what is tested
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
