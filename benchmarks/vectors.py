@@ -26,6 +26,7 @@ from shoald.adapters.postgres.migrating import migrate
 from shoald.adapters.postgres.snapshots import SnapshotFiles
 from shoald.adapters.postgres.vector_reading import VectorReader
 from shoald.application.collection_documents import CollectionDocuments, Import
+from shoald.application.kept_nodes import KeptNodes
 from shoald.domain.records.collection import DocumentBatch, VectorColumn
 from shoald.settings import Settings
 from shoald.supervisor.parts.postgres import PostgresServer
@@ -55,7 +56,10 @@ def _vectors(url: str, folder: Path) -> None:
         Settings(database_url=url, data_dir=folder / "data", signing_secret=SecretStr("s" * 32)), is_worker=True
     )
     documents = CollectionDocuments(
-        open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
+        open_unit_of_work=adapters.open_unit_of_work,
+        clock=adapters.clock,
+        cursors=adapters.page_cursors,
+        nodes=KeptNodes(),
     )
     caller = build_access(adapters).caller()
     began = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,14 @@ import pytest
 from shoald.adapters.postgres.enrichments import PostgresEnrichments
 from shoald.application.access import act_as
 from shoald.application.classifying import ClassificationRequest
+from shoald.application.collection_documents import Import
 from shoald.application.collections import NewCollection
 from shoald.application.document_vectors import IncomingDocument
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest
-from shoald.application.taxonomies import TaxonomyChanges
+from shoald.application.taxonomies import NewTaxonomy, TaxonomyChanges
 from shoald.application.taxonomy_applications import attach_taxonomies
+from shoald.application.taxonomy_nodes import read_nodes
 from shoald.domain.failures import (
     CollectionNotFound,
     Conflict,
@@ -25,10 +28,14 @@ from shoald.domain.failures import (
     TaxonomyNotFound,
 )
 from shoald.domain.json_types import JsonObject
+from shoald.domain.node_matching import NodeTree
+from shoald.domain.records.collection import Collection, DocumentBatch
+from shoald.domain.records.taxonomy import Taxonomy
 from support.cluster_world import ClusterWorld, cluster_world, groups_of
 from support.killed_attempt import kill_attempt
 from support.servers import DatabaseMaker
 from support.taxonomy_world import (
+    a_flat_config,
     a_run,
     attach,
     in_a_namespace_of_its_own,
@@ -170,6 +177,76 @@ def test_what_is_stored_into_a_collection_is_classified_by_its_taxonomies(world:
     attach(world, "fresh")
     upsert(world, "fresh", IncomingDocument("d", {"is_new": True}, {"v": rows[0].tolist()}))
     assert payloads(world, "fresh")["d"] == {"is_new": True}
+
+
+def count_readings(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Return what says how often nodes were read from the database."""
+    seen = list[str]()
+
+    def reading(uow: UnitOfWork, taxonomy: Taxonomy, found: Collection) -> NodeTree:
+        seen.append(found.collection_id)
+        return read_nodes(uow, taxonomy, found)
+
+    monkeypatch.setattr("shoald.application.kept_nodes.read_nodes", reading)
+    return lambda: len(seen)
+
+
+def test_nodes_are_read_again_only_after_a_change(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = promote(world, a_run(world)).taxonomy.node_collection_id
+    world.use_cases.collections.create(world.caller, NewCollection(collection_name="fresh"))
+    attach(world, "fresh", {"taxonomy_id": "topics"})
+    readings = count_readings(monkeypatch)
+    vector = groups_of(1, 0)[0].tolist()
+    for document_id in ("a", "b"):
+        upsert(world, "fresh", IncomingDocument(document_id, {}, {"v": vector}))
+    world.use_cases.document_changes.create(world.caller, "fresh", {"document_id": "c", "vectors": {"v": vector}})
+    world.use_cases.classifying.try_out(world.caller, "topics", [{"v": vector}])
+    assert readings() == 1
+    node = payloads(world, "fresh")["a"]["topics_node_id"]
+    world.use_cases.document_changes.update(world.caller, nodes, node, {"label": "Renamed"})
+    upsert(world, "fresh", IncomingDocument("d", {}, {"v": vector}))
+    assert payloads(world, "fresh")["d"]["topics_label"] == "Renamed"
+    world.use_cases.document_changes.delete(world.caller, nodes, node)
+    upsert(world, "fresh", IncomingDocument("e", {}, {"v": vector}))
+    assert payloads(world, "fresh")["e"]["topics_node_id"] != node
+    assert readings() == 3
+
+
+def test_nodes_are_read_again_after_an_enrichment_wrote_into_them(world: ClusterWorld) -> None:
+    promote(world, a_run(world))
+    fields = [{"field_path": "topics_label", "target_field": "found"}]
+    config = a_flat_config(world, source_collection={"collection_id": "things", "enrichment_fields": fields})
+    world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), config)
+    vector = groups_of(1, 0)[0].tolist()
+
+    def found() -> Any:
+        _, (one,) = world.use_cases.classifying.try_out(world.caller, "near", [{"v": vector}])
+        return one.values["found"]
+
+    assert found() is None
+    started = world.use_cases.classifying.apply(world.caller, "things", ClassificationRequest(taxonomy="topics"))
+    world.run(started.job)
+    assert found() == payloads(world, "things")["d00000"]["topics_label"]
+    undone = world.use_cases.classifying.undo(world.caller, "topics", started.enrichment.enrichment_id)
+    world.adapters.jobs.runner.run(undone.job_id, dispatch=True)
+    assert found() is None
+
+
+def test_nodes_of_an_import_that_was_taken_back_are_not_kept(world: ClusterWorld) -> None:
+    """It reads the nodes that it has replaced itself, in a revision that the next change makes anew."""
+    world.store(groups_of(2, 2))
+    world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), a_flat_config(world))
+    attach(world, "things", {"taxonomy_id": "near"})
+
+    def breaks(_: int) -> DocumentBatch:
+        raise ConnectionResetError
+
+    target = Import(collection="things", replace=True)
+    with pytest.raises(ConnectionResetError):
+        world.use_cases.collection_documents.import_batches(world.caller, target, map(breaks, [0]))
+    world.use_cases.document_changes.update(world.caller, "things", "d00000", {"n": 7})
+    _, (one,) = world.use_cases.classifying.try_out(world.caller, "near", [{"v": groups_of(1, 0)[0].tolist()}])
+    assert one.assignments
 
 
 def test_documents_are_stored_though_their_taxonomy_is_not_ready(world: ClusterWorld) -> None:

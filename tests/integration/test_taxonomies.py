@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from shoald.application.access import act_as
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.listing import ListQuery
-from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.promotion_sources import DocumentReference, PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, TaxonomyChanges
 from shoald.domain.failures import (
@@ -33,8 +31,10 @@ from support.cluster_world import ClusterWorld, cluster_world, groups_of
 from support.servers import DatabaseMaker
 from support.taxonomy_world import (
     KMEANS,
+    a_flat_config,
     a_run,
     attach,
+    count_transactions,
     in_a_namespace_of_its_own,
     nested,
     payloads,
@@ -201,70 +201,6 @@ def test_groups_of_several_levels_become_nodes_under_nodes(world: ClusterWorld) 
     assert (other["topics_path"], other["topics_tier1"], other["topics_tier2"]) == (["Other"], "Other", None)
 
 
-def test_a_hierarchy_is_found_in_the_runs_of_several_clusters(world: ClusterWorld) -> None:
-    nested(world)
-    coarse, fine = (world.define(**KMEANS, algorithm_params={"n_clusters": n}) for n in (2, 3))
-    for one in (coarse, fine):
-        run_of(world, one)
-    config = {"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": [coarse, fine]}
-    made = world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="levels"), config)
-    assert made.taxonomy.config["cluster_overlap_threshold"] == 0.7
-    assert made.taxonomy.config["cluster_ids"] == [coarse, fine]
-    assert sorted(one.payload["member_count"] for one in made.nodes if one.level == 0) == [40, 40, 140]
-    assert sorted(one.payload["member_count"] for one in made.nodes if one.level == 1) == [60, 80]
-    world.run(world.use_cases.classifying.apply(world.caller, "things", ClassificationRequest(taxonomy="levels")).job)
-    assert len(payloads(world, "things")["d00000"]["levels_path"]) == 2
-
-
-def test_a_clone_has_nodes_of_its_own(world: ClusterWorld) -> None:
-    nested(world)
-    leveled = {**KMEANS, "algorithm_params": {"n_clusters": 2}, "hierarchical": True, "max_hierarchy_depth": 2}
-    promote(world, run_of(world, world.define(**leveled)), description="first", min_score=0.25)
-    source = world.use_cases.taxonomies.get(world.caller, "topics")
-    clone, of = world.use_cases.taxonomy_making.clone(world.caller, "topics", NewTaxonomy(taxonomy_name="copy"), None)
-    assert of == source.taxonomy
-    assert (clone.taxonomy.description, clone.taxonomy.min_score) == ("first", 0.25)
-    assert clone.taxonomy.target_field == "copy_label"
-    assert sorted(one.path for one in clone.nodes) == sorted(one.path for one in source.nodes)
-    assert {one.node_id for one in clone.nodes}.isdisjoint(one.node_id for one in source.nodes)
-    world.use_cases.taxonomies.delete(world.caller, "topics")
-    assert world.use_cases.taxonomies.get(world.caller, "copy").is_ready
-
-
-def a_flat_config(world: ClusterWorld, **changed: Any) -> JsonObject:
-    found = world.use_cases.collections.get(world.caller, "things")
-    return {
-        "taxonomy_type": "flat",
-        "retriever_id": "ret_" + found.collection_id.removeprefix("col_"),
-        "input_mappings": [{"input_key": "q", "source_type": "vector", "path": "v"}],
-        "source_collection": {"collection_id": "things", "enrichment_fields": [{"field_path": "title"}]},
-        **changed,
-    }
-
-
-def test_a_flat_taxonomy_stands_over_a_collection_that_stays(world: ClusterWorld) -> None:
-    world.store(np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32), ids=["a", "b"])
-    world.store(np.array([[1.0, 0.3]], dtype=np.float32), collection="others")
-    config = a_flat_config(world, top_k=2)
-    made = world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="near"), config).taxonomy
-    assert made.config == {
-        **config,
-        "source_collection": {
-            "collection_id": made.node_collection_id,
-            "enrichment_fields": [{"field_path": "title", "target_field": "title", "merge_mode": "replace"}],
-        },
-    }
-    request = ClassificationRequest(taxonomy="near")
-    world.run(world.use_cases.classifying.apply(world.caller, "others", request).job)
-    first = payloads(world, "others")["d00000"]
-    assert (first["title"], first["near_node_id"]) == ("text of a", "a")
-    assert [one["node_id"] for one in first["near_assignments"]] == ["a", "b"]
-    clone, _ = world.use_cases.taxonomy_making.clone(world.caller, "near", NewTaxonomy(taxonomy_name="too"), None)
-    assert clone.taxonomy.node_collection_id == made.node_collection_id
-    world.use_cases.taxonomies.delete(world.caller, "near")
-    assert world.use_cases.taxonomies.get(world.caller, "too").is_ready
-
-
 def test_the_documents_of_an_index_get_no_nodes_among_them(
     world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +225,8 @@ def test_more_nodes_than_fit_into_memory_are_refused_and_not_read(
         monkeypatch.setattr(f"shoald.application.{module}.MOST_NODES", 1)
     with pytest.raises(Conflict, match="has 2 nodes, more than 1"):
         world.use_cases.classifying.try_out(world.caller, "near", [{"v": [1.0, 0.0]}])
+    state = world.use_cases.taxonomies.get(world.caller, "near")
+    assert (state.is_ready, state.node_count, len(state.nodes)) == (False, 2, 2)
     with pytest.raises(InvalidFields, match=r"source_collection\.collection_id: has 2 documents; at most 1"):
         world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="too"), a_flat_config(world))
 
@@ -313,23 +251,13 @@ def test_more_groups_than_can_be_nodes_are_refused_before_any_is_stored(
 
 def test_centroids_are_read_while_no_transaction_is_open(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     run, taxonomies = a_run(world), world.use_cases.taxonomies
-    begin, read = taxonomies._open_unit_of_work, taxonomies._former_runs.centroids
-    still_open, seen = [0], list[int]()
-
-    @contextmanager
-    def counted() -> Iterator[UnitOfWork]:
-        with begin() as uow:
-            still_open[0] += 1
-            try:
-                yield uow
-            finally:
-                still_open[0] -= 1
+    read, seen = taxonomies._former_runs.centroids, list[int]()
+    are_open = count_transactions(monkeypatch, taxonomies)
 
     def reading(of: ClusterRun) -> Any:
-        seen.append(still_open[0])
+        seen.append(are_open())
         return read(of)
 
-    monkeypatch.setattr(taxonomies, "_open_unit_of_work", counted)
     monkeypatch.setattr(taxonomies._former_runs, "centroids", reading)
     promote(world, run)
     taxonomies.add_nodes(world.caller, "topics", PromotionRequest(run=run))
@@ -341,85 +269,6 @@ def test_a_change_of_nothing_is_refused(shared: ClusterWorld) -> None:
         shared.use_cases.taxonomies.update(shared.caller, "topics", TaxonomyChanges())
     with pytest.raises(TaxonomyNotFound):
         shared.use_cases.taxonomies.update(shared.caller, "nothing", TaxonomyChanges())
-
-
-def test_more_members_than_can_be_compared_are_refused(world: ClusterWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = a_run(world)
-    second = run_of(world, world.define(**KMEANS, algorithm_params={"n_clusters": 3}))
-    monkeypatch.setattr("shoald.application.taxonomy_making._MOST_COMPARED", 39)
-    ids = [first.cluster, second.cluster]
-    config = {"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": ids}
-    with pytest.raises(InvalidFields, match=r"body\.config\.cluster_ids: their runs have 40 members; at most 39"):
-        world.use_cases.taxonomy_making.create(world.caller, NewTaxonomy(taxonomy_name="levels"), config)
-
-
-REFUSED: list[tuple[JsonObject, str]] = [
-    ({"taxonomy_type": "deep"}, "taxonomy_type"),
-    ({"taxonomy_type": "hierarchical", "inference_strategy": "llm"}, "inference_strategy"),
-    ({"taxonomy_type": "hierarchical", "inference_strategy": "schema"}, "inference_strategy"),
-    ({"taxonomy_type": "hierarchical", "inference_strategy": "cluster"}, "cluster_ids"),
-    ({"path_field": "folder"}, "path_field"),
-    ({"hierarchical_nodes": [{"collection_id": "col_a"}]}, "hierarchical_nodes"),
-    ({"step_analytics": {"timestamp_field": "at"}}, "step_analytics"),
-    ({"retriever_id": "ret_other"}, "retriever_id"),
-    (
-        {
-            "taxonomy_type": "hierarchical",
-            "inference_strategy": "cluster",
-            "cluster_ids": ["any"],
-            "retriever_id": "ret_other",
-        },
-        "retriever_id",
-    ),
-    ({"source_collection": None}, "source_collection"),
-    ({"source_collection": {}}, r"source_collection\.collection_id"),
-    ({"input_mappings": []}, "input_mappings"),
-    ({"input_mappings": [{"input_key": "q", "source_type": "payload", "path": "title"}]}, "input_mappings"),
-    ({"input_mappings": [{"input_key": "q", "source_type": "vector", "path": "w"}]}, r"input_mappings\.0\.path"),
-    ({"top_k": 0}, "top_k"),
-    ({"top_k": 1.5}, "top_k"),
-    ({"top_k": "many"}, "top_k"),
-    ({"top_k": [1]}, "top_k"),
-    ({"taxonomy_type": "hierarchical", "inference_strategy": "cluster", "cluster_ids": "abc"}, "cluster_ids"),
-    (
-        {
-            "source_collection": {
-                "collection_id": "things",
-                "enrichment_fields": [{"field_path": "a", "merge_mode": ["replace"]}],
-            }
-        },
-        r"source_collection\.enrichment_fields\.0\.merge_mode",
-    ),
-    (
-        {
-            "source_collection": {
-                "collection_id": "things",
-                "enrichment_fields": [{"field_path": "a", "merge_mode": "append"}],
-            }
-        },
-        r"source_collection\.enrichment_fields\.0\.merge_mode",
-    ),
-    (
-        {
-            "source_collection": {
-                "collection_id": "things",
-                "enrichment_fields": [{"field_path": "a", "target_field": "b.c"}],
-            }
-        },
-        r"source_collection\.enrichment_fields\.0\.target_field",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changed", "field"), REFUSED)
-def test_what_a_configuration_cannot_say_is_refused_by_its_name(
-    shared: ClusterWorld, changed: JsonObject, field: str
-) -> None:
-    config = a_flat_config(shared, **changed)
-    with pytest.raises(InvalidFields, match=rf"body\.config\.{field}: "):
-        shared.use_cases.taxonomy_making.create(shared.caller, NewTaxonomy(taxonomy_name="never"), config)
-    with pytest.raises(TaxonomyNotFound):
-        shared.use_cases.taxonomies.get(shared.caller, "never")
 
 
 @pytest.mark.parametrize("name", ["tax_0123", "list", "Execute", "from-documents", "a/b", " x", "..", "a\nb"])

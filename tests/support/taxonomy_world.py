@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from shoald.application.access import Caller
 from shoald.application.collection_documents import Upsert
@@ -14,6 +17,7 @@ from shoald.application.collections import CollectionChanges
 from shoald.application.document_vectors import IncomingDocument
 from shoald.application.listing import Selection
 from shoald.application.namespaces import NewNamespace
+from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.promotion_sources import PromotionRequest, RunReference
 from shoald.application.taxonomies import NewTaxonomy, Promotion
 from shoald.domain.json_types import JsonObject
@@ -81,3 +85,31 @@ def nested(world: ClusterWorld) -> None:
     centres[[0, 1], [10, 11]] = 2.0
     rows = [centre + random.normal(scale=0.15, size=(n, 24)) for centre, n in zip(centres, (80, 60, 40), strict=True)]
     world.store(np.concatenate(rows).astype(np.float32))
+
+
+def a_flat_config(world: ClusterWorld, **changed: Any) -> JsonObject:
+    found = world.use_cases.collections.get(world.caller, "things")
+    return {
+        "taxonomy_type": "flat",
+        "retriever_id": "ret_" + found.collection_id.removeprefix("col_"),
+        "input_mappings": [{"input_key": "q", "source_type": "vector", "path": "v"}],
+        "source_collection": {"collection_id": "things", "enrichment_fields": [{"field_path": "title"}]},
+        **changed,
+    }
+
+
+def count_transactions(monkeypatch: pytest.MonkeyPatch, owner: Any) -> Callable[[], int]:
+    """Return what says how many transactions a use case has open."""
+    begin, still_open = owner._open_unit_of_work, [0]
+
+    @contextmanager
+    def counted() -> Iterator[UnitOfWork]:
+        with begin() as uow:
+            still_open[0] += 1
+            try:
+                yield uow
+            finally:
+                still_open[0] -= 1
+
+    monkeypatch.setattr(owner, "_open_unit_of_work", counted)
+    return lambda: still_open[0]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shoald.application.document_vectors import OWN_KEYS
 from shoald.application.ports.unit_of_work import UnitOfWork
-from shoald.application.taxonomy_nodes import read_nodes
+from shoald.application.taxonomy_nodes import node_collection, read_nodes
 from shoald.domain.json_types import JsonObject
 from shoald.domain.node_matching import PARENT, Assignment, NodeTree, described
 from shoald.domain.records.enrichment import FieldMapping
@@ -68,7 +68,7 @@ class Classifier:
 
 def classifier_of(uow: UnitOfWork, taxonomy: Taxonomy) -> Classifier:
     """Read what a taxonomy classifies by; raises `Conflict` when its node collection is gone."""
-    return Classifier(taxonomy, read_nodes(uow, taxonomy))
+    return Classifier(taxonomy, read_nodes(uow, taxonomy, node_collection(uow, taxonomy)))
 
 
 def stem_of(taxonomy: Taxonomy) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shoald.application.access import Caller
-from shoald.application.classified_values import Classifier, classifier_of, written_mappings
+from shoald.application.classified_values import Classifier, written_mappings
 from shoald.application.collections import find_collection, find_or_add_collection, refuse_kept_by_index
 from shoald.application.enriching import UNDOABLE
 from shoald.application.enrichment_fields import partition_of_filters
 from shoald.application.jobs import JobRequest, Jobs
+from shoald.application.kept_nodes import KeptNodes
 from shoald.application.listing import Selection, condition_of
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -68,10 +69,11 @@ class StartedClassification:
 class Classifying:
     """Classifies documents of the caller's namespace."""
 
-    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs) -> None:
+    def __init__(self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, jobs: Jobs, nodes: KeptNodes) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
         self._jobs = jobs
+        self._nodes = nodes
 
     def try_out(
         self,
@@ -88,7 +90,7 @@ class Classifying:
         """
         condition = parse_filter(filters, "body", "scroll_filters")
         with self._open_unit_of_work() as uow:
-            classifier = classifier_of(uow, find_taxonomy(uow, caller, taxonomy, version=version))
+            classifier = self._nodes.classifier(uow, find_taxonomy(uow, caller, taxonomy, version=version))
             vectors = [_vector_of(uow, caller, classifier, at, one) for at, one in enumerate(documents)]
         wanted = [condition is None or matches(condition, one) for one in documents]
         rows = [at for at, vector in enumerate(vectors) if vector is not None and wanted[at]]

@@ -13,7 +13,7 @@ import numpy as np
 from shoald.application.access import Caller
 from shoald.application.collections import find_or_add_collection, refuse_kept_by_index
 from shoald.application.document_events import batch_written
-from shoald.application.document_reading import DocumentReading
+from shoald.application.document_reading import QUERY_SECONDS, DocumentReading
 from shoald.application.document_vectors import (
     OWN_KEYS,
     IncomingDocument,
@@ -25,8 +25,11 @@ from shoald.application.document_vectors import (
     last_of_each,
     without_own_keys,
 )
+from shoald.application.kept_nodes import KeptNodes
+from shoald.application.listing import PageCursors
 from shoald.application.namespaces import caller_in
-from shoald.application.ports.unit_of_work import UnitOfWork
+from shoald.application.ports.clock import Clock
+from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.taxonomy_applications import ClassificationOfStored, classification_of_stored
 from shoald.domain.failures import CollectionNotFound, IdempotencyConflict
 from shoald.domain.json_types import JsonObject
@@ -76,6 +79,18 @@ class Imported:
 class CollectionDocuments(DocumentReading):
     """The documents of the caller's collections: read, and stored."""
 
+    def __init__(
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        cursors: PageCursors,
+        nodes: KeptNodes,
+        query_seconds: float = QUERY_SECONDS,
+    ) -> None:
+        super().__init__(open_unit_of_work=open_unit_of_work, clock=clock, cursors=cursors, query_seconds=query_seconds)
+        self._nodes = nodes
+
     def upsert(self, caller: Caller, upsert: Upsert) -> Upserted:
         """Store all documents of a call or none; the same call under the same idempotency key is answered again.
 
@@ -90,7 +105,7 @@ class CollectionDocuments(DocumentReading):
             collection = find_or_add_collection(uow, caller, upsert.collection, self._clock.now())
             documents, dropped = _without_own_keys(upsert.documents, collection)
             batch = last_of_each(batch_of(documents))
-            classification = classification_of_stored(uow, collection.collection_id)
+            classification = classification_of_stored(uow, self._nodes, collection.collection_id)
             self._store(uow, collection.collection_id, iter([batch]), classification, by="upsert")
             answer = _answer(upsert, collection, dropped, classification.warnings)
             if upsert.idempotency_key is not None:
@@ -118,7 +133,7 @@ class CollectionDocuments(DocumentReading):
                 uow.collections.lock(collection.collection_id)
                 uow.collections.replace_documents(collection.collection_id, (), at=self._clock.now())
             counted = _counted(map(without_own_keys, batches), step)
-            classification = classification_of_stored(uow, collection.collection_id)
+            classification = classification_of_stored(uow, self._nodes, collection.collection_id)
             inserted = self._store(uow, collection.collection_id, counted, classification, by="import")
             uow.commit()
         return Imported(collection_id=collection.collection_id, inserted=inserted)

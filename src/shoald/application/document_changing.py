@@ -20,6 +20,7 @@ from shoald.application.document_vectors import (
     check_vectors,
     configs_for,
 )
+from shoald.application.kept_nodes import KeptNodes
 from shoald.application.listing import condition_of
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
@@ -51,10 +52,16 @@ class DocumentChanges:
     """
 
     def __init__(
-        self, *, open_unit_of_work: OpenUnitOfWork, clock: Clock, query_seconds: float = QUERY_SECONDS
+        self,
+        *,
+        open_unit_of_work: OpenUnitOfWork,
+        clock: Clock,
+        nodes: KeptNodes,
+        query_seconds: float = QUERY_SECONDS,
     ) -> None:
         self._open_unit_of_work = open_unit_of_work
         self._clock = clock
+        self._nodes = nodes
         self._query_seconds = query_seconds
 
     def create(self, caller: Caller, collection: str, document: JsonObject) -> ReadDocument:
@@ -184,7 +191,7 @@ class DocumentChanges:
         check_payloads(batch)
         check_vectors(batch, configs)
         now = self._clock.now()
-        classified = classification_of_stored(uow, found.collection_id).of([batch])
+        classified = classification_of_stored(uow, self._nodes, found.collection_id).of([batch])
         uow.collections.put_documents(found.collection_id, classified, at=now)
         uow.events.add(documents_written(found, now, added=1, updated=0, by=_BY_CREATION))
         uow.events.add(document_event(EventType.DOCUMENT_CREATED, found, incoming.document_id, now))

@@ -26,6 +26,7 @@ from shoald.application.promotion_sources import (
 from shoald.application.taxonomy_events import taxonomy_event
 from shoald.application.taxonomy_nodes import (
     add_node_collection,
+    can_match,
     node_collection,
     read_outline,
     retriever_of,
@@ -37,6 +38,7 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.node_matching import LABEL
 from shoald.domain.platform_words import EventType
 from shoald.domain.records.cluster import ClusterRun
+from shoald.domain.records.collection import Collection
 from shoald.domain.records.taxonomy import FLAT, Taxonomy, TaxonomyListStats, TaxonomyNode
 
 MOST_SHOWN = 10_000
@@ -68,7 +70,7 @@ class TaxonomyChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxonomyState:
-    """A taxonomy, how many nodes it has, and the first of them; without a node collection it is not ready."""
+    """A taxonomy, whether it can be used, how many nodes it has, and the first of them."""
 
     taxonomy: Taxonomy
     is_ready: bool
@@ -241,16 +243,20 @@ def _outlines(uow: UnitOfWork, found: Sequence[Taxonomy]) -> list[TaxonomyState]
     if not found:
         return []
     namespace_id = found[0].namespace_id
-    kept = uow.collections.get_many(namespace_id, [one.node_collection_id for one in found])
-    counts = {one.collection_id: one.document_count for one in kept if one.vector_configs}
-    return [
-        TaxonomyState(
-            taxonomy=one,
-            is_ready=one.node_collection_id in counts,
-            node_count=counts.get(one.node_collection_id, 0),
-        )
-        for one in found
-    ]
+    there = {
+        one.collection_id: one
+        for one in uow.collections.get_many(namespace_id, [one.node_collection_id for one in found])
+    }
+    return [_outline(one, there.get(one.node_collection_id)) for one in found]
+
+
+def _outline(taxonomy: Taxonomy, nodes: Collection | None) -> TaxonomyState:
+    """Return a taxonomy without its nodes; it is ready where documents can be matched with them."""
+    return TaxonomyState(
+        taxonomy=taxonomy,
+        is_ready=nodes is not None and can_match(nodes, taxonomy),
+        node_count=0 if nodes is None else nodes.document_count,
+    )
 
 
 def add_taxonomy(uow: UnitOfWork, taxonomy: Taxonomy) -> Taxonomy:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from shoald.application.access import Caller
-from shoald.application.classified_values import Classifier, classifier_of, written_mappings
+from shoald.application.classified_values import Classifier, written_mappings
 from shoald.application.classifying import check_alike
+from shoald.application.kept_nodes import KeptNodes
 from shoald.application.listing import condition_of
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.application.taxonomies import find_taxonomy
@@ -115,22 +116,22 @@ class ClassificationOfStored:
                 payloads[rows[at]] = {**payloads[rows[at]], **classifier.values(assignments)}
         return replace(batch, payloads=payloads)
 
-    def add(self, uow: UnitOfWork, application: TaxonomyApplication) -> None:
-        """Read what a taxonomy classifies by; without nodes it is left out, so that documents can be stored."""
+    def add(self, uow: UnitOfWork, nodes: KeptNodes, application: TaxonomyApplication) -> None:
+        """Find what a taxonomy classifies by; without nodes it is left out, so that documents can be stored."""
         caller = Caller(namespace_id=application.namespace_id)
         try:
-            classifier = classifier_of(uow, find_taxonomy(uow, caller, application.taxonomy_id))
+            classifier = nodes.classifier(uow, find_taxonomy(uow, caller, application.taxonomy_id))
         except (Conflict, TaxonomyNotFound) as failure:
             self.warnings.append(f"documents are not classified: {failure.message}")
             return
         self._ways.append((classifier, condition_of(application.config.get("scroll_filters"))))
 
 
-def classification_of_stored(uow: UnitOfWork, collection_id: str) -> ClassificationOfStored:
-    """Return what classifies documents of a collection; reads the nodes of the taxonomies that it has."""
+def classification_of_stored(uow: UnitOfWork, nodes: KeptNodes, collection_id: str) -> ClassificationOfStored:
+    """Return what classifies documents of a collection by the taxonomies that it has."""
     found = ClassificationOfStored()
     for application in uow.taxonomies.attached([collection_id]).get(collection_id, ()):
-        found.add(uow, application)
+        found.add(uow, nodes, application)
     return found
 
 

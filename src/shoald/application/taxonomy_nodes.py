@@ -25,7 +25,7 @@ from shoald.domain.records.taxonomy import Taxonomy
 from shoald.domain.vocabulary import VectorKind
 
 MOST_NODES = 20_000
-"""Nodes that documents can be matched with: all of them are read, with their vectors, for each call."""
+"""Nodes that documents can be matched with: all of them are in memory, with their vectors, while that is done."""
 _AT_ONCE = 1000
 _LONGEST_NAME = 100
 _BY = "taxonomy"
@@ -61,29 +61,46 @@ def node_collection(uow: UnitOfWork, taxonomy: Taxonomy) -> Collection:
     Raises `Conflict` when it, or its vector, is gone, and when it holds more than can be matched with.
     """
     found = uow.collections.find(taxonomy.namespace_id, taxonomy.node_collection_id)
-    config = None if found is None else found.vector(taxonomy.vector_name)
-    if found is None or config is None or config.kind != VectorKind.DENSE:
-        message = f"The taxonomy {taxonomy.taxonomy_name!r} is not ready: its node collection is gone."
-        detail = {"taxonomy_id": taxonomy.taxonomy_id, "node_collection_id": taxonomy.node_collection_id}
-        raise Conflict(message, detail=detail)
+    if found is None:
+        raise _not_ready(taxonomy)
+    node_vector(found, taxonomy)
     if found.document_count > MOST_NODES:
         message = f"The taxonomy {taxonomy.taxonomy_name!r} has {found.document_count} nodes, more than {MOST_NODES}."
         raise Conflict(message, detail={"taxonomy_id": taxonomy.taxonomy_id, "node_count": found.document_count})
     return found
 
 
-def read_nodes(uow: UnitOfWork, taxonomy: Taxonomy) -> NodeTree:
-    """Return the nodes with their vectors; raises `Conflict` as `node_collection` does. All of them are in memory."""
-    found = node_collection(uow, taxonomy)
+def node_vector(found: Collection, taxonomy: Taxonomy) -> VectorConfig:
+    """Return the vector that the nodes in a collection are matched by; raises `Conflict` when it is gone."""
     config = found.vector(taxonomy.vector_name)
+    if config is None or config.kind != VectorKind.DENSE:
+        raise _not_ready(taxonomy)
+    return config
+
+
+def can_match(found: Collection, taxonomy: Taxonomy) -> bool:
+    """Say whether documents can be matched with what a node collection holds."""
+    config = found.vector(taxonomy.vector_name)
+    return config is not None and config.kind == VectorKind.DENSE and found.document_count <= MOST_NODES
+
+
+def _not_ready(taxonomy: Taxonomy) -> Conflict:
+    message = f"The taxonomy {taxonomy.taxonomy_name!r} is not ready: its node collection is gone."
+    detail = {"taxonomy_id": taxonomy.taxonomy_id, "node_collection_id": taxonomy.node_collection_id}
+    return Conflict(message, detail=detail)
+
+
+def read_nodes(uow: UnitOfWork, taxonomy: Taxonomy, found: Collection) -> NodeTree:
+    """Return the nodes in a collection with their vectors, all of them in memory; raises `Conflict` without these."""
+    config = node_vector(found, taxonomy)
     payloads: dict[str, JsonObject] = {}
     vectors: dict[str, Any] = {}
     for documents in _pages(uow, found.collection_id):
         ids = [one.document_id for one in documents]
         payloads |= {one.document_id: one.payload for one in documents}
-        named = uow.collections.vectors(found.collection_id, ids, [taxonomy.vector_name])
-        vectors |= {one: held[taxonomy.vector_name] for one, held in named.items() if taxonomy.vector_name in held}
-    return tree_of(payloads, vectors, 0 if config is None else config.dimension)
+        named = uow.collections.vectors(found.collection_id, ids, [config.name])
+        vectors |= {one: held[config.name] for one, held in named.items() if config.name in held}
+    return tree_of(payloads, vectors, config.dimension)
 
 
 def read_outline(uow: UnitOfWork, taxonomy: Taxonomy, most: int) -> NodeTree:

@@ -94,13 +94,17 @@ def import_batches(target: Import, batches: Iterable[DocumentBatch], step: Calla
     `step` is told of each batch how many rows it had. Raises `Failure` for what cannot be stored.
     """
     from shoald.application.collection_documents import CollectionDocuments
+    from shoald.application.kept_nodes import KeptNodes
     from shoald.settings import read_settings
     from shoald.wiring import Adapters, build_access
 
     adapters = Adapters(read_settings(), is_worker=True)
     try:
         documents = CollectionDocuments(
-            open_unit_of_work=adapters.open_unit_of_work, clock=adapters.clock, cursors=adapters.page_cursors
+            open_unit_of_work=adapters.open_unit_of_work,
+            clock=adapters.clock,
+            cursors=adapters.page_cursors,
+            nodes=KeptNodes(),
         )
         caller = build_access(adapters).caller(target.namespace)
         return documents.import_batches(caller, target, batches, step=step)

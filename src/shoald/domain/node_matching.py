@@ -31,10 +31,14 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NodeTree:
-    """Nodes in the order of their paths, and the vector that each is matched by: (k, d), NaN for a node without one."""
+    """Nodes, those above before those below, and the vector that each is matched by: (k, d), NaN for one without.
+
+    `depth` is the number of levels; 0 without nodes.
+    """
 
     nodes: tuple[TaxonomyNode, ...]
     vectors: Floats
+    depth: int = field(init=False)
     _parents: Integers = field(init=False)
     _leaves: Integers = field(init=False)
     _unit: Floats = field(init=False)
@@ -43,14 +47,10 @@ class NodeTree:
         numbers = {one.node_id: at for at, one in enumerate(self.nodes)}
         parents = np.array([numbers.get(one.parent_id or "", _TOP) for one in self.nodes], dtype=np.int64)
         usable = np.flatnonzero(np.isfinite(self.vectors).all(axis=1))
+        object.__setattr__(self, "depth", max((one.level + 1 for one in self.nodes), default=0))
         object.__setattr__(self, "_parents", parents)
         object.__setattr__(self, "_leaves", np.setdiff1d(usable, parents))
         object.__setattr__(self, "_unit", unit_or_nan(self.vectors))
-
-    @property
-    def depth(self) -> int:
-        """The number of levels; 0 without nodes."""
-        return max((one.level + 1 for one in self.nodes), default=0)
 
     def assigned(self, vectors: Floats, *, top_k: int = 1, min_score: float = 0.0) -> list[list[Assignment]]:
         """Return for each row of (n, d) at most `top_k` nodes by falling cosine, ties by the order of the nodes.

@@ -25,20 +25,21 @@ def build_access(adapters: Adapters) -> Access:
 
 def build_application(adapters: Adapters) -> UseCases:
     """Build what a server can do."""
+    from shoald.application.kept_nodes import KeptNodes
     from shoald.application.use_cases import UseCases
     from shoald.wiring.cluster_use_cases import build_platform, build_runs, build_stored
     from shoald.wiring.rag_use_cases import build_ingestion, build_search
     from shoald.wiring.taxonomy_use_cases import build_taxonomies
 
     build_job_handlers(adapters)
-    access, runs = build_access(adapters), build_runs(adapters)
+    access, runs, nodes = build_access(adapters), build_runs(adapters), KeptNodes()
     return UseCases(
         access=access,
         jobs=adapters.jobs,
         **build_ingestion(adapters),
         **build_search(adapters),
-        **build_stored(adapters),
+        **build_stored(adapters, nodes),
         **runs,
         **build_platform(adapters, access, runs),
-        **build_taxonomies(adapters),
+        **build_taxonomies(adapters, nodes),
     )

@@ -18,6 +18,7 @@ from shoald.application.executions import Executions
 from shoald.application.file_links import FileAddresses
 from shoald.application.former_runs import FormerRuns
 from shoald.application.group_histories import GroupHistories
+from shoald.application.kept_nodes import KeptNodes
 from shoald.application.label_forecasts import LabelForecasts
 from shoald.application.namespace_removal import NamespaceRemoval
 from shoald.application.namespaces import Namespaces
@@ -73,7 +74,7 @@ class Platform(TypedDict):
     tasks: Tasks
 
 
-def build_stored(adapters: Adapters) -> Stored:
+def build_stored(adapters: Adapters, nodes: KeptNodes) -> Stored:
     """Build what keeps documents."""
     opens, clock, cursors = adapters.open_unit_of_work, adapters.clock, adapters.page_cursors
     seconds = adapters.settings.document_query_seconds
@@ -81,9 +82,9 @@ def build_stored(adapters: Adapters) -> Stored:
         collections=Collections(open_unit_of_work=opens, clock=clock, cursors=cursors, attach=attach_taxonomies),
         collection_exports=_collection_exports(adapters),
         collection_documents=CollectionDocuments(
-            open_unit_of_work=opens, clock=clock, cursors=cursors, query_seconds=seconds
+            open_unit_of_work=opens, clock=clock, cursors=cursors, nodes=nodes, query_seconds=seconds
         ),
-        document_changes=DocumentChanges(open_unit_of_work=opens, clock=clock, query_seconds=seconds),
+        document_changes=DocumentChanges(open_unit_of_work=opens, clock=clock, nodes=nodes, query_seconds=seconds),
         document_figures=DocumentFigures(open_unit_of_work=opens, query_seconds=seconds),
         document_tables=adapters.document_tables,
     )

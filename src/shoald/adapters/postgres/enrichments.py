@@ -213,6 +213,11 @@ class PostgresEnrichments:
         gone = delete(enrichments).where(enrichments.c.cluster_id == cluster_id)
         return list(self._connection.scalars(gone.returning(enrichments.c.job_id)))
 
+    def fields_version(self, collection_id: str) -> int:
+        """Read one number; 0 where nothing was written."""
+        is_it = enriched_collections.c.collection_id == collection_id
+        return self._connection.scalar(select(enriched_collections.c.version).where(is_it)) or 0
+
     def fields_of_items(self, set_id: str, build_id: str | None = None) -> EnrichedFields | None:
         """Look for collections of the build, or of builds of the set."""
         version = (enriched_collections.c.version + func.coalesce(collections.c.revision, 0)).label("version")

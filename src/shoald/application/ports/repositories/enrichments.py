@@ -81,6 +81,10 @@ class EnrichmentRepository(Protocol):
         """Remove the enrichments of a cluster, and what they kept; return the ids of their jobs."""
         ...
 
+    def fields_version(self, collection_id: str) -> int:
+        """Return a number that is raised whenever fields of a collection's documents are written, or brought back."""
+        ...
+
     def fields_of_items(self, set_id: str, build_id: str | None = None) -> EnrichedFields | None:
         """Return what was written into the documents that an index made of this chunk set, or that are this build's.
 
