@@ -137,6 +137,20 @@ def test_a_canceled_run_leaves_nothing(world: ClusterWorld, monkeypatch: pytest.
         world.use_cases.artifacts.run(world.caller, cluster)
 
 
+def test_what_a_call_says_in_vain_stands_in_its_task_and_its_run(world: ClusterWorld) -> None:
+    world.store(groups_of(20, 20))
+    cluster = world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2}, stability="none")
+    job = world.start(cluster, {"assignment_threshold": 0.9})
+    wanted = "assignment_threshold does not apply: the mode is full"
+    assert job.payload["warnings"] == [wanted]
+    assert world.run(job).state is JobState.COMPLETED
+    assert wanted in world.use_cases.artifacts.run(world.caller, cluster).effective["warnings"]
+    job = world.start(cluster, {"mode": "assign", "stability": "thorough"})
+    assert world.run(job).state is JobState.COMPLETED
+    run = world.use_cases.artifacts.run(world.caller, cluster)
+    assert "stability does not apply: the mode is assign" in run.effective["warnings"]
+
+
 def test_deleting_a_cluster_takes_its_artifacts_and_stops_its_runs(world: ClusterWorld, data_dir: Path) -> None:
     world.store(groups_of(20, 20))
     cluster = world.define(clustering_method="kmeans", algorithm_params={"n_clusters": 2})

@@ -210,7 +210,7 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
         centroid_kind=vector.get("effective_feature_method", CentroidKind.MEAN.value),
         filters=filters,
         labeling=labeling,
-        warnings=(*dropped, *more, *capped, *_idle(vector, changes), *_idle_inputs(labeling)),
+        warnings=(*dropped, *more, *capped, *_idle(vector), *_idle_inputs(labeling)),
         map=map_of(vector, changes),
         chose_steps=bool(vector["preprocessing_steps"]),
         levels=levels_of(vector),
@@ -225,7 +225,6 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
 def _attribute_spec(
     definition: JsonObject, changes: JsonObject, filters: JsonObject | None, labeling: JsonObject
 ) -> ClusterSpec:
-    warnings = [f"{name} does not apply to groups by attributes" for name in ("sample_size",) if changes.get(name)]
     dimensions = changes.get("vis_n_components") or 2  # such a map costs too little to be put off
     return ClusterSpec(
         features=(),
@@ -238,7 +237,7 @@ def _attribute_spec(
         centroid_kind=CentroidKind.MEAN.value,
         filters=filters,
         labeling=labeling,
-        warnings=(*warnings, *_idle_inputs(labeling)),
+        warnings=tuple(_idle_inputs(labeling)),
         map=MapOptions(dimensions=dimensions, method="packed", stability="none"),
         attributes=attributes_of(definition["attribute_config"]),
     )
@@ -385,8 +384,8 @@ def check_labeling(labeling: JsonObject) -> None:
         raise InvalidFields.field(*where, "response_shape", message=f"is no JSON schema: {flaw}")
 
 
-def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
-    """Name what was asked for and does not apply to this run."""
+def _idle(vector: JsonObject) -> list[str]:
+    """Name what was asked for and does not apply."""
     warnings = []
     if vector.get("max_hierarchy_depth") not in (None, LEVELS) and not vector.get("hierarchical"):
         warnings.append("max_hierarchy_depth does not apply: hierarchical was not asked for")
@@ -398,8 +397,6 @@ def _idle(vector: JsonObject, changes: JsonObject) -> list[str]:
         warnings.append("weight_learning_config does not apply: weights are learned for weighted without any given")
     if vector.get("output_strategy") == "per_feature" and vector["multi_feature_strategy"] != "independent":
         warnings.append("output_strategy per_feature does not apply: the features are clustered together")
-    if changes.get("source_execution_ids"):
-        warnings.append("source_execution_ids does not apply: the mode is full")
     return warnings
 
 

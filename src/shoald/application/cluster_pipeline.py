@@ -195,6 +195,9 @@ class ClusterPipeline:
         graphs: MutableMapping[str, Neighbours] = {} if REPLAY_OF in run.overrides else StagedGraphs(self._staged)
         tools = ClusterTools(arrays=backend, estimators=self._estimators(backend), graphs=graphs)
         spec = read_spec(cluster.definition, run.overrides)
+        # those of the call that started it; what does not apply to its mode is known there alone
+        said = dict.fromkeys((*spec.warnings, *context.job.payload.get("warnings", ())))
+        spec = replace(spec, warnings=tuple(said))
         return Work(context=context, cluster=cluster, run=run, spec=spec, tools=tools, settle=self._meter.give_back)
 
     def warm(self) -> None:

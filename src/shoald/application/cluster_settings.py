@@ -15,6 +15,22 @@ WRITTEN_UNLESS_ASKED = ("cluster_id", "cluster_label")
 """What is written into source documents where nothing else is said, under the same names."""
 WRITTEN = (*WRITTEN_UNLESS_ASKED, "distance_to_centroid", "member_count", "keywords", "x", "y", "z")
 """What can be written into source documents, beside `metadata.*`."""
+_BESIDE_VECTORS = (
+    *("feature_addresses", "algorithm_config", "sample_size", "preprocessing_steps", "hierarchical"),
+    "dimension_reduction",
+)
+_READ = frozenset({"clustering_method", "algorithm", "enrich_source"})
+"""What is read of vectors whatever makes the groups."""
+_UNSAID: JsonObject = {
+    "multi_feature_strategy": "concatenate",
+    "normalize_features": True,
+    "output_strategy": "single",
+    "effective_feature_method": "mean",
+    "hierarchical": False,
+    "max_hierarchy_depth": 3,
+    "vis_n_components": 2,
+}
+"""Defaults, which clients send along."""
 _METADATA = "metadata."
 _LONGEST_TARGET = 200
 _LOC = ("body", "source_enrichment_config", "field_mappings")
@@ -66,6 +82,15 @@ def _problems(at: int, mapping: JsonObject, before: Sequence[JsonObject]) -> lis
     if target and any(target == one.get("target_field") for one in before):
         found.append(FieldProblem((*_LOC, at, "target_field"), "value_error", "is written twice", target))
     return found
+
+
+def idle_words(asked: Mapping[str, Any], *, by_attributes: bool) -> tuple[str, ...]:
+    """Name what a request says of vectors though groups are made by attributes, or the other way round."""
+    if not by_attributes:
+        return ("attribute_config does not apply: groups are made by vectors",) if asked.get("attribute_config") else ()
+    said = {name: asked[name] for name in _BESIDE_VECTORS if name in asked} | dict(asked.get("vector_config") or {})
+    named = [name for name, value in said.items() if value not in (None, [], {}) and value != _UNSAID.get(name)]
+    return tuple(f"{name} does not apply: groups are made by attributes" for name in sorted(set(named) - _READ))
 
 
 def idle_settings(definition: JsonObject) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from shoald.application.listing import (
 )
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
+from shoald.application.run_changes import idle_changes
 from shoald.domain.failures import ArtifactNotFound, BadRequest, ExecutionNotFound, Unsupported
 from shoald.domain.identifiers import new_run_id
 from shoald.domain.json_types import JsonObject
@@ -79,11 +80,12 @@ class Executions:
         condition_of(asked.get("filters"))
         definition = find_cluster(uow, caller, cluster)
         mode = asked.pop("mode", None) or (COMPOSITE if definition.definition.get("source_cluster_ids") else FULL)
+        idle = idle_changes(mode, asked, by_attributes=definition.definition["vector_config"] is None)
         if mode != ASSIGN:
             asked.pop("assignment_threshold", None)
         if mode != COMPOSITE:
             asked.pop(SOURCE_RUNS, None)
-        warnings = read_spec(definition.definition, asked).warnings
+        warnings = (*read_spec(definition.definition, asked).warnings, *idle)
         if mode == ASSIGN:
             _require_assignable(uow, definition)
         request = _request(caller, definition, asked, mode, idempotency_key, warnings)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
-from shoald.application.cluster_settings import idle_settings
+from shoald.application.cluster_settings import idle_settings, idle_words
+from shoald.application.run_changes import idle_changes
 from shoald.domain.clustering.parameters import HdbscanParameters, KmeansParameters
 from shoald.domain.failures import InvalidFields
 from shoald.domain.records.collection import Collection, VectorConfig
@@ -182,6 +183,46 @@ def test_settings_that_do_not_apply_are_named() -> None:
     assert idle_settings(normalized({**asked, **idle, **used})) == ()
 
 
+def test_what_is_said_of_vectors_though_attributes_make_the_groups_is_named() -> None:
+    vector = {"clustering_method": "attribute_based", "vis_n_components": 3, "normalize_features": True}
+    found = idle_words({"vector_config": vector, "sample_size": 9, "hierarchical": False}, by_attributes=True)
+    assert [one.split()[0] for one in found] == ["sample_size", "vis_n_components"]
+    assert idle_words({"vector_config": vector, "sample_size": 9}, by_attributes=False) == ()
+    (other,) = idle_words({"attribute_config": {"attributes": ["kind"]}}, by_attributes=False)
+    assert other.startswith("attribute_config does not apply")
+
+
+@pytest.mark.parametrize(
+    ("mode", "by_attributes", "named"),
+    [
+        ("full", False, ["assignment_threshold", "source_execution_ids"]),
+        ("assign", False, ["algorithm_params", "layout_stability", "sample_size", "source_execution_ids", "stability"]),
+        ("composite", False, ["assignment_threshold", "layout_stability", "sample_size", "stability"]),
+        (
+            "full",
+            True,
+            [
+                *("algorithm_params", "assignment_threshold", "layout_stability", "sample_size"),
+                *("source_execution_ids", "stability"),
+            ],
+        ),
+    ],
+)
+def test_changes_without_effect_in_a_mode_are_named(mode: str, by_attributes: bool, named: list[str]) -> None:  # noqa: FBT001
+    said = {
+        "assignment_threshold": 0.7,
+        "source_execution_ids": ["run_1"],
+        "sample_size": 5,
+        "layout_stability": "none",
+        "algorithm_params": {"n_clusters": 2},
+        "stability": "none",
+    }
+    assert [one.split()[0] for one in idle_changes(mode, said, by_attributes=by_attributes)] == named
+    # what clients send in every call says nothing
+    sent = {"assignment_threshold": 0.5, "defer_visualization": False}
+    assert idle_changes(mode, sent, by_attributes=by_attributes) == ()
+
+
 def test_what_asks_for_nothing_is_taken() -> None:
     idle = {"enrich_source": False, "output_strategy": "single", "face_cluster_merge": {"enabled": False}}
     spec = read_spec(normalized({"collection_ids": ["a"], "algorithm": "kmeans", "vector_config": idle}))
@@ -216,8 +257,8 @@ def test_a_run_names_what_it_was_told_in_vain() -> None:
             },
         }
     )
-    found = "\n".join(read_spec(definition, {"source_execution_ids": ["run_1"]}).warnings)
-    assert [word in found for word in ("feature_weights", "source_execution_ids", "source_type blob")] == [True] * 3
+    found = "\n".join(read_spec(definition).warnings)
+    assert [word in found for word in ("feature_weights", "source_type blob")] == [True] * 2
 
 
 def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> None:
