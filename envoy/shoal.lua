@@ -21,10 +21,26 @@ local WORDS = {
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
+-- By the first byte of a character in UTF-8: how many follow it, and the least and the greatest that the second may be.
+local function followers(first)
+  if first < 0xC2 or first > 0xF4 then return end
+  if first < 0xE0 then return 1, 0x80, 0xBF end
+  if first < 0xF0 then return 2, first == 0xE0 and 0xA0 or 0x80, first == 0xED and 0x9F or 0xBF end
+  return 3, first == 0xF0 and 0x90 or 0x80, first == 0xF4 and 0x8F or 0xBF
+end
+
+-- A character as it is, or the sign for one that cannot be read.
+local function character(bytes)
+  local count, least, most = followers(bytes:byte(1))
+  local second = bytes:byte(2)
+  if count and #bytes == count + 1 and second >= least and second <= most then return bytes end
+  return "\239\191\189"
+end
+
 local function text(value)
   local escaped = value:gsub('[%z\1-\31"\\]', function(c)
     return ESCAPES[c] or string.format("\\u%04x", c:byte())
-  end)
+  end):gsub("[\128-\255][\128-\191]*", character)
   return '"' .. escaped .. '"'
 end
 
@@ -201,7 +217,9 @@ local function wrong_value(place, path, value, wanted, root)
     end
   end
   local loc, node = location(in_body(path), root)
-  if node then value = node.raw end -- Envoy tells a text without its escapes
+  -- Envoy tells a text without its escapes
+  local told = value:match('^"(.*)"$')
+  if node then value = node.raw elseif told then value = text(told) end
   if loc ~= "" then loc = "," .. loc end
   return '{"type":' .. text(kind) .. ',"loc":["' .. place .. '"' .. loc .. '],"msg":' .. text(message)
     .. ',"input":' .. value .. "}", message

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -217,6 +218,27 @@ def test_the_clusters_family_lists_bad_fields_in_both_forms(edge: Edge) -> None:
     assert (status, answer["error"]["type"], answer["success"]) == (422, "ValidationError", False)
     assert answer["detail"][0]["loc"] == ["query", "limit"]
     assert answer["error"]["details"]["validation_errors"][0]["location"] == ["query", "limit"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ('{"a":[["b"]]}', None),
+        ('a"b\\c', None),
+        ("a\0b\n\x1f", None),
+        ("k\u00e4se \u20ac \U0001f600", None),
+        (b"\xff", "\ufffd"),
+        (b"a\xc0\xafb\xed\xa0\x80c\xe2\x82", "a\ufffdb\ufffdc\ufffd"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/v1/clusters"])
+def test_whatever_stood_in_the_query_is_shown_as_json(
+    edge: Edge, path: str, given: str | bytes, shown: str | None
+) -> None:
+    status, answer = edge.json("GET", f"{path}?limit={quote(given)}")
+    assert status == 422
+    assert answer["detail"][0]["loc"] == ["query", "limit"]
+    assert answer["detail"][0]["input"] == (given if shown is None else shown)
 
 
 def test_http_that_cannot_be_served_has_the_envelope_too(edge: Edge) -> None:
