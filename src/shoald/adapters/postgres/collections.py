@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Integer, Row, Text, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Integer, Row, Text, and_, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
@@ -72,16 +72,24 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
             self._connection.execute(insert(collections).values(values))
 
     def find(self, namespace_id: str, id_or_name: str) -> Collection | None:
-        """Return the collection of the namespace with this id, else the one with this name."""
+        """Return the collection of the namespace with this id, else the one with this name.
+
+        Only those of indexes are asked whether something hides them: planning that takes longer than all else here.
+        """
         statement = (
             select(collections)
-            .where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
+            .where(collections.c.namespace_id == namespace_id)
             .where(or_(collections.c.collection_id == id_or_name, collections.c.collection_name == id_or_name))
             .order_by((collections.c.collection_id == id_or_name).desc())
-            .limit(1)
         )
-        row = self._connection.execute(statement).first()
-        return None if row is None else _collection(row)
+        found = map(_collection, self._connection.execute(statement))
+        return next((one for one in found if self._is_visible(one)), None)
+
+    def _is_visible(self, collection: Collection) -> bool:
+        if collection.index_id is None and collection.index_build_id is None:
+            return True
+        is_it = collections.c.collection_id == collection.collection_id
+        return self._connection.execute(select(true()).where(is_it, VISIBLE_COLLECTIONS)).first() is not None
 
     def is_taken(self, namespace_id: str, name: str) -> bool:
         """Look among all rows, hidden ones too."""
