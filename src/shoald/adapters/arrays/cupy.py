@@ -21,6 +21,7 @@ class CupyArrays:
     """`ArrayBackend` on the current CUDA device."""
 
     name = "cupy"
+    near_entries = 8_000_000
 
     def __init__(self) -> None:
         try:

@@ -30,6 +30,7 @@ class NumpyArrays:
 
     name = "numpy"
     xp: Any = array_api_compat.numpy
+    near_entries = 500_000
 
     def send(self, values: Array) -> Array:
         """Return the array itself."""

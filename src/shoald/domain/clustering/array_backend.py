@@ -23,6 +23,12 @@ class ArrayBackend(Protocol):
     xp: Any
     """The array API namespace (array-api-compat's)."""
 
+    near_entries: int
+    """So many float32 products of one part of the work are best made at once where each is read again.
+
+    On a processor as many as stay in its own cache, on a device as many as keep it busy.
+    """
+
     def send(self, values: npt.NDArray[Any]) -> Array:
         """Bring a NumPy array to the device (no copy where it is there already).
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from shoald.domain.clustering.array_backend import ArrayBackend
+from shoald.domain.clustering.array_backend import Array, ArrayBackend
 from shoald.domain.clustering.neighbour_graph import unit_rows
 from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Labels, Step, no_step
 
-BLOCK_ENTRIES = 8_000_000
-FEWER_ENTRIES = 4_000_000
-"""Products at once where hardly anything else is done: few enough to be near still when the largest are looked for."""
+FEWEST_ROWS = 64
+PARTS_BETWEEN = 8
+"""Parts of the rows between two calls of `step`."""
 
 
 def assign_by_cosine(
@@ -25,18 +25,34 @@ def assign_by_cosine(
     if k == 0:
         return labels, similarities
     centres = backend.send(unit_rows(centroids).T)
-    block = max(256, FEWER_ENTRIES // k)
-    for at in range(0, n, block):
-        rows = vectors[at : at + block]
-        products = backend.send(rows) @ centres
+
+    def nearest_of(part: slice) -> tuple[Integers, Floats]:
+        rows = vectors[part]
         # the length of a row does not change which is largest
-        nearest = backend.xp.argmax(products, axis=1)
-        largest = backend.fetch(backend.xp.take_along_axis(products, nearest[:, None], axis=1))[:, 0]
-        largest, nearest = largest * _inverse_lengths(rows), backend.fetch(nearest)
-        labels[at : at + block] = np.where(largest >= threshold, nearest, -1)
-        similarities[at : at + block] = np.clip(largest, 0.0, 1.0)
-        step(min(1.0, (at + block) / n))
+        nearest, largest = _largest(backend.send(rows) @ centres, backend)
+        return nearest, largest * _inverse_lengths(rows)
+
+    parts = _parts(n, k, backend)
+    for done, (part, found) in enumerate(zip(parts, backend.each(nearest_of, parts), strict=True), start=1):
+        nearest, cosines = found
+        labels[part] = np.where(cosines >= threshold, nearest, -1)
+        similarities[part] = np.clip(cosines, 0.0, 1.0)
+        if done % PARTS_BETWEEN == 0 or done == len(parts):
+            step(done / len(parts))
     return labels, similarities
+
+
+def _parts(n: int, width: int, backend: ArrayBackend) -> list[slice]:
+    """Cut n rows into parts so small that so wide products of them are near still when the largest are looked for."""
+    size = max(FEWEST_ROWS, backend.near_entries // width)
+    return [slice(at, min(at + size, n)) for at in range(0, n, size)]
+
+
+def _largest(products: Array, backend: ArrayBackend) -> tuple[Integers, Floats]:
+    """Return where in each row of products the largest stands, the first of equal ones, and that product."""
+    xp = backend.xp
+    at = xp.argmax(products, axis=1)
+    return backend.fetch(at), backend.fetch(xp.take_along_axis(products, at[:, None], axis=1))[:, 0]
 
 
 def squared_lengths(rows: Floats) -> Floats:
@@ -63,24 +79,23 @@ def nearest_centres(
     `but` (n,) names a centre that a row may not have: its own, when the second nearest is sought. `lengths` (n,) are
     the rows' squared lengths, where they are known. Float32 products; ties go to the smaller id. O(n k d).
     """
-    xp = backend.xp
     n, k = len(vectors), len(centres)
     doubled, offsets = backend.send(2 * centres.T), backend.send(np.einsum("ij,ij->i", centres, centres))
     own = squared_lengths(vectors) if lengths is None else lengths
     ids, squares = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float32)
-    # what is wider, products or rows, is copied once
-    block = max(256, BLOCK_ENTRIES // max(k, vectors.shape[1]))
-    for at in range(0, n, block):
-        rows = backend.send(vectors[at : at + block])
-        products = rows @ doubled
+
+    def nearest_of(part: slice) -> tuple[Integers, Floats]:
+        products = backend.send(vectors[part]) @ doubled
         products -= offsets
         if but is not None:
-            barred = backend.send(but[at : at + block])[:, None] == backend.send(np.arange(k))[None, :]
-            products = xp.where(barred, -xp.inf, products)
-        nearest = xp.argmax(products, axis=1)
-        ids[at : at + block] = backend.fetch(nearest)
-        largest = xp.take_along_axis(products, nearest[:, None], axis=1)[:, 0]
-        squares[at : at + block] = own[at : at + block] - backend.fetch(largest)
+            barred = backend.send(but[part])[:, None] == backend.send(np.arange(k))[None, :]
+            products = backend.xp.where(barred, -backend.xp.inf, products)
+        return _largest(products, backend)
+
+    # what is wider, products or rows, is copied once
+    parts = _parts(n, max(k, vectors.shape[1]), backend)
+    for part, (nearest, largest) in zip(parts, backend.each(nearest_of, parts), strict=True):
+        ids[part], squares[part] = nearest, own[part] - largest
     return ids, np.maximum(squares, 0)
 
 

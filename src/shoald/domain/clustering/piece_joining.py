@@ -2,7 +2,9 @@
 
 Where groups lie far apart no list of neighbours leaves a piece, and every row of it might hold its cheapest edge.
 Looking at all rows from each of them costs more than the neighbours did, and again whenever pieces have grown together.
-Here the least cost of every two pieces is found once, for all rounds: half of all pairs, and nothing to select.
+Here the least cost of every two pieces is found once, for all rounds: half of all pairs, and nothing to select. A
+sample says first what the dearest edge of the tree costs at the most: rows in thin places, whose every edge costs more
+than that, are left out.
 """
 
 from __future__ import annotations
@@ -22,9 +24,15 @@ from shoald.domain.clustering.spaces import Doubles, Floats, Integers, Step, no_
 NO_EDGE = (np.inf, -1, -1)
 MOST_PIECES = 2048
 """The table of pieces by pieces has at most 32 MB."""
-TILE_ROWS = 256
-TILE_COLUMNS = 4096
+TILE_ROWS = 1024
+TILE_COLUMNS = 1024
+TILES_IN_A_PART = 16
+"""Tiles of rows and columns that are one part of the work: some tenths of a second."""
 TILE_ENTRIES = TILE_ROWS * TILE_COLUMNS
+SAMPLED = 4
+"""One of so many rows, in the denser half of each piece, says what edges cost at the most."""
+SAMPLE_SHARE = 0.2
+"""A sample of more rows costs more than it may save."""
 TILES_BETWEEN = 16
 """Tiles of two pieces that are compared between two calls of `step`: about a second."""
 
@@ -42,14 +50,16 @@ def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBack
     two pieces a bound, and what could be in the tree is measured in float64. Ties go to the smaller row, then the
     smaller other row. O(pairs · d) time for the pairs of rows in different pieces, O(n d + pieces²) memory.
     """
-    pieces = _Pieces.of(reach, component)
-    table = _bounds(pieces, backend, lambda done: step(0.8 * done))
+    order, begins = _dense_first(reach, component)
+    limit = _most(reach, order, begins, backend, lambda done: step(0.1 * done))
+    pieces = _Pieces.of(reach, *_only(order, begins, np.flatnonzero(reach.squares()[order] <= limit)))
+    table = _squares_between(pieces, backend, lambda done: step(0.1 + 0.7 * done))
     least, known = reach.least(table), np.zeros(table.shape, dtype=np.bool_)
     edges: dict[tuple[int, int], tuple[float, int, int]] = {}
 
     def measured(part: tuple[tuple[int, int], slice]) -> tuple[float, int, int]:
         ends, rows = part
-        return pieces.cheapest(rows, ends[1], float(table[ends]), backend)
+        return pieces.cheapest(rows, ends[1], backend)
 
     while True:
         left, right = _tree(least)
@@ -71,8 +81,8 @@ def joining_edges(reach: MutualReach, component: Integers, *, backend: ArrayBack
 class _Pieces:
     """Rows in order of their pieces, the smallest piece first: piece p is `order[begins[p]:begins[p + 1]]`.
 
-    Products of `left` (rows, d + 2) and `right` (d + 2, n) float32 are squared distances; `squares` (n,) are the rows'
-    own, `cores` (n,) are squared too.
+    In a piece the rows with the smallest core distances come first. Products of `left` (rows, d + 2) and `right`
+    (d + 2, n) float32 are squared distances; `squares` (n,) are the rows' own, `cores` (n,) are squared too.
     """
 
     reach: MutualReach
@@ -83,20 +93,14 @@ class _Pieces:
     cores: Floats
 
     @classmethod
-    def of(cls, reach: MutualReach, component: Integers) -> _Pieces:
-        sizes = np.bincount(component)
-        by_size = np.argsort(sizes, kind="stable")
-        rank = np.empty_like(by_size)
-        rank[by_size] = np.arange(len(sizes))
-        order = np.argsort(rank[component], kind="stable")
-        n, d = reach.rows.shape
+    def of(cls, reach: MutualReach, order: Integers, begins: Integers) -> _Pieces:
+        n, d = len(order), reach.rows.shape[1]
         squares, right = np.empty(n, dtype=np.float32), np.empty((d + 2, n), dtype=np.float32)
         for part in row_slices(n, d):
             rows = reach.rows[order[part]]
             squares[part] = np.einsum("ij,ij->i", rows, rows)
             np.multiply(rows.T, np.float32(-2), out=right[:d, part])
         right[d], right[d + 1] = 1, squares
-        begins = np.concatenate([[0], np.cumsum(sizes[by_size])])
         return cls(reach, order, begins, squares, right, reach.squares()[order])
 
     def left(self, part: slice) -> Floats:
@@ -111,17 +115,17 @@ class _Pieces:
         size = max(1, TILES_BETWEEN * TILE_ENTRIES // int(self.begins[other + 1] - self.begins[other]))
         return (slice(at, min(at + size, end)) for at in range(begin, end, size))
 
-    def cheapest(self, rows: slice, other: int, square: float, backend: ArrayBackend) -> tuple[float, int, int]:
-        """Return the exact cheapest edge from some rows to another piece: none costs less than the proposed square."""
+    def cheapest(self, rows: slice, other: int, backend: ArrayBackend) -> tuple[float, int, int]:
+        """Return the exact cheapest edge from some rows to another piece: of those that products say could be it."""
         columns = slice(int(self.begins[other]), int(self.begins[other + 1]))
-        limit = float(np.float32(square + self.reach.slack))
         right, cores = backend.send(self.right[:, columns]), backend.send(self.cores[columns])
         height = max(1, TILE_ENTRIES // (columns.stop - columns.start))
-        best = NO_EDGE
+        best, least = NO_EDGE, np.inf
         for at in range(rows.start, rows.stop, height):
             part = slice(at, min(at + height, rows.stop))
             block = _squares(backend, self.left(part), right, self.cores[part], cores)
-            near = [backend.fetch(found) for found in backend.xp.nonzero(block <= limit)]
+            least = min(least, float(backend.xp.min(block)))
+            near = [backend.fetch(found) for found in backend.xp.nonzero(block <= least + self.reach.slack)]
             best = min(best, self._measured(self.order[part][near[0]], self.order[columns][near[1]]))
         return best
 
@@ -140,39 +144,74 @@ def _squares(backend: ArrayBackend, rows: Floats, right: Any, row_cores: Floats,
     return xp.maximum(xp.maximum(block, cores[None, :]), backend.send(row_cores)[:, None])
 
 
-def _bounds(pieces: _Pieces, backend: ArrayBackend, step: Step) -> Doubles:
-    """Return the symmetric (pieces, pieces) least proposed squares, infinite on the diagonal."""
-    count, n = len(pieces.begins) - 1, len(pieces.order)
+def _dense_first(reach: MutualReach, component: Integers) -> tuple[Integers, Integers]:
+    """Return the rows by the size of their piece, the piece, and their core distance; and where each piece begins."""
+    sizes = np.bincount(component)
+    by_size = np.argsort(sizes, kind="stable")
+    rank = np.empty_like(by_size)
+    rank[by_size] = np.arange(len(sizes))
+    return np.lexsort((reach.core, rank[component])), np.concatenate([[0], np.cumsum(sizes[by_size])])
+
+
+def _only(order: Integers, begins: Integers, kept: Integers) -> tuple[Integers, Integers]:
+    """Return the same with some of the rows, given by place, ascending."""
+    return order[kept], np.searchsorted(kept, begins)
+
+
+def _most(reach: MutualReach, order: Integers, begins: Integers, backend: ArrayBackend, step: Step) -> float:
+    """Return a square that no edge of the tree exceeds: the dearest edge of a tree over a sample of the rows."""
+    sizes = np.diff(begins)
+    place = np.arange(len(order)) - np.repeat(begins[:-1], sizes)
+    sample = np.flatnonzero((place % SAMPLED == 0) & (2 * place < np.repeat(sizes, sizes)))
+    if len(sample) > SAMPLE_SHARE * len(order):
+        return np.inf
+    table = _squares_between(_Pieces.of(reach, *_only(order, begins, sample)), backend, step, at_most=True)
+    # what products propose lies within half the slack of the truth, and so does what it is compared with
+    return float(table[_tree(table)].max()) + 2 * reach.slack
+
+
+def _squares_between(pieces: _Pieces, backend: ArrayBackend, step: Step, *, at_most: bool = False) -> Doubles:
+    """Return the symmetric (pieces, pieces) squares that edges cost at least, or at most; infinite on the diagonal."""
+    count = len(pieces.begins) - 1
     table = np.full((count, count), np.inf)
     piece = np.repeat(np.arange(count), np.diff(pieces.begins))
     xp, right = backend.xp, backend.send(pieces.right)
-    # the rows of the last, largest piece are met as columns
-    end = int(pieces.begins[-2])
 
-    def tile(at: int) -> list[tuple[Any, Doubles]]:
-        rows = slice(at, min(at + TILE_ROWS, end))
+    def compared(part: tuple[slice, slice]) -> list[tuple[Any, Doubles]]:
+        rows, every = part
         runs = _runs(piece[rows])
-        left, mine, found = pieces.left(rows), piece[rows][[run.start for run in runs]], []
-        row_cores = backend.send(pieces.cores[rows])[:, None]
-        for columns in _column_tiles(int(pieces.begins[piece[at]]), n):
-            block = xp.maximum(backend.send(left) @ right[:, columns], row_cores)
+        left, mine, found = backend.send(pieces.left(rows)), piece[rows][[run.start for run in runs]], []
+        # one core for each run, and not for each row: a pass over the products less
+        cores = pieces.cores[rows][[run.stop - 1 if at_most else run.start for run in runs], None]
+        for columns in _tiles(every.start, every.stop, TILE_COLUMNS):
+            block = left @ right[:, columns]
             lows = np.stack([backend.fetch(xp.min(block[run, :], axis=0)) for run in runs])
-            lows = np.maximum(lows, pieces.cores[columns])  # one value for each run: a pass over the block less
+            lows = np.maximum(np.maximum(lows, cores), pieces.cores[columns])
             starts = [run.start for run in _runs(piece[columns])]
             found.append((np.ix_(mine, piece[columns][starts]), np.minimum.reduceat(lows, starts, axis=1)))
         return found
 
-    for done, found in enumerate(backend.each(tile, range(0, end, TILE_ROWS)), start=1):
+    parts = _halves(pieces, piece)
+    for done, found in enumerate(backend.each(compared, parts), start=1):
         for corner, least in found:
             table[corner] = np.minimum(table[corner], least)
-        step(min(1.0, done * TILE_ROWS / end))
+        step(done / len(parts))
     np.fill_diagonal(table, np.inf)
     return np.asarray(np.minimum(table, table.T))
 
 
-def _column_tiles(begin: int, end: int) -> Iterator[slice]:
-    for at in range(begin, end, TILE_COLUMNS):
-        yield slice(at, min(at + TILE_COLUMNS, end))
+def _halves(pieces: _Pieces, piece: Integers) -> list[tuple[slice, slice]]:
+    """Return rows and columns that are compared together, so that all rows meet those of their and the later pieces.
+
+    The rows of the last, largest piece are met as columns.
+    """
+    end, n, width = int(pieces.begins[-2]), len(pieces.order), TILES_IN_A_PART * TILE_COLUMNS
+    every = _tiles(0, end, TILE_ROWS)
+    return [(rows, columns) for rows in every for columns in _tiles(int(pieces.begins[piece[rows.start]]), n, width)]
+
+
+def _tiles(begin: int, end: int, size: int) -> Iterator[slice]:
+    return (slice(at, min(at + size, end)) for at in range(begin, end, size))
 
 
 def _runs(piece: Integers) -> list[slice]:

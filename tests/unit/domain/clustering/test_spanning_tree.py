@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -119,7 +121,7 @@ def test_edges_come_by_weight_then_rows_and_again_the_same() -> None:
     assert edges.tobytes() == tree(vectors, 5).edges.tobytes()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, 2, 4])
 def test_pieces_are_joined_by_the_same_edges_with_any_number_of_threads(threads: int) -> None:
     vectors, _ = planted(1500, 25, noise=0.1)
     with threadpool_limits(threads):
@@ -146,6 +148,39 @@ def test_two_large_pieces_are_measured_a_part_at_a_time(monkeypatch: pytest.Monk
     np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 3), rtol=0, atol=1e-9)
     last_but_one = sorted(set(seen))[-2]
     assert seen.count(last_but_one) >= 300 * 300 // (400 * piece_joining.TILES_BETWEEN)
+
+
+@pytest.mark.parametrize(("metric", "alpha"), [("euclidean", 1.0), ("euclidean", 1.4), ("cosine", 1.0)])
+def test_rows_in_thin_places_are_left_out_where_pieces_are_compared(
+    metric: str, alpha: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, _ = planted(1500, 25)
+    vectors[:, 0] += 1
+    vectors[::10] = 3 * np.random.default_rng(1).normal(size=(150, 48))
+    compared: list[int] = []
+    squares_between = piece_joining._squares_between
+
+    def counted(pieces: piece_joining._Pieces, *given: Any, **options: Any) -> npt.NDArray[np.float64]:
+        compared.append(len(pieces.order))
+        return squares_between(pieces, *given, **options)
+
+    monkeypatch.setattr(piece_joining, "_squares_between", counted)
+    found = tree(vectors, 5, metric, alpha)
+    assert found.joined > 1
+    assert compared[0] < 300, "a sample"
+    assert compared[1] <= 1500 - 100, "most strays"
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5, metric, alpha), rtol=0, atol=1e-9)
+
+
+def test_pieces_that_differ_in_density_within_a_tile_are_joined_exactly() -> None:
+    """One core distance stands for all rows of a piece in a tile: what it hides is found when edges are measured."""
+    random = np.random.default_rng(4)
+    centres = np.repeat(random.normal(size=(12, 40)) * 3, 40, axis=0)
+    widths = np.tile(np.linspace(0.01, 3, 40), 12)[:, None] / np.sqrt(40)
+    vectors = (centres + widths * random.normal(size=(480, 40))).astype(np.float32)
+    found = tree(vectors, 5)
+    assert found.joined > 1
+    np.testing.assert_allclose(found.edges[:, 2], prim(vectors, 5), rtol=0, atol=1e-9)
 
 
 def test_components_are_compared_once_however_many_rounds_would_follow() -> None:
