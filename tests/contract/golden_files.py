@@ -19,8 +19,12 @@ class GoldenCase:
     name: str
     about: str
     steps: tuple[dict[str, Any], ...]
-    only_envoy: bool
-    needs_keys: bool
+    only: str | None = None
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether any installation answers so: no keys, and no language model that answers."""
+        return self.only in {None, "envoy"}
 
 
 def read_case(path: Path) -> GoldenCase:
@@ -33,9 +37,12 @@ def read_case(path: Path) -> GoldenCase:
         _check_step(path.name, step)
     name = str(path.relative_to(GOLDEN).with_suffix(""))
     only = content.get("only")
-    return GoldenCase(name, content["about"], tuple(content["steps"]), only == "envoy", only == "keys")
+    if only not in _ONLY:
+        raise ValueError(f"{path.name}: only is one of {_ONLY[1:]}, not {only!r}")
+    return GoldenCase(name, content["about"], tuple(content["steps"]), only)
 
 
+_ONLY = (None, "envoy", "keys", "model")
 _STEP = {"about", "within_seconds", "repeat"}
 _JSON_STEP = {"request", "response"} | _STEP
 _GRPC_STEP = {"grpc", "metadata", "message", "messages", "answer"} | _STEP

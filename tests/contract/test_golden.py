@@ -12,7 +12,7 @@ from support.stack import Stack
 
 pytestmark = pytest.mark.acceptance
 
-CASES = [case for case in all_cases() if not case.needs_keys]
+CASES = [case for case in all_cases() if case.is_for_all]
 DIFFERENT = known_different()
 
 

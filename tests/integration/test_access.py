@@ -33,7 +33,7 @@ from support.servers import DatabaseMaker
 pytestmark = pytest.mark.integration
 
 _REFLECTION: Any = reflection_stubs  # its generated code has no types
-CASES = {case.name: case for case in all_cases() if case.needs_keys}
+CASES = {case.name: case for case in all_cases() if case.only == "keys"}
 RAG_401, CLUSTERS_401 = (
     CASES[name].steps[0]["response"]["body"] for name in ("rag/create_project.key", "clusters/create_cluster.key")
 )

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract.golden_files import GoldenCase, all_cases
+from contract.player import Player, http_sender
+from shoald.application.jobs import Jobs
 from shoald.domain.failures import InvalidFields
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobState
+from shoald.transport.servicers.registration import add_servicers
 from support.cluster_world import ClusterWorld, cluster_world
+from support.edge_stack import running_edge
 from support.fakes.language_models import Asked, ModelServer, Said, good_answer, model_server
 from support.labelled_runs import SIZES, SUBJECTS, labels, run, store
 from support.servers import DatabaseMaker
 
 pytestmark = pytest.mark.integration
+CASES = {case.name: case for case in all_cases() if case.only == "model"}
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +252,13 @@ def test_two_labellings_beside_each_other_lose_no_name(world: ClusterWorld, serv
     assert {f"New {one}" for one in SUBJECTS[:2]} < labels(named)
     rows = [row for batch in world.use_cases.artifacts.documents(named) for row in batch["cluster_label"]]
     assert set(rows) == labels(named)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_answers_about_models_are_as_documented(
+    world: ClusterWorld, case: GoldenCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "dispatch", lambda jobs, job: jobs.runner.run(job.job_id, dispatch=True))
+    with running_edge(tmp_path, add_servicers(world.use_cases), access=world.use_cases.access) as edge:
+        Player(http_sender(edge.url), None).play(case)
