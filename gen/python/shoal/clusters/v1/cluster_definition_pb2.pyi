@@ -293,12 +293,13 @@ class PreprocessingStep(_message.Message):
     n_components: _builtins.int
     """umap and tsne: dimensions afterwards, 2 to 256; unset means 50, for tsne 2."""
     n_neighbors: _builtins.int
-    """umap: neighbours looked at, at least 2; unset means 30."""
+    """umap: neighbours looked at, 2 to 1000, the row itself among them; unset means 30."""
     min_dist: _builtins.float
     """umap: distance kept between near points, 0 to 1; unset means 0."""
     metric: _builtins.str
-    """umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
-    `correlation` by the umap-learn library; unset means `cosine`.
+    """umap: any metric that dbscan takes; `cosine`, `euclidean` and `l2` are the fast ones, `manhattan`, `l1`,
+    `cityblock`, `chebyshev`, `canberra`, `braycurtis` and `correlation` go to the umap-learn library, and for the others
+    all vectors are compared with one another. Unset means `cosine`.
     """
     random_state: _builtins.int
     """umap and tsne: seed; unset means 42."""

@@ -252,7 +252,7 @@ export declare type PreprocessingStep = Message<"shoal.clusters.v1.Preprocessing
   nComponents?: number | undefined;
 
   /**
-   * umap: neighbours looked at, at least 2; unset means 30.
+   * umap: neighbours looked at, 2 to 1000, the row itself among them; unset means 30.
    *
    * @generated from field: optional int32 n_neighbors = 4;
    */
@@ -266,8 +266,9 @@ export declare type PreprocessingStep = Message<"shoal.clusters.v1.Preprocessing
   minDist?: number | undefined;
 
   /**
-   * umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
-   * `correlation` by the umap-learn library; unset means `cosine`.
+   * umap: any metric that dbscan takes; `cosine`, `euclidean` and `l2` are the fast ones, `manhattan`, `l1`,
+   * `cityblock`, `chebyshev`, `canberra`, `braycurtis` and `correlation` go to the umap-learn library, and for the others
+   * all vectors are compared with one another. Unset means `cosine`.
    *
    * @generated from field: optional string metric = 6;
    */

@@ -3906,7 +3906,8 @@ class ExecuteClusterBody(betterproto2.Message):
     mode: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
     `full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
-    are and gives documents that are new to the nearest centroid. `composite` is refused with `unsupported`.
+    are and gives documents that are new to the nearest centroid. `composite` groups the groups of other runs. A field
+    that does not apply to the mode is named in the warnings of the task and of the run.
     """
 
     assignment_threshold: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
@@ -9099,7 +9100,7 @@ class PreprocessingStep(betterproto2.Message):
 
     n_neighbors: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT32, optional=True)
     """
-    umap: neighbours looked at, at least 2; unset means 30.
+    umap: neighbours looked at, 2 to 1000, the row itself among them; unset means 30.
     """
 
     min_dist: "float | None" = betterproto2.field(5, betterproto2.TYPE_DOUBLE, optional=True)
@@ -9109,8 +9110,9 @@ class PreprocessingStep(betterproto2.Message):
 
     metric: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
     """
-    umap: `cosine`, `euclidean` or `l2`; `manhattan`, `l1`, `cityblock`, `chebyshev`, `canberra`, `braycurtis` and
-    `correlation` by the umap-learn library; unset means `cosine`.
+    umap: any metric that dbscan takes; `cosine`, `euclidean` and `l2` are the fast ones, `manhattan`, `l1`,
+    `cityblock`, `chebyshev`, `canberra`, `braycurtis` and `correlation` go to the umap-learn library, and for the others
+    all vectors are compared with one another. Unset means `cosine`.
     """
 
     random_state: "int | None" = betterproto2.field(7, betterproto2.TYPE_INT32, optional=True)
