@@ -32,11 +32,12 @@ import numpy.typing as npt
 from shoald.domain.clustering.algorithms import group
 from shoald.domain.clustering.assignment import assign_by_cosine
 from shoald.domain.clustering.centroids import Centroids, group_centroids, nearest_members
+from shoald.domain.clustering.distances import distance_blocks
 from shoald.domain.clustering.fuzzy_graph import fuzzy_graph
 from shoald.domain.clustering.input_vectors import checked_vectors
 from shoald.domain.clustering.layout import LayoutParameters, layout
+from shoald.domain.clustering.metrics import OWN_METRICS, UMAP_METRICS
 from shoald.domain.clustering.parameters import (
-    OWN_METRICS,
     AlgorithmParameters,
     PreprocessingStep,
     TsneParameters,
@@ -44,7 +45,8 @@ from shoald.domain.clustering.parameters import (
     WhiteningParameters,
 )
 from shoald.domain.clustering.quality import quality_metrics
-from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Space, Step, no_step
+from shoald.domain.clustering.reachability import listed
+from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Neighbours, Space, Step, no_step
 from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
 from shoald.domain.clustering.tools import ClusterTools, graph_note, neighbours
 from shoald.domain.clustering.whitening import whiten
@@ -188,13 +190,13 @@ def _reduced(space: Space, parameters: UmapParameters, tools: ClusterTools, step
     if parameters.n_neighbors > n:
         warnings += (f"n_neighbors {parameters.n_neighbors} exceeds the {n} vectors: {n} were used",)
         done["n_neighbors"] = n
-    if parameters.metric in OWN_METRICS:
+    if parameters.metric in UMAP_METRICS:
+        reduced = tools.estimators.umap(space.vectors, parameters, step)
+        done["implementation"] = tools.estimators.library_of(parameters)
+    else:
         epochs = REDUCTION_EPOCHS
         reduced = _own_layout(space, parameters, epochs, tools, step)
         done |= {"implementation": "shoal", "epochs": epochs, **graph_note(space, tools=tools)}
-    else:
-        reduced = tools.estimators.umap(space.vectors, parameters, step)
-        done["implementation"] = tools.estimators.library_of(parameters)
     return Space(reduced, _chain(space, "umap"), "euclidean", (*space.steps, done), warnings)
 
 
@@ -224,8 +226,17 @@ def _chain(space: Space, name: str) -> str:
     return name if space.name == "input" else f"{space.name}+{name}"
 
 
+def _graph_of(space: Space, shape: UmapParameters, tools: ClusterTools, step: Step) -> Neighbours:
+    """Return the graph of a space; where products do not measure the metric, one of all distances that none shares."""
+    if shape.metric in OWN_METRICS:
+        return neighbours(space, shape.n_neighbors, shape.metric, tools=tools, step=step)
+    measured = distance_blocks(space.vectors, shape.metric, tools=tools)
+    found = listed(measured, len(space), min(shape.n_neighbors, len(space)), step)
+    return Neighbours(found.ids, found.distances, shape.metric)
+
+
 def _own_layout(space: Space, shape: UmapParameters, epochs: int, tools: ClusterTools, step: Step) -> Floats:
-    graph = neighbours(space, shape.n_neighbors, shape.metric, tools=tools, step=lambda done: step(0.3 * done))
+    graph = _graph_of(space, shape, tools, lambda done: step(0.3 * done))
     start = starting_positions(space.vectors, shape.n_components, seed=shape.random_state, backend=tools.arrays)
     how = LayoutParameters(epochs=epochs, min_dist=shape.min_dist, seed=shape.random_state)
     return layout(fuzzy_graph(graph), start, how, backend=tools.arrays, step=lambda done: step(0.3 + 0.7 * done))

@@ -24,6 +24,7 @@ from shoald.application.cluster_stages import (
     quality,
     representatives,
 )
+from shoald.domain.clustering.metrics import METRICS, UMAP_METRICS
 from shoald.domain.clustering.parameters import parse_algorithm, parse_steps
 from shoald.domain.clustering.spaces import Grouping, Space
 from shoald.domain.failures import InvalidVectors, NotEnoughPoints
@@ -77,6 +78,27 @@ def test_planted_groups_are_found_by_every_way(
     labels, _ = assign(vectors, centres.vectors, threshold=0.3, tools=tools)
     clear = found.labels >= 0
     assert (labels[clear] == found.labels[clear]).mean() > 0.99
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "seuclidean", "mahalanobis", "minkowski"])
+def test_a_reduction_keeps_what_is_near_in_metrics_that_no_library_reduces_in(metric: str, tools: ClusterTools) -> None:
+    vectors, truth = planted(240, 4, 6)
+    step = {**UMAP, "n_components": 2, "metric": metric}
+    _, worked, found = grouped(vectors, "kmeans", {"n_clusters": 4}, [step], tools)
+    assert worked.steps[0]["implementation"] == "shoal"
+    assert adjusted_rand_score(truth, found.labels) >= 0.98
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_reduction_knows_every_metric(metric: str, tools: ClusterTools) -> None:
+    if metric in UMAP_METRICS:
+        return  # umap-learn compiles for half a minute: by night
+    vectors = texture(40, 2 if metric == "haversine" else 5)
+    vectors = vectors - vectors.mean(axis=0)
+    (step,), _ = parse_steps([{**UMAP, "n_components": 2, "metric": metric}], loc=())
+    found = preprocess(Space(vectors), [step], tools=tools)
+    assert found.vectors.shape == (40, 2)
+    assert np.isfinite(found.vectors).all()
 
 
 def test_the_record_says_what_was_done(tools: ClusterTools) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shoald.domain.clustering.algorithm_memory import BESIDE, MIB, graph_bytes, peak_bytes
+from shoald.domain.clustering.algorithm_memory import BESIDE, BY_LIBRARY, MIB, graph_bytes, peak_bytes
+from shoald.domain.clustering.distances import BLOCK_ENTRIES
 from shoald.domain.clustering.map_keeping import PLACED_AT_ONCE, STANDING
+from shoald.domain.clustering.metrics import OWN_METRICS
 from shoald.domain.clustering.parameters import (
     AlgorithmParameters,
     HdbscanParameters,
@@ -211,10 +213,16 @@ def step_bytes(step: PreprocessingStep, n: int, d: int) -> int:
     if isinstance(step, WhiteningParameters):
         return FLOAT * n * d + 14 * min(n, block_rows(d)) * d + 48 * d * d
     if isinstance(step, UmapParameters):
-        return layout_bytes(n, d, step.n_neighbors, step.n_components) + FIRST_LAYOUT
+        laid_out = layout_bytes(n, d, step.n_neighbors, step.n_components) + FIRST_LAYOUT
+        return max(laid_out, _measuring(step.metric, n, d))
     pairs = TSNE_PAIR * n * n if step.n_components > TSNE_FLAT else 0
     listed = min(n - 1, int(3 * step.perplexity) + 1)
     return max(pairs + 5 * n * d, TSNE_EDGE * n * listed + BESIDE)
+
+
+def _measuring(metric: str, n: int, d: int) -> int:
+    """Return what lists of neighbours take that are made of all distances; nothing where products make them."""
+    return 0 if metric in OWN_METRICS else 8 * n * d + BY_LIBRARY * min(n * n, BLOCK_ENTRIES)
 
 
 def principal_bytes(n: int, d: int, dimensions: int) -> int:

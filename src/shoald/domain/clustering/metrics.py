@@ -21,7 +21,8 @@ TREE_METRICS = ("manhattan", "l1", "cityblock", "chebyshev", "infinity", "canber
 METRICS = (*OWN_METRICS, *LIBRARY_METRICS)
 """Every metric of scikit-learn that needs vectors alone; `precomputed` and functions need more."""
 
-UMAP_METRICS = (*OWN_METRICS, "manhattan", "l1", "cityblock", "chebyshev", "canberra", "braycurtis", "correlation")
+UMAP_METRICS = ("manhattan", "l1", "cityblock", "chebyshev", "canberra", "braycurtis", "correlation")
+"""Those in which umap-learn reduces; for the others the lists of neighbours are made of all distances."""
 
 POWERED = ("minkowski", "p")
 """Those that take a power."""

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from shoald.domain.clustering.idle_parameters import idle_beside
-from shoald.domain.clustering.metrics import (
-    KERNEL_WORDS,
-    METRIC_WORDS,
-    METRICS,
-    OWN_METRICS,
-    UMAP_METRICS,
-    own_metric,
-)
+from shoald.domain.clustering.metrics import KERNEL_WORDS, METRIC_WORDS, METRICS, OWN_METRICS, own_metric
 from shoald.domain.clustering.parameter_rules import (
     Idle,
     Location,
@@ -64,7 +57,7 @@ class KmeansParameters:
 
     n_clusters: int = parameter(8, int, least=2, most=1000)
     max_iter: int = parameter(300, int, least=1, most=10_000)
-    n_init: int = parameter(10, int, least=1, most=1000)
+    n_init: int = parameter(10, int, least=1)
     tol: float = parameter(1e-4, float, above=0)
     init: str = parameter("k-means++", str, words=("k-means++", "random"))
     random_state: int | None = _seed()
@@ -143,7 +136,7 @@ class SpectralParameters:
     n_clusters: int = parameter(8, int, least=2)
     n_components: int | None = parameter(None, int, least=1, nullable=True)
     random_state: int | None = _seed()
-    n_init: int = parameter(10, int, least=1, most=1000)
+    n_init: int = parameter(10, int, least=1)
     gamma: float = parameter(1.0, float, above=0)
     affinity: str = parameter("rbf", str, words=(*KERNEL_WORDS, "nearest_neighbors"))
     n_neighbors: int = parameter(10, int, least=1)
@@ -171,7 +164,7 @@ class GaussianMixtureParameters:
     tol: float = parameter(1e-3, float, above=0)
     reg_covar: float = parameter(1e-6, float, least=0)
     max_iter: int = parameter(100, int, least=1)
-    n_init: int = parameter(1, int, least=1, most=1000)
+    n_init: int = parameter(1, int, least=1)
     init_params: str = parameter("kmeans", str, words=("kmeans", "k-means++", "random", "random_from_data"))
     weights_init: list[Any] | None = parameter(None, list, nullable=True)
     means_init: list[Any] | None = parameter(None, list, nullable=True)
@@ -229,7 +222,7 @@ class LeidenParameters:
     metric: str = parameter("cosine", str, words=OWN_METRICS)
     min_cluster_size: int = parameter(0, int, least=0)
     objective_function: str = parameter("RBConfiguration", str, words=("RBConfiguration", "modularity", "CPM"))
-    n_iterations: int = parameter(2, int, least=-1, most=1000, never=0)
+    n_iterations: int = parameter(2, int, least=-1, never=0)
     random_state: int | None = _seed()
 
 
@@ -287,7 +280,7 @@ class UmapParameters:
     n_components: int = parameter(50, int, least=2, most=256)
     n_neighbors: int = parameter(30, int, least=2, most=1000)
     min_dist: float = parameter(0.0, float, least=0, most=1)
-    metric: str = parameter("cosine", str, words=UMAP_METRICS)
+    metric: str = parameter("cosine", str, words=METRICS)
     random_state: int = parameter(42, int, least=0, most=SEED)
 
 
