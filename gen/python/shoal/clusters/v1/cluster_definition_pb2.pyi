@@ -448,8 +448,8 @@ class Labeling(_message.Message):
     sample_text_max_length: _builtins.int
     """Characters shown of each text of a document, 50 to 500; unset means 200."""
     sample_selection_strategy: _builtins.str
-    """`nearest` to the centroid, or `representative`: from the nearest at equal steps outwards; unset means
-    `representative`.
+    """`nearest` to the centroid, or `representative`: two fifths nearest, the others at equal steps outwards; unset means
+    `nearest`.
     """
     use_embedding_dedup: _builtins.bool
     """Whether names that mean the same are told apart: the smaller groups are asked for again. Unset means true."""

@@ -54,7 +54,7 @@ class Taxonomy(_message.Message):
     version: _builtins.int
     """Its version, from 1."""
     ready: _builtins.bool
-    """Whether it can be used; false once its node collection was deleted."""
+    """Whether it can be used; false once its node collection was deleted, and while that holds more than 20,000 documents."""
     retriever_id: _builtins.str
     """The vector search of the node collection, which is built in: `ret_` and what follows `col_` in the collection's id."""
     node_collection_id: _builtins.str
@@ -62,8 +62,9 @@ class Taxonomy(_message.Message):
     vector_name: _builtins.str
     """The vector that documents are matched by. Ours."""
     enrichment_target_field: _builtins.str
-    """The payload key that the label of the best node is written to; `<name>_node_id`, `<name>_score` and `<name>_path`
-    stand beside it, where `<name>` is this key without `_label` at its end. Ours.
+    """The payload key that the label of the best node is written to, unless its configuration names fields of its own;
+    `<name>_node_id`, `<name>_score` and `<name>_path` are written all the same, where `<name>` is this key without
+    `_label` at its end. Ours.
     """
     min_score: _builtins.float
     """Least cosine of a document to a node for it to be assigned, 0 to 1. Ours."""
@@ -72,7 +73,7 @@ class Taxonomy(_message.Message):
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
         """How documents are matched with its nodes: `taxonomy_type` (`flat` or `hierarchical`), `retriever_id`,
-        `input_mappings` and, of a flat one, `source_collection` with the fields that are copied.
+        `input_mappings`, and the fields that are copied: `enrichment_fields`, of a flat one within `source_collection`.
         """
 
     @_builtins.property

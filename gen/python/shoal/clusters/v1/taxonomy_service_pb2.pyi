@@ -51,7 +51,10 @@ class CreateTaxonomyRequest(_message.Message):
         node is copied) and `top_k`, 1 to 50.
 
         Hierarchical: `inference_strategy` `cluster`, `cluster_ids`, and `cluster_overlap_threshold` (0.7): a group lies
-        under the smallest larger group of another cluster that holds at least that share of it.
+        under the smallest larger group of another cluster that holds at least that share of it. Ours: `enrichment_fields` as
+        in a flat one's source, without any the label is copied; `input_mappings` may name the vector that the groups are in.
+
+        Other keys, and what the document has beside these, are refused by their names.
         """
 
     @_builtins.property
@@ -804,7 +807,9 @@ class CloneTaxonomyRequest(_message.Message):
     """What it is for; unset means what the other is."""
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes."""
+        """See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes where those were made
+        for it. The label is then copied to the clone's own key, fields that a configuration named to the same keys.
+        """
 
     def __init__(
         self,

@@ -404,8 +404,8 @@ export declare type Labeling = Message<"shoal.clusters.v1.Labeling"> & {
   sampleTextMaxLength?: number | undefined;
 
   /**
-   * `nearest` to the centroid, or `representative`: from the nearest at equal steps outwards; unset means
-   * `representative`.
+   * `nearest` to the centroid, or `representative`: two fifths nearest, the others at equal steps outwards; unset means
+   * `nearest`.
    *
    * @generated from field: optional string sample_selection_strategy = 9;
    */

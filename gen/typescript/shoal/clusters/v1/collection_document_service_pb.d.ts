@@ -341,6 +341,13 @@ export declare type ImportDocumentsResponse = Message<"shoal.clusters.v1.ImportD
    * @generated from field: string collection_id = 2;
    */
   collectionId: string;
+
+  /**
+   * What was not done though the collection asks for it: a taxonomy that could not classify what was stored.
+   *
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
 };
 
 /**

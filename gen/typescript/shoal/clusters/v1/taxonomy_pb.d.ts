@@ -49,7 +49,7 @@ export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
   version: number;
 
   /**
-   * Whether it can be used; false once its node collection was deleted.
+   * Whether it can be used; false once its node collection was deleted, and while that holds more than 20,000 documents.
    *
    * @generated from field: bool ready = 5;
    */
@@ -57,7 +57,7 @@ export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
 
   /**
    * How documents are matched with its nodes: `taxonomy_type` (`flat` or `hierarchical`), `retriever_id`,
-   * `input_mappings` and, of a flat one, `source_collection` with the fields that are copied.
+   * `input_mappings`, and the fields that are copied: `enrichment_fields`, of a flat one within `source_collection`.
    *
    * @generated from field: google.protobuf.Struct config = 6;
    */
@@ -120,8 +120,9 @@ export declare type Taxonomy = Message<"shoal.clusters.v1.Taxonomy"> & {
   vectorName: string;
 
   /**
-   * The payload key that the label of the best node is written to; `<name>_node_id`, `<name>_score` and `<name>_path`
-   * stand beside it, where `<name>` is this key without `_label` at its end. Ours.
+   * The payload key that the label of the best node is written to, unless its configuration names fields of its own;
+   * `<name>_node_id`, `<name>_score` and `<name>_path` are written all the same, where `<name>` is this key without
+   * `_label` at its end. Ours.
    *
    * @generated from field: string enrichment_target_field = 15;
    */

@@ -45,7 +45,10 @@ export declare type CreateTaxonomyRequest = Message<"shoal.clusters.v1.CreateTax
    * node is copied) and `top_k`, 1 to 50.
    *
    * Hierarchical: `inference_strategy` `cluster`, `cluster_ids`, and `cluster_overlap_threshold` (0.7): a group lies
-   * under the smallest larger group of another cluster that holds at least that share of it.
+   * under the smallest larger group of another cluster that holds at least that share of it. Ours: `enrichment_fields` as
+   * in a flat one's source, without any the label is copied; `input_mappings` may name the vector that the groups are in.
+   *
+   * Other keys, and what the document has beside these, are refused by their names.
    *
    * @generated from field: google.protobuf.Struct config = 3;
    */
@@ -803,7 +806,8 @@ export declare type CloneTaxonomyRequest = Message<"shoal.clusters.v1.CloneTaxon
   description?: string | undefined;
 
   /**
-   * See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes.
+   * See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes where those were made
+   * for it. The label is then copied to the clone's own key, fields that a configuration named to the same keys.
    *
    * @generated from field: google.protobuf.Struct config = 4;
    */

@@ -1349,7 +1349,8 @@ class CloneTaxonomyRequest(betterproto2.Message):
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes.
+    See `CreateTaxonomyRequest.config`; unset means that of the other, over copies of its nodes where those were made
+    for it. The label is then copied to the clone's own key, fields that a configuration named to the same keys.
     """
 
 
@@ -2909,7 +2910,10 @@ class CreateTaxonomyRequest(betterproto2.Message):
     node is copied) and `top_k`, 1 to 50.
 
     Hierarchical: `inference_strategy` `cluster`, `cluster_ids`, and `cluster_overlap_threshold` (0.7): a group lies
-    under the smallest larger group of another cluster that holds at least that share of it.
+    under the smallest larger group of another cluster that holds at least that share of it. Ours: `enrichment_fields` as
+    in a flat one's source, without any the label is copied; `input_mappings` may name the vector that the groups are in.
+
+    Other keys, and what the document has beside these, are refused by their names.
     """
 
     metadata: "___google__protobuf__.Struct | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
@@ -6284,6 +6288,11 @@ class ImportDocumentsResponse(betterproto2.Message):
     The collection that they lie in.
     """
 
+    warnings: "list[str]" = betterproto2.field(3, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What was not done though the collection asks for it: a taxonomy that could not classify what was stored.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "ImportDocumentsResponse", ImportDocumentsResponse)
 
@@ -6594,8 +6603,8 @@ class Labeling(betterproto2.Message):
 
     sample_selection_strategy: "str | None" = betterproto2.field(9, betterproto2.TYPE_STRING, optional=True)
     """
-    `nearest` to the centroid, or `representative`: from the nearest at equal steps outwards; unset means
-    `representative`.
+    `nearest` to the centroid, or `representative`: two fifths nearest, the others at equal steps outwards; unset means
+    `nearest`.
     """
 
     use_embedding_dedup: "bool | None" = betterproto2.field(10, betterproto2.TYPE_BOOL, optional=True)
@@ -10117,13 +10126,13 @@ class Taxonomy(betterproto2.Message):
 
     ready: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
     """
-    Whether it can be used; false once its node collection was deleted.
+    Whether it can be used; false once its node collection was deleted, and while that holds more than 20,000 documents.
     """
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, optional=True)
     """
     How documents are matched with its nodes: `taxonomy_type` (`flat` or `hierarchical`), `retriever_id`,
-    `input_mappings` and, of a flat one, `source_collection` with the fields that are copied.
+    `input_mappings`, and the fields that are copied: `enrichment_fields`, of a flat one within `source_collection`.
     """
 
     nodes: "list[TaxonomyNode]" = betterproto2.field(7, betterproto2.TYPE_MESSAGE, repeated=True)
@@ -10174,8 +10183,9 @@ class Taxonomy(betterproto2.Message):
 
     enrichment_target_field: "str" = betterproto2.field(15, betterproto2.TYPE_STRING)
     """
-    The payload key that the label of the best node is written to; `<name>_node_id`, `<name>_score` and `<name>_path`
-    stand beside it, where `<name>` is this key without `_label` at its end. Ours.
+    The payload key that the label of the best node is written to, unless its configuration names fields of its own;
+    `<name>_node_id`, `<name>_score` and `<name>_path` are written all the same, where `<name>` is this key without
+    `_label` at its end. Ours.
     """
 
     min_score: "float" = betterproto2.field(16, betterproto2.TYPE_DOUBLE)
