@@ -6,7 +6,6 @@ import ast
 from pathlib import Path
 
 import mixpeek
-import pytest
 
 HERE = Path(__file__).parent
 SOURCES = [*HERE.glob("test_*.py"), HERE.parent / "support" / "sdk_world.py"]
@@ -17,7 +16,6 @@ APIS = (
 )
 _BUCKETS = "collections are filled by upserts, imports and index builds; there are no buckets to process"
 _VERSIONS = "a taxonomy has one version: the client's own text says that they are not implemented, and to clone"
-_RESOURCES = ("namespaces", "collections", "documents", "tasks")
 _FORMS = ("_with_http_info", "_without_preload_content")
 
 NOT_CALLED = {
@@ -38,6 +36,13 @@ NOT_CALLED = {
     "TaxonomiesApi.create_taxonomy_version_taxonomies": _VERSIONS,
     "TaxonomiesApi.list_taxonomy_versions_taxonomies": _VERSIONS,
     "NamespacesApi.ensure_namespace_indexes": "declared fields are indexed when they are declared",
+}
+
+NOT_CALLED_BY_HAND = {
+    "collections.trigger": "as trigger_collection above",
+    "documents.search": "retrieval by the client's retrievers, which are not here",
+    "namespaces.clone": "no method of the generated client; collections are cloned",
+    "namespaces.promote": "as promote_namespace above",
 }
 
 
@@ -65,9 +70,22 @@ def test_every_method_is_called_or_has_a_reason() -> None:
     assert sorted(methods().keys() - called) == sorted(NOT_CALLED)
 
 
-@pytest.mark.parametrize("resource", _RESOURCES)
-def test_the_hand_written_client_is_called_too(resource: str) -> None:
+def methods_by_hand() -> set[str]:
+    """Return the methods of the hand-written client's resources, `resource.method`."""
+    mine = mixpeek.Mixpeek("sk_local", base_url="http://127.0.0.1:1/v1")
+    kinds = {name: type(getattr(mine, name)) for name in ("namespaces", "collections", "documents", "tasks")}
+    kinds["namespaces.documents"] = type(mine.namespaces.documents)
+    return {f"{name}.{method}" for name, kind in kinds.items() for method in vars(kind) if method[0] != "_"}
+
+
+def calls_by_hand() -> set[str]:
+    """Return what tests call through clients of those resources."""
     trees = [ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
-    attributes = [node.value for tree in trees for node in tree if isinstance(node, ast.Attribute)]
-    receivers = {value.attr for value in attributes if isinstance(value, ast.Attribute)}
-    assert resource in receivers
+    called = [node.func for tree in trees for node in tree if isinstance(node, ast.Call)]
+    return {".".join(ast.unparse(one).split(".")[1:]) for one in called if isinstance(one, ast.Attribute)}
+
+
+def test_every_method_of_the_hand_written_client_is_called_or_has_a_reason() -> None:
+    known, called = methods_by_hand(), calls_by_hand()
+    print(f"{len(known & called)} of {len(known)} methods of the hand-written client are called")
+    assert sorted(known - called) == sorted(NOT_CALLED_BY_HAND)

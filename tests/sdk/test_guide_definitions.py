@@ -1,4 +1,4 @@
-"""The guide's curl lines about definitions, as they are written: only the host, the key and the ids differ."""
+"""The guide's curl lines, all six, as they are written: only the host, the key and the ids differ."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import mixpeek
 import pytest
 
 from sdk.conftest import Own
+from support import sdk_world
 from support.stack import Stack
 
 FIRST = """
@@ -105,6 +106,27 @@ curl -sS -X POST "$MP_API_URL/v1/clusters" \\
     }
   }'
 """
+ASSIGN = """
+curl -sS -X POST "$MP_API_URL/v1/clusters/{cluster_id}/execute" \\
+  -H "Authorization: Bearer $MP_API_KEY" \\
+  -H "X-Namespace: $MP_NAMESPACE" \\
+  -H "Content-Type: application/json" \\
+  -d '{
+    "mode": "assign",
+    "assignment_threshold": 0.5
+  }'
+"""
+ENRICH = """
+curl -sS -X POST "$MP_API_URL/v1/clusters/{cluster_id}/enrich" \\
+  -H "Authorization: Bearer $MP_API_KEY" \\
+  -H "X-Namespace: $MP_NAMESPACE" \\
+  -H "Content-Type: application/json" \\
+  -d '{
+    "run_id": "run_xyz789",
+    "target_collection_id": "col_products_enriched",
+    "fields": ["cluster_id", "label", "summary", "keywords"]
+  }'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +185,32 @@ def test_a_line_of_the_guide_makes_what_the_client_reads(
     assert read.hierarchical_vector is config.get("hierarchical", False)
     again = mixpeek.ClustersApi(own.client).list_clusters().results
     assert [one.cluster_id for one in again] == [made["cluster_id"]]
+
+
+def test_the_lines_about_runs_assign_new_documents_and_write_their_groups_elsewhere(
+    shoal_up: Stack, own: Own, curl: str
+) -> None:
+    sdk_world.upload(own.client, own.namespace)
+    target = collection(own, "other")
+    cluster = sdk_world.define(own.client).cluster_id
+    sdk_world.execute(own.client, cluster)
+    sdk_world.upload(own.client, own.namespace, number=3, prefix="new")
+    task = run(ASSIGN.replace("{cluster_id}", cluster), shoal_up, own.namespace, curl)
+    assert sdk_world.ended(own.client, task["task_id"]).status == "COMPLETED"
+    line = ENRICH.replace("{cluster_id}", cluster).replace("run_xyz789", task["additional_data"]["run_id"])
+    begun = run(line.replace("col_products_enriched", target), shoal_up, own.namespace, curl)
+    path = f"/v1/clusters/{cluster}/enrichments/{begun['enrichment_id']}"
+    done = sdk_world.awaited(lambda: read(own.client, path), lambda found: found["status"] == "completed")
+    written = sdk_world.DOCUMENTS + 3
+    assert (done["enriched"], done["failed"], done["target_collection_id"]) == (written, 0, target)
+    document = mixpeek.CollectionDocumentsApi(own.client).get_document(target, "new000").additional_properties
+    assert document["cluster_id"].startswith("cl_")
+    assert {"cluster_id", "label", "summary", "keywords"} <= document.keys()
+
+
+def read(client: Any, path: str) -> Any:
+    """Read a path that this version of the client has no method for."""
+    answer = client.call_api(
+        *client.param_serialize(method="GET", resource_path=path, auth_settings=["NamespaceHeader", "BearerAuth"])
+    )
+    return json.loads(answer.read())
