@@ -33,6 +33,8 @@ _LINK_SECONDS = 3_600
 _UPLOADS = "blobs/"
 _BLOB_FIELDS = ("document_blobs", "source_blobs")
 _SHOWN_NUMBERS = 16
+_SHARE_OF_NEAREST = 0.4
+"""Of the documents that represent a group."""
 _LONGEST_HEAD = 200
 """Characters before the bytes of a `data:` URL."""
 _TEXT = "text"
@@ -135,16 +137,19 @@ class LabellingInputs:
 def chosen_samples(plan: LabelPlan, found: int, *, size: int, similarity: float | None) -> list[int]:
     """Return which of a group's members are shown: places in their order, the nearest to the centroid first.
 
-    `nearest` takes the first ones, `representative` the first and then at equal steps out to the last.
+    `nearest` takes the first ones, `representative` two fifths of them so, the others at equal steps out to the last.
 
     >>> from shoald.domain.labelling.label_plan import label_plan
-    >>> chosen_samples(label_plan({"max_samples_per_cluster": 3}), 9, size=9, similarity=None)
-    [0, 4, 8]
+    >>> plan = label_plan({"max_samples_per_cluster": 5, "sample_selection_strategy": "representative"})
+    >>> chosen_samples(plan, 11, size=11, similarity=None)
+    [0, 1, 4, 7, 10]
     """
     wanted = min(found, plan.shown_of(size, similarity))
     if plan.selection == SampleSelection.NEAREST or wanted == found or wanted <= 1:
         return list(range(wanted))
-    return [round(at * (found - 1) / (wanted - 1)) for at in range(wanted)]
+    near = max(1, round(_SHARE_OF_NEAREST * wanted))
+    step = (found - near) / (wanted - near)
+    return [*range(near), *(round(near - 1 + step * at) for at in range(1, wanted - near + 1))]
 
 
 def mapped_value(mapping: InputMapping, payload: JsonObject, vectors: Mapping[str, Any]) -> Any:

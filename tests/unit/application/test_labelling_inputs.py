@@ -180,11 +180,15 @@ def test_what_a_provider_does_not_take_is_left_out() -> None:
     assert found.left_out == ("video: the provider takes none",)
 
 
+STEPS = (15, 22, 30, 38, 45, 53, 61, 68, 76, 84, 91, 99)
+
+
 @pytest.mark.parametrize(
     ("labeling", "places"),
     [
-        ({"max_samples_per_cluster": 4, "sample_selection_strategy": "nearest"}, [0, 1, 2, 3]),
-        ({"max_samples_per_cluster": 4}, [0, 33, 66, 99]),
+        ({"max_samples_per_cluster": 4}, [0, 1, 2, 3]),
+        ({"max_samples_per_cluster": 4, "sample_selection_strategy": "representative"}, [0, 1, 50, 99]),
+        ({"max_samples_per_cluster": 20, "sample_selection_strategy": "representative"}, [*range(8), *STEPS]),
         ({"max_samples_per_cluster": 1}, [0]),
     ],
 )

@@ -73,7 +73,7 @@ class LabelPlan:
     wants_keywords: bool = True
     samples: int | None = None
     text_length: int = 200
-    selection: str = SampleSelection.REPRESENTATIVE
+    selection: str = SampleSelection.NEAREST
     tells_apart: bool = True
     likeness: float = 0.8
     cache_seconds: int = 604_800
@@ -119,7 +119,7 @@ def label_plan(labeling: Mapping[str, Any]) -> LabelPlan:
         wants_keywords=given.get("include_keywords", True),
         samples=_whole(given.get("max_samples_per_cluster")),
         text_length=int(given.get("sample_text_max_length", 200)),
-        selection=given.get("sample_selection_strategy", SampleSelection.REPRESENTATIVE),
+        selection=given.get("sample_selection_strategy", SampleSelection.NEAREST),
         tells_apart=given.get("use_embedding_dedup", True),
         likeness=float(given.get("embedding_similarity_threshold", 0.8)),
         cache_seconds=int(given.get("cache_ttl_seconds", 604_800)),

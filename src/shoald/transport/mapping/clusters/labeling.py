@@ -15,7 +15,7 @@ _DEFAULTS = {
     "include_summary": True,
     "include_keywords": True,
     "sample_text_max_length": 200,
-    "sample_selection_strategy": "representative",
+    "sample_selection_strategy": "nearest",
     "use_embedding_dedup": True,
     "embedding_similarity_threshold": 0.8,
     "cache_ttl_seconds": 604_800,
