@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from shoald.adapters.text_search.likeness import Likeness
-from shoald.adapters.text_search.patterns import Literal, Pattern
+from shoald.adapters.text_search.patterns import LongLiteral, Pattern, literal_pattern
 from shoald.application.ports.text_search import Arrays, Positions, Scores, TextPattern, Write
 
 # the text as it is, in lower case, which likeness is measured on, and whether it is of ASCII alone
@@ -23,9 +23,9 @@ _ARRAYS = b"arrays 1"
 class ArrowTextSearch:
     """`TextSearch` over Arrow files."""
 
-    def pattern(self, source: str, *, literal: bool = False) -> Pattern:
+    def pattern(self, source: str, *, literal: bool = False) -> Pattern | LongLiteral:
         """Read a pattern."""
-        return Literal(source) if literal else Pattern(source)
+        return literal_pattern(source) if literal else Pattern(source)
 
     @contextmanager
     def open_writer(self, write: Write) -> Iterator[ArrowTextWriter]:
@@ -77,7 +77,7 @@ class ArrowTextFile:
 
     def matching_in_turn(self, pattern: TextPattern, *, allowed: Positions | None = None) -> Iterator[Positions]:
         """Search a batch whenever one is asked for."""
-        if not isinstance(pattern, Pattern):
+        if not isinstance(pattern, Pattern | LongLiteral):
             raise TypeError(type(pattern))
         parts = self._parts(["text", "is_ascii"], allowed)
         return pattern.matching((at, part.column("text"), part.column("is_ascii").to_numpy() > 0) for at, part in parts)

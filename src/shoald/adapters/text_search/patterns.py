@@ -22,6 +22,7 @@ LINEAR_SECONDS = 10.0
 BACKTRACKING_SECONDS = 2.0
 SPANS_SECONDS = 0.2
 _CASE_MATTERS = "(?-i)"
+_LONGEST_READ = 1000
 _FIRST_SLICE, _LARGEST_SLICE = 64, 1 << 20
 _SHORT_SECONDS = 0.02
 
@@ -160,11 +161,40 @@ class Pattern:
             ) from None
 
 
-class Literal(Pattern):
-    """A text as it stands."""
+class LongLiteral:
+    """`TextPattern` of a text as it stands that is too long to be read as a pattern: reading takes either engine long.
+
+    It is compared in lower case, character by character.
+    """
 
     def __init__(self, text: str) -> None:
-        super().__init__(re2.escape(text))
+        self._length = len(text)
+        self._lower = _lower(text)
+
+    def spans(self, text: str, *, most: int) -> Sequence[tuple[int, int]]:
+        """Find one after another."""
+        lower, found = _lower(text), [-self._length]
+        while len(found) <= most and (start := lower.find(self._lower, found[-1] + self._length)) >= 0:
+            found.append(start)
+        return [(start, start + self._length) for start in found[1:]]
+
+    def matching(self, batches: Batches) -> Iterator[Positions]:
+        """Look into those texts only that are as long."""
+        for positions, texts, _ in batches:
+            rows = np.flatnonzero(pc.utf8_length(texts).to_numpy(zero_copy_only=False) >= self._length)
+            lower = pc.utf8_lower(texts.take(pa.array(rows)))
+            found = pc.match_substring(lower, self._lower).to_numpy(zero_copy_only=False)
+            yield np.asarray(positions[rows[found]])
+
+
+def literal_pattern(text: str) -> Pattern | LongLiteral:
+    """Return the pattern of a text as it stands."""
+    return LongLiteral(text) if len(text) > _LONGEST_READ else Pattern(re2.escape(text))
+
+
+def _lower(text: str) -> str:
+    # of each character one, so that places stay what they are
+    return str(pc.utf8_lower(pa.scalar(text)).as_py())
 
 
 def _first(matches: Iterator[Any], most: int) -> list[tuple[int, int]]:

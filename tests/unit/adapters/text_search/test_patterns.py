@@ -64,6 +64,28 @@ def test_a_literal_is_found_as_it_stands(texts: ArrowTextFile) -> None:
     assert texts.matching(search.pattern(r"\w+", literal=True)).tolist() == []
 
 
+def test_a_long_literal_is_looked_for_without_being_read_as_a_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passage = "Straße im Süden (км) \u0130 " * 50
+    texts = written(
+        tmp_path / "texts", ["short", f"İ Before: {passage.upper()}", "x" * 2000, passage.replace("км", "m")]
+    )
+    monkeypatch.setattr(patterns, "re2", None)
+    monkeypatch.setattr(patterns, "regex", None)
+    pattern = search.pattern(passage.replace("ß", "SS"), literal=True)
+    assert texts.matching(pattern).tolist() == [1]
+    assert texts.matching(pattern, allowed=np.array([0, 2, 3])).tolist() == []
+    assert texts.matching(search.pattern("y" * 1_000_000, literal=True)).tolist() == []
+
+
+def test_the_places_of_a_long_literal_are_counted_in_characters() -> None:
+    pattern = search.pattern("aB" * 600, literal=True)
+    assert list(pattern.spans("İ." + "ab" * 1300, most=9)) == [(2, 1202), (1202, 2402)]
+    assert list(pattern.spans("İ." + "ab" * 1300, most=1)) == [(2, 1202)]
+    assert list(pattern.spans("ab", most=9)) == []
+
+
 def test_places_are_counted_in_characters() -> None:
     assert list(search.pattern("[aeiou]ß").spans("Die Straße", most=9)) == [(7, 9)]
     assert list(search.pattern(r"\bмы\b").spans("привет мы", most=9)) == [(7, 9)]
