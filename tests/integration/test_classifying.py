@@ -258,6 +258,8 @@ def test_documents_are_stored_though_their_taxonomy_is_not_ready(world: ClusterW
         "documents are not classified: The taxonomy 'topics' is not ready: its node collection is gone.",
     )
     assert payloads(world, "things")["new"] == {"n": 1}
+    imported = world.use_cases.collection_documents.import_batches(world.caller, Import(collection="things"), [])
+    assert imported.warnings == answer.warnings
     world.use_cases.taxonomies.delete(world.caller, "topics")
     assert world.use_cases.collections.taxonomy_applications([taxonomy.node_collection_id]) == {}
 

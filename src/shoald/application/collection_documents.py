@@ -70,10 +70,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What an import has stored."""
+    """What an import has stored, and what could not be done though the collection asks for it."""
 
     collection_id: str
     inserted: int
+    warnings: tuple[str, ...] = ()
 
 
 class CollectionDocuments(DocumentReading):
@@ -136,7 +137,9 @@ class CollectionDocuments(DocumentReading):
             classification = classification_of_stored(uow, self._nodes, collection.collection_id)
             inserted = self._store(uow, collection.collection_id, counted, classification, by="import")
             uow.commit()
-        return Imported(collection_id=collection.collection_id, inserted=inserted)
+        return Imported(
+            collection_id=collection.collection_id, inserted=inserted, warnings=tuple(classification.warnings)
+        )
 
     def _store(
         self,

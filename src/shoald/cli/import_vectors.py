@@ -48,6 +48,8 @@ def import_vectors(
         typer.echo(f"Nothing was stored: {reason_of(failure, file)}", err=True)
         raise typer.Exit(1) from failure
     print(f"{stored.inserted} documents in collection {collection} ({stored.collection_id})")
+    for warning in stored.warnings:
+        typer.echo(warning, err=True)
 
 
 def reason_of(failure: Failure, file: Path) -> str:

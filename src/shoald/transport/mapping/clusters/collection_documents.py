@@ -181,5 +181,5 @@ def arrow_pieces(
 def imported_message(answer: Imported) -> collection_document_service_pb2.ImportDocumentsResponse:
     """Return what an import has stored."""
     return collection_document_service_pb2.ImportDocumentsResponse(
-        inserted=answer.inserted, collection_id=answer.collection_id
+        inserted=answer.inserted, collection_id=answer.collection_id, warnings=answer.warnings
     )
