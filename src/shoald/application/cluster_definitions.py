@@ -39,6 +39,7 @@ from shoald.domain.vocabulary import (
     CentroidKind,
     ClusteringMethod,
     ClusterType,
+    InputSource,
     MultiFeatureStrategy,
     StabilityEffort,
 )
@@ -382,6 +383,10 @@ def check_labeling(labeling: JsonObject) -> None:
     flaw = shape_flaw(shape)
     if flaw is not None:
         raise InvalidFields.field(*where, "response_shape", message=f"is no JSON schema: {flaw}")
+    for at, one in enumerate((labeling.get("labeling_inputs") or {}).get("input_mappings") or ()):
+        if one.get("source_type") == InputSource.LITERAL and one.get("override") is None:
+            place = (*where, "labeling_inputs", "input_mappings", at, "override")
+            raise InvalidFields.field(*place, message="Field required: what a literal says", kind="missing")
 
 
 def _idle(vector: JsonObject) -> list[str]:

@@ -267,6 +267,16 @@ def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> N
     assert labeling == {"enabled": True, "parameters": {"model": "my-own"}}
 
 
+LITERAL = {"input_key": "text", "source_type": "literal", "override": "Category: marketing videos"}
+
+
+@pytest.mark.parametrize("said", ["Category: marketing videos", 0, False])
+def test_a_literal_may_say_anything(said: object) -> None:
+    inputs = {"input_mappings": [{**LITERAL, "override": said}]}
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "llm_labeling": {"labeling_inputs": inputs}}
+    assert read_spec(normalized(asked), {}).labeling == {"labeling_inputs": inputs}
+
+
 @pytest.mark.parametrize(
     ("said", "loc"),
     [
@@ -275,6 +285,10 @@ def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> N
         ({"response_shape": ["label"]}, ("response_shape",)),
         ({"response_shape": {"type": "object", "properties": 5}}, ("response_shape",)),
         ({"parameters": {"model": 5}}, ("parameters", "model")),
+        (
+            {"labeling_inputs": {"input_mappings": [{"input_key": "text"}, {**LITERAL, "override": None}]}},
+            ("labeling_inputs", "input_mappings", 1, "override"),
+        ),
     ],
     ids=str,
 )
