@@ -6,6 +6,8 @@ import ast
 import itertools
 import multiprocessing
 import os
+import shlex
+import sys
 import sysconfig
 import tempfile
 import time
@@ -134,7 +136,7 @@ class Report:
 
     def __init__(self, name: str, title: str, part: str | None = None) -> None:
         self._file = Path("benchmarks/results") / (f"{name}_{part}.md" if part else f"{name}.md")
-        command = f"python -m benchmarks {name} --{part}" if part else f"python -m benchmarks {name}"
+        command = shlex.join(["python", "-m", "benchmarks", name, *sys.argv[1:]])
         self._lines: list[str] = []
         load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
         self.say(f"# {title}\n\nCommand: `{command}` ({load})\n")
@@ -151,5 +153,15 @@ class Report:
         self.say("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
 
     def row(self, *cells: Any) -> None:
-        """Add a row; numbers get three digits that matter."""
-        self.say("| " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells) + " |")
+        """Add a row; numbers get three digits that matter, large ones are whole."""
+        self.say("| " + " | ".join(_shown(cell) for cell in cells) + " |")
+
+    def figure(self, what: str, value: float, unit: str) -> None:
+        """Add a row of one number with its unit."""
+        self.row(what, f"{_shown(value)} {unit}")
+
+
+def _shown(cell: Any) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:,.0f}" if cell >= 1000 else f"{cell:.3g}"

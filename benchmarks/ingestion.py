@@ -2,7 +2,7 @@
 
 The peer reads each file, hashes it, takes it apart with the same loader, cuts the texts and embeds the chunks, one
 after another in this process: no network, no database, no child process. `python -m benchmarks ingestion` takes 500
-files, `python -m benchmarks.ingestion --full` 10,000.
+files, `python -m benchmarks ingestion --full` 10,000.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks._clustering import Report
 from benchmarks._installation import installation
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.cli.demo_corpus import standard_library_texts
@@ -30,30 +31,29 @@ _EMBEDDED_TOGETHER = 1_000
 
 
 def main() -> None:
-    """Measure, print, and write `benchmarks/results/ingestion.md`."""
+    """Measure, print, and write `benchmarks/results/ingestion.md`, or with `--full` `ingestion_full.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
-    count = _FULL if parser.parse_known_args()[0].full else _SMALL
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
+    parser.add_argument("--files", type=int, help="how many, instead of either number")
+    arguments = parser.parse_known_args()[0]
+    report = Report("ingestion", "Many small files by one command", "full" if arguments.full else None)
     with tempfile.TemporaryDirectory(prefix="shoal-files-") as folder:
-        files = _files(Path(folder), count)
-        megabytes = sum(file.size for file in files) / 1e6
-        say(f"{count} files of text, Markdown, JSON and CSV, {megabytes:.1f} MB, mock vectors, FAISS\n")
-        say("| what | seconds | files/s | MB/s |\n|---|---|---|---|")
-        seconds = _on_one_core(files)
-        say(f"| one core, no server | {seconds:.1f} | {count / seconds:.0f} | {megabytes / seconds:.2f} |")
-        with installation() as address:
-            for what in ("shoal ingest", "shoal ingest, once more"):
-                seconds = _ingested(Path(folder), address)
-                say(f"| {what} | {seconds:.1f} | {count / seconds:.0f} | {megabytes / seconds:.2f} |")
-    Path("benchmarks/results").mkdir(exist_ok=True)
-    command = "Command: `python -m benchmarks.ingestion" + (" --full`" if count == _FULL else "`")
-    Path("benchmarks/results/ingestion.md").write_text("# Ingestion\n\n" + command + "\n\n" + "\n".join(lines) + "\n")
+        files = _files(Path(folder), arguments.files or (_FULL if arguments.full else _SMALL))
+        _compare(Path(folder), files, report)
+
+
+def _compare(folder: Path, files: list[LocalFile], report: Report) -> None:
+    megabytes = sum(file.size for file in files) / 1e6
+
+    def row(what: str, seconds: float) -> None:
+        report.row(what, f"{seconds:.1f}", f"{len(files) / seconds:,.0f}", f"{megabytes / seconds:.2f}")
+
+    report.say(f"{len(files):,} files of text, Markdown, JSON and CSV, {megabytes:.1f} MB, mock vectors, FAISS.")
+    report.head("what", "seconds", "files/s", "MB/s")
+    row("one core, no server", _on_one_core(files))
+    with installation() as address:
+        row("shoal ingest", _ingested(folder, address))
+        row("shoal ingest, once more", _ingested(folder, address))
 
 
 def _files(folder: Path, count: int) -> list[LocalFile]:

@@ -2,16 +2,14 @@
 
 The plain feed sorts the union of the seven tables and skips to the offset; the plain derived set reads all items and
 writes them again. `python -m benchmarks lineage` takes 100,000 artifacts and 20,000 items;
-`python -m benchmarks.lineage --full` takes 1,000,000 and 100,000.
+`python -m benchmarks lineage --full` takes 1,000,000 and 100,000.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from pathlib import Path
 import psycopg
 from pydantic import SecretStr
 
+from benchmarks._clustering import Report
 from shoald.adapters.postgres.migrating import migrate
 from shoald.application.access import Caller
 from shoald.application.clone_patching import ClonePatch
@@ -80,22 +79,23 @@ class _Here(Patience):
 
 
 def main() -> None:
-    """Print one line per measured thing."""
+    """Measure, print, and write `benchmarks/results/lineage.md`, or with `--full` `lineage_full.md`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
-    artifacts, items = _FULL if parser.parse_known_args()[0].full else _SMALL
-    _print("load of the machine before (0 is idle)", os.getloadavg()[0], f"of {os.cpu_count()} cores")
+    is_full = parser.parse_known_args()[0].full
+    artifacts, items = _FULL if is_full else _SMALL
+    report = Report("lineage", "The feed of artifacts, and derived sets", "full" if is_full else None)
     with tempfile.TemporaryDirectory() as folder, _database(Path(folder)) as url:
         settings = Settings(database_url=url, data_dir=Path(folder) / "data", signing_secret=SecretStr("s" * 32))
         adapters = Adapters(settings)
         cases = build_application(adapters)
-        _feed(cases, url, artifacts)
-        _adding(cases, url)
-        _derived(adapters, cases, items)
+        _feed(cases, url, artifacts, report)
+        _adding(cases, url, report)
+        _derived(adapters, cases, items, report)
         adapters.close()
 
 
-def _feed(cases: UseCases, url: str, count: int) -> None:
+def _feed(cases: UseCases, url: str, count: int, report: Report) -> None:
     caller = cases.access.caller()
     project = cases.projects.create(caller, name="Feed", description=None, settings=None).project_id
     given = {"project": project, "count": count}
@@ -107,17 +107,17 @@ def _feed(cases: UseCases, url: str, count: int) -> None:
         connection.execute("INSERT INTO artifact_feeds VALUES (%(project)s, %(count)s)", given)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
-        print(f"feed of {count} artifacts")
+        report.say(f"## A feed of {count:,} artifacts: pages, milliseconds")
+        report.head("artifacts", "at offset", "Shoal", "the union, sorted and skipped")
         for offset in (0, count // 100, count * 9 // 10):
             for limit in _LIMITS:
                 paged = _median(lambda o=offset, n=limit: cases.lineage.page(caller, project, limit=n, offset=o))  # type: ignore[misc]
                 wanted = {"project": project, "offset": offset, "limit": limit}
                 plain = _median(lambda w=wanted: connection.execute(_PLAIN, w).fetchall(), rounds=3)  # type: ignore[misc]
-                _print(f"  {limit} at offset {offset}", 1000 * paged, "ms")
-                _print("    the union, sorted and skipped", 1000 * plain, "ms")
+                report.row(limit, f"{offset:,}", 1000 * paged, f"{1000 * plain:,.0f}")
 
 
-def _adding(cases: UseCases, url: str) -> None:
+def _adding(cases: UseCases, url: str, report: Report) -> None:
     """Measure what numbering costs those who add, alone and at once."""
     caller = cases.access.caller()
 
@@ -129,23 +129,22 @@ def _adding(cases: UseCases, url: str) -> None:
                 upload.finish(FileInfo(filename="a.txt"))
 
     shares = [_ADDED // _THREADS] * _THREADS
-    print(f"{_ADDED} small uploads into one project, a document and a version each")
+    report.say(f"\n## {_ADDED} small uploads into one project, a document and a version each: uploads/s")
+    report.head("the feed", "one after another", f"{_THREADS} at once")
     for words, switch in (("numbered", "ENABLE"), ("not numbered", "DISABLE")):
         with psycopg.connect(url) as connection:
             for table in ("documents", "document_versions"):
                 connection.execute(f"ALTER TABLE {table} {switch} TRIGGER USER")
         projects = [cases.projects.create(caller, name=words, description=None, settings=None).project_id]
-        _print(f"  {words}, one after another", _ADDED / _seconds(lambda: add(_ADDED)), "uploads/s")
+        alone = _ADDED / _seconds(lambda: add(_ADDED))
         with ThreadPoolExecutor(_THREADS) as pool:
-            _print(
-                f"  {words}, {_THREADS} at once", _ADDED / _seconds(lambda: list(pool.map(add, shares))), "uploads/s"
-            )
+            report.row(words, alone, _ADDED / _seconds(lambda: list(pool.map(add, shares))))
     with psycopg.connect(url) as connection:
         for table in ("documents", "document_versions"):
             connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
-def _derived(adapters: Adapters, cases: UseCases, count: int) -> None:
+def _derived(adapters: Adapters, cases: UseCases, count: int, report: Report) -> None:
     caller = cases.access.caller()
     source = _segments(cases, caller, count)
     item = next(iter(cases.segmenting.items(source)))[0]
@@ -162,9 +161,10 @@ def _derived(adapters: Adapters, cases: UseCases, count: int) -> None:
                 uow.segment_sets.write_items(target, batch)
             uow.commit()
 
-    print(f"a set of {count} items of {len(_TEXT)} characters, with one of them changed")
-    _print("  copied within PostgreSQL", _median(derive, rounds=3), "s")
-    _print("  read and written again", _median(rewrite, rounds=3), "s")
+    report.say(f"\n## A set of {count:,} items of {len(_TEXT)} characters, with one of them changed: seconds")
+    report.head("how", "seconds")
+    report.row("copied within PostgreSQL", _median(derive, rounds=3))
+    report.row("read and written again", _median(rewrite, rounds=3))
 
 
 def _segments(cases: UseCases, caller: Caller, count: int) -> SegmentSet:
@@ -201,11 +201,6 @@ def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def _print(name: str, value: float, unit: str) -> None:
-    sys.stdout.write(f"{name:<62}{value:10.2f} {unit}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

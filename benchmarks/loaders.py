@@ -24,6 +24,7 @@ from reportlab.lib import colors
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Table, TableStyle
 
+from benchmarks._clustering import Report
 from shoald.adapters.parser_child.loader import Parser, ParserChildLoader
 from shoald.cli.demo_corpus import standard_library_texts
 from shoald.domain.vocabulary import LoaderType
@@ -32,19 +33,22 @@ SCALE = 1 if os.environ.get("SHOAL_BENCH") == "small" else 10
 
 
 def main() -> None:
-    """Print one line per format: seconds of the library alone, of the loader in its child, and their ratio."""
+    """Measure, print, and write `benchmarks/results/loaders.md`: seconds of the library, of the loader, their ratio."""
     texts = [item["text"] for found in standard_library_texts().values() for item in found]
     loader = ParserChildLoader(
         parsers={kind: Parser(function=f"shoald.adapters.document_loaders.{kind}:load") for kind in LoaderType}
     )
-    print(f"{'':34} {'library':>9} {'shoal':>9} {'ratio':>6} {'segments':>9}")
+    report = Report("loaders", "Loaders, each in its child, beside the bare library call")
+    report.head("what", "library, s", "Shoal, s", "ratio", "segments")
     try:
         with tempfile.TemporaryDirectory() as folder:
             for name, kind, make, bare in _cases(texts):
                 path = Path(folder) / "file"
                 path.write_bytes(make())
-                _print(loader, f"{name}, {path.stat().st_size / 1e6:.1f} MB", kind, path, bare)
-            _small(loader, Path(folder) / "small")
+                what = f"{name}, {path.stat().st_size / 1e6:.1f} MB"
+                plain, ours, count = _compared(loader, kind, path, bare)
+                report.row(what, f"{plain:.3f}", f"{ours:.3f}", f"{ours / plain:.2f}", f"{count:,}")
+            report.row("a small file", "", f"{_small(loader, Path(folder) / 'small'):.4f}", "", 1)
     finally:
         loader.close()
 
@@ -66,17 +70,20 @@ def _cases(texts: list[str]) -> list[Case]:
     ]
 
 
-def _print(loader: ParserChildLoader, name: str, kind: str, path: Path, bare: Callable[[Path], object]) -> None:
+def _compared(
+    loader: ParserChildLoader, kind: str, path: Path, bare: Callable[[Path], object]
+) -> tuple[float, float, int]:
+    """Return the seconds of the library and of the loader, and how many segments it gives."""
     _, plain = _best(lambda: bare(path))
     count, ours = _best(lambda: _load(loader, path, kind))
-    print(f"{name:34} {plain:7.3f} s {ours:7.3f} s {ours / plain:6.2f} {count:9,}")
+    return plain, ours, count
 
 
-def _small(loader: ParserChildLoader, path: Path) -> None:
-    """Print what a file costs beside its reading."""
+def _small(loader: ParserChildLoader, path: Path) -> float:
+    """Return what a file costs beside its reading, in seconds."""
     path.write_text("# A\n\nfew words\n")
     _, seconds = _best(lambda: [_load(loader, path, "markdown") for _ in range(20)])
-    print(f"{'a small file in a child of its own':34} {'':9} {seconds / 20:7.4f} s")
+    return seconds / 20
 
 
 def _load(loader: ParserChildLoader, path: Path, kind: str) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks._clustering import Report
 from shoald.adapters.embedders.local import LocalEmbedder
 from shoald.adapters.embedders.mock import MockEmbedder
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
@@ -33,33 +34,33 @@ _PIECE = 256 * 1024
 
 
 def main() -> None:
-    """Print one line per measured thing."""
-    _embedding()
+    """Measure, print, and write `benchmarks/results/stores.md`."""
+    report = Report("stores", "Embedding, vector search and the object store")
+    report.head("what", "figure")
+    _embedding(report)
     rows = _unit_rows(_ROWS)
     with tempfile.TemporaryDirectory() as folder:
         store = LocalObjectStore(Path(folder) / "objects")
-        _search("faiss", FaissVectorIndex(store), rows)
+        _search("faiss", FaissVectorIndex(store), rows, report)
         with _owner(Path(folder) / "owner") as index:
-            _search("qdrant, owner process", index, rows)
-        _plain_search(rows)
-        _objects(store, Path(folder))
+            _search("qdrant, owner process", index, rows, report)
+        _plain_search(rows, report)
+        _objects(store, Path(folder), report)
 
 
-def _embedding() -> None:
+def _embedding(report: Report) -> None:
     texts = _docstrings()
     embedder = LocalEmbedder()
     embedder.warm()
     pieces, _ = embedder._loaded()  # noqa: SLF001
     tokens = np.mean([len(pieces.encode(text, most=256)) for text in texts])
-    print(f"embedding {len(texts)} docstrings of {tokens:.0f} tokens")
-    _print(
-        "  MiniLM, one text a call, a thread a core",
-        len(texts) / _seconds(lambda: embedder.embed_passages(texts)),
-        "texts/s",
-    )
-    _print("  onnxruntime, padded batches of 8", len(texts) / _seconds(lambda: _in_batches(embedder, texts)), "texts/s")
-    _print("  one query", 1000 * _seconds(lambda: [embedder.embed_query(text) for text in texts[:20]]) / 20, "ms")
-    _print("  mock", len(texts) / _seconds(lambda: MockEmbedder().embed_passages(texts)), "texts/s")
+    what = f"{len(texts)} docstrings of {tokens:.0f} tokens"
+    pace = len(texts) / _seconds(lambda: embedder.embed_passages(texts))
+    report.figure(f"{what}: MiniLM, one text a call, a thread a core", pace, "texts/s")
+    pace = len(texts) / _seconds(lambda: _in_batches(embedder, texts))
+    report.figure(f"{what}: onnxruntime, padded batches of 8", pace, "texts/s")
+    report.figure("one query", 50 * _seconds(lambda: [embedder.embed_query(text) for text in texts[:20]]), "ms")
+    report.figure(f"{what}: mock", len(texts) / _seconds(lambda: MockEmbedder().embed_passages(texts)), "texts/s")
 
 
 def _in_batches(embedder: LocalEmbedder, texts: list[str]) -> None:
@@ -81,32 +82,32 @@ def _in_batches(embedder: LocalEmbedder, texts: list[str]) -> None:
         session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
 
 
-def _search(name: str, index: VectorIndex, rows: npt.NDArray[np.float32]) -> None:
+def _search(name: str, index: VectorIndex, rows: npt.NDArray[np.float32], report: Report) -> None:
     ids = [str(number) for number in range(len(rows))]
     built: list[JsonObject] = []
 
     def build() -> None:
         built.append(index.build("b", ids, rows, attempt=1, config={}, progress=lambda _part: None))
 
-    _print(f"{name}: build {len(rows)} x {_DIMENSION}", len(rows) / _seconds(build), "points/s")
+    report.figure(f"{name}: build {len(rows)} x {_DIMENSION}", len(rows) / _seconds(build), "points/s")
     queries = rows[:_QUERIES]
     index.search(built[0], queries[0], k=10)
     seconds = _seconds(lambda: [index.search(built[0], query, k=10) for query in queries])
-    _print(f"{name}: search, k = 10", 1000 * seconds / _QUERIES, "ms")
+    report.figure(f"{name}: search, k = 10", 1000 * seconds / _QUERIES, "ms")
     index.drop(built[0])
 
 
-def _plain_search(rows: npt.NDArray[np.float32]) -> None:
+def _plain_search(rows: npt.NDArray[np.float32], report: Report) -> None:
     def search() -> None:
         for query in rows[:_QUERIES]:
             scores = rows @ query
             best = np.argpartition(-scores, 10)[:10]
             best[np.argsort(-scores[best])]
 
-    _print("NumPy, brute force: search, k = 10", 1000 * _seconds(search) / _QUERIES, "ms")
+    report.figure("NumPy, brute force: search, k = 10", 1000 * _seconds(search) / _QUERIES, "ms")
 
 
-def _objects(store: LocalObjectStore, folder: Path) -> None:
+def _objects(store: LocalObjectStore, folder: Path, report: Report) -> None:
     piece = os.urandom(_PIECE)
     pieces = _MEBIBYTES * (1 << 20) // _PIECE
     keys: list[str] = []
@@ -129,10 +130,10 @@ def _objects(store: LocalObjectStore, folder: Path) -> None:
             while file.read(_PIECE):
                 pass
 
-    _print("object store: write, hash, publish", _MEBIBYTES / _seconds(put), "MiB/s")
-    _print("plain file: write, fsync", _MEBIBYTES / _seconds(plain), "MiB/s")
-    _print("object store: stream", _MEBIBYTES / _seconds(lambda: sum(map(len, store.stream(keys[0])))), "MiB/s")
-    _print("plain file: read", _MEBIBYTES / _seconds(read_plain), "MiB/s")
+    report.figure("object store: write, hash, publish", _MEBIBYTES / _seconds(put), "MiB/s")
+    report.figure("plain file: write, fsync", _MEBIBYTES / _seconds(plain), "MiB/s")
+    report.figure("object store: stream", _MEBIBYTES / _seconds(lambda: sum(map(len, store.stream(keys[0])))), "MiB/s")
+    report.figure("plain file: read", _MEBIBYTES / _seconds(read_plain), "MiB/s")
 
 
 @contextmanager
@@ -167,10 +168,6 @@ def _seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def _print(what: str, figure: float, unit: str) -> None:
-    print(f"{what:58}{figure:12,.1f} {unit}", flush=True)
 
 
 if __name__ == "__main__":

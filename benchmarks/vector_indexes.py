@@ -4,7 +4,7 @@ Rows of 384 in 500 groups with noise, unit length; questions are rows that were 
 of its own, with the rows in memory before anything is measured. Memory is what the process gained while it built and
 searched; of Qdrant's owner process and PostgreSQL, what they store is shown.
 
-`python -m benchmarks vector_indexes` takes 10,000 rows, `python -m benchmarks.vector_indexes --full` 100,000 and
+`python -m benchmarks vector_indexes` takes 10,000 rows, `python -m benchmarks vector_indexes --full` 100,000 and
 1,000,000 too; `--rows` and `--cases` choose. What would take longer than `--minutes` (25) in all, by its time for a
 smaller size, is left out. A million rows take 6 GB of memory and 12 GB of the folder for temporary files.
 """
@@ -29,6 +29,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks._clustering import Report
 from shoald.adapters.faiss.vector_index import FaissVectorIndex
 from shoald.adapters.object_store.local import LocalObjectStore
 from shoald.adapters.pgvector.vector_index import PgvectorIndex
@@ -46,6 +47,10 @@ _QUERIES, _K, _SHARE = 500, 10, 0.02
 _QUERIES_OF_MANY = 200  # of a million rows: comparing all takes a tenth of a second
 _FAISS = ("bare faiss, flat", "bare faiss, ivf", "bare faiss, hnsw")
 _CASES = (*_FAISS, "faiss", "faiss, hnsw", "qdrant", "pgvector", "pgvector, hnsw")
+_COLUMNS = (
+    *("index", "rows", "kind", "build s", "MiB", "MiB stored"),
+    *("p50 ms", "p99 ms", "recall@10", "2 %: p50", "2 %: recall"),
+)
 _ROWS_TOGETHER = 50_000
 _GRAPHS_UP_TO = 100_000  # building one of a million rows takes the better part of an hour on two cores
 
@@ -72,7 +77,7 @@ class Measured:
 
 
 def main() -> None:
-    """Measure, print and write `benchmarks/results/vector_indexes.md`."""
+    """Measure, print, and write `benchmarks/results/vector_indexes.md`; of `--rows` or `--full`, beside it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--rows", type=int, nargs="*")
@@ -83,19 +88,14 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(asdict(_measure(*arguments.one))))
         return
-    lines = [
-        f"Load of the machine before (0 is idle): {os.getloadavg()[0]:.2f} of {os.cpu_count()} cores.\n",
-        "| index | rows | kind | build s | MiB | MiB stored | p50 ms | p99 ms | recall@10 | 2 %: p50 | 2 %: recall |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    print("\n".join(lines), flush=True)
+    part = "full" if arguments.full else "_".join(map(str, arguments.rows or ()))
+    report = Report("vector_indexes", "Vector indexes", part or None)
+    report.say(f"{__doc__.partition(chr(10))[0]}")
+    report.head(*_COLUMNS)
     clock = _Clock(60 * arguments.minutes)
     for n in arguments.rows or (_FULL if arguments.full else _SMALL):
-        for line in _table(n, arguments.cases, clock):
-            print(line, flush=True)
-            lines.append(line)
-    text = f"# Vector indexes\n\n{__doc__.partition(chr(10))[0]}\n\n" + "\n".join(lines) + "\n"
-    (Path(__file__).parent / "results" / "vector_indexes.md").write_text(text)
+        for cells in _table(n, arguments.cases, clock):
+            report.row(*cells)
 
 
 class _Clock:
@@ -115,7 +115,7 @@ class _Clock:
         self._took[case] = n, seconds
 
 
-def _table(n: int, cases: tuple[str, ...], clock: _Clock) -> Iterator[str]:
+def _table(n: int, cases: tuple[str, ...], clock: _Clock) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         folder = Path(name)
         _prepare(n, folder)
@@ -123,19 +123,27 @@ def _table(n: int, cases: tuple[str, ...], clock: _Clock) -> Iterator[str]:
             if "hnsw" in case and n > _GRAPHS_UP_TO:
                 continue
             if not clock.has_time(case, n):
-                yield f"| {case} | {n:,} | left out: no time |" + " |" * 8
+                yield (case, f"{n:,}", "left out: no time", *[""] * (len(_COLUMNS) - 3))
                 continue
             began = time.monotonic()
             environment = {**os.environ, **_server_for(case, folder, servers)}
             command = [sys.executable, "-m", "benchmarks.vector_indexes", "--one", case, name]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
             clock.took(case, n, time.monotonic() - began)
-            found = Measured(**json.loads(done.stdout.splitlines()[-1]))
-            yield (
-                f"| {found.case} | {n:,} | {found.kind} | {found.build:.1f} | {found.memory:.0f} | {found.stored:.0f} |"
-                f" {found.p50:.2f} | {found.p99:.2f} | {found.recall:.3f} | {found.filtered_p50:.2f} |"
-                f" {found.filtered_recall:.3f} |"
-            )
+            yield _cells(Measured(**json.loads(done.stdout.splitlines()[-1])))
+
+
+def _cells(found: Measured) -> tuple[str, ...]:
+    return (
+        found.case,
+        f"{found.n:,}",
+        found.kind,
+        *(f"{number:,.1f}" for number in (found.build, found.memory, found.stored)),
+        *(f"{number:.2f}" for number in (found.p50, found.p99)),
+        f"{found.recall:.3f}",
+        f"{found.filtered_p50:.2f}",
+        f"{found.filtered_recall:.3f}",
+    )
 
 
 def _prepare(n: int, folder: Path) -> None:
