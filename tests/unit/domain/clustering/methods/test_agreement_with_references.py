@@ -268,6 +268,16 @@ def test_leiden_reaches_leidenalgs_modularity(name: str, resolution: float) -> N
     assert kind(graph, initial_membership=ours.labels.tolist(), **given).quality() >= 0.995 * theirs
 
 
+@pytest.mark.parametrize("name", ["2", "50", "digits"])
+def test_leiden_by_euclidean_distances_reaches_leidenalgs_modularity(name: str) -> None:
+    vectors = data(name)[0]
+    graph, weights = _graph(vectors, "euclidean")
+    ours = found("leiden", vectors, metric="euclidean")
+    kind = leidenalg.RBConfigurationVertexPartition
+    theirs = leidenalg.find_partition(graph, kind, n_iterations=2, seed=1, weights=weights).quality()
+    assert kind(graph, initial_membership=ours.labels.tolist(), weights=weights).quality() >= 0.995 * theirs
+
+
 @pytest.mark.parametrize("resolution", [0.02, 0.1])
 @pytest.mark.parametrize("name", ["texture", "50", "text"])
 def test_leiden_comes_near_leidenalgs_quality_in_the_potts_model(name: str, resolution: float) -> None:
@@ -280,8 +290,8 @@ def test_leiden_comes_near_leidenalgs_quality_in_the_potts_model(name: str, reso
     assert kind(graph, initial_membership=ours.labels.tolist(), **given).quality() >= 0.995 * theirs
 
 
-def _graph(vectors: Floats) -> tuple[Any, list[float]]:
-    edges = community_edges(neighbours(Space(vectors), 31, "cosine", tools=TOOLS)).tocoo()
+def _graph(vectors: Floats, metric: str = "cosine") -> tuple[Any, list[float]]:
+    edges = community_edges(neighbours(Space(vectors), 31, metric, tools=TOOLS)).tocoo()
     return igraph.Graph(n=len(vectors), edges=np.column_stack([edges.row, edges.col]).tolist()), edges.data.tolist()
 
 
@@ -354,9 +364,19 @@ def test_real_sentences_group_by_what_they_are_about(method: str) -> None:
     assert adjusted_mutual_info_score(modules[inside], ours[inside]) >= 0.3
 
 
+@pytest.mark.parametrize(("name", "least"), [("50", 0.95), ("384", 0.95), ("digits", 0.7)])
 @pytest.mark.parametrize("method", ["evoc", "auto"])
-def test_what_has_no_reference_finds_what_was_planted(method: str) -> None:
-    vectors, truth = data("50")
+def test_what_has_no_reference_finds_what_was_planted(method: str, name: str, least: float) -> None:
+    vectors, truth = data(name)
     ours = found(method, vectors)
     clear = truth >= 0
-    assert adjusted_rand_score(ours.labels[clear], truth[clear]) >= 0.95
+    assert adjusted_rand_score(ours.labels[clear], truth[clear]) >= least
+
+
+def test_what_has_no_reference_finds_what_was_planted_in_a_plane() -> None:
+    vectors, truth = data("2")
+    assert adjusted_rand_score(found("auto", vectors).labels, truth) >= 0.95
+    # evoc goes by angles
+    angles = truth * np.pi / 4 + np.random.default_rng(1).normal(scale=0.04, size=len(truth))
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert adjusted_rand_score(found("evoc", rays).labels, truth) >= 0.95
