@@ -31,8 +31,8 @@ def leiden_pass(  # noqa: PLR0913 - a graph is three arrays
     weight. The first call of a process loads compiled code, the first of an installation compiles for some seconds.
     Nothing stops a pass: a worker that is told to cancel ends the process (`worker.parent`).
     """
-    both = (np.concatenate([left, right]), np.concatenate([right, left]))
-    graph = sparse.csr_matrix((np.concatenate([weights, weights]), both), shape=(n, n))
+    one_way = sparse.csr_matrix((weights, (left, right)), shape=(n, n))
+    graph = one_way + one_way.T.tocsr()
     degrees = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     total = float(degrees.sum())
     masses, gamma = (degrees, resolution / (total or 1.0)) if modularity else (np.ones(n), resolution)
@@ -43,13 +43,13 @@ def leiden_pass(  # noqa: PLR0913 - a graph is three arrays
 
 def _communities(graph: Any, masses: Doubles, labels: Integers, gamma: float, random: np.random.Generator) -> Integers:
     """Go up level by level; return the communities of the first level's rows."""
-    from shoald.adapters.estimators.leiden_kernels import move_rows, refine_rows
+    from shoald.adapters.estimators.leiden_kernels import merged_rows, move_rows, refine_rows
 
+    arrays = (graph.indptr, graph.indices, graph.data)
     slack = SLACK * float(graph.data.mean()) if graph.nnz else 0.0
     member, labels = np.arange(len(labels)), labels.astype(np.int64)
     while True:
         n = len(labels)
-        arrays = (graph.indptr, graph.indices, graph.data)
         move_rows(arrays, masses, labels, gamma, random.permutation(n), slack)
         names, labels = np.unique(labels, return_inverse=True)
         if len(names) == n:
@@ -60,19 +60,18 @@ def _communities(graph: Any, masses: Doubles, labels: Integers, gamma: float, ra
             # nothing could be joined well: the communities themselves go on, so that this ends
             kept, parts = np.unique(labels, return_index=True)[1], labels
         member, labels = parts[member], labels[kept]
-        graph = _merged(graph, parts, len(kept))
+        arrays = merged_rows(arrays, parts, np.argsort(parts, kind="stable"), _begins(parts, len(kept)))
         masses = np.bincount(parts, weights=masses, minlength=len(kept)).astype(np.float64)
 
 
-def _merged(graph: Any, parts: Integers, count: int) -> Any:
-    """Add up the edges between parts; those within one become its loop."""
-    n = len(parts)
-    of = sparse.csr_matrix((np.ones(n), parts, np.arange(n + 1)), shape=(n, count))
-    return (of.T.tocsr() @ (graph @ of)).tocsr()
+def _begins(parts: Integers, count: int) -> Integers:
+    """Return where each of the parts begins when rows are ordered by them, and the end."""
+    return np.concatenate([[0], np.cumsum(np.bincount(parts, minlength=count))])
 
 
 def _quality(graph: Any, masses: Doubles, labels: Integers, gamma: float) -> float:
     """Return twice the inner weight less gamma times the squared masses of the communities."""
-    rows = np.repeat(labels, np.diff(graph.indptr))
-    inner = float(graph.data[rows == labels[graph.indices]].sum())
+    from shoald.adapters.estimators.leiden_kernels import weight_within
+
+    inner = float(weight_within((graph.indptr, graph.indices, graph.data), labels))
     return inner - gamma * float(np.square(np.bincount(labels, weights=masses)).sum())

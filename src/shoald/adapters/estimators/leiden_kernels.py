@@ -1,4 +1,4 @@
-"""The two inner loops of the Leiden algorithm, compiled when this module is first used and kept on disk.
+"""The inner loops of the Leiden algorithm, compiled when this module is first used and kept on disk.
 
 A graph is CSR with both directions of every edge, weights above 0. `masses` are what a row weighs in the null model:
 its degree for modularity, 1 (its number of rows) for the constant Potts model. A community's worth is its inner weight
@@ -112,15 +112,17 @@ def refine_rows(
     Parts are connected, and so are the communities that later levels make of them (Traag and others 2019). Each row
     joins the part that gains most.
     """
+    bounds, columns, weights = graph
     n = len(labels)
     parts, inner = np.arange(n), np.zeros(n)
     totals, sizes, whole = masses.astype(np.float64), np.ones(n, dtype=np.int64), np.zeros(n)
     to, seen = np.zeros(n), np.empty(n, dtype=np.int64)
     for row in range(n):
         whole[labels[row]] += masses[row]
-        found = weights_to(row, graph, parts, labels, to, seen)
-        inner[row] = to[seen[:found]].sum()
-        to[seen[:found]] = 0.0
+        for at in range(bounds[row], bounds[row + 1]):
+            other = columns[at]
+            if other != row and labels[other] == labels[row]:
+                inner[row] += weights[at]
     for row in order:
         mass, around = masses[row], whole[labels[row]]
         if sizes[parts[row]] > 1 or inner[parts[row]] < gamma * mass * (around - mass):
@@ -139,3 +141,47 @@ def refine_rows(
             parts[row] = best
         to[seen[:found]] = 0.0
     return parts
+
+
+@compiled
+def merged_rows(graph: Any, parts: Any, order: Any, begins: Any) -> Any:  # pragma: no cover - compiled
+    """Return the graph whose rows are parts: edges between two of them added up, those within one as its loop.
+
+    Part p is the rows `order[begins[p]:begins[p + 1]]`, and `parts` (n,) says the same. O(edges).
+    """
+    bounds, columns, weights = graph
+    count = len(begins) - 1
+    to, seen = np.zeros(count), np.empty(count, dtype=np.int64)
+    ends, others, sums = (
+        np.zeros(count + 1, bounds.dtype),
+        np.empty(len(columns), columns.dtype),
+        np.empty(len(columns)),
+    )
+    filled = 0
+    for part in range(count):
+        found = 0
+        for row in order[begins[part] : begins[part + 1]]:
+            for at in range(bounds[row], bounds[row + 1]):
+                label = parts[columns[at]]
+                if to[label] == 0.0:
+                    seen[found] = label
+                    found += 1
+                to[label] += weights[at]
+        for label in seen[:found]:
+            others[filled], sums[filled] = label, to[label]
+            to[label] = 0.0
+            filled += 1
+        ends[part + 1] = filled
+    return ends, others[:filled].copy(), sums[:filled].copy()
+
+
+@compiled
+def weight_within(graph: Any, labels: Any) -> float:  # pragma: no cover - compiled
+    """Return what the edges within communities weigh, each in both directions."""
+    bounds, columns, weights = graph
+    total = 0.0
+    for row in range(len(labels)):
+        for at in range(bounds[row], bounds[row + 1]):
+            if labels[columns[at]] == labels[row]:
+                total += weights[at]
+    return total
