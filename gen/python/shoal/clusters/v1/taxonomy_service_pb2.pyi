@@ -915,6 +915,7 @@ class ExecuteTaxonomyBody(_message.Message):
     JOIN_MODE_FIELD_NUMBER: _builtins.int
     SCROLL_FILTERS_FIELD_NUMBER: _builtins.int
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    RETRIEVER_FIELD_NUMBER: _builtins.int
     join_mode: _builtins.str
     """`on_demand`; `batch` is refused: a collection is classified by `apply-taxonomy`."""
     batch_size: _builtins.int
@@ -929,6 +930,10 @@ class ExecuteTaxonomyBody(_message.Message):
     def scroll_filters(self) -> _struct_pb2.Struct:
         """Conditions that a document must meet to be classified, in the filter language; unset means none."""
 
+    @_builtins.property
+    def retriever(self) -> _struct_pb2.Value:
+        """Refused unless unset or null: nodes are matched by the vector search of their collection, and by no other."""
+
     def __init__(
         self,
         *,
@@ -936,10 +941,11 @@ class ExecuteTaxonomyBody(_message.Message):
         join_mode: _builtins.str | None = ...,
         scroll_filters: _struct_pb2.Struct | None = ...,
         batch_size: _builtins.int | None = ...,
+        retriever: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_join_mode", b"_join_mode", "batch_size", b"batch_size", "join_mode", b"join_mode", "scroll_filters", b"scroll_filters"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_join_mode", b"_join_mode", "batch_size", b"batch_size", "join_mode", b"join_mode", "retriever", b"retriever", "scroll_filters", b"scroll_filters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_join_mode", b"_join_mode", "batch_size", b"batch_size", "join_mode", b"join_mode", "scroll_filters", b"scroll_filters", "source_documents", b"source_documents"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_join_mode", b"_join_mode", "batch_size", b"batch_size", "join_mode", b"join_mode", "retriever", b"retriever", "scroll_filters", b"scroll_filters", "source_documents", b"source_documents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
     _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015

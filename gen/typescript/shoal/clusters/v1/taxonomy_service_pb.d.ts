@@ -915,6 +915,13 @@ export declare type ExecuteTaxonomyBody = Message<"shoal.clusters.v1.ExecuteTaxo
    * @generated from field: optional int32 batch_size = 4;
    */
   batchSize?: number | undefined;
+
+  /**
+   * Refused unless unset or null: nodes are matched by the vector search of their collection, and by no other.
+   *
+   * @generated from field: google.protobuf.Value retriever = 5;
+   */
+  retriever?: Value | undefined;
 };
 
 /**

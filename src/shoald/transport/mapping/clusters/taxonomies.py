@@ -183,7 +183,13 @@ def _hint(taxonomy: Taxonomy) -> str:
 
 
 def documents_of(body: pb.ExecuteTaxonomyBody) -> list[JsonObject]:
-    """Return the documents that were sent; raises `InvalidFields` for what is asked of a whole collection."""
+    """Return the documents that were sent.
+
+    Raises `InvalidFields` for what is asked of a whole collection, and for a search of the caller's own.
+    """
+    if (retriever := plain(body.retriever)) is not None:
+        message = "cannot be set: nodes are matched by the vector search of their collection"
+        raise InvalidFields.field("body", "retriever", message=message, value=retriever)
     if body.join_mode == JoinMode.BATCH:
         message = "must be on_demand; POST /v1/collections/{collection}/apply-taxonomy classifies a collection"
         raise InvalidFields.field("body", "join_mode", message=message, value=body.join_mode)

@@ -4022,6 +4022,11 @@ class ExecuteTaxonomyBody(betterproto2.Message):
     Documents at a time, as the document has it; all of them are classified at once, so that it changes nothing.
     """
 
+    retriever: "___google__protobuf__.Value | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    Refused unless unset or null: nodes are matched by the vector search of their collection, and by no other.
+    """
+
 
 default_message_pool.register_message("shoal.clusters.v1", "ExecuteTaxonomyBody", ExecuteTaxonomyBody)
 
