@@ -18,14 +18,12 @@ from support.memory_cases import (
     LIMIT_MIB,
     MIB,
     STEPS,
-    MemoryOutcome,
     case_under_a_limit,
     cases_of_other_kinds,
     file_of_groups,
-    measured_case,
-    measured_cases,
 )
 from support.memory_cases import case_of_groups as case
+from support.memory_runs import MemoryOutcome, measured_case, measured_cases
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts this way")
 

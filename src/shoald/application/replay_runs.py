@@ -47,7 +47,7 @@ class ReplayRuns:
             return self._several(again, first, members, collections)
         again = replace(again, spec=with_seed(spec, first.effective))
         given = self._read(again, first, members, collections)
-        again = self.memory.promised(again, self.vectors.planned(again, given, former=2 * first.num_points))
+        again = self.memory.promised(again, self.vectors.planned(again, given, former=first.num_points))
         result = self.vectors.grouped(again, given)
         return replace(result, effective={**result.effective, "replay": self._compared(first, [(None, result)])})
 
@@ -60,7 +60,7 @@ class ReplayRuns:
             for one, work in by_feature(again).items()
         }
         given = {one: self._read(work, first, members, collections) for one, work in works.items()}
-        result = self.independent.grouped(works, given, former=2 * first.num_points)
+        result = self.independent.grouped(works, given, former=first.num_points)
         return replace(result, more={"replay": self._compared(first, list(result.parts.items()))})
 
     def _read(

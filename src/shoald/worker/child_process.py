@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from shoald.worker.control import BUSY, DRAIN, IDLE, READY, ControlLine, Message
 
 _REAP_SECONDS = 5.0
+ALLOCATION = {"MALLOC_ARENA_MAX": "1"}
+"""One heap for all threads: the GNU C library gives back what was freed at the top of the first heap only, and threads
+of products would keep tens of MiB in heaps of their own, which no run could promise.
+"""
 
 
 @dataclass(kw_only=True)
@@ -37,7 +41,12 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         options = ["--queue", queue, "--name", name, "--control", str(theirs.fileno()), "--parent", str(os.getpid())]
-        process = subprocess.Popen([*command, *options], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*command, *options],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**ALLOCATION, **os.environ},
+        )
         theirs.close()
         return cls(
             name=name,

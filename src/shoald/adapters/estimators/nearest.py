@@ -95,11 +95,18 @@ def _below_limits(
     """Return (row, vector, product) of what passes, and which rows more than `most` pass: they are given up."""
     limit, counts, parts = limit.copy(), np.zeros(len(rows), dtype=np.int64), []
     for at in range(0, len(vectors), TILE_COLUMNS):
-        near = _near(rows, vectors[at : at + TILE_COLUMNS], half[at : at + TILE_COLUMNS])
-        row, column = np.divmod(np.flatnonzero(near >= limit[:, None]), near.shape[1])
+        tile = slice(at, at + TILE_COLUMNS)
+        # a name for the products would hold them while those of the next tile are made
+        row, column, near = _above(_near(rows, vectors[tile], half[tile]), limit)
         counts += np.bincount(row, minlength=len(rows))
         limit[counts > most] = np.inf
         listed = np.isfinite(limit)[row]
-        parts.append((row[listed], column[listed] + at, near[row[listed], column[listed]]))
+        parts.append((row[listed], column[listed] + at, near[listed]))
     row, column, near = (np.concatenate(values) for values in zip(*parts, strict=True))
     return row, column, near, counts > most
+
+
+def _above(near: Near, limit: Near) -> tuple[Integers, Integers, Near]:
+    """Return row, column and value of what reaches its row's limit."""
+    row, column = np.divmod(np.flatnonzero(near >= limit[:, None]), near.shape[1])
+    return row, column, near[row, column]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from shoald.domain.clustering.approximate_graph import OFTEN, ROWS_AT_ONCE, WIDE, WIDER
-from shoald.domain.clustering.distances import BLOCK_ENTRIES
+from shoald.domain.clustering.distances import BLOCK_ENTRIES, distance_block_bytes
 from shoald.domain.clustering.estimators import EXACT_ON_PROCESSOR
 from shoald.domain.clustering.kmeans import ROWS_PER_CENTRE, SAMPLE_ROWS
 from shoald.domain.clustering.methods import agglomerative, dbscan, hdbscan, optics, spectral
@@ -30,20 +30,24 @@ from shoald.domain.clustering.parameters import (
     OpticsParameters,
     SpectralParameters,
 )
+from shoald.domain.clustering.piece_joining import TILE_ENTRIES, TILE_ROWS
 from shoald.domain.clustering.reachability import SCANNED_ENTRIES, TOGETHER
+from shoald.domain.clustering.spanning_tree import scanned_rows
 from shoald.domain.clustering.tools import LISTED
 
 PROPOSED = 25
 """Bytes of a proposed neighbour: its id and its distance, as they are and as they are ordered."""
-PRODUCTS = 8_000_000
+PRODUCTS = 1_000_000
+"""Products of rows and centres that are there at once: those of two threads."""
 MIB = 1 << 20
 TILES = 10 * MIB
 """Tiles of products in each thread, and what passes their limits."""
 BESIDE = 2 * MIB
 """What goes into threads' buffers and small objects whatever the size."""
-SCANNED = 4_000_000
-PER_SCANNED = 7
-"""Bytes of a squared distance while rows of a spanning tree are scanned; half as many where pieces are joined."""
+PER_SCANNED = 12
+"""Bytes of a squared distance while rows of a spanning tree are scanned."""
+PER_COMPARED = 16
+"""Bytes of a squared distance while pieces of a spanning tree are compared, a tile in each of two threads."""
 BY_LIBRARY = 24
 """Bytes of an entry of a block of distances that a library computes, or that is sorted."""
 A_PAIR = 4
@@ -72,20 +76,15 @@ def peak_bytes(parameters: AlgorithmParameters, n: int, d: int, memory: int | No
     return _FORMULAS[type(parameters)](parameters, n, d)
 
 
-def graph_bytes(n: int, d: int, k: int) -> int:
+def graph_bytes(n: int, d: int, k: int, *, exact: bool = False) -> int:
     """Return the bytes of building the graph of k neighbours, which itself takes 12 n k of them."""
     k = min(n, -(-k // LISTED) * LISTED)
-    if 2.0 * n * n * d > EXACT_ON_PROCESSOR:
+    if not exact and 2.0 * n * n * d > EXACT_ON_PROCESSOR:
         # whole numbers beside the rows of the sample's exact search, the lists as they grow, and who lists whom
         followed = 8 * ROWS_AT_ONCE * 2 * OFTEN * WIDE * d
         return 8 * n * d + 30 * n * (k + WIDER) + 1000 * n + followed + TILES
     here = min(n, int(max(256, min(4096, BLOCK_OPERATIONS / (2.0 * n * d)))))
     return TILES + 4 * n * d + 20 * n * k + 4 * here * d + PROPOSED * here * (k + SPARE)
-
-
-def distance_block_bytes(n: int, d: int, per_entry: int = 16) -> int:
-    """Return the bytes of float64 rows and a block of distances, with so many bytes an entry in what is done to it."""
-    return 8 * n * d + per_entry * min(n * n, BLOCK_ENTRIES)
 
 
 def _kmeans(given: KmeansParameters, n: int, d: int) -> int:
@@ -111,25 +110,30 @@ def _hdbscan(given: HdbscanParameters, n: int, d: int) -> int:
     if own is None or (own == "euclidean" and by_tree):
         # float64 rows and their tree of space
         return max(24 * n * d, PER_ROW * n)
-    tree = 8 * n * d + 44 * n * k + PER_SCANNED * min(SCANNED, 512 * n) + 4 * MIB
-    return max(graph_bytes(n, d, k), tree, PER_ROW * n)
+    return max(graph_bytes(n, d, k), _tree(n, d, k), PER_ROW * n)
+
+
+def _tree(n: int, d: int, k: int) -> int:
+    """Return what the spanning tree takes while its lists are looked through, or rows or pieces compared."""
+    compared = max(PER_SCANNED * n * scanned_rows(n), PER_COMPARED * min(TILE_ENTRIES, TILE_ROWS * n))
+    return 8 * n * d + max(44 * n * k, 24 * n * k + compared) + 4 * MIB
 
 
 def _with_table(given: SpectralParameters | AgglomerativeParameters, n: int, d: int, memory: int | None) -> int:
     """Return what the table of all pairs takes, or what goes without it."""
     if isinstance(given, AgglomerativeParameters):
         if given.linkage == "single" and own_metric(given.affinity):
-            return _hdbscan(HdbscanParameters(metric="cosine"), n, d)
-        if agglomerative.has_room(n, memory):
-            return agglomerative.table_bytes(n) + distance_block_bytes(n, d)
+            k = agglomerative.LISTED
+            return max(graph_bytes(n, d, k, exact=True), _tree(n, d, k), PER_ROW * n)
+        if agglomerative.has_room(n, d, memory):
+            return agglomerative.table_bytes(n, d)
         count = max(agglomerative.SMALL_GROUPS, 2 * (given.n_clusters or 1))
-        merging = agglomerative.table_bytes(count) + distance_block_bytes(count, d)
-        return max(4 * n * d + 8 * min(PRODUCTS, n * count) + 12 * MIB, merging) + 24 * n
-    vectors = 8 * n * max(40, 2 * given.n_clusters + 1)
-    if given.affinity != "nearest_neighbors" and spectral.has_room(n, memory):
-        return spectral.similarity_bytes(n) + distance_block_bytes(n, d) + vectors
+        merging = agglomerative.table_bytes(count, d)
+        return max(4 * n * d + 12 * min(PRODUCTS, n * count) + 12 * MIB, merging) + 24 * n
+    if given.affinity != "nearest_neighbors" and spectral.has_room(given, n, d, memory):
+        return spectral.table_bytes(given, n, d)
     k = given.n_neighbors if given.affinity == "nearest_neighbors" else max(spectral.NEAREST, given.n_neighbors) + 1
-    return max(graph_bytes(n, d, k), 72 * n * k + vectors)
+    return max(graph_bytes(n, d, k), 72 * n * k + spectral.iteration_bytes(given, n))
 
 
 def _mixture(given: GaussianMixtureParameters, n: int, d: int) -> int:
@@ -152,7 +156,7 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
     scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
     walked = 8 * n * d + 12 * n * k + 17 * scanned
-    return max(graph_bytes(n, d, k), walked) + min(PACKED, PACKED_A_ROW * n)
+    return max(graph_bytes(n, d, k, exact=True), walked) + min(PACKED, PACKED_A_ROW * n)
 
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:

@@ -23,6 +23,11 @@ BLOCK_ENTRIES = 4_000_000
 PAIR_NUMBERS = 4_000_000
 
 
+def distance_block_bytes(n: int, d: int, per_entry: int = 16) -> int:
+    """Return the bytes of float64 rows and a block of distances, with so many bytes an entry in what is done to it."""
+    return 8 * n * d + per_entry * min(n * n, BLOCK_ENTRIES)
+
+
 def blocks(rows: Integers, n: int, entries: int = BLOCK_ENTRIES) -> Iterator[Integers]:
     """Cut ids into blocks of at most `entries` distances to n rows."""
     height = max(1, entries // max(n, 1))

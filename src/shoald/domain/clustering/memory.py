@@ -33,7 +33,7 @@ A_MEMBER = 400
 """Bytes of a document of another run: its words as they were read, and as they are compared."""
 WRITING = 6 << 20
 """Buffers of what writes the artifacts."""
-AN_EDGE = 130
+AN_EDGE = 112
 """Bytes of a listed neighbour of a layout: the fuzzy graph while it is made of both directions, and then its turns."""
 FIRST_LAYOUT = 6 << 20
 """What threads keep of what they multiplied in, in a process whose first large work is a layout before the algorithm;

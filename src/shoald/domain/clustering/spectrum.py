@@ -111,12 +111,18 @@ def _iterated(
 
     operator = sparse_linalg.LinearOperator((n, n), matvec=counted, dtype=np.float64)
     start = np.random.default_rng(seed).uniform(-1, 1, n)
-    width = min(n, max(2 * count + 1, 40))
     try:
-        values, vectors = sparse_linalg.eigsh(operator, count, which="LA", v0=start, ncv=width, tol=tolerance)
+        values, vectors = sparse_linalg.eigsh(
+            operator, count, which="LA", v0=start, ncv=basis_size(n, count), tol=tolerance
+        )
     except sparse_linalg.ArpackNoConvergence as stopped:
         return stopped.eigenvalues, stopped.eigenvectors, False
     return values, vectors, True
+
+
+def basis_size(n: int, count: int) -> int:
+    """Return how many vectors of n rows are held while `count` eigenvectors are found."""
+    return min(n, max(2 * count + 1, 40))
 
 
 def discretized(places: Doubles, *, seed: int, rounds: int = 30) -> Integers:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from shoald.domain.clustering.distances import blocks, distance_blocks
+from shoald.domain.clustering.distances import blocks, distance_block_bytes, distance_blocks
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.kmeans import small_groups
 from shoald.domain.clustering.merges import Merges, chained_merges
@@ -39,7 +39,7 @@ def group_by_agglomeration(
     parameters = _checked(given, n)
     if parameters.linkage == "single" and own_metric(parameters.affinity):
         merges, rows, how = _single(space, parameters.affinity, tools, step), np.arange(n), "spanning tree"
-    elif has_room(n, tools.memory):
+    elif has_room(*space.vectors.shape, tools.memory):
         merges, rows, how = _exact(space.vectors, parameters, tools, step), np.arange(n), "all distances"
     else:
         merges, rows, how = _approximate(space.vectors, parameters, tools, step)
@@ -52,14 +52,14 @@ def group_by_agglomeration(
     return Grouping(labels=labels, probabilities=ones, effective=asdict(parameters), notes=notes, warnings=warnings)
 
 
-def table_bytes(n: int) -> int:
-    """Return the bytes of the table of all distances with what is made beside it."""
-    return 8 * n * n + 100 * n
+def table_bytes(n: int, d: int) -> int:
+    """Return the bytes of the table of all distances of (n, d) vectors with what is made beside it."""
+    return 8 * n * n + 100 * n + distance_block_bytes(n, d)
 
 
-def has_room(n: int, memory: int | None) -> bool:
-    """Say whether so many rows get a table of all distances."""
-    return n <= SMALL_GROUPS or (n <= MOST_ROWS and (memory is None or table_bytes(n) <= memory))
+def has_room(n: int, d: int, memory: int | None) -> bool:
+    """Say whether (n, d) vectors get a table of all distances."""
+    return n <= SMALL_GROUPS or (n <= MOST_ROWS and (memory is None or table_bytes(n, d) <= memory))
 
 
 def _said(n: int, groups: int) -> str:

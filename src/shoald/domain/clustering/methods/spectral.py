@@ -10,14 +10,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from shoald.domain.clustering.assignment import nearest_centres, squared_gaps
-from shoald.domain.clustering.distances import blocks, distance_blocks
+from shoald.domain.clustering.distances import blocks, distance_block_bytes, distance_blocks
 from shoald.domain.clustering.grouping import by_size
 from shoald.domain.clustering.kmeans import kmeans
 from shoald.domain.clustering.merges import chained_merges
 from shoald.domain.clustering.metrics import KERNEL_WORDS
 from shoald.domain.clustering.parameters import KmeansParameters, SpectralParameters
 from shoald.domain.clustering.spaces import Doubles, Floats, Grouping, Integers, Neighbours, Space, Step, no_step
-from shoald.domain.clustering.spectrum import discretized, graph_pieces, leading_places
+from shoald.domain.clustering.spectrum import basis_size, discretized, graph_pieces, leading_places
 from shoald.domain.clustering.tools import ClusterTools, drawn, neighbours, shares
 from shoald.domain.failures import NotEnoughPoints
 
@@ -60,14 +60,20 @@ def group_by_spectrum(
     return Grouping(labels=found, probabilities=ones, effective=effective, notes=notes, warnings=(*warnings, *more))
 
 
-def similarity_bytes(n: int) -> int:
-    """Return the bytes of the table of similarities."""
-    return (8 if n <= DOUBLE_ROWS else 4) * n * n
+def iteration_bytes(given: SpectralParameters, n: int) -> int:
+    """Return the bytes of the vectors that the eigenvectors of n rows are found with."""
+    return 8 * n * basis_size(n, given.n_components or given.n_clusters)
 
 
-def has_room(n: int, memory: int | None) -> bool:
-    """Say whether so many rows get a table of all similarities."""
-    return n <= MOST_ROWS and (memory is None or similarity_bytes(n) <= memory)
+def table_bytes(given: SpectralParameters, n: int, d: int) -> int:
+    """Return the bytes of the table of similarities of (n, d) vectors, with what is made beside it."""
+    table = (8 if n <= DOUBLE_ROWS else 4) * n * n
+    return table + distance_block_bytes(n, d) + iteration_bytes(given, n)
+
+
+def has_room(given: SpectralParameters, n: int, d: int, memory: int | None) -> bool:
+    """Say whether (n, d) vectors get a table of all similarities."""
+    return n <= MOST_ROWS and (memory is None or table_bytes(given, n, d) <= memory)
 
 
 def _similarities(
@@ -79,7 +85,7 @@ def _similarities(
         metric = "cosine" if space.metric == "cosine" and _is_unit(space.vectors) else "euclidean"
         graph = neighbours(space, min(given.n_neighbors, n), metric, tools=tools, step=step)
         return _joined(graph, np.ones(graph.ids.shape)), {"graph": "nearest neighbours"}, []
-    if has_room(n, tools.memory):
+    if has_room(given, *space.vectors.shape, tools.memory):
         return (*_table(space.vectors, given, tools, step),)
     graph = neighbours(space, max(NEAREST, given.n_neighbors) + 1, "euclidean", tools=tools, step=step)
     reach = np.median(graph.distances[:, -1]) or 1.0

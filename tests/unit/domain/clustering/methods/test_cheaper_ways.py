@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.adapters.estimators.cpu import CpuEstimators
-from shoald.domain.clustering.algorithm_memory import peak_bytes
+from shoald.domain.clustering.algorithm_memory import graph_bytes, peak_bytes
 from shoald.domain.clustering.algorithms import group
 from shoald.domain.clustering.parameters import parse_algorithm
 from shoald.domain.clustering.spaces import Grouping, Space
@@ -55,6 +55,25 @@ def test_the_cheaper_way_is_stated_to_take_less(method: str) -> None:
     whole, less = peak_bytes(parameters, 18_000, 64), peak_bytes(parameters, 18_000, 64, memory=500_000_000)
     assert whole > 4 * 18_000**2
     assert less < 500_000_000
+
+
+@pytest.mark.parametrize("method", ["agglomerative", "spectral"])
+def test_a_table_that_fits_alone_but_not_with_what_is_made_beside_it_is_not_made(method: str) -> None:
+    parameters, _ = parse_algorithm(method, {"n_clusters": 12}, loc=())
+    whole = peak_bytes(parameters, *VECTORS.shape)
+    table = 8 * len(VECTORS) ** 2
+    assert table < whole - 1
+    assert peak_bytes(parameters, *VECTORS.shape, memory=whole) == whole
+    assert peak_bytes(parameters, *VECTORS.shape, memory=whole - 1) < whole
+    ways = [run(method, memory, n_clusters=12).notes for memory in (whole, whole - 1)]
+    assert ways[0] != ways[1]
+
+
+def test_optics_states_an_exact_graph_at_any_size() -> None:
+    parameters, _ = parse_algorithm("optics", {}, loc=())
+    rows, width = 200_000, 384
+    assert peak_bytes(parameters, rows, width) < graph_bytes(rows, width, 32)
+    assert peak_bytes(parameters, rows, width) > graph_bytes(rows, width, 32, exact=True)
 
 
 def test_many_seeds_of_mean_shift_are_thinned_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
