@@ -10,8 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shoald.application.access import act_as
+from shoald.application.access import Caller, act_as
 from shoald.application.clusters import Clusters
+from shoald.application.namespace_removal import NamespaceRemoval
+from shoald.application.namespaces import NewNamespace
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.ports.unit_of_work import UnitOfWork
 from shoald.domain.failures import Conflict, ExecutionNotFound, NamespaceNotFound, TaskNotFound
@@ -149,3 +151,33 @@ def test_a_removed_namespace_leaves_no_row_and_no_object(postgres_database: str,
     assert [objects_of(world, job.payload["run_id"]) for job in (finished, waiting)] == [[], []]
     with pytest.raises(NamespaceNotFound):
         namespaces.get(default.namespace_id)
+
+
+def test_a_project_that_is_made_while_its_namespace_is_removed_keeps_it(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespaces, projects = world.use_cases.namespaces, world.use_cases.projects
+    made = namespaces.create(NewNamespace(namespace_name="short-lived"))
+    inside, real = Caller(namespace_id=made.namespace_id), NamespaceRemoval._remove_collections
+
+    def removing(removal: NamespaceRemoval, caller: Caller) -> None:
+        real(removal, caller)
+        projects.create(inside, name="late", description=None, settings=None)
+
+    monkeypatch.setattr(NamespaceRemoval, "_remove_collections", removing)
+    try:
+        with pytest.raises(Conflict, match="holds 1 projects"):
+            namespaces.delete(made.namespace_id)
+        assert namespaces.get(made.namespace_id).namespace == made
+    finally:
+        act_as(None)
+
+
+def test_nobody_makes_a_project_in_a_namespace_that_is_gone(world: ClusterWorld) -> None:
+    gone = Caller(namespace_id="ns_gone")
+    act_as(gone)
+    try:
+        with pytest.raises(Conflict, match="removed in the meantime"):
+            world.use_cases.projects.create(gone, name="late", description=None, settings=None)
+    finally:
+        act_as(None)

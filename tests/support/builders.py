@@ -16,7 +16,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 def make_project(**changes: Any) -> Project:
     fields: dict[str, Any] = {
         "project_id": new_uuid(),
-        "namespace_id": "ns_default000",
+        "namespace_id": "ns_default",
         "name": "Docs",
         "description": None,
         "settings": {},

@@ -10,7 +10,7 @@ from shoald.application.clusters import Clusters
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Selection
 from shoald.application.ports.unit_of_work import OpenUnitOfWork
-from shoald.domain.failures import ClusterNotFound, JobNotFound
+from shoald.domain.failures import ClusterNotFound, Conflict, JobNotFound
 from shoald.domain.records.collection import NamespaceCounts
 
 _AT_ONCE = 100
@@ -25,13 +25,18 @@ class NamespaceRemoval:
     jobs: Jobs
 
     def remove(self, caller: Caller, counts: NamespaceCounts) -> None:
-        """Remove the caller's namespace, which holds no projects; the thread works for that caller."""
+        """Remove the caller's namespace; the thread works for that caller.
+
+        Raises `Conflict` for one that holds projects: whoever made them meanwhile keeps them, in what is left of it.
+        """
         for job_id in counts.open_job_ids:
             with contextlib.suppress(JobNotFound):
                 self.jobs.cancel(caller, job_id)
         self._remove_clusters(caller)
         self._remove_collections(caller)
         with self.open_unit_of_work() as uow:
+            uow.namespaces.lock(caller.namespace_id)  # from here on nobody makes a project in it
+            refuse_projects(caller, uow.namespaces.counts(caller.namespace_id))
             uow.namespaces.delete(caller.namespace_id)
             uow.commit()
 
@@ -53,3 +58,10 @@ class NamespaceRemoval:
                 with self.open_unit_of_work() as uow:
                     uow.collections.delete(one.collection_id)
                     uow.commit()
+
+
+def refuse_projects(caller: Caller, counts: NamespaceCounts) -> None:
+    """Raise `Conflict` for a namespace that holds projects."""
+    if counts.projects:
+        message = f"The namespace {caller.namespace_name!r} holds {counts.projects} projects, which must go first."
+        raise Conflict(message, detail={"namespace_id": caller.namespace_id, "projects": counts.projects})

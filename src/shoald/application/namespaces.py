@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shoald.application.access import Caller, act_as, acting
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
-from shoald.application.namespace_removal import NamespaceRemoval
+from shoald.application.namespace_removal import NamespaceRemoval, refuse_projects
 from shoald.application.ports.clock import Clock
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.domain.failures import Conflict, InvalidFields, NamespaceNotFound, PermissionDenied
@@ -174,7 +174,8 @@ class Namespaces:
         caller = _enter(namespace)
         with self._open_unit_of_work() as uow:
             counts = uow.namespaces.counts(namespace.namespace_id)
-        _refuse_held(namespace, counts, force=force)
+        refuse_projects(caller, counts)
+        _refuse_jobs(namespace, counts, force=force)
         self._removal.remove(caller, counts)
         self._on_change()
         return namespace
@@ -255,15 +256,11 @@ def _changed(namespace: Namespace, changes: NamespaceChanges) -> Namespace:
     )
 
 
-def _refuse_held(namespace: Namespace, counts: NamespaceCounts, *, force: bool) -> None:
-    name, detail = namespace.namespace_name, {"namespace_id": namespace.namespace_id}
-    if counts.projects:
-        message = f"The namespace {name!r} holds {counts.projects} projects, which must go first."
-        raise Conflict(message, detail={**detail, "projects": counts.projects})
+def _refuse_jobs(namespace: Namespace, counts: NamespaceCounts, *, force: bool) -> None:
     if counts.open_job_ids and not force:
-        jobs = len(counts.open_job_ids)
+        name, jobs = namespace.namespace_name, len(counts.open_job_ids)
         message = f"In the namespace {name!r} {jobs} jobs are at work; they are canceled with force=true."
-        raise Conflict(message, detail={**detail, "jobs": jobs})
+        raise Conflict(message, detail={"namespace_id": namespace.namespace_id, "jobs": jobs})
 
 
 def find_namespace(uow: UnitOfWork, id_or_name: str) -> Namespace:

@@ -106,6 +106,32 @@ def test_what_was_stored_before_the_feed_is_in_it_and_versions_know_their_files(
     assert files == [("notes.txt", "text/plain", 7)]
 
 
+_STRAYS = """
+INSERT INTO namespaces (namespace_id, namespace_name, mode, created_at, updated_at)
+VALUES ('ns_other', 'ns_gone2', 'managed', now(), now());
+INSERT INTO projects (project_id, namespace_id, name, created_at, updated_at)
+SELECT 'p' || n, 'ns_gone' || n % 3, 'Docs', now(), now() FROM generate_series(1, 6) AS n;
+"""
+
+
+def test_projects_whose_namespace_is_gone_get_it_back(postgres_database: str) -> None:
+    engine = make_engine(postgres_database, DatabaseLimits())
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0009")
+    engine.dispose()
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(_STRAYS)
+    migrate(postgres_database)
+    with psycopg.connect(postgres_database) as connection:
+        names = connection.execute(
+            "SELECT namespace_name FROM namespaces WHERE namespace_id LIKE 'ns_gone%'"
+        ).fetchall()
+        assert len(connection.execute("SELECT FROM projects").fetchall()) == 6
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute("DELETE FROM namespaces WHERE namespace_id = 'ns_gone1'")
+    assert {name[:9] for (name,) in names} == {"ns_gone0", "ns_gone1", "restored "}
+
+
 def test_a_user_who_may_not_make_the_role_is_told_what_it_needs(postgres_database: str) -> None:
     user = f"user_{new_uuid().replace('-', '')}"
     name = sql.Identifier(user)

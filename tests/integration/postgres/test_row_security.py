@@ -31,6 +31,12 @@ SHARED = {"embeddings"}
 
 @pytest.fixture
 def opens(postgres_database: str) -> Iterator[PostgresUnitsOfWork]:
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(
+            "INSERT INTO namespaces (namespace_id, namespace_name, mode, created_at, updated_at)"
+            " SELECT id, id, 'managed', now(), now() FROM unnest(%s::text[]) AS id",
+            [[A.namespace_id, B.namespace_id]],
+        )
     engine = make_engine(postgres_database, DatabaseLimits(pool_size=2, checkout_seconds=1.0))
     yield PostgresUnitsOfWork(engine, nobody=NOBODY)
     engine.dispose()

@@ -22,7 +22,7 @@ from support.builders import NOW, make_document, make_project, make_segment_set
 
 pytestmark = pytest.mark.integration
 
-CALLER = Caller(namespace_id="ns_default000")
+CALLER = Caller(namespace_id="ns_default")
 MADE: dict[str, Any] = {"params": {}, "artifact_uri": None, "producer_type": "rag_lib", "producer_version": "0"}
 
 

@@ -81,7 +81,7 @@ projects = Table(
     "projects",
     metadata,
     Column("project_id", Text, primary_key=True),
-    Column("namespace_id", Text, nullable=False),
+    Column("namespace_id", Text, ForeignKey("namespaces.namespace_id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("description", Text),
     _object("settings"),
