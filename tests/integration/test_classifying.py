@@ -276,6 +276,7 @@ def test_documents_are_stored_though_their_taxonomy_is_not_ready(world: ClusterW
         ({"taxonomy_id": "topics", "hierarchical_enrichment_style": "full_chain"}, "hierarchical_enrichment_style"),
         ({"taxonomy_id": "topics", "target_collection_id": "other"}, "target_collection_id"),
         ({"taxonomy_id": "topics", "priority": 1001}, "priority"),
+        ({"taxonomy_id": "topics", "mode": "materialize"}, "mode"),
         ({"taxonomy_id": "topics", "scroll_filters": {"AND": 1}}, "scroll_filters"),
     ],
 )
@@ -322,6 +323,13 @@ def test_a_collection_without_the_vector_is_refused(shared: ClusterWorld) -> Non
     shared.store(np.ones((1, 3), dtype=np.float32), collection="narrow")
     with pytest.raises(InvalidFields, match=r"body\.taxonomy_id: needs a dense vector 'v' of 16 components"):
         shared.use_cases.classifying.apply(shared.caller, "narrow", ClassificationRequest(taxonomy="topics"))
+
+
+def test_classified_documents_become_no_nodes(shared: ClusterWorld) -> None:
+    nodes = shared.use_cases.taxonomies.get(shared.caller, "topics").taxonomy.node_collection_id
+    request = ClassificationRequest(taxonomy="topics", target=nodes)
+    with pytest.raises(InvalidFields, match=r"body\.target_collection_id: holds the nodes of this taxonomy"):
+        shared.use_cases.classifying.apply(shared.caller, "things", request)
 
 
 @pytest.mark.parametrize("at_call", [1, pytest.param(2, marks=pytest.mark.nightly)])

@@ -128,6 +128,9 @@ def test_a_document_that_cannot_be_used_makes_nothing(world: ClusterWorld) -> No
         taxonomies.promote(world.caller, new, of("a", node_label=None))
     with pytest.raises(InvalidFields, match=r"body\.node_fields\.label"):
         taxonomies.promote(world.caller, new, of("a", node_fields={"label": "x"}))
+    for hidden in ("document_id", "_internal", "v"):
+        with pytest.raises(InvalidFields, match=rf"body\.node_fields\.{hidden}: is "):
+            taxonomies.promote(world.caller, new, of("a", node_fields={hidden: "x"}))
     with pytest.raises(InvalidFields, match=r"body\.node_fields\.metadata: must be an object"):
         taxonomies.promote(world.caller, new, of("a", node_fields={"metadata": "mine"}))
     with pytest.raises(CollectionNotFound):

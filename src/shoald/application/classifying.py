@@ -136,6 +136,9 @@ class Classifying:
         if target.collection_id == found.collection_id:
             return None
         refuse_kept_by_index(target)
+        if target.collection_id == taxonomy.node_collection_id:
+            message = "holds the nodes of this taxonomy; what is copied there would be nodes too"
+            raise InvalidFields.field("body", "target_collection_id", message=message, value=name)
         refuse_clash(target, taxonomy, "target_collection_id")
         return target.collection_id
 

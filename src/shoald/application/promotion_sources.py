@@ -13,6 +13,7 @@ from shoald.application.access import Caller
 from shoald.application.cluster_definitions import resolve_features
 from shoald.application.clusters import find_cluster
 from shoald.application.collections import find_collection
+from shoald.application.document_vectors import OWN_KEYS
 from shoald.application.executions import find_run
 from shoald.application.group_labels import labels_of
 from shoald.application.output_documents import features_apart
@@ -28,7 +29,7 @@ from shoald.domain.vocabulary import ExecutionStatus, VectorKind, VectorMetric
 PROMOTION = "promotion"
 _METADATA = "metadata"
 _OF_GROUPS = ("summary", "keywords", "hierarchy_level")
-RESERVED = frozenset({LABEL, PARENT, "cluster_id", "member_count", *_OF_GROUPS})
+RESERVED = frozenset({LABEL, PARENT, "cluster_id", "member_count", *_OF_GROUPS}) | OWN_KEYS
 """Keys of a node's document that are not the caller's to set."""
 _UNNAMED = "vector"
 
@@ -113,6 +114,7 @@ def nodes_of_documents(uow: UnitOfWork, caller: Caller, asked: PromotionRequest)
     """
     named = {one.collection: find_collection(uow, caller, one.collection) for one in asked.documents}
     config = _config_of([*{one.collection_id: one for one in named.values()}.values()], asked.vector_name)
+    _refuse_vector(asked, config)
     rows, skipped = [], []
     for one, vector in _vectors(uow, named, asked.documents, config):
         if isinstance(vector, str):
@@ -158,6 +160,7 @@ def nodes_of_run(
         message = f"has {len(rows)} groups; at most {MOST_NODES} can be nodes"
         raise InvalidFields.field("body", "cluster_run", "run_id", message=message, value=run.run_id)
     config = _config_of_run(uow, caller, run, feature, _width(centroids, rows))
+    _refuse_vector(asked, config)
     labels = labels_of(run)
     nodes = [
         NewNode(
@@ -171,6 +174,13 @@ def nodes_of_run(
     ]
     used = sum(int(row["num_members"]) for row in rows if not row.get("parent_cluster_id"))
     return Promoted(nodes=tuple(nodes), config=config, documents_used=used, is_run=True)
+
+
+def _refuse_vector(asked: PromotionRequest, config: VectorConfig) -> None:
+    """Raise `InvalidFields` for a field that the vector of the nodes would hide."""
+    if config.name in asked.node_fields:
+        message, value = "is the name of the nodes' vector", asked.node_fields[config.name]
+        raise InvalidFields.field("body", "node_fields", config.name, message=message, value=value)
 
 
 def _said(cluster: Cluster, run: ClusterRun, row: JsonObject) -> JsonObject:

@@ -26,6 +26,12 @@ FIELD = "taxonomy_applications"
 _MOST = 16
 _PRIORITIES = range(1000 + 1)
 _MODE, _STYLE, _PHASE = "materialize", "combined", 1
+_ONLY: Mapping[str, Any] = {
+    "execution_mode": _MODE,
+    "execution_phase": _PHASE,
+    "hierarchical_enrichment_style": _STYLE,
+}
+_WORDS = ("taxonomy_id", "target_collection_id", "scroll_filters", "priority", *_ONLY)
 
 
 def attach_taxonomies(uow: UnitOfWork, caller: Caller, collection: Collection, given: Sequence[Any]) -> None:
@@ -76,9 +82,12 @@ def _application(uow: UnitOfWork, caller: Caller, collection: Collection, given:
 
 
 def _check_words(given: Mapping[str, Any], where: tuple[str | int, ...]) -> None:
-    """Raise `InvalidFields` for a word that the document has, and that could not be followed here."""
-    known = {"execution_mode": _MODE, "execution_phase": _PHASE, "hierarchical_enrichment_style": _STYLE}
-    for name, only in known.items():
+    """Raise `InvalidFields` for a word that could not be followed here."""
+    for name in given:
+        if name not in _WORDS:
+            message = f"there are {', '.join(_WORDS)}"
+            raise InvalidFields.field(*where, name, message=message, kind="extra_forbidden", value=given[name])
+    for name, only in _ONLY.items():
         if given.get(name) not in (None, only):  # what is sent need not be hashable
             message = f"must be {only!r}: documents are classified as they are stored, and nothing else follows"
             raise InvalidFields.field(*where, name, message=message, value=given[name])

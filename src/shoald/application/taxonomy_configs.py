@@ -215,7 +215,8 @@ def _hierarchical(config: JsonObject) -> HierarchicalChoice:
         raise _refused("inference_strategy", message=message, value=strategy)
     ids = config.get("cluster_ids")
     if not isinstance(ids, list) or not all(isinstance(one, str) and one for one in ids) or not ids:
-        raise _refused("cluster_ids", message="must name at least one cluster", value=ids)
+        message = "must be a list of ids or names of clusters, at least one"
+        raise _refused("cluster_ids", message=message, value=ids)
     if len(set(ids)) > _MOST_CLUSTERS:
         raise _refused("cluster_ids", message=f"must name at most {_MOST_CLUSTERS} clusters", kind="too_long")
     overlap = config.get("cluster_overlap_threshold")
