@@ -99,5 +99,8 @@ class RunTables(Protocol):
         ...
 
     def arrow_messages(self, path: str, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
-        """Yield a file as Arrow IPC streams of one batch each, of at most so many bytes, with the rows in each."""
+        """Yield a file as Arrow IPC streams of one batch each, of at most so many bytes, with the rows in each.
+
+        The bytes are taken as they are: who lends the file has compared its hash (`ObjectStore.local_copy`).
+        """
         ...

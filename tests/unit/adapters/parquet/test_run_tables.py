@@ -87,6 +87,18 @@ def test_arrow_messages_stand_alone_and_stay_small(tmp_path: Path) -> None:
     assert pa.concat_tables(tables).column("point_id").to_pylist() == [f"d{at:06d}" for at in range(20_000)]
 
 
+def test_a_stream_trusts_the_hash_that_was_compared_when_the_file_was_lent(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    written(members(2000), path)
+    body, page = bytearray(path.read_bytes()), np.linspace(0, 1, 2000, dtype=np.float32).tobytes()
+    # a number in the middle of a column that is stored as it is
+    body[body.index(page[2000:2040])] ^= 0x01
+    path.write_bytes(bytes(body))
+    with pytest.raises(DataCorrupt):
+        list(TABLES.read(str(path)))
+    assert sum(rows for _, rows in TABLES.arrow_messages(str(path), max_bytes=1 << 20)) == 2000
+
+
 def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     written(members(2000), path)
