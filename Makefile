@@ -17,6 +17,7 @@ setup: .venv/.complete ## Make .venv with everything that the lock file names
 	@.venv/bin/uv pip sync --python $(PY) --quiet --require-hashes requirements/dev.lock requirements/uv.lock
 	@.venv/bin/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
 	@$(PY) -m tools.compile_bytecode
+	@$(PY) -m tools.browser
 	@touch $@
 
 lock: ## Resolve the lock files again

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.browser import installed
 
 from shoald.cli.map_picture import write_picture
-from support.browser import Page, browser_page, browser_program
+from support.browser import Page, browser_page
 from support.drawn_maps import HOSTILE, points_on, ring_of_groups
 
-PROGRAM = browser_program()
+PROGRAM = installed()
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(PROGRAM is None, reason="no Chromium: apt-get install chromium, or any browser of that family"),
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium: install one, or let `make setup` get it by npm"),
 ]
 SHOWN = "document.documentElement?.dataset"
 GROUPS, POINTS = 6, 600

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""Names under which a browser of this family is found on PATH."""
 _PATIENCE = 30.0
 _OPTIONS = (
     "--headless=new",
@@ -37,11 +34,6 @@ os.dup2(high[0], 3)
 os.dup2(high[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-
-
-def browser_program() -> str | None:
-    """Return the path of a browser, or None where there is none."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
 @dataclass
