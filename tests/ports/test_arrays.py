@@ -58,9 +58,10 @@ def test_independent_work_comes_back_in_order_and_a_failure_ends_it(backend: Arr
         list(backend.each(lambda at: 1 // at, [1, 0, 2]))
 
 
-def test_runs_of_rows_are_added_and_empty_runs_are_zero(backend: ArrayBackend) -> None:
+def test_runs_of_columns_are_added_and_empty_runs_are_zero(backend: ArrayBackend) -> None:
     rows = texture(10)
-    found = backend.fetch(backend.adder(backend.send(np.array([0, 0, 3, 3, 10, 10])))(backend.send(rows)))
+    columns = backend.send(np.ascontiguousarray(rows.T))
+    found = backend.fetch(backend.adder(backend.send(np.array([0, 0, 3, 3, 10, 10])))(columns)).T
     wanted = [np.zeros(64), rows[:3].sum(axis=0), np.zeros(64), rows[3:].sum(axis=0), np.zeros(64)]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 

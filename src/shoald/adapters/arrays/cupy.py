@@ -75,7 +75,7 @@ class CupyArrays:
         """Multiply with an indicator matrix that is made once."""
         entries = int(bounds[-1])
         matrix = self._indicator(self._cupy.arange(entries), bounds, entries, np.float32)
-        return lambda rows: matrix @ rows
+        return lambda rows: (matrix @ rows.T).T
 
     def _indicator(self, columns: Any, bounds: Any, width: int, dtype: Any) -> Any:
         ones = self._cupy.ones(len(columns), dtype=dtype)

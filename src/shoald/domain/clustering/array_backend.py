@@ -61,8 +61,8 @@ class ArrayBackend(Protocol):
         ...
 
     def adder(self, bounds: Array) -> Callable[[Array], Array]:
-        """Prepare to add runs of rows: the result turns (m, d) into (len(bounds) - 1, d).
+        """Prepare to add runs of columns: the result turns (d, m) into (d, len(bounds) - 1).
 
-        Run i is the rows bounds[i] … bounds[i + 1] - 1 and may be empty.
+        Run i is the columns bounds[i] … bounds[i + 1] - 1 and may be empty.
         """
         ...

@@ -10,7 +10,19 @@ from sklearn.manifold import trustworthiness
 
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.domain.clustering.fuzzy_graph import fuzzy_graph
-from shoald.domain.clustering.layout import LayoutParameters, curve_parameters, layout
+from shoald.domain.clustering.layout import (
+    FEWEST_ROWS,
+    LIMIT,
+    NEAR,
+    PUSH,
+    SOFTENING,
+    TURNS,
+    Forces,
+    LayoutParameters,
+    _blocks,
+    curve_parameters,
+    layout,
+)
 from shoald.domain.clustering.neighbour_graph import candidates_in_blocks, neighbour_graph
 from shoald.domain.clustering.spaces import Neighbours
 from shoald.domain.clustering.starting_positions import principal_positions, starting_positions
@@ -137,3 +149,64 @@ def test_the_curve_falls_from_one() -> None:
         a, b = curve_parameters(distance)
         assert a > 0
         assert 0.5 < b < 2.5
+
+
+def test_no_pull_is_longer_than_the_longest_push() -> None:
+    far = np.linspace(1e-4, 10, 20_000)
+    for distance in np.linspace(0, 1, 11):
+        a, b = curve_parameters(float(distance))
+        assert (4 * a * b * far ** (2 * b - 1) / (1 + a * far ** (2 * b))).max() < LIMIT
+
+
+def test_in_all_turns_together_each_edge_pulls_by_its_strength() -> None:
+    graph = fuzzy_graph(listed(texture(300)))
+    seen = np.zeros(graph.shape)
+    visits = np.zeros(TURNS)
+    for tile in (tile for block in _blocks(graph, 200, BACKEND) for tile in block):
+        for turn, parts in enumerate(tile.turns):
+            for edges in parts:
+                np.add.at(seen, (edges.sources, edges.targets), edges.weights / TURNS)
+                visits[turn] += len(edges.sources)
+    np.testing.assert_allclose(seen, graph.toarray() * (graph.toarray() >= 1 / 500), rtol=1e-5)
+    assert visits.max() < 0.75 * graph.nnz
+    assert visits.max() - visits.min() < 0.01 * graph.nnz
+
+
+def test_forces_are_those_of_every_pair() -> None:
+    random = np.random.default_rng(0)
+    graph = fuzzy_graph(listed(texture(300)))
+    position = random.normal(size=(3, 300)).astype(np.float32)
+    others = random.normal(size=(3, 32)).astype(np.float32)
+    forces = Forces(*curve_parameters(0.1), BACKEND.xp)
+    tile = _blocks(graph, 200, BACKEND)[1][0]
+    found = sum(forces.on(position, tile, forces.sample(others), epoch) for epoch in range(TURNS)) / TURNS
+    strength = graph.toarray() * (graph.toarray() >= 1 / 500)
+    wanted = _pulls(position, strength, forces) + _pushes(position, strength.sum(axis=1), others, forces)
+    np.testing.assert_allclose(found, wanted[:, tile.rows], rtol=2e-3, atol=2e-2)
+
+
+def _pulls(position: npt.NDArray[np.float32], strength: npt.NDArray[np.float32], by: Forces) -> npt.NDArray[np.float64]:
+    gap = position[:, None, :] - position[:, :, None]
+    square = np.maximum(np.square(gap).sum(axis=0), 1e-12)
+    factor = 4 * by.a * by.b * square ** (by.b - 1) / (1 + by.a * square**by.b)
+    return np.asarray((strength * factor * gap).sum(axis=2))
+
+
+def _pushes(
+    position: npt.NDArray[np.float32], degree: npt.NDArray[np.float32], others: npt.NDArray[np.float32], by: Forces
+) -> npt.NDArray[np.float64]:
+    gap = position[:, :, None] - others[:, None, :]
+    square = np.square(gap).sum(axis=0) + SOFTENING
+    factor = np.minimum(2 * by.b / (square * (1 + by.a * square**by.b)), LIMIT / np.sqrt(square))
+    return np.asarray((factor * gap).sum(axis=2) * degree * (PUSH / others.shape[1]))
+
+
+def test_a_block_moves_alike_in_one_tile_and_in_several() -> None:
+    class Small(NumpyArrays):
+        near_entries = NEAR
+
+    vectors = texture(1200)
+    graph, start = fuzzy_graph(listed(vectors)), starting_positions(vectors, 2, seed=1, backend=BACKEND)
+    assert [len(block) for block in _blocks(graph, 5, Small())] == [-(-300 // FEWEST_ROWS)] * 4
+    whole, parts = (layout(graph, start, LayoutParameters(epochs=3), backend=one) for one in (BACKEND, Small()))
+    np.testing.assert_allclose(parts, whole, atol=1e-2)
