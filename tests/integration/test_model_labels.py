@@ -71,6 +71,16 @@ def test_a_model_names_each_group_from_its_own_documents(world: ClusterWorld, se
         assert len(set(asked.documents)) == 1, "one group's documents alone are in its question"
 
 
+def test_what_is_not_wanted_of_a_name_is_not_there_though_a_model_says_it(
+    world: ClusterWorld, server: ModelServer
+) -> None:
+    found, _ = run(world, include_summary=False, include_keywords=False)
+    assert json.loads(server.transcript[-1]["answer"])["choices"][0]["message"]["content"].count("They speak of") == 1
+    assert [(row["summary"], row["keywords"]) for row in found.groups] == [(None, [])] * len(SIZES)
+    found, _ = run(world)
+    assert all(row["summary"].startswith("They speak of") and row["keywords"] for row in found.groups)
+
+
 def test_the_same_groups_cost_nothing_the_second_time(world: ClusterWorld, server: ModelServer) -> None:
     first, _ = run(world, parameters={"model": "same"})
     calls = len(server.asked)

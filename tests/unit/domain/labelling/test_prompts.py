@@ -83,6 +83,19 @@ def test_what_has_another_price_or_goes_elsewhere_is_not_handed_on() -> None:
     assert [one.split()[1] for one in plan.warnings] == ["mcp_servers", "service_tier"]
 
 
+def test_what_a_collection_is_about_is_told_beside_our_own_instruction() -> None:
+    plain, asked = prompt("a"), prompt("a", labeling_context="scenes of pharmaceutical TV ads")
+    assert "scenes of pharmaceutical TV ads" in asked.system
+    assert asked.system.startswith(plain.system.split("\n", 1)[0]), "it grounds the instruction, and replaces nothing"
+
+
+@pytest.mark.parametrize("left_out", ["summary", "keywords"])
+def test_what_is_not_wanted_is_not_asked_for(left_out: str) -> None:
+    asked = prompt("a", include_summary=left_out != "summary", include_keywords=left_out != "keywords")
+    assert left_out not in asked.json_schema["properties"]
+    assert f'"{left_out}"' not in asked.system
+
+
 def test_every_candidate_is_told() -> None:
     names = [f"name {at}" for at in range(1_000)]
     asked = prompt("a", candidate_labels=names)
