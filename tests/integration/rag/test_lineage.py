@@ -17,7 +17,7 @@ from shoald.application.bulk_ingesting import SmallFile
 from shoald.application.clone_patching import ClonePatch
 from shoald.application.documents import FileInfo
 from shoald.application.jobs import Jobs
-from shoald.application.listing import ListQuery
+from shoald.application.listing import ListQuery, Selection
 from shoald.application.object_sweep import ObjectSweep
 from shoald.application.ports.object_store import StoredObject
 from shoald.application.whole_lists import ListRange
@@ -30,6 +30,7 @@ from shoald.domain.failures import (
     SegmentItemNotFound,
     Unavailable,
 )
+from shoald.domain.records.collection import Collection
 from shoald.domain.records.document import DocumentVersion
 from shoald.domain.records.job import Job
 from shoald.domain.records.segment_set import SegmentSet
@@ -145,8 +146,10 @@ def test_the_collection_of_an_index_is_hidden_with_what_its_documents_came_from(
     build = path.build(index, path.chunk(segment_set))
     collections = path.use_cases.collections
     (made,) = collections.list(path.caller, ListQuery()).items
+    assert all(_ways_to(path, made))
     for deleted in (index.index_id, build.build_id, _document_of(path, segment_set)):
         _delete(path, deleted)
+        assert not any(_ways_to(path, made))
         assert collections.list(path.caller, ListQuery(include_total=True)).total == 0
         with pytest.raises(CollectionNotFound):
             collections.get(path.caller, made.collection_id)
@@ -154,6 +157,22 @@ def test_the_collection_of_an_index_is_hidden_with_what_its_documents_came_from(
         _delete(path, path.use_cases.indexes.list(path.caller, path.project.project_id, _ALL).rows[0].index_id)
         _restore(path, deleted)
     assert collections.get(path.caller, made.collection_id) == made
+
+
+def _ways_to(path: RagPath, made: Collection) -> list[bool]:
+    """Say of each way that a collection, or a document of it, is found whether it is."""
+    namespace, one = path.caller.namespace_id, made.collection_id
+    with path.adapters.open_unit_of_work() as uow:
+        rows = uow.collections
+        (document,) = rows.documents([one], Selection(limit=1))
+        return [
+            one in rows.ids_in(namespace),
+            one in rows.find_many(namespace, [one]),
+            one in {found.collection_id for found in rows.get_many(namespace, [one])},
+            one in rows.names(namespace, [one]),
+            rows.are_at(namespace, {one: made.revision}),
+            rows.documents_in_namespace(namespace, [document.document_id]) != [],
+        ]
 
 
 def test_the_deletion_of_the_active_set_activates_nothing(path: RagPath) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import update as change
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from shoald.adapters.postgres.collection_visibility import collection_ids_of
 from shoald.adapters.postgres.document_narrowing import narrowed_page
 from shoald.adapters.postgres.document_selection import (
     are_seen,
@@ -24,7 +25,6 @@ from shoald.adapters.postgres.document_selection import (
     selected,
 )
 from shoald.adapters.postgres.engine import to_json_text
-from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
 from shoald.adapters.postgres.namespaces import read_vector_configs
 from shoald.adapters.postgres.payload_indexes import PayloadIndexRows
 from shoald.adapters.postgres.tables.clusters import collection_documents, collections, document_vectors, upsert_keys
@@ -200,14 +200,12 @@ class CollectionDocumentRows(PayloadIndexRows):
 
     def documents_in_namespace(self, namespace_id: str, document_ids: Sequence[str]) -> list[CollectionDocument]:
         """Return the newest document of each of these ids in any collection of the namespace."""
-        mine = select(collections.c.collection_id).where(
-            collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS
-        )
+        mine = collection_ids_of(self._connection, namespace_id)
         document_id = collection_documents.c.document_id
         statement = (
             select(collection_documents)
             .ext(distinct_on(document_id))
-            .where(collection_documents.c.collection_id.in_(mine), document_id == func.any(list(document_ids)))
+            .where(collection_documents.c.collection_id == func.any(mine), document_id == func.any(list(document_ids)))
             .order_by(document_id, collection_documents.c.updated_at.desc(), collection_documents.c.collection_id)
         )
         return [document_of(row) for row in self._connection.execute(statement)]

@@ -6,11 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Integer, Row, Text, and_, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Row,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
 from shoald.adapters.postgres.collection_documents import CollectionDocumentRows
+from shoald.adapters.postgres.collection_visibility import KEPT_BY, collection_ids_of, not_hidden
 from shoald.adapters.postgres.document_changes import DocumentChangeRows
 from shoald.adapters.postgres.document_questions import DocumentQuestionRows
 from shoald.adapters.postgres.lineage import VISIBLE_COLLECTIONS
@@ -28,6 +43,14 @@ _LISTED = ListedTable(
     id=collections.c.collection_id,
     sortable={name: collections.c[name] for name in _SORTABLE},
     searched=(collections.c.collection_id, collections.c.collection_name, collections.c.description),
+)
+_WORD: BindParameter[str] = bindparam("word")
+# made once: building a statement costs more than sending it
+_ID_OR_NAME = (
+    select(collections)
+    .where(collections.c.namespace_id == bindparam("namespace_id"))
+    .where(or_(collections.c.collection_id == _WORD, collections.c.collection_name == _WORD))
+    .order_by((collections.c.collection_id == _WORD).desc())
 )
 
 
@@ -72,24 +95,10 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
             self._connection.execute(insert(collections).values(values))
 
     def find(self, namespace_id: str, id_or_name: str) -> Collection | None:
-        """Return the collection of the namespace with this id, else the one with this name.
-
-        Only those of indexes are asked whether something hides them: planning that takes longer than all else here.
-        """
-        statement = (
-            select(collections)
-            .where(collections.c.namespace_id == namespace_id)
-            .where(or_(collections.c.collection_id == id_or_name, collections.c.collection_name == id_or_name))
-            .order_by((collections.c.collection_id == id_or_name).desc())
-        )
-        found = map(_collection, self._connection.execute(statement))
-        return next((one for one in found if self._is_visible(one)), None)
-
-    def _is_visible(self, collection: Collection) -> bool:
-        if collection.index_id is None and collection.index_build_id is None:
-            return True
-        is_it = collections.c.collection_id == collection.collection_id
-        return self._connection.execute(select(true()).where(is_it, VISIBLE_COLLECTIONS)).first() is not None
+        """Return the collection of the namespace with this id, else the one with this name."""
+        asked = {"namespace_id": namespace_id, "word": id_or_name}
+        rows = self._connection.execute(_ID_OR_NAME, asked).all()
+        return next((_collection(row) for row in not_hidden(self._connection, rows)), None)
 
     def is_taken(self, namespace_id: str, name: str) -> bool:
         """Look among all rows, hidden ones too."""
@@ -103,39 +112,34 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
         words = list(dict.fromkeys(ids_or_names))
         statement = select(collections).where(
             collections.c.namespace_id == namespace_id,
-            VISIBLE_COLLECTIONS,
             or_(collections.c.collection_id.in_(words), collections.c.collection_name.in_(words)),
         )
-        found = [_collection(row) for row in self._connection.execute(statement)]
+        found = [_collection(row) for row in not_hidden(self._connection, self._connection.execute(statement).all())]
         meant = {one.collection_name: one for one in found} | {one.collection_id: one for one in found}
         return {word: meant[word] for word in words if word in meant}
 
     def get_many(self, namespace_id: str, collection_ids: Sequence[str]) -> list[Collection]:
         """Return those of the namespace that there are, by id."""
         wanted = select(collections).where(
-            collections.c.namespace_id == namespace_id,
-            collections.c.collection_id.in_(collection_ids),
-            VISIBLE_COLLECTIONS,
+            collections.c.namespace_id == namespace_id, collections.c.collection_id.in_(collection_ids)
         )
-        return [_collection(row) for row in self._connection.execute(wanted)]
+        return [_collection(row) for row in not_hidden(self._connection, self._connection.execute(wanted).all())]
 
     def names(self, namespace_id: str, collection_ids: Sequence[str]) -> Mapping[str, str]:
-        """Read two columns."""
-        wanted = select(collections.c.collection_id, collections.c.collection_name).where(
-            collections.c.namespace_id == namespace_id,
-            collections.c.collection_id == func.any(list(collection_ids)),
-            VISIBLE_COLLECTIONS,
+        """Read a few columns."""
+        wanted = select(*KEPT_BY, collections.c.collection_name).where(
+            collections.c.namespace_id == namespace_id, collections.c.collection_id == func.any(list(collection_ids))
         )
-        return {row.collection_id: row.collection_name for row in self._connection.execute(wanted)}
+        found = not_hidden(self._connection, self._connection.execute(wanted).all())
+        return {row.collection_id: row.collection_name for row in found}
 
     def are_at(self, namespace_id: str, revisions: Mapping[str, int]) -> bool:
-        """Count those that are, in the database."""
+        """Compare them in the database."""
         pairs = func.unnest(literal(list(revisions), ARRAY(Text)), literal(list(revisions.values()), ARRAY(Integer)))
         read = pairs.table_valued("collection_id", "revision").render_derived()
         same = (collections.c.collection_id == read.c.collection_id) & (collections.c.revision == read.c.revision)
-        unchanged = select(func.count()).select_from(collections).join(read, same)
-        mine = unchanged.where(collections.c.namespace_id == namespace_id, VISIBLE_COLLECTIONS)
-        return self._connection.execute(mine).scalar_one() == len(revisions)
+        unchanged = select(*KEPT_BY).join(read, same).where(collections.c.namespace_id == namespace_id)
+        return len(not_hidden(self._connection, self._connection.execute(unchanged).all())) == len(revisions)
 
     def of_index(self, index_id: str) -> Collection | None:
         """Return the collection that an index keeps."""
@@ -144,8 +148,7 @@ class PostgresCollections(CollectionDocumentRows, DocumentChangeRows, DocumentQu
 
     def ids_in(self, namespace_id: str, *, hidden: bool = False) -> Sequence[str]:
         """Return the ids of all collections of the namespace, hidden ones too if asked."""
-        mine = select(collections.c.collection_id).where(collections.c.namespace_id == namespace_id)
-        return self._connection.scalars(mine if hidden else mine.where(VISIBLE_COLLECTIONS)).all()
+        return collection_ids_of(self._connection, namespace_id, hidden=hidden)
 
     def list(self, namespace_id: str, selection: Selection) -> list[Collection]:
         """Return collections, newest first unless sorted."""
