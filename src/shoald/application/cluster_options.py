@@ -69,7 +69,7 @@ def sample_of(method: str, size: int | None) -> tuple[int, tuple[str, ...]]:
     if size is None:
         return _DEFAULT_ROWS.get(method, _OTHERS_ROWS), ()
     if size > cap:
-        return cap, (f"sample_size {size} exceeds what {method} may be given: {cap} documents were clustered",)
+        return cap, (f"sample_size {size} exceeds what {method} may be given: {cap} documents are clustered at most",)
     return size, ()
 
 

@@ -1,4 +1,6 @@
-"""The dense parts of every algorithm on an array library that allows nothing but the standard: the same groups."""
+"""The dense parts of every algorithm on an array library that allows nothing but the standard, and on a device: the
+same groups.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from shoald.adapters.arrays import ArrayLibraries
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.adapters.estimators.cpu import CpuEstimators
 from shoald.domain.clustering.algorithms import group
@@ -15,8 +18,19 @@ from shoald.domain.clustering.array_backend import ArrayBackend
 from shoald.domain.clustering.parameters import parse_algorithm
 from shoald.domain.clustering.spaces import Grouping, Space
 from shoald.domain.clustering.tools import ClusterTools
+from shoald.domain.failures import MissingDependency
 from support.strict_arrays import StrictArrays
 from support.vectors import planted
+
+
+@pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+def other(request: pytest.FixtureRequest) -> ArrayBackend:
+    if request.param == "strict":
+        return StrictArrays()
+    try:
+        return ArrayLibraries().get(request.param)
+    except MissingDependency as missing:
+        pytest.skip(missing.message)
 
 
 def run(arrays: ArrayBackend, method: str, given: dict[str, Any]) -> Grouping:
@@ -45,7 +59,7 @@ def run(arrays: ArrayBackend, method: str, given: dict[str, Any]) -> Grouping:
         ("evoc", {}),
     ],
 )
-def test_the_standard_is_all_that_is_needed(method: str, given: dict[str, Any]) -> None:
-    theirs, ours = run(StrictArrays(), method, given), run(NumpyArrays(), method, given)
+def test_the_standard_is_all_that_is_needed(other: ArrayBackend, method: str, given: dict[str, Any]) -> None:
+    theirs, ours = run(other, method, given), run(NumpyArrays(), method, given)
     assert adjusted_rand_score(theirs.labels, ours.labels) >= 0.99
     assert ((theirs.labels < 0) == (ours.labels < 0)).mean() >= 0.99
