@@ -23,7 +23,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import CENTROIDS, DOCUMENTS, MEMBERS
 from shoald.domain.failures import ArtifactNotFound, InvalidFields, TooLarge
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
+from shoald.domain.records.cluster import ClusterRun, member_word
 from shoald.domain.vocabulary import ExecutionStatus
 
 LINK_SECONDS = 900
@@ -140,7 +140,7 @@ class Artifacts:
             yield from self._read(run, MEMBERS, where=None if feature is None else ("feature", feature))
             return
         for word in _with_descendants(run, wanted.cluster_id):
-            for batch in self._read(run, MEMBERS, where=("cluster_id", _member_word(word))):
+            for batch in self._read(run, MEMBERS, where=("cluster_id", member_word(word))):
                 yield batch if feature is None else _of_feature(batch, feature)
 
     def require_feature(self, run: ClusterRun, feature: str | None) -> None:
@@ -246,7 +246,7 @@ def _of_feature(batch: Mapping[str, Any], feature: str) -> Mapping[str, Any]:
 
 def is_group(cluster_id: str, asked: str) -> bool:
     """Say whether a group is the one that is asked for; noise goes by either of its ids."""
-    return _member_word(cluster_id) == _member_word(asked)
+    return member_word(cluster_id) == member_word(asked)
 
 
 def _with_descendants(run: ClusterRun, cluster_id: str) -> list[str]:
@@ -256,10 +256,6 @@ def _with_descendants(run: ClusterRun, cluster_id: str) -> list[str]:
     for one in found:
         found.extend(below.get(one, ()))
     return found
-
-
-def _member_word(cluster_id: str) -> str:
-    return NOISE_MEMBER if cluster_id == NOISE_CENTROID else cluster_id
 
 
 _TEXT_COLUMNS = (

@@ -14,7 +14,7 @@ from shoald.application.ports.unit_of_work import OpenUnitOfWork
 from shoald.application.run_artifacts import MEMBERS
 from shoald.domain.failures import ArtifactNotFound
 from shoald.domain.json_types import JsonObject
-from shoald.domain.records.cluster import NOISE_CENTROID, NOISE_MEMBER, ClusterRun
+from shoald.domain.records.cluster import NOISE_CENTROID, ClusterRun, member_word
 from shoald.domain.records.job import Job
 from shoald.domain.vocabulary import JobType
 
@@ -92,7 +92,7 @@ class RunMaps:
             run=run,
             dimensions=dimensions,
             groups=groups,
-            labels={_member_word(row["cluster_id"]): row.get("label") for row in groups},
+            labels={member_word(row["cluster_id"]): row.get("label") for row in groups},
             total=total,
             drawn=min(most, total),
             members=lambda columns: self._drawn(run, most, where, columns),
@@ -125,7 +125,3 @@ def _dimensions(run: ClusterRun) -> int:
 def _is_shown(row: JsonObject, feature: str | None) -> bool:
     word = str(row["cluster_id"])
     return feature is None or word == NOISE_CENTROID or word.startswith(f"{feature}:")
-
-
-def _member_word(cluster_id: str) -> str:
-    return NOISE_MEMBER if cluster_id == NOISE_CENTROID else cluster_id

@@ -17,6 +17,15 @@ NOISE_CENTROID = "cl_cluster_noise"
 """The group of all those documents, where groups are listed."""
 
 
+def member_word(group: str) -> str:
+    """Return the id that the members of a group carry.
+
+    >>> member_word("cl_0"), member_word(NOISE_CENTROID)
+    ('cl_0', '-1')
+    """
+    return NOISE_MEMBER if group == NOISE_CENTROID else group
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """What to cluster and how. `definition` is the validated request with defaults, in the create shape of the
@@ -95,9 +104,7 @@ class ClusterRun:
     @property
     def renamed_members(self) -> dict[str, str]:
         """The names that people gave, by the ids that members carry: noise goes by `-1` there."""
-        return {
-            NOISE_MEMBER if word == NOISE_CENTROID else word: str(name) for word, name in self.label_overrides.items()
-        }
+        return {member_word(word): str(name) for word, name in self.label_overrides.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
