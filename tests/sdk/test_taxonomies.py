@@ -177,6 +177,37 @@ def test_a_collection_is_classified_by_a_task(grouped: Grouped) -> None:
     assert "topics_label" not in the_document(client, COLLECTION, "d001")
 
 
+def test_documents_are_classified_by_a_hierarchy(grouped: Grouped) -> None:
+    client = grouped.client
+    two = mixpeek.VectorBasedConfigInput(
+        feature_uris=[VECTOR],
+        clustering_method="kmeans",
+        algorithm_params=mixpeek.AlgorithmParams({"n_clusters": 2}),
+    )
+    coarse = sdk_world.define(client, vector_config=two)
+    sdk_world.execute(client, coarse.cluster_id)
+    config = mixpeek.HierarchicalTaxonomyConfigInput(
+        inference_strategy="cluster", cluster_ids=[coarse.cluster_id, grouped.run.cluster_id]
+    )
+    request = mixpeek.CreateTaxonomyRequest(taxonomy_name="deep", config=mixpeek.Config1(config))
+    made = api(client).create_taxonomy_taxonomies(request)
+    assert (made.ready, sorted(len(one.path) for one in made.nodes)) == (True, [1, 1, 1, 2, 2])
+    documents = [{"document_id": f"d00{at}", "collection_id": COLLECTION} for at in range(3)]
+    asked = mixpeek.ExecuteTaxonomyRequest(
+        taxonomy=mixpeek.TaxonomyModelInput(taxonomy_name="deep", config=mixpeek.Config1(config)),
+        source_documents=documents,
+        join_mode="on_demand",
+    )
+    found = api(client).execute_taxonomy_taxonomies_0("deep", mixpeek.Payload1(asked))
+    paths = {one.document_id: one.path for one in found.matches}
+    above = {path[0] for path in paths.values() if len(path) > 1}
+    assert (sorted(map(len, paths.values())), len(above)) == ([1, 2, 2], 1)
+    applied = mixpeek.ApplyTaxonomyRequest(taxonomy_id="deep")
+    started = mixpeek.CollectionTaxonomiesApi(client).apply_taxonomy_to_collection(COLLECTION, applied)
+    assert sdk_world.ended(client, started.task_id).status == "COMPLETED"
+    assert {one: the_document(client, COLLECTION, one)["deep_path"] for one in paths} == paths
+
+
 def test_what_is_uploaded_is_classified_where_a_taxonomy_is_attached(grouped: Grouped) -> None:
     client, made = grouped.client, promote(grouped.client, grouped.run, "attached")
     application = mixpeek.TaxonomyApplicationConfigInput(
