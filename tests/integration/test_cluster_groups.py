@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from shoald.application import cluster_stages, executions
@@ -254,6 +255,23 @@ def test_new_documents_are_assigned_to_the_groups_that_there_are(world: ClusterW
     assert note == {"base_run_id": first.run_id, "threshold": 0.5, "new_documents": 6, "left_in_no_group": 1}
     vectors = [world.use_cases.artifacts.centroid_vectors(one) for one in (first, run)]
     assert all(np.array_equal(vectors[0][group], vectors[1][group]) for group in ("cl_0", "cl_1"))
+
+
+def test_files_keep_the_cosine_as_it_is_and_all_else_shows_none_below_zero(world: ClusterWorld, data_dir: Path) -> None:
+    world.store(np.array([[1.0, 0.0]] * 19 + [[-1.0, 0.0]], dtype=np.float32))
+    cluster = world.define(clustering_method="gaussian_mixture", stability="none")  # one component holds everything
+    runs = [ran(world, cluster)]
+    world.store(np.array([[1.0, 0.1]], dtype=np.float32), ids=["e0"])
+    runs.append(ran(world, cluster, {"mode": "assign"}))
+    for run in runs:
+        shown = columns_of(world, cluster, run_id=run.run_id)
+        assert (shown["d00019"]["cosine_similarity_to_centroid"], shown["d00000"]["cluster_id"]) == (0, "cl_0")
+        stored = pq.read_table(data_dir / "objects" / run.artifacts["members"]["key"]).to_pylist()
+        raw = {one["point_id"]: one["raw_cosine_to_centroid"] for one in stored}
+        assert (raw["d00019"], raw["d00000"]) == pytest.approx((-1, 1))
+        (group,) = run.centroids
+        assert group["mean_cosine_similarity"] == pytest.approx(19 / 20, abs=0.01)
+        assert group["min_cosine_similarity"] == 0
 
 
 def test_a_high_threshold_leaves_documents_in_no_group(world: ClusterWorld) -> None:

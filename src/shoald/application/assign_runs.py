@@ -124,7 +124,7 @@ class AssignRuns:
         labels = tree.labels.copy()
         cosines = np.zeros(len(labels), dtype=np.float32)
         known = former.at >= 0
-        cosines[known] = np.nan_to_num(former.members.similarities[former.at[known]])
+        cosines[known] = np.nan_to_num(former.members.cosines[former.at[known]])
         leaves = np.setdiff1d(np.arange(len(tree)), tree.parents)
         new = np.flatnonzero(~known)
         size = block_rows(given.vectors.shape[1])
@@ -149,14 +149,14 @@ def _whole(work: Work, base: ClusterRun) -> Any:
 
 
 def _centroids(tree: GroupTree, former: FormerRun, cosines: Floats) -> Centroids:
-    members = tree.members()
+    members, seen = tree.members(), np.maximum(cosines, 0)
     return Centroids(
         vectors=former.centroids,
         sizes=np.array([len(rows) for rows in members], dtype=np.int64),
-        similarities=np.maximum(cosines, 0),
+        similarities=seen,
         cosines=cosines,
-        mean_similarity=np.array([cosines[rows].mean() if len(rows) else 0 for rows in members], dtype=np.float32),
-        min_similarity=np.array([cosines[rows].min() if len(rows) else 0 for rows in members], dtype=np.float32),
+        mean_similarity=np.array([seen[rows].mean() if len(rows) else 0 for rows in members], dtype=np.float32),
+        min_similarity=np.array([seen[rows].min() if len(rows) else 0 for rows in members], dtype=np.float32),
     )
 
 

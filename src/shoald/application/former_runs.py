@@ -21,16 +21,21 @@ from shoald.domain.records.cluster import NOISE_CENTROID, ClusterRun
 
 _AXES = ("x", "y", "z")
 _ABSENT = -2
+_SIMILARITY, _COSINE = "cosine_similarity_to_centroid", "raw_cosine_to_centroid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunMembers:
-    """The members of a run: id, collection and group of each, and their places on its map ((m, 2 or 3), or None)."""
+    """The members of a run: id, collection and group of each, and their places on its map ((m, 2 or 3), or None).
+
+    `similarities` are max(0, cosine) to the own centroid, `cosines` the same as they are; NaN for those in no group.
+    """
 
     ids: npt.NDArray[np.bytes_]
     collection_ids: npt.NDArray[Any]
     groups: npt.NDArray[Any]
     similarities: Floats
+    cosines: Floats
     coordinates: Floats | None
     features: npt.NDArray[Any]
 
@@ -92,7 +97,7 @@ class FormerRuns:
     def members(self, run: ClusterRun) -> RunMembers:
         """Read all members of a run."""
         stored = run.artifacts[MEMBERS]
-        columns = ["point_id", "collection_id", "cluster_id", "feature", "cosine_similarity_to_centroid", *_AXES]
+        columns = ["point_id", "collection_id", "cluster_id", "feature", _SIMILARITY, _COSINE, *_AXES]
         with self._objects.local_copy(stored["key"], stored["sha256"]) as path:
             batches = list(self._tables.read(path, columns=columns, batch_rows=65_536))
         texts = {name: [one for batch in batches for one in batch.get(name, ())] for name in columns[:4]}
@@ -101,7 +106,8 @@ class FormerRuns:
             ids=np.array([one.encode() for one in texts["point_id"]], dtype=np.bytes_),
             collection_ids=np.array(texts["collection_id"], dtype=object),
             groups=np.array(texts["cluster_id"], dtype=object),
-            similarities=numbers["cosine_similarity_to_centroid"],
+            similarities=numbers[_SIMILARITY],
+            cosines=numbers[_COSINE],
             coordinates=_coordinates(numbers),
             features=np.array(texts["feature"] or [None] * len(texts["point_id"]), dtype=object),
         )
@@ -186,6 +192,7 @@ def _of_feature(members: RunMembers, feature: str | None, prefix: str) -> RunMem
         collection_ids=members.collection_ids[mine],
         groups=np.array([str(one).removeprefix(prefix) for one in members.groups[mine]], dtype=object),
         similarities=members.similarities[mine],
+        cosines=members.cosines[mine],
         coordinates=None if members.coordinates is None else members.coordinates[mine],
         features=members.features[mine],
     )
