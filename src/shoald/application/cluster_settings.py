@@ -34,6 +34,15 @@ _UNSAID: JsonObject = {
 _METADATA = "metadata."
 _LONGEST_TARGET = 200
 _LOC = ("body", "source_enrichment_config", "field_mappings")
+_SPELLINGS = (
+    ("collection_ids", "source_collection_ids"),
+    ("vector_config.feature_uris", "vector_config.feature_uri", "feature_addresses"),
+    ("vector_config.clustering_method", "vector_config.algorithm", "algorithm"),
+    ("vector_config.sample_size", "sample_size"),
+    ("vector_config.preprocessing_steps", "preprocessing_steps"),
+    ("vector_config.vis_n_components", "dimension_reduction.components"),
+)
+"""The places of one setting, those of the published client first: the first that says something is meant."""
 
 
 def settings_of(asked: Mapping[str, Any], vector: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +100,26 @@ def idle_words(asked: Mapping[str, Any], *, by_attributes: bool) -> tuple[str, .
     said = {name: asked[name] for name in _BESIDE_VECTORS if name in asked} | dict(asked.get("vector_config") or {})
     named = [name for name, value in said.items() if value not in (None, [], {}) and value != _UNSAID.get(name)]
     return tuple(f"{name} does not apply: groups are made by attributes" for name in sorted(set(named) - _READ))
+
+
+def overruled_words(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what a request says under one of several spellings, where one that comes before says something else.
+
+    >>> overruled_words({"algorithm": "kmeans", "vector_config": {"clustering_method": "hdbscan"}})
+    ('algorithm does not apply: vector_config.clustering_method says something else',)
+    """
+    found = []
+    for names in _SPELLINGS:
+        said = [(name, value) for name in names if (value := _said_at(asked, name)) not in (None, [], {}, "")]
+        others = [name for name, value in said[1:] if value != said[0][1]]
+        found += [f"{name} does not apply: {said[0][0]} says something else" for name in others]
+    return tuple(found)
+
+
+def _said_at(asked: Mapping[str, Any], name: str) -> Any:
+    place, _, word = name.rpartition(".")
+    value = ((asked.get(place) or {}) if place else asked).get(word)
+    return [value] if value and word == "feature_uri" else value
 
 
 def idle_settings(definition: JsonObject) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from shoald.application.cluster_changes import changed
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
 from shoald.application.cluster_events import cluster_event
 from shoald.application.cluster_removal import GoesWithCluster
-from shoald.application.cluster_settings import idle_settings, idle_words
+from shoald.application.cluster_settings import idle_settings, idle_words, overruled_words
 from shoald.application.jobs import Jobs
 from shoald.application.listing import ListQuery, Page, PageCursors, condition_of, make_page, select_page
 from shoald.application.output_collections import outputs_of
@@ -89,7 +89,7 @@ class Clusters:
             (state,) = _with_runs(uow, [cluster])
             uow.commit()
         idle = idle_words(asked, by_attributes=cluster.definition["vector_config"] is None)
-        return replace(state, warnings=(*_warnings(cluster), *idle))
+        return replace(state, warnings=(*_warnings(cluster), *idle, *overruled_words(asked)))
 
     def add(self, uow: UnitOfWork, caller: Caller, asked: JsonObject) -> Cluster:
         """Make a definition in an open transaction; raises what `create` raises."""

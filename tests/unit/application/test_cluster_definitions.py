@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
-from shoald.application.cluster_settings import idle_settings, idle_words
+from shoald.application.cluster_settings import idle_settings, idle_words, overruled_words
 from shoald.application.run_changes import idle_changes
 from shoald.domain.clustering.parameters import HdbscanParameters, KmeansParameters
 from shoald.domain.failures import InvalidFields
@@ -190,6 +190,23 @@ def test_what_is_said_of_vectors_though_attributes_make_the_groups_is_named() ->
     assert idle_words({"vector_config": vector, "sample_size": 9}, by_attributes=False) == ()
     (other,) = idle_words({"attribute_config": {"attributes": ["kind"]}}, by_attributes=False)
     assert other.startswith("attribute_config does not apply")
+
+
+def test_what_another_spelling_overrules_is_named() -> None:
+    vector = {"clustering_method": "hdbscan", "feature_uris": ["v"], "feature_uri": "w", "sample_size": 5}
+    asked = {"collection_ids": ["a"], "source_collection_ids": ["b"], "algorithm": "kmeans", "vector_config": vector}
+    more = {"feature_addresses": ["x"], "sample_size": 7, "dimension_reduction": {"components": 3}}
+    found = overruled_words({**asked, **more, "preprocessing_steps": [{"method": "umap"}]})
+    assert [one.split()[0] for one in found] == [
+        "source_collection_ids",
+        "vector_config.feature_uri",
+        "feature_addresses",
+        "algorithm",
+        "sample_size",
+    ]
+    same = {**vector, "feature_uri": "v"}
+    asked = {"collection_ids": ["a"], "source_collection_ids": ["a"], "algorithm": "hdbscan", "vector_config": same}
+    assert overruled_words({**asked, "feature_addresses": ["v"], "sample_size": 5}) == ()
 
 
 @pytest.mark.parametrize(
