@@ -183,7 +183,9 @@ def test_a_rename_keeps_the_key_that_labels_are_written_to(world: ClusterWorld) 
     assert state.taxonomy.metadata == {"owner": "x"}
 
 
-def test_groups_of_several_levels_become_nodes_under_nodes(world: ClusterWorld) -> None:
+def test_groups_of_several_levels_become_nodes_under_nodes(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nested(world)
     leveled = {**KMEANS, "algorithm_params": {"n_clusters": 2}, "hierarchical": True, "max_hierarchy_depth": 2}
     run = run_of(world, world.define(**leveled))
@@ -202,6 +204,9 @@ def test_groups_of_several_levels_become_nodes_under_nodes(world: ClusterWorld) 
     assert found["d00000"]["topics_path"] == ["Top", found["d00000"]["topics_label"]]
     other = found["d00179"]
     assert (other["topics_path"], other["topics_tier1"], other["topics_tier2"]) == (["Other"], "Other", None)
+    for most in range(1, len(state.nodes)):
+        monkeypatch.setattr("shoald.application.taxonomies.MOST_SHOWN", most)
+        assert world.use_cases.taxonomies.get(world.caller, "topics").nodes == state.nodes[:most]
 
 
 def test_the_documents_of_an_index_get_no_nodes_among_them(

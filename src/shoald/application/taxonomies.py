@@ -232,8 +232,8 @@ def _nodes(uow: UnitOfWork, caller: Caller, asked: PromotionRequest, centroids: 
 
 
 def shown(uow: UnitOfWork, taxonomy: Taxonomy) -> TaxonomyState:
-    """Return a taxonomy with its nodes."""
-    nodes = read_outline(uow, taxonomy, MOST_SHOWN).nodes
+    """Return a taxonomy with its nodes; those above come first, so that what is shown lies under what is shown."""
+    nodes = read_outline(uow, taxonomy).nodes[:MOST_SHOWN]
     (state,) = _outlines(uow, [taxonomy])
     return replace(state, nodes=nodes)
 

@@ -103,16 +103,16 @@ def read_nodes(uow: UnitOfWork, taxonomy: Taxonomy, found: Collection) -> NodeTr
     return tree_of(payloads, vectors, config.dimension)
 
 
-def read_outline(uow: UnitOfWork, taxonomy: Taxonomy, most: int) -> NodeTree:
-    """Return the nodes without their vectors, at most so many; none where the node collection is gone."""
+def read_outline(uow: UnitOfWork, taxonomy: Taxonomy) -> NodeTree:
+    """Return the nodes without their vectors, as many as can be matched with; none where their collection is gone."""
     if uow.collections.find(taxonomy.namespace_id, taxonomy.node_collection_id) is None:
         return tree_of({}, {}, 1)
     payloads: dict[str, JsonObject] = {}
     for documents in _pages(uow, taxonomy.node_collection_id):
         payloads |= {one.document_id: one.payload for one in documents}
-        if len(payloads) >= most:
+        if len(payloads) >= MOST_NODES:
             break
-    return tree_of(dict(list(payloads.items())[:most]), {}, 1)
+    return tree_of(payloads, {}, 1)
 
 
 def add_node_collection(uow: UnitOfWork, caller: Caller, name: str, config: VectorConfig, at: datetime) -> Collection:
