@@ -210,6 +210,16 @@ def test_groups_that_are_there_come_back_and_others_are_marked(world: ClusterWor
     assert run.effective["notes"]["stability"]["effort"] == effort
 
 
+def test_halves_of_one_group_are_marked_whoever_chose_to_cut_it(world: ClusterWorld) -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 8)) * [4, 1, 1, 1, 1, 1, 1, 1]
+    world.store(rows.astype(np.float32))
+    config = {"clustering_method": "auto", "algorithm_params": {"n_clusters": 2}, "normalize_features": False}
+    run = ran(world, world.define(**config))
+    assert run.effective["notes"]["auto"]["chosen"] == "kmeans"
+    assert run.effective["notes"]["stability"]["counts_border"] is True
+    assert [row["is_stable"] for row in run.centroids] == [False, False]
+
+
 def test_density_in_many_dimensions_begins_with_a_layout_unless_told_otherwise(world: ClusterWorld) -> None:
     world.store(groups_of(60, 60, dimension=120))
     config = {"clustering_method": "hdbscan", "stability": "none", "algorithm_params": {"min_cluster_size": 10}}

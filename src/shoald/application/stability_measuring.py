@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from shoald.application.cluster_work import Work
 from shoald.application.cluster_work import asked as asked_of
 from shoald.application.group_refining import Said
 from shoald.application.staged_stages import StagedStages, content_of, stage_key
-from shoald.domain.clustering.parameters import AlgorithmParameters, PreprocessingStep
+from shoald.domain.clustering.parameters import ALGORITHMS, AlgorithmParameters, PreprocessingStep
 from shoald.domain.clustering.spaces import Floats, Grouping, Integers, Labels, Space
 from shoald.domain.clustering.stability import (
     COMES_BACK,
@@ -52,7 +52,7 @@ def measured_stability(
     if asked == StabilityEffort.NONE or found.count == 0:
         return None, Said()
     effort = THOROUGH if asked == StabilityEffort.THOROUGH else QUICK
-    algorithm, share = _fitted(work.spec.algorithm, len(space), found.count, effort)
+    algorithm, share = _fitted(_used(work.spec.algorithm, found), len(space), found.count, effort)
     is_cut = str(algorithm.method) in CUTTING
     clearance = clearances(worked.vectors, found.labels) if is_cut else None
     key = stage_key("stability", worked.key, space.key, asked, asked_of(algorithm), content_of(found.labels))
@@ -103,6 +103,15 @@ def _said(found: Floats, effort: Effort, asked: str, share: float, *, is_cut: bo
         "unstable_clusters": len(shaky),
     }
     return Said(notes={"stability": note}, metrics=metrics, warnings=warnings)
+
+
+def _used(asked: AlgorithmParameters, found: Grouping) -> AlgorithmParameters:
+    """Return what was asked for, or what `auto` chose: a subsample could make it choose otherwise."""
+    chosen = found.effective.get("algorithm_chosen")
+    if chosen is None:
+        return asked
+    shape = ALGORITHMS[str(chosen)]
+    return shape(**{one.name: found.effective[one.name] for one in fields(shape)})
 
 
 def _fitted(parameters: AlgorithmParameters, n: int, k: int, effort: Effort) -> tuple[AlgorithmParameters, float]:
