@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from contract.golden_files import GoldenCase, all_cases
@@ -186,6 +188,21 @@ def test_new_names_are_in_the_artifacts_and_the_output(world: ClusterWorld, serv
         payloads = uow.collections.payloads(output.collection_id, ids)
     assert {payload["cluster_label"] for payload in payloads.values()} == labels(named)
     assert all(payload["keywords"] == ["new"] for payload in payloads.values())
+
+
+def test_no_model_is_sure_of_a_name_that_somebody_gave(world: ClusterWorld, server: ModelServer) -> None:  # noqa: ARG001 - it answers
+    found, _ = run(world)
+    given, *others = [row["cluster_id"] for row in found.groups]
+    world.use_cases.run_marks.relabel(world.caller, found.cluster_id, found.run_id, {given: "Theirs"})
+    renamed = world.use_cases.artifacts.run(world.caller, found.cluster_id)
+    shown = {row["cluster_id"]: (row["label"], row.get("confidence")) for row in renamed.groups}
+    assert shown.pop(given) == ("Theirs", None)
+    assert {confidence for _, confidence in shown.values()} == {0.9}
+    link = world.use_cases.artifacts.export(renamed)
+    opened = world.use_cases.artifacts.open_file(link.url.rpartition("/")[2])
+    table = pq.read_table(io.BytesIO(b"".join(opened.parts)), columns=["cluster_id", "is_centroid", "confidence"])
+    rows = {row["cluster_id"]: row["confidence"] for row in table.to_pylist() if row["is_centroid"]}
+    assert rows == {given: None, **dict.fromkeys(others, 0.9)}
 
 
 def test_a_group_that_is_asked_for_again_in_vain_keeps_the_name_it_has(

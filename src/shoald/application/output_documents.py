@@ -51,7 +51,7 @@ class OutputDocuments:
 
     def __post_init__(self) -> None:
         self._labels = labels_of(self.run)
-        self._rows = {row["cluster_id"]: row for row in self.run.centroids}
+        self._rows = {row["cluster_id"]: row for row in self.run.groups}
         self._paths = _paths(self._rows)
         self._dimensions = (self.run.effective.get("map") or {}).get("dimensions") or 0
 

@@ -173,11 +173,15 @@ def _with_columns(batch: pa.RecordBatch, columns: Columns, start: int) -> pa.Rec
 
 
 def _with_names(batch: pa.RecordBatch, names: Mapping[str, str]) -> pa.RecordBatch:
-    """Replace the labels of some groups."""
+    """Replace the labels of some groups; no model was sure of these."""
     known, labels = pa.array(list(names), pa.string()), pa.array(list(names.values()), pa.string())
     at = pc.index_in(batch.column("cluster_id"), value_set=known)
     given = pc.coalesce(pc.take(labels, at), batch.column("cluster_label"))
-    return batch.set_column(batch.schema.get_field_index("cluster_label"), "cluster_label", given)
+    batch = batch.set_column(batch.schema.get_field_index("cluster_label"), "cluster_label", given)
+    if "confidence" not in batch.schema.names:
+        return batch
+    sure = pc.if_else(pc.is_valid(at), pa.scalar(None, pa.float64()), batch.column("confidence"))
+    return batch.set_column(batch.schema.get_field_index("confidence"), "confidence", sure)
 
 
 def _with_words(batch: pa.RecordBatch, words: Mapping[str, Mapping[str, Any]]) -> pa.RecordBatch:

@@ -78,6 +78,8 @@ class RunTables(Protocol):
     def relabeled(self, path: str, sink: ByteSink, names: Mapping[str, str]) -> int:
         """Write a file again with `cluster_label` replaced where `cluster_id` is one of the names' keys; flat memory.
 
+        The names are people's: `confidence`, a model's, is left empty there.
+
         Returns the number of rows; raises `DataCorrupt` for a file that cannot be read.
         """
         ...

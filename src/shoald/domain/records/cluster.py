@@ -90,11 +90,13 @@ class ClusterRun:
 
     @property
     def groups(self) -> tuple[JsonObject, ...]:
-        """`centroids` as they are shown: under the names that people gave them."""
+        """`centroids` as they are shown: under the names that people gave them, of which no model is sure."""
         given = self.label_overrides
         if not given:
             return self.centroids
-        return tuple({**row, "label": given.get(row["cluster_id"], row.get("label"))} for row in self.centroids)
+        return tuple(
+            _named(row, given[row["cluster_id"]]) if row["cluster_id"] in given else row for row in self.centroids
+        )
 
     @property
     def has_hierarchy(self) -> bool:
@@ -105,6 +107,10 @@ class ClusterRun:
     def renamed_members(self) -> dict[str, str]:
         """The names that people gave, by the ids that members carry: noise goes by `-1` there."""
         return {member_word(word): str(name) for word, name in self.label_overrides.items()}
+
+
+def _named(row: JsonObject, label: str) -> JsonObject:
+    return {**{key: value for key, value in row.items() if key != "confidence"}, "label": label}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
