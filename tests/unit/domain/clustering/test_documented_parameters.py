@@ -12,9 +12,11 @@ from sklearn.neighbors import VALID_METRICS
 
 from shoald.adapters.arrays.numpy import NumpyArrays
 from shoald.adapters.estimators.cpu import CpuEstimators
+from shoald.domain.clustering.algorithms import group
 from shoald.domain.clustering.distances import distance_blocks
 from shoald.domain.clustering.metrics import METRICS
 from shoald.domain.clustering.parameters import ALGORITHMS, parse_algorithm, parse_steps
+from shoald.domain.clustering.spaces import Space
 from shoald.domain.clustering.tools import ClusterTools
 from shoald.domain.failures import InvalidFields
 from support.vectors import texture
@@ -222,6 +224,28 @@ def test_every_metric_measures(metric: str) -> None:
     assert found.shape == (3, 12)
     assert np.isfinite(found).all()
     assert found[np.arange(3), np.arange(3)] == pytest.approx(0, abs=1e-6) or metric == "russellrao"
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "given"),
+    [
+        ("dbscan", "metric", {}),
+        ("hdbscan", "metric", {}),
+        ("hdbscan", "metric", {"match_reference_implementation": True, "alpha": 0.7}),
+        ("optics", "metric", {}),
+        ("agglomerative", "affinity", {"linkage": "average"}),
+        ("agglomerative", "affinity", {"linkage": "single"}),
+    ],
+)
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_groups(metric: str, method: str, word: str, given: dict[str, Any]) -> None:
+    arrays = NumpyArrays()
+    tools = ClusterTools(arrays=arrays, estimators=CpuEstimators(arrays=arrays))
+    vectors = texture(40, 2 if metric == "haversine" else 5)
+    vectors = np.ascontiguousarray(vectors - vectors.mean(axis=0))
+    found = group(Space(vectors), parse_algorithm(method, {word: metric, **given}, loc=AT)[0], tools=tools)
+    assert found.labels.shape == (40,)
+    assert np.isfinite(found.probabilities).all()
 
 
 def test_a_metric_that_the_vectors_do_not_allow_is_refused_before_anything_is_computed() -> None:
