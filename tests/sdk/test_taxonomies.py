@@ -99,7 +99,13 @@ def test_documents_are_promoted_and_further_nodes_are_added(own: Own) -> None:
     node = the_document(own.client, made.node_collection_id, made.node_document_id)
     assert (node["label"], node["description"]) == ("Fruit", "sweet")
     assert node["metadata"] == {"promotion": {"documents_used": 2, "selection": "lasso"}}
-    assert len(api(own.client).get_taxonomy_taxonomies("kinds").nodes) == 2
+    shown = api(own.client).get_taxonomy_taxonomies("kinds")
+    assert len(shown.nodes) == 2
+    applied = mixpeek.ApplyTaxonomyRequest(taxonomy_id="kinds")
+    started = mixpeek.CollectionTaxonomiesApi(own.client).apply_taxonomy_to_collection(COLLECTION, applied)
+    assert sdk_world.ended(own.client, started.task_id).status == "COMPLETED"
+    found = [the_document(own.client, COLLECTION, one)["kind_found"] for one in ("d006", "d007")]
+    assert found == ["Fruit", "Ocean"]
 
 
 def test_pages_of_taxonomies_are_listed_in_every_documented_way(own: Own) -> None:
