@@ -63,9 +63,9 @@ def _install() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(SOURCES / name, Path(folder) / name)
-        subprocess.run(_NPM, cwd=folder, check=True, capture_output=True, timeout=300)
+        subprocess.run(_NPM, cwd=folder, check=True, capture_output=True, timeout=120)
         packed = Path(folder) / "node_modules" / "@sparticuz" / "chromium" / "bin"
-        subprocess.run(["node", "-e", _UNPACK, str(packed), str(FOLDER)], check=True, timeout=300)
+        subprocess.run(["node", "-e", _UNPACK, str(packed), str(FOLDER)], check=True, timeout=120)
     for archive in FOLDER.glob("*.tar"):
         with tarfile.open(archive) as file:
             file.extractall(FOLDER, filter="data")
