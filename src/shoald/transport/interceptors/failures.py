@@ -26,7 +26,7 @@ _log = structlog.get_logger("shoald.transport")
 # Envoy cannot read this as a message and breaks the transfer off, so that a client over HTTP/1.1, which sees no
 # trailers, does not take what it has for the whole
 _POISON = b"\xff\xff\xff"
-_FILE_BODY = "google.api.HttpBody"
+_MAY_BE_BYTES = {"google.api.HttpBody", "shoal.clusters.v1.StreamMembersResponse"}
 _READ_ON_SECONDS, _READ_ON_BYTES = 5.0, 64 * 1024 * 1024
 
 
@@ -75,9 +75,9 @@ class Failures(MethodInterceptor):
         return guarded
 
     def serializer(self, method: str, original: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-        """Let the poison through as it is, in streams of file bodies."""
+        """Let bytes through as they are: the poison in streams of file bodies, and members that are encoded already."""
         descriptor = method_descriptor(method)
-        if descriptor is None or descriptor.output_type.full_name != _FILE_BODY:
+        if descriptor is None or descriptor.output_type.full_name not in _MAY_BE_BYTES:
             return original
         return lambda message: message if isinstance(message, bytes) else original(message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
@@ -81,16 +82,14 @@ class ArtifactServicer(artifact_service_pb2_grpc.ArtifactServiceServicer):
         most = 0 if request.centroids_only else request.max_points or MOST_POINTS
         return visualization_json(self._maps.of(run, most=most, feature=feature), compact=request.compact)
 
-    def StreamMembers(
-        self, request: pb.StreamMembersRequest, context: grpc.ServicerContext
-    ) -> Iterator[pb.StreamMembersResponse]:
-        """Stream members as Arrow record batches, or as lists."""
+    def StreamMembers(self, request: pb.StreamMembersRequest, context: grpc.ServicerContext) -> Iterator[Any]:
+        """Stream members as Arrow record batches, encoded already, or as lists."""
         run = self._run(context, request.cluster_id, request.run_id or None)
         if request.format == ColumnFormat.LISTS:
             yield from map(mapping.members_message, self._artifacts.members(run, MemberRange()))
             return
         for arrow, rows in self._artifacts.arrow(run, max_bytes=_ARROW_BYTES):
-            yield pb.StreamMembersResponse(arrow=arrow, rows=rows)
+            yield mapping.encoded_members(arrow, rows)
 
     def ExportExecution(self, request: pb.ExportExecutionRequest, context: grpc.ServicerContext) -> Iterator[HttpBody]:
         """Answer with the address of a file, or with text."""
