@@ -24,7 +24,7 @@ from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representa
 from shoald.domain.clustering.lineage import Fate, LineageEvent
 from shoald.domain.clustering.map_keeping import placed_among, some_of
 from shoald.domain.clustering.memory import MemoryPlan, one_after_another, planned_assignment
-from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
+from shoald.domain.clustering.quality import metrics_of_sizes, recluster_advised
 from shoald.domain.clustering.spaces import Floats, Integers, block_rows, row_blocks
 from shoald.domain.failures import ArtifactNotFound, InvalidVectors
 from shoald.domain.records.cluster import ClusterRun
@@ -195,23 +195,7 @@ def _carried(former: FormerRun, name: str) -> Any:
 
 def _metrics(tree: GroupTree, centres: Centroids, base: ClusterRun) -> dict[str, Any]:
     """Return what can be said without comparing all documents again."""
-    first = tree.at_level(0) if len(tree) else tree.labels
-    sizes = np.bincount(first[first >= 0], minlength=tree.first_level)
-    inside = centres.similarities[tree.labels >= 0]
-    degenerate, detail = degeneracy(sizes[sizes > 0], len(first))
-    found: dict[str, Any] = {
-        "num_clusters": tree.first_level,
-        "silhouette_score": None,
-        "davies_bouldin_index": None,
-        "calinski_harabasz_score": None,
-        "mean_cosine_to_centroid": float(inside.mean()) if len(inside) else None,
-        "min_cosine_to_centroid": float(inside.min()) if len(inside) else None,
-        "noise_ratio": float((first < 0).mean()),
-        "avg_cluster_size": float(sizes.mean()) if len(sizes) else 0.0,
-        "cluster_size_entropy": size_entropy(sizes[sizes > 0]),
-        "degenerate": degenerate,
-        "degenerate_detail": detail,
-    }
+    found = metrics_of_sizes(tree.first_sizes, len(tree.labels), centres.similarities[tree.labels >= 0])
     found["should_recluster"] = float(recluster_advised(found, base.metrics))
     return found
 

@@ -21,7 +21,7 @@ from shoald.domain.clustering.attribute_groups import AttributeGroups, attribute
 from shoald.domain.clustering.group_tree import ROOT, GroupTree
 from shoald.domain.clustering.map_keeping import packed_places
 from shoald.domain.clustering.memory import planned_attributes
-from shoald.domain.clustering.quality import degeneracy, size_entropy
+from shoald.domain.clustering.quality import metrics_of_sizes
 from shoald.domain.failures import NotEnoughPoints
 from shoald.domain.records.collection import Collection
 
@@ -115,23 +115,7 @@ def read_record(collection: Collection) -> dict[str, Any]:
 
 def _metrics(tree: GroupTree) -> dict[str, Any]:
     """Return the figures that need no vectors."""
-    first = tree.at_level(0) if len(tree) else tree.labels
-    sizes = np.bincount(first[first >= 0], minlength=tree.first_level)
-    degenerate, detail = degeneracy(sizes, len(first))
-    return {
-        "num_clusters": tree.first_level,
-        "silhouette_score": None,
-        "davies_bouldin_index": None,
-        "calinski_harabasz_score": None,
-        "mean_cosine_to_centroid": None,
-        "min_cosine_to_centroid": None,
-        "noise_ratio": float((first < 0).mean()),
-        "avg_cluster_size": float(sizes.mean()) if len(sizes) else 0.0,
-        "cluster_size_entropy": size_entropy(sizes),
-        "degenerate": degenerate,
-        "degenerate_detail": detail,
-        "should_recluster": 0.0,
-    }
+    return {**metrics_of_sizes(tree.first_sizes, len(tree.labels)), "should_recluster": 0.0}
 
 
 def _effective(work: Work, found: AttributeGroups, dimensions: int | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from shoald.domain.clustering.composite_groups import (
 )
 from shoald.domain.clustering.group_tree import ROOT, GroupTree, tree_representatives
 from shoald.domain.clustering.memory import planned_attributes
-from shoald.domain.clustering.quality import degeneracy, recluster_advised, size_entropy
+from shoald.domain.clustering.quality import metrics_of_sizes, recluster_advised
 from shoald.domain.clustering.spaces import Doubles, Floats, Labels
 from shoald.domain.clustering.starting_positions import principal_positions
 from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, InvalidVectors, NotEnoughPoints
@@ -238,21 +238,9 @@ def _dimensions(work: Work) -> int:
 def composite_metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
     """Return the figures that need no vectors of documents."""
     sizes: Doubles = centres.sizes.astype(np.float64)
-    degenerate, detail = degeneracy(centres.sizes[centres.sizes > 0], len(tree.labels))
-    mean = float((centres.mean_similarity * sizes).sum() / sizes.sum()) if sizes.sum() else None
-    found: dict[str, Any] = {
-        "num_clusters": tree.first_level,
-        "silhouette_score": None,
-        "davies_bouldin_index": None,
-        "calinski_harabasz_score": None,
-        "mean_cosine_to_centroid": mean,
-        "min_cosine_to_centroid": None,
-        "noise_ratio": float((tree.labels < 0).mean()),
-        "avg_cluster_size": float(sizes.mean()) if len(sizes) else 0.0,
-        "cluster_size_entropy": size_entropy(centres.sizes[centres.sizes > 0]),
-        "degenerate": degenerate,
-        "degenerate_detail": detail,
-    }
+    found = metrics_of_sizes(centres.sizes, len(tree.labels))
+    if sizes.sum():
+        found["mean_cosine_to_centroid"] = float((centres.mean_similarity * sizes).sum() / sizes.sum())
     return {**found, "should_recluster": float(recluster_advised(found, None))}
 
 

@@ -44,6 +44,12 @@ class GroupTree:
         return int((self.parents == ROOT).sum())
 
     @property
+    def first_sizes(self) -> Integers:
+        """The (first_level,) members of each group on the first level, those of groups below it among them."""
+        first = self.at_level(0) if len(self) else self.labels
+        return np.bincount(first[first >= 0], minlength=self.first_level)
+
+    @property
     def levels(self) -> Integers:
         """The (k,) level of each group, 0 for the first."""
         found = np.zeros(len(self.ids), dtype=np.int64)

@@ -45,18 +45,7 @@ def quality_metrics(
     inside = np.flatnonzero(labels >= 0)
     sizes = centres.sizes
     k, n = len(sizes), len(inside)
-    cosines = centres.similarities[inside]
-    found: dict[str, Any] = {
-        "num_clusters": k,
-        "silhouette_score": None,
-        "davies_bouldin_index": None,
-        "calinski_harabasz_score": None,
-        "mean_cosine_to_centroid": float(cosines.mean()) if n else None,
-        "min_cosine_to_centroid": float(cosines.min()) if n else None,
-        "noise_ratio": 1 - n / len(labels) if len(labels) else 0.0,
-        "avg_cluster_size": n / k if k else 0.0,
-        "cluster_size_entropy": size_entropy(sizes),
-    }
+    found = metrics_of_sizes(sizes, len(labels), centres.similarities[inside])
     if TWO <= k < n:
         rows = _UnitRows(vectors, labels, inside)
         means = _means(rows, k, backend)
@@ -64,9 +53,32 @@ def quality_metrics(
         found["silhouette_score"] = float(scores.mean())
         named = labels[inside].astype(np.int64)
         found["davies_bouldin_index"], found["calinski_harabasz_score"] = _spreads(squares, named, sizes, means)
-    found["degenerate"], found["degenerate_detail"] = degeneracy(sizes, len(labels))
     found["should_recluster"] = float(recluster_advised(found, previous))
     return found
+
+
+def metrics_of_sizes(sizes: Integers, rows: int, cosines: Floats | None = None) -> dict[str, Any]:
+    """Return the metrics that need no vectors; those that compare them are None, and `should_recluster` is left open.
+
+    `sizes` (k,) are the members of the groups, 0 for one that has lost all; `rows` counts noise too. `cosines` are
+    those of the members to their centroids, where they are known.
+    """
+    inside, present = int(sizes.sum()), sizes[sizes > 0]
+    degenerate, detail = degeneracy(present, rows)
+    known = cosines if cosines is not None and len(cosines) else None
+    return {
+        "num_clusters": len(sizes),
+        "silhouette_score": None,
+        "davies_bouldin_index": None,
+        "calinski_harabasz_score": None,
+        "mean_cosine_to_centroid": None if known is None else float(known.mean()),
+        "min_cosine_to_centroid": None if known is None else float(known.min()),
+        "noise_ratio": (rows - inside) / rows if rows else 0.0,
+        "avg_cluster_size": inside / len(sizes) if len(sizes) else 0.0,
+        "cluster_size_entropy": size_entropy(present),
+        "degenerate": degenerate,
+        "degenerate_detail": detail,
+    }
 
 
 def cosine_silhouettes(
