@@ -32,6 +32,8 @@ WALKED = 1000
 _FURTHER = 4
 """So many times as far a page is looked for that seems to end there."""
 
+# made once: an alias copies every column of its table
+_FOLLOWING = collection_documents.alias()
 _LAST_ID = "\U0010ffff"
 """Behind every id, by its bytes."""
 
@@ -107,9 +109,9 @@ class _Narrowing:
 
     def _walk(self, steps: int) -> Select[Any]:
         """Return the page of the next so many documents in their order."""
-        row, next_ones = collection_documents.c, collection_documents.alias()
-        in_them = (next_ones.c.collection_id == self.collection_id) & self._is_behind(next_ones.c.document_id)
-        last = select(next_ones.c.document_id).where(in_them).order_by(next_ones.c.document_id)
+        row, following = collection_documents.c, _FOLLOWING.c
+        in_them = (following.collection_id == self.collection_id) & self._is_behind(following.document_id)
+        last = select(following.document_id).where(in_them).order_by(following.document_id)
         bound = func.coalesce(last.offset(steps - 1).limit(1).scalar_subquery(), _LAST_ID)
         return self._page(row.document_id <= bound, *map(self._has, self.tests))
 

@@ -15,6 +15,8 @@ from shoald.domain.failures import NotFound
 from shoald.domain.filters import Condition
 from shoald.domain.records.collection import CollectionDocument
 
+# made once: an alias copies every column of its table
+_KNOWN = collections.alias()
 _COLUMNS = {name: collection_documents.c[name] for name in ("document_id", "collection_id", "created_at", "updated_at")}
 
 # what a filter sees: a document as its readers see it
@@ -48,8 +50,7 @@ def are_seen(collection_ids: Sequence[str]) -> ColumnElement[bool]:
 
     Documents and vectors have no policy, with which no condition on a payload could use an index.
     """
-    known = collections.alias()
-    found = select(func.count()).select_from(known).where(known.c.collection_id == func.any(list(collection_ids)))
+    found = select(func.count()).where(_KNOWN.c.collection_id == func.any(list(collection_ids)))
     return found.scalar_subquery() == len(set(collection_ids))
 
 

@@ -68,7 +68,7 @@ def _read(given: Any, where: Where, defaults: Defaults, depth: int) -> Strategy:
     if kind is None:
         message = "Unable to extract tag using discriminator 'type'"
         raise InvalidFields.field(*where, kind="union_tag_not_found", message=message, value=dict(given))
-    if kind not in set(RetrievalStrategy):
+    if not isinstance(kind, str) or kind not in set(RetrievalStrategy):
         known = ", ".join(f"'{word}'" for word in RetrievalStrategy)
         message = f"Input tag '{kind}' found using 'type' does not match any of the expected tags: {known}"
         raise InvalidFields.field(*where, kind="union_tag_invalid", message=message, value=dict(given))
@@ -132,7 +132,7 @@ def _ensemble(fields: _Fields, depth: int) -> EnsembleSearch:
 
 def _source(given: Any, where: Where, depth: int) -> Strategy:
     kind = given.get("type") if isinstance(given, Mapping) else None
-    if kind not in set(RetrievalStrategy):
+    if not isinstance(kind, str) or kind not in set(RetrievalStrategy):
         raise InvalidEnsembleSources(
             f"Source {where[-1]} has no type of a strategy: {kind!r}",
             detail={"source": where[-1], "type": kind},

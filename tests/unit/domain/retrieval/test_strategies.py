@@ -50,6 +50,8 @@ WRONG: list[tuple[dict[str, Any] | None, list[str | int], str]] = [
     (None, [], "missing"),
     ({}, [], "union_tag_not_found"),
     ({"type": "magic"}, [], "union_tag_invalid"),
+    ({"type": ["bm25"]}, [], "union_tag_invalid"),
+    ({"type": {}}, [], "union_tag_invalid"),
     ({"type": "bm25", "k": 0}, ["bm25", "k"], "greater_than_equal"),
     ({"type": "bm25", "k": 1.5}, ["bm25", "k"], "int_type"),
     ({"type": "bm25", "k": True}, ["bm25", "k"], "int_type"),
@@ -87,6 +89,7 @@ def test_a_wrong_field_is_named_where_it_stands(
     "more",
     [
         {"sources": [{"type": "magic"}]},
+        {"sources": [{"type": ["bm25"]}]},
         {"sources": ["bm25"]},
         {"sources": "bm25"},
         {"sources": [{"type": "bm25"}] * 11},

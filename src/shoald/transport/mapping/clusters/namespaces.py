@@ -116,7 +116,7 @@ def _problems(at: int, entry: Any) -> list[FieldProblem]:
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_FIELD:
         message = f"Input should be a string of 1 to {_LONGEST_FIELD} characters"
         found.append(FieldProblem((*loc, "field_name"), "string_type", message, name))
-    if kind not in set(PayloadFieldType):
+    if not isinstance(kind, str) or kind not in set(PayloadFieldType):
         message = f"Input should be one of {', '.join(PayloadFieldType)}"
         found.append(FieldProblem((*loc, "type"), "enum", message, kind))
     return found
