@@ -319,6 +319,17 @@ def test_documents_that_are_sent_are_classified_and_nothing_is_written(shared: C
     assert payloads(shared, "things") == before
 
 
+def test_documents_that_are_named_are_classified_by_their_stored_vectors(shared: ClusterWorld) -> None:
+    things = shared.use_cases.collections.get(shared.caller, "things").collection_id
+    named = [("things", "d00000"), (things, "d00000"), ("things", "d00019"), ("nothing", "d00000"), ("things", "gone")]
+    sent: list[JsonObject] = [{"collection_id": one, "document_id": document_id} for one, document_id in named]
+    sent.insert(2, {**sent[0], "v": groups_of(0, 1)[0].tolist()})  # what is sent wins over what is stored
+    _, found = shared.use_cases.classifying.try_out(shared.caller, "topics", sent)
+    assert [one.has_vector for one in found] == [True, True, True, True, False, False]
+    first, again, other, last = (one.assignments[0].node.node_id for one in found[:4])
+    assert first == again != other == last
+
+
 def test_a_collection_without_the_vector_is_refused(shared: ClusterWorld) -> None:
     shared.store(np.ones((1, 3), dtype=np.float32), collection="narrow")
     with pytest.raises(InvalidFields, match=r"body\.taxonomy_id: needs a dense vector 'v' of 16 components"):

@@ -34,6 +34,8 @@ from shoald.domain.records.taxonomy import Taxonomy
 from shoald.domain.vocabulary import EnrichmentStatus, JobType, VectorKind
 
 BATCH_SIZE = 1000
+Vector = npt.NDArray[np.float32]
+Reference = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Classifying:
         condition = parse_filter(filters, "body", "scroll_filters")
         with self._open_unit_of_work() as uow:
             classifier = self._nodes.classifier(uow, find_taxonomy(uow, caller, taxonomy, version=version))
-            vectors = [_vector_of(uow, caller, classifier, at, one) for at, one in enumerate(documents)]
+            vectors = _vectors_of(uow, caller, classifier, documents)
         wanted = [condition is None or matches(condition, one) for one in documents]
         rows = [at for at, vector in enumerate(vectors) if vector is not None and wanted[at]]
         stacked = np.array([vectors[at] for at in rows], dtype=np.float32).reshape(len(rows), classifier.dimension)
@@ -206,16 +208,24 @@ def refuse_clash(found: Collection, taxonomy: Taxonomy, *where: str | int) -> No
         raise InvalidFields.field("body", *where, message=message, value=taxonomy.taxonomy_id)
 
 
-def _vector_of(
-    uow: UnitOfWork, caller: Caller, classifier: Classifier, at: int, document: JsonObject
-) -> npt.NDArray[np.float32] | None:
-    """Return the vector that was sent with a document, else the one that is stored for it."""
+def _vectors_of(
+    uow: UnitOfWork, caller: Caller, classifier: Classifier, documents: Sequence[JsonObject]
+) -> list[Vector | None]:
+    """Return for each document the vector that was sent with it, else the one that is stored for it."""
+    sent = [_sent(classifier, at, one) for at, one in enumerate(documents)]
+    named = [None if vector is not None else _reference(one) for one, vector in zip(documents, sent, strict=True)]
+    stored = _stored(uow, caller, classifier, [one for one in named if one is not None])
+    return [vector if one is None else stored.get(one) for one, vector in zip(named, sent, strict=True)]
+
+
+def _sent(classifier: Classifier, at: int, document: JsonObject) -> Vector | None:
+    """Return the vector in a document, None without; raises `InvalidFields` for one that is unlike the nodes'."""
     name = classifier.taxonomy.vector_name
     vectors = document.get("vectors")
     given = vectors.get(name) if isinstance(vectors, Mapping) else None
     given = document.get(name) if given is None else given
     if given is None:
-        return _stored(uow, caller, name, classifier.dimension, document)
+        return None
     where = ("body", "source_documents", at, name)
     if not isinstance(given, list) or not all(_is_number(one) for one in given):
         raise InvalidFields.field(*where, message="must be a list of numbers", kind="list_type")
@@ -233,18 +243,26 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _stored(
-    uow: UnitOfWork, caller: Caller, name: str, dimension: int, document: JsonObject
-) -> npt.NDArray[np.float32] | None:
+def _reference(document: JsonObject) -> Reference | None:
+    """Return the collection, by id or name, and the id that a document says it is stored under."""
     collection, document_id = document.get("collection_id"), document.get("document_id")
-    if not isinstance(collection, str) or not isinstance(document_id, str):
-        return None
-    found = uow.collections.find(caller.namespace_id, collection)
-    if found is None:
-        return None
-    vector: Any = uow.collections.vectors(found.collection_id, [document_id], [name]).get(document_id, {}).get(name)
-    is_usable = isinstance(vector, np.ndarray) and vector.shape == (dimension,)
-    return vector if is_usable else None
+    return (collection, document_id) if isinstance(collection, str) and isinstance(document_id, str) else None
+
+
+def _stored(
+    uow: UnitOfWork, caller: Caller, classifier: Classifier, named: Sequence[Reference]
+) -> dict[Reference, Vector]:
+    """Return the stored vectors that can be matched; those of other namespaces, and of others' lengths, are not."""
+    name, found = classifier.taxonomy.vector_name, dict[Reference, Vector]()
+    there = uow.collections.find_many(caller.namespace_id, [word for word, _ in named]) if named else {}
+    for word, collection in there.items():
+        ids = list(dict.fromkeys(document_id for one, document_id in named if one == word))
+        held = uow.collections.vectors(collection.collection_id, ids, [name])
+        for document_id, vectors in held.items():
+            vector: Any = vectors.get(name)
+            if isinstance(vector, np.ndarray) and vector.shape == (classifier.dimension,):
+                found[word, document_id] = vector
+    return found
 
 
 def _job_request(enrichment: Enrichment, job_type: JobType, filters: JsonObject | None = None) -> JobRequest:
