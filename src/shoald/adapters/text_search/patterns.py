@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import re2
-import regex
 
 from shoald.adapters.text_search.dialect import Translation, Untranslatable, translated
 from shoald.application.ports.text_search import Positions, UnusablePattern
+from shoald.domain.backtracking_patterns import UnreadablePattern, read_backtracking
 
 LINEAR_SECONDS = 10.0
 BACKTRACKING_SECONDS = 2.0
@@ -90,11 +90,10 @@ class Pattern:
 
     @cached_property
     def _backtracking(self) -> Any:
-        flags = regex.IGNORECASE | regex.VERSION0 if self._ignores_case else regex.VERSION0
         try:
-            return regex.compile(self._source, flags)
-        except (regex.error, OverflowError, RecursionError, MemoryError) as error:
-            raise UnusablePattern(f"is not a regular expression: {error}") from None
+            return read_backtracking(self._source, ignores_case=self._ignores_case)
+        except UnreadablePattern as error:
+            raise UnusablePattern(str(error)) from None
 
     def spans(self, text: str, *, most: int) -> Sequence[tuple[int, int]]:
         """Find matches one after another."""

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import regex
 
+from shoald.domain.backtracking_patterns import UnreadablePattern, read_backtracking
 from shoald.domain.chunking.parameters import check_names, refuse, size_and_overlap, text
 from shoald.domain.chunking.recursive import RecursiveSettings, recursive_spans
 from shoald.domain.chunking.spans import Chunker, Span
 from shoald.domain.failures import InvalidChunkerParams
 from shoald.domain.json_types import JsonObject
 
-MOST_PATTERN_CHARACTERS = 10_000
+MOST_PATTERN_CHARACTERS = 1000
 MATCH_SECONDS = 5.0
 """What the engine may take for one match; and so much longer for all texts than their length grants."""
 CHARACTER_SECONDS = 5e-6
@@ -67,9 +68,9 @@ def _compiled(params: JsonObject) -> regex.Pattern[str]:
     if len(source) > MOST_PATTERN_CHARACTERS:
         raise refuse("pattern", len(source), f"must have at most {MOST_PATTERN_CHARACTERS} characters")
     try:
-        return regex.compile(source, cache_pattern=False)
-    except (regex.error, ValueError, OverflowError, RecursionError) as error:
-        raise refuse("pattern", source, f"is not a regular expression: {error}") from error
+        return read_backtracking(source)
+    except UnreadablePattern as error:
+        raise refuse("pattern", source, str(error)) from error
 
 
 def regex_spans(segment: str, settings: RegexSettings, allowance: Allowance | None = None) -> Iterator[Span]:

@@ -53,9 +53,15 @@ def test_it_is_a_real_regular_expression(texts: ArrowTextFile, pattern: str, exp
     assert texts.matching(search.pattern(pattern)).tolist() == expected
 
 
-@pytest.mark.parametrize("pattern", ["(", "[a", "a**", "(?<a", "a{2,1}"])
+@pytest.mark.parametrize("pattern", ["(", "[a", "a**", "(?<a", "a{2,1}", "(?V1)a"])
 def test_what_is_none_is_refused(pattern: str) -> None:
     with pytest.raises(UnusablePattern, match="is not a regular expression"):
+        search.pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999}", "(?:a{1000}){1000}", "((?1))", "(?x)a(?=b)"])
+def test_what_would_take_all_memory_is_refused(pattern: str) -> None:
+    with pytest.raises(UnusablePattern, match=r"repeats too much|calls a group|the flag x"):
         search.pattern(pattern)
 
 
@@ -72,7 +78,7 @@ def test_a_long_literal_is_looked_for_without_being_read_as_a_pattern(
         tmp_path / "texts", ["short", f"İ Before: {passage.upper()}", "x" * 2000, passage.replace("км", "m")]
     )
     monkeypatch.setattr(patterns, "re2", None)
-    monkeypatch.setattr(patterns, "regex", None)
+    monkeypatch.setattr(patterns, "read_backtracking", None)
     pattern = search.pattern(passage.replace("ß", "SS"), literal=True)
     assert texts.matching(pattern).tolist() == [1]
     assert texts.matching(pattern, allowed=np.array([0, 2, 3])).tolist() == []

@@ -51,8 +51,10 @@ def test_a_piece_over_the_size_is_cut_with_overlap_and_short_ones_stay() -> None
         ("pattern", {"pattern": "[a"}),
         ("pattern", {"pattern": r"\1"}),
         ("pattern", {"pattern": ["a"]}),
-        ("pattern", {"pattern": "a" * 10_001}),
-        ("pattern", {"pattern": "(" * 5_000 + ")" * 5_000}),
+        ("pattern", {"pattern": "a" * 1001}),
+        ("pattern", {"pattern": "(" * 500 + ")" * 500}),
+        ("pattern", {"pattern": "a{99999999}"}),
+        ("pattern", {"pattern": "(?R)"}),
         ("chunk_size", {"pattern": "a", "chunk_size": -1}),
         ("flags", {"pattern": "a", "flags": 2}),
     ],
@@ -99,6 +101,6 @@ def test_a_pattern_that_is_slow_on_each_of_many_texts_is_stopped() -> None:
 def test_time_that_texts_grant_is_there_for_later_ones() -> None:
     settings = RegexSettings(pattern=regex.compile("a"), size=4000, overlap=0)
     allowance = Allowance(0.0)
-    for _ in range(100):
-        assert list(regex_spans("a" * 100_000, settings, allowance)) == []
+    for _ in range(5):
+        assert list(regex_spans("a" * 20_000, settings, allowance)) == []
     assert allowance.left > 0
