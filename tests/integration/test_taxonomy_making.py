@@ -152,18 +152,17 @@ def test_a_hierarchy_copies_the_fields_that_it_names_and_so_does_its_clone(world
 
 
 def test_the_label_of_a_cloned_hierarchy_goes_to_its_own_key(world: ClusterWorld) -> None:
-    coarse, _ = two_levels(world)
-    make(world, a_hierarchy(coarse))
+    make(world, a_hierarchy(a_run(world).cluster))
     clone, _ = world.use_cases.taxonomy_making.clone(world.caller, "levels", NewTaxonomy(taxonomy_name="copy"), None)
     (field,) = clone.taxonomy.config["enrichment_fields"]
     assert (field["field_path"], field["target_field"]) == ("label", "copy_label")
 
 
 def test_a_cluster_that_is_named_twice_has_its_groups_once(world: ClusterWorld) -> None:
-    coarse, _ = two_levels(world)
-    name = world.use_cases.clusters.get(world.caller, coarse).cluster.cluster_name
-    made = make(world, a_hierarchy(coarse, name))
-    assert made.taxonomy.config["cluster_ids"] == [coarse]
+    cluster = a_run(world).cluster
+    name = world.use_cases.clusters.get(world.caller, cluster).cluster.cluster_name
+    made = make(world, a_hierarchy(cluster, name))
+    assert made.taxonomy.config["cluster_ids"] == [cluster]
     assert (made.node_count, {one.level for one in made.nodes}) == (2, {0})
 
 
