@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import numpy as np
 
 from benchmarks._clustering import Report, Vectors, measured, planted_vectors, text_vectors
+from benchmarks._large_layouts import SHAPES, compare
 
 
 def ours(vectors: Vectors, *, dimensions: int, neighbours: int, distance: float) -> Vectors:
@@ -37,7 +39,19 @@ def umap_learn(vectors: Vectors, *, dimensions: int, neighbours: int, distance: 
 
 
 def main() -> None:
-    """Print the tables and write them."""
+    """Print the tables and write them; with `--large` those of tens of thousands of texts instead."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="beside umap-learn at 10, 50 and 100 thousand rows")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 50_000, 100_000], help="with --large")
+    parser.add_argument("--dimensions", type=int, nargs="+", default=list(SHAPES), choices=SHAPES, help="with --large")
+    asked = parser.parse_args()
+    if asked.large:
+        compare(Report("clustering_layout", "Large UMAP layouts", "large"), asked.rows, asked.dimensions)
+    else:
+        _small()
+
+
+def _small() -> None:
     from sklearn.manifold import trustworthiness
 
     report = Report("clustering_layout", "The UMAP layout")
