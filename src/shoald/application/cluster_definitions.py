@@ -74,6 +74,14 @@ _DATED_MODELS = {
     "claude-3-5-sonnet": "claude-3-5-sonnet-20241022",
     "claude-3-5-haiku": "claude-3-5-haiku-20241022",
 }
+_SAID_TO_MODELS = (
+    "provider",
+    "model_name",
+    "labeling_context",
+    "custom_prompt",
+    "response_shape",
+    "candidate_labels",
+)
 _OLDER_PARAMETERS = ("kmeans_parameters", "hdbscan_parameters", "dbscan_parameters")
 _KNOWN_MODELS = frozenset(_DATED_MODELS.values()) | {
     "gemini-2.5-flash-lite",
@@ -211,7 +219,7 @@ def read_spec(definition: JsonObject, overrides: JsonObject | None = None) -> Cl
         centroid_kind=vector.get("effective_feature_method", CentroidKind.MEAN.value),
         filters=filters,
         labeling=labeling,
-        warnings=(*dropped, *more, *capped, *_idle(vector), *_idle_inputs(labeling)),
+        warnings=(*dropped, *more, *capped, *_idle(vector), *_idle_labeling(labeling)),
         map=map_of(vector, changes),
         chose_steps=bool(vector["preprocessing_steps"]),
         levels=levels_of(vector),
@@ -238,7 +246,7 @@ def _attribute_spec(
         centroid_kind=CentroidKind.MEAN.value,
         filters=filters,
         labeling=labeling,
-        warnings=tuple(_idle_inputs(labeling)),
+        warnings=tuple(_idle_labeling(labeling)),
         map=MapOptions(dimensions=dimensions, method="packed", stability="none"),
         attributes=attributes_of(definition["attribute_config"]),
     )
@@ -405,13 +413,18 @@ def _idle(vector: JsonObject) -> list[str]:
     return warnings
 
 
-def _idle_inputs(labeling: JsonObject) -> list[str]:
-    """Name the labelling inputs that hold no text of the documents' payloads, where no model is asked."""
+def _idle_labeling(labeling: JsonObject) -> list[str]:
+    """Name what is said to a language model, and inputs that hold no text of payloads, where no model is asked."""
     if labeling.get("enabled"):
         return []
+    said = [name for name in _SAID_TO_MODELS if labeling.get(name)]
+    if "model_name" not in said and (labeling.get("parameters") or {}).get("model"):
+        said.append("model_name")
+    asked = f"llm_labeling {', '.join(said)} does not apply: without enabled no language model is asked"
     mappings = (labeling.get("labeling_inputs") or {}).get("input_mappings") or ()
     sources = {one.get("source_type") or "payload" for one in mappings} - {"payload"}
-    return [
+    inputs = (
         f"labeling_inputs of source_type {source} do not apply: groups are named after the texts of payloads"
         for source in sorted(sources)
-    ]
+    )
+    return [*([asked] if said else []), *inputs]

@@ -284,6 +284,25 @@ def test_a_model_that_clients_do_not_know_is_kept_where_it_breaks_no_list() -> N
     assert labeling == {"enabled": True, "parameters": {"model": "my-own"}}
 
 
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ({}, None),
+        ({"include_summary": False}, None),
+        ({"provider": "openai", "model_name": "gpt-4o-mini", "enabled": True}, None),
+        ({"provider": "openai", "model_name": "gpt-4o-mini"}, "provider, model_name"),
+        ({"model_name": "my-own", "enabled": False}, "model_name"),
+        ({"custom_prompt": "Name it.", "response_shape": {"label": "string"}}, "custom_prompt, response_shape"),
+    ],
+    ids=str,
+)
+def test_what_is_said_to_a_model_that_is_not_asked_is_named(said: dict[str, Any], warned: str | None) -> None:
+    """The guide's own examples leave `enabled` out, whose documented default is false."""
+    asked = {"collection_ids": ["a"], "algorithm": "kmeans", "llm_labeling": said}
+    told = f"llm_labeling {warned} does not apply: without enabled no language model is asked"
+    assert read_spec(normalized(asked), {}).warnings == ((told,) if warned else ())
+
+
 LITERAL = {"input_key": "text", "source_type": "literal", "override": "Category: marketing videos"}
 
 
