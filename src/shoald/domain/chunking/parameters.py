@@ -113,8 +113,8 @@ def choice(params: JsonObject, name: str, default: str, *, known: Collection[str
     return word
 
 
-def texts(params: JsonObject, name: str, *, at_most: int) -> tuple[str, ...]:
-    """Return a list of texts; null and absent are the empty one."""
+def texts(params: JsonObject, name: str, *, at_most: int, longest: int) -> tuple[str, ...]:
+    """Return a list of so many texts of so many characters at most; null and absent are the empty one."""
     value = params.get(name)
     if value is None:
         return ()
@@ -122,4 +122,6 @@ def texts(params: JsonObject, name: str, *, at_most: int) -> tuple[str, ...]:
         raise refuse(name, value, "must be a list of texts")
     if len(value) > at_most:
         raise refuse(name, len(value), f"must have at most {at_most} entries")
+    if any(len(item) > longest for item in value):
+        raise refuse(name, max(map(len, value)), f"must be texts of at most {longest} characters")
     return tuple(value)

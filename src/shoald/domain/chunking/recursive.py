@@ -20,6 +20,7 @@ from shoald.domain.json_types import JsonObject
 
 DEFAULT_SEPARATORS = ("\n\n", "\n", " ", "")
 MAX_SEPARATORS = 100
+LONGEST_SEPARATOR = 1000  # whether one overlaps itself is found out in the square of its length
 _EDGE = 16
 
 
@@ -36,7 +37,8 @@ def recursive_chunker(params: JsonObject) -> Chunker:
     """Return the chunker for `chunk_size`, `chunk_overlap`, `separators`; raises `InvalidChunkerParams`."""
     check_names(params, ("chunk_size", "chunk_overlap", "separators"))
     size, overlap = size_and_overlap(params)
-    separators = texts(params, "separators", at_most=MAX_SEPARATORS) or DEFAULT_SEPARATORS
+    given = texts(params, "separators", at_most=MAX_SEPARATORS, longest=LONGEST_SEPARATOR)
+    separators = given or DEFAULT_SEPARATORS
     if "" not in separators:
         separators = (*separators, "")
     settings = RecursiveSettings(size=size, overlap=overlap, separators=separators)

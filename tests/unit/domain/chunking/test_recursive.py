@@ -70,6 +70,7 @@ def test_a_number_may_be_written_in_three_ways(params: dict[str, object]) -> Non
         ("separators", {"separators": "\n"}),
         ("separators", {"separators": [1]}),
         ("separators", {"separators": ["x"] * 101}),
+        ("separators", {"separators": ["\n", "x" * 1001]}),
         ("chunksize", {"chunksize": 5}),
     ],
 )
