@@ -63,8 +63,9 @@ class RetrievalStrategy(_message.Message):
     pattern: _builtins.str
     """Regular expression of `regex`, at most 1,000 characters, looked for anywhere in a text, without regard to case unless it begins with
     `(?-i)`; `\\w`, `\\d`, `\\s` and `\\b` know the letters and digits of all scripts. One without look-around and back references takes time linear
-    in the text; others are stopped after two seconds and refused. Required for `regex`; a source of `ensemble` and the base of `rerank` look
-    for the query literally where it is left out.
+    in the text; others are stopped after two seconds and refused, and before that those that call a group (`(?R)`), have the flag `x`, or
+    come to more than 10,000 steps when what they count is written out. Required for `regex`; a source of `ensemble` and the base of
+    `rerank` look for the query literally where it is left out.
     """
     threshold: _builtins.int
     """Least partial ratio of a hit of `fuzzy`, 0 to 100: how well the query and the passage of the text that is most like it agree, without

@@ -38,9 +38,10 @@ export declare type ChunkFromSegmentRequest = Message<"shoal.rag.v1.ChunkFromSeg
 
   /**
    * Options of the strategy, unset means `{}`. All but `markdown_table` and `semantic` have `chunk_size` (4000, from 1) and `chunk_overlap`
-   * (200, less than the size), in characters, for `token` in tokens. Besides: `separators` (recursive); `model_name` (`cl100k_base`) and
-   * `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex, required, may look around; in
-   * all five seconds of processor time, and five more for a million characters); `embedding_provider` (that of indexes),
+   * (200, less than the size), in characters, for `token` in tokens. Besides: `separators` (recursive; at most 100 of 1,000 characters);
+   * `model_name` (`cl100k_base`) and `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex,
+   * required, 1,000 characters; may look around, but neither call a group nor come to more than 10,000 steps written out; in all five
+   * seconds of processor time, and five more for a million characters); `embedding_provider` (that of indexes),
    * `embedding_model_name`, `threshold_type` (`fixed` cuts where the cosine of neighbouring sentences is below `threshold`, `percentile` at
    * the jumps above `percentile_threshold`), `threshold` (0.6, from -1 to 1), `percentile_threshold` (90, from 0 to 100) and `window_size`
    * (1, from 0 to 100, sentences looked at on each side) (semantic). A bad or unknown option fails with `invalid_chunker_params`, which

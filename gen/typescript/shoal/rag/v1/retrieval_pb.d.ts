@@ -58,8 +58,9 @@ export declare type RetrievalStrategy = Message<"shoal.rag.v1.RetrievalStrategy"
   /**
    * Regular expression of `regex`, at most 1,000 characters, looked for anywhere in a text, without regard to case unless it begins with
    * `(?-i)`; `\w`, `\d`, `\s` and `\b` know the letters and digits of all scripts. One without look-around and back references takes time linear
-   * in the text; others are stopped after two seconds and refused. Required for `regex`; a source of `ensemble` and the base of `rerank` look
-   * for the query literally where it is left out.
+   * in the text; others are stopped after two seconds and refused, and before that those that call a group (`(?R)`), have the flag `x`, or
+   * come to more than 10,000 steps when what they count is written out. Required for `regex`; a source of `ensemble` and the base of
+   * `rerank` look for the query literally where it is left out.
    *
    * @generated from field: optional string pattern = 5;
    */

@@ -361,9 +361,10 @@ class ChunkFromSegmentRequest(betterproto2.Message):
     )
     """
     Options of the strategy, unset means `{}`. All but `markdown_table` and `semantic` have `chunk_size` (4000, from 1) and `chunk_overlap`
-    (200, less than the size), in characters, for `token` in tokens. Besides: `separators` (recursive); `model_name` (`cl100k_base`) and
-    `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex, required, may look around; in
-    all five seconds of processor time, and five more for a million characters); `embedding_provider` (that of indexes),
+    (200, less than the size), in characters, for `token` in tokens. Besides: `separators` (recursive; at most 100 of 1,000 characters);
+    `model_name` (`cl100k_base`) and `encoding_name` (token); `language` (sentence; `english`, by name or ISO 639-1 code); `pattern` (regex,
+    required, 1,000 characters; may look around, but neither call a group nor come to more than 10,000 steps written out; in all five
+    seconds of processor time, and five more for a million characters); `embedding_provider` (that of indexes),
     `embedding_model_name`, `threshold_type` (`fixed` cuts where the cosine of neighbouring sentences is below `threshold`, `percentile` at
     the jumps above `percentile_threshold`), `threshold` (0.6, from -1 to 1), `percentile_threshold` (90, from 0 to 100) and `window_size`
     (1, from 0 to 100, sentences looked at on each side) (semantic). A bad or unknown option fails with `invalid_chunker_params`, which
@@ -3617,8 +3618,9 @@ class RetrievalStrategy(betterproto2.Message):
     """
     Regular expression of `regex`, at most 1,000 characters, looked for anywhere in a text, without regard to case unless it begins with
     `(?-i)`; `\\w`, `\\d`, `\\s` and `\\b` know the letters and digits of all scripts. One without look-around and back references takes time linear
-    in the text; others are stopped after two seconds and refused. Required for `regex`; a source of `ensemble` and the base of `rerank` look
-    for the query literally where it is left out.
+    in the text; others are stopped after two seconds and refused, and before that those that call a group (`(?R)`), have the flag `x`, or
+    come to more than 10,000 steps when what they count is written out. Required for `regex`; a source of `ensemble` and the base of
+    `rerank` look for the query literally where it is left out.
     """
 
     threshold: "int | None" = betterproto2.field(6, betterproto2.TYPE_INT32, optional=True)
