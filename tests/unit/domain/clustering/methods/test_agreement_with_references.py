@@ -380,3 +380,32 @@ def test_what_has_no_reference_finds_what_was_planted_in_a_plane() -> None:
     angles = truth * np.pi / 4 + np.random.default_rng(1).normal(scale=0.04, size=len(truth))
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     assert adjusted_rand_score(found("evoc", rays).labels, truth) >= 0.95
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("d", [2, 50, 384])
+def test_more_rows_agree_with_references_too(d: int) -> None:
+    vectors, _ = planted(4000, 20, d, noise=0.1)
+    rows = exact(vectors)
+    eps = typical_distance(vectors[::8], "euclidean", 2)
+    ours = found("dbscan", vectors, eps=eps, min_samples=6)
+    assert same_partition(ours.labels, DBSCAN(eps=eps, min_samples=6).fit_predict(rows))
+    ours = found("agglomerative", vectors, n_clusters=40, linkage="average", affinity="cosine")
+    theirs = AgglomerativeClustering(40, linkage="average", metric="cosine").fit_predict(rows)
+    assert adjusted_rand_score(ours.labels, theirs) == 1.0
+    ours = found("hdbscan", vectors, min_cluster_size=30, min_samples=5)
+    known = hdbscan.HDBSCAN(30, min_samples=5, algorithm="generic").fit_predict(rows)
+    assert adjusted_rand_score(ours.labels, known) >= 0.99
+    ours = found("kmeans", vectors, n_clusters=40)
+    assert ours.notes["inertia"] <= 1.005 * KMeans(40, n_init=10, random_state=0).fit(vectors).inertia_
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "vectors", [planted(2000, 12, 50, noise=0.1)[0], texture(2000, 16)], ids=["planted", "texture"]
+)
+def test_optics_visits_two_thousand_rows_in_scikit_learns_order(vectors: Floats) -> None:
+    plot = reachability_plot(Space(vectors), OpticsParameters(), np.inf, TOOLS, no_step)
+    theirs = OPTICS(min_samples=5, algorithm="kd_tree").fit(exact(vectors))
+    np.testing.assert_array_equal(plot.ordering, theirs.ordering_)
+    np.testing.assert_allclose(plot.distances, theirs.reachability_, rtol=0, atol=1e-12)
