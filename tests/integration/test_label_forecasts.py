@@ -67,7 +67,7 @@ def store(world: ClusterWorld, round_: int = 0) -> None:
     batch = DocumentBatch(
         ids=[f"d{at:03d}" for at in range(len(words))],
         payloads=[
-            {"title": f"{one} in round {round_}: " + f"{one} again. " * (at % 9)} for at, one in enumerate(words)
+            {"title": f"{one} in round {round_}: " + f"{one} so on. " * (at % 9)} for at, one in enumerate(words)
         ],
         vectors=[VectorColumn(name="v", values=np.ascontiguousarray(groups_of(*SIZES), dtype=np.float32))],
     )
