@@ -35,11 +35,11 @@ def group_by_agglomeration(
     doubles. Where that has no room, k-means makes SMALL_GROUPS small groups and these are merged by their sizes:
     another method, named in the notes. Raises `NotEnoughPoints` when there are fewer rows than clusters.
     """
-    n = len(space)
+    n, d = space.vectors.shape
     parameters = _checked(given, n)
     if parameters.linkage == "single" and own_metric(parameters.affinity):
         merges, rows, how = _single(space, parameters.affinity, tools, step), np.arange(n), "spanning tree"
-    elif has_room(*space.vectors.shape, tools.memory):
+    elif has_room(n, d, tools.memory):
         merges, rows, how = _exact(space.vectors, parameters, tools, step), np.arange(n), "all distances"
     else:
         merges, rows, how = _approximate(space.vectors, parameters, tools, step)

@@ -80,12 +80,12 @@ def _similarities(
     space: Space, given: SpectralParameters, tools: ClusterTools, step: Step
 ) -> tuple[Any, dict[str, Any], list[str]]:
     """Return the graph, what to note of it, and the warnings."""
-    n = len(space)
+    n, d = space.vectors.shape
     if given.affinity == "nearest_neighbors":
         metric = "cosine" if space.metric == "cosine" and _is_unit(space.vectors) else "euclidean"
         graph = neighbours(space, min(given.n_neighbors, n), metric, tools=tools, step=step)
         return _joined(graph, np.ones(graph.ids.shape)), {"graph": "nearest neighbours"}, []
-    if has_room(given, *space.vectors.shape, tools.memory):
+    if has_room(given, n, d, tools.memory):
         return (*_table(space.vectors, given, tools, step),)
     graph = neighbours(space, max(NEAREST, given.n_neighbors) + 1, "euclidean", tools=tools, step=step)
     reach = np.median(graph.distances[:, -1]) or 1.0
@@ -167,6 +167,9 @@ def _grouped(
         backend=tools.arrays,
         step=shares(step, 0.7, 1.0),
     )
+    apart = len(np.unique(found.labels))
+    if apart < k:
+        said.append(f"only {apart} of {k} clusters have members: rows differ too little in {columns} eigenvectors")
     return found.labels, said
 
 

@@ -81,6 +81,14 @@ def test_a_smallest_group_larger_than_everything_leaves_noise() -> None:
     assert found.warnings == ("150 vectors are fewer than min_cluster_size = 151: all are noise",)
 
 
+def test_too_few_eigenvectors_to_tell_groups_apart_are_named() -> None:
+    # the first one of a graph in one piece is the same for every row
+    found = run("spectral", VECTORS, n_clusters=4, n_components=1)
+    assert found.count < 4
+    assert any("differ too little in 1 eigenvectors" in one for one in found.warnings)
+    assert run("spectral", VECTORS, n_clusters=4).warnings == ()
+
+
 @pytest.mark.parametrize("affinity", ["rbf", "laplacian", "poly"])
 def test_numbers_of_a_kernel_may_be_given_either_way(affinity: str) -> None:
     vectors = texture(120, 8)
