@@ -60,11 +60,12 @@ def test_the_cheaper_way_is_stated_to_take_less(method: str) -> None:
 @pytest.mark.parametrize("method", ["agglomerative", "spectral"])
 def test_a_table_that_fits_alone_but_not_with_what_is_made_beside_it_is_not_made(method: str) -> None:
     parameters, _ = parse_algorithm(method, {"n_clusters": 12}, loc=())
-    whole = peak_bytes(parameters, *VECTORS.shape)
+    n, d = VECTORS.shape
+    whole = peak_bytes(parameters, n, d)
     table = 8 * len(VECTORS) ** 2
     assert table < whole - 1
-    assert peak_bytes(parameters, *VECTORS.shape, memory=whole) == whole
-    assert peak_bytes(parameters, *VECTORS.shape, memory=whole - 1) < whole
+    assert peak_bytes(parameters, n, d, memory=whole) == whole
+    assert peak_bytes(parameters, n, d, memory=whole - 1) < whole
     ways = [run(method, memory, n_clusters=12).notes for memory in (whole, whole - 1)]
     assert ways[0] != ways[1]
 
