@@ -24,6 +24,7 @@ from support.memory_cases import (
     LIMIT_MIB,
     MIB,
     STEPS,
+    WITH_MAP,
     MemoryCase,
     case_of_groups,
     case_under_a_limit,
@@ -84,8 +85,8 @@ def _limited(methods: Sequence[str], sizes: Sequence[int], width: int) -> None:
     report = Report("clustering_memory", "How runs end under a limit of 2 GiB", part="limited")
     report.say(
         f"All rows of {width} dimensions. A process may hold {LIMIT_MIB} MiB of private memory and is killed above "
-        f"that; {AT_REST_MIB} of them are left to what is no run's. Without stability, and without a map above 20,000 "
-        "rows. MiB."
+        f"that; {AT_REST_MIB} of them are left to what is no run's. Without stability, and without a map above "
+        f"{WITH_MAP} rows. MiB."
     )
     report.head("run", "rows", "stated", "measured", "process", "how it ended", "cpu s")
     with tempfile.TemporaryDirectory() as folder:

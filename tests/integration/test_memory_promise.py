@@ -31,7 +31,11 @@ WIDTH = 384
 ROWS = 2000
 MORE_ROWS = 5000
 """Here what an allocator keeps of a run before, some MiB, is no quarter any more."""
-UNDER_A_LIMIT = ("agglomerative", "auto", "gaussian_mixture", "hdbscan", "kmeans")
+UNDER_A_LIMIT = (2000, 5000, 10_000, 20_000, 50_000)
+NARROW = 32
+"""Columns that let so many rows be grouped in a minute or so."""
+QUADRATIC = {"optics": (2000, 3500, 5000, 10_000, 20_000)}
+"""More rows would take minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +75,11 @@ def test_a_run_above_the_setting_is_mapped_and_one_far_above_it_refused(folder: 
 @pytest.mark.nightly
 @pytest.mark.parametrize("method", sorted(GIVEN))
 def test_every_algorithm_takes_what_it_states(folder: Path, method: str) -> None:
-    (found,) = measured_cases([case(folder, method, ROWS, WIDTH)])
-    if method == "auto":  # the dearest of what it may choose is stated before it looks
-        assert found.measured <= 1.25 * (found.stated or 0)
-    else:
-        assert_kept(found)
+    for found in measured_cases([case(folder, method, rows, WIDTH) for rows in (ROWS, MORE_ROWS)]):
+        if method == "auto":  # the dearest of what it may choose is stated before it looks
+            assert found.measured <= 1.25 * (found.stated or 0)
+        else:
+            assert_kept(found)
 
 
 @pytest.mark.nightly
@@ -107,12 +111,26 @@ def test_other_kinds_of_runs_take_what_they_state(folder: Path) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("method", UNDER_A_LIMIT)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("method", sorted(GIVEN))
 def test_no_run_is_killed_at_two_gibibytes(folder: Path, method: str) -> None:
-    run = case_under_a_limit(folder, method, 10 * ROWS, WIDTH)
-    outcome = measured_case(run, kill_above=LIMIT_MIB * MIB)
-    assert not outcome.was_killed
-    assert outcome.refused is not None or outcome.measured <= run.limit_mib * MIB
+    cases = [case_under_a_limit(folder, method, rows, NARROW) for rows in QUADRATIC.get(method, UNDER_A_LIMIT)]
+    for run, found in zip(cases, measured_cases(cases, kill_above=LIMIT_MIB * MIB), strict=True):
+        assert not found.was_killed
+        assert found.refused is None
+        assert found.measured <= run.limit_mib * MIB
+        assert found.measured <= 1.25 * (found.stated or 0)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("method", ["agglomerative", "spectral"])
+def test_a_table_that_has_no_room_gives_way_to_what_has(folder: Path, method: str) -> None:
+    tight = replace(case_under_a_limit(folder, method, MORE_ROWS, NARROW), limit_mib=120)
+    whole, less, refused = measured_cases([replace(tight, limit_mib=0), tight, replace(tight, limit_mib=12)])
+    assert whole.measured > 120 * MIB
+    assert less.measured <= 120 * MIB
+    assert any("too many for a table" in one for one in less.warnings)
+    assert "cluster_memory_mib allows 12" in str(refused.refused)
 
 
 def test_planted_files_hold_unit_rows(folder: Path) -> None:

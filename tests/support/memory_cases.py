@@ -15,7 +15,7 @@ _WRITTEN_ROWS = 16_384
 LIMIT_MIB = 2048
 AT_REST_MIB = 400
 """What a worker holds before a run, and has for all that is no run's."""
-WITH_MAP = 20_000
+WITH_MAP = 5_000
 """Under a limit larger runs go without a map."""
 GROUPS = 40
 GIVEN: dict[str, dict[str, Any]] = {

@@ -61,8 +61,8 @@ PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
 PER_ROW = 900
 """Bytes of a row in the plain lists of the condensed tree."""
-PACKED, PACKED_A_ROW = 20 * MIB, 2048
-"""What a library of products keeps of both sides of large ones in doubles: at most, and of a row."""
+PACKED, PACKED_COLUMNS = 20 * MIB, 256
+"""What a library of products keeps of both sides of large ones in doubles: at most, and so many columns of a row."""
 
 Formula = Callable[[Any, int, int], int]
 
@@ -156,7 +156,7 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
     scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
     walked = 8 * n * d + 12 * n * k + 17 * scanned
-    return max(graph_bytes(n, d, k, exact=True), walked) + min(PACKED, PACKED_A_ROW * n)
+    return max(graph_bytes(n, d, k, exact=True), walked) + min(PACKED, 8 * n * min(d, PACKED_COLUMNS))
 
 
 def _leiden(given: LeidenParameters, n: int, d: int) -> int:
