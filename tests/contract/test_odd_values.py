@@ -42,13 +42,13 @@ DAILY = {"clusters/update_namespace.by_presence", "clusters/create_cluster_trigg
 
 @dataclass
 class Recorder:
-    """Sends requests, and keeps those without files."""
+    """Sends requests, and keeps those without files whose answers have bodies."""
 
     send: SendHttp
     sent: list[tuple[str, str, Mapping[str, str], bytes | None]] = field(default_factory=list)
 
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
-        if not body or headers.get("content-type") == "application/json":
+        if method != "HEAD" and (not body or headers.get("content-type") == "application/json"):
             self.sent.append((method, path, headers, body))
         return self.send(method, path, headers, body)
 
