@@ -15,9 +15,9 @@ MOST_STEPS = 10_000
 _MOST_DIGITS = 6  # of a count, which is too large with them
 _TOKEN = re.compile(
     r"""
-    (?P<comment> \(\?\#[^)]*\) )
-    | (?P<call> \(\? (?: R | [+-]?[0-9]+ | & | P> ) )
+    (?P<call> \(\? (?: R | [+-]?[0-9]+ | & | P> ) )
     | (?P<verbose> \(\? [A-WYZa-wyz0-9-]* x )
+    | (?P<passed> \(\? (?: \#[^)]* | [A-Za-z0-9-]+ ) \) )  # a comment, or flags: a count after it repeats what is before
     | (?P<open> \( )
     | (?P<close> \) )
     | \{ (?P<least> [0-9]* ) (?: , [0-9]* )? (?P<count> \} )
@@ -57,11 +57,13 @@ def _check_steps(source: str) -> None:
             raise UnreadablePattern("calls a group or itself, which has no bound")
         if kind == "verbose":
             raise UnreadablePattern("has the flag x, which is not supported; write it without blanks and comments")
+        if kind == "passed":
+            continue
         if kind == "count":
             last *= int(token["least"].lstrip("0")[:_MOST_DIGITS] or 1)
         else:
             groups[-1] += last
-            last = 0 if kind in {"open", "comment"} else 1
+            last = 0 if kind == "open" else 1
         if kind == "open":
             groups.append(0)
         elif kind == "close":

@@ -44,6 +44,8 @@ def test_what_is_written_out_in_few_steps_is_read(pattern: str, text: str) -> No
         "(?:" * 30 + "a" + "){2}" * 30,
         "a{1000}" * 11,
         "a{200,}{200}",
+        "a(?#x){50000}",
+        "(?:a{1000})(?i)(?#x)(?-s){1000}",
     ],
 )
 def test_what_would_be_written_out_at_length_is_refused_unread(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
