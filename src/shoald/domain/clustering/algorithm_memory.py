@@ -59,6 +59,8 @@ LOOKS = 8 * MIB
 """What is left of a first look when the choice is made."""
 PAIRS_SHARE = 40
 """One of so many pairs of rows is taken to lie within a radius that makes sense."""
+SCANNED_SHARE = 8
+"""One of so many rows, at most, is taken to wait to be scanned by OPTICS at once."""
 PER_ROW = 900
 """Bytes of a row in the plain lists of the condensed tree."""
 PACKED, PACKED_COLUMNS = 20 * MIB, 256
@@ -154,7 +156,7 @@ def _optics(given: OpticsParameters, n: int, d: int) -> int:
     k = max(optics.LISTED, given.min_samples)
     if own_metric(given.metric, given.p, given.metric_params) is None:
         return distance_block_bytes(n, d, BY_LIBRARY) + 20 * n * k
-    scanned = min(n * n, max(TOGETHER * n, SCANNED_ENTRIES))
+    scanned = min(n * n // SCANNED_SHARE, max(TOGETHER * n, SCANNED_ENTRIES))
     walked = 8 * n * d + 12 * n * k + 17 * scanned
     return max(graph_bytes(n, d, k, exact=True), walked) + min(PACKED, 8 * n * min(d, PACKED_COLUMNS))
 
