@@ -27,37 +27,46 @@ _DEFINITION = frozenset(
     }
 )
 """What a definition may say at its root; other keys of a trigger's configuration are parameters of the algorithm."""
+_GROUPINGS = frozenset({"vector_config", "attribute_config"})
 _VECTOR = frozenset({"feature_uri", "feature_uris", "algorithm_params", "clustering_method"})
 _METHODS = {"hierarchical": "agglomerative"}
+_LOC = ("body", "execution_config")
 _CHANGES = ("mode", "assignment_threshold", "filters", "source_execution_ids")
 
 
 def definition_of(execution_config: JsonObject, description: str | None) -> dict[str, Any]:
-    """Return the cluster that an `execution_config` means; raises `InvalidFields` for one without collections.
+    """Return the cluster that an `execution_config` means.
+
+    Raises `InvalidFields` for one without collections, or without anything that says how groups are made.
 
     >>> definition_of({"collection_ids": ["c"], "config": {"algorithm": "kmeans", "n_clusters": 5}}, None)[
     ...     "vector_config"
     ... ]
     {'clustering_method': 'kmeans', 'algorithm_params': {'n_clusters': 5}}
     """
-    loc = ("body", "execution_config")
     config: dict[str, Any] = dict(execution_config.get("config") or {})
     collections = execution_config.get("collection_ids")
     if not collections:
-        raise InvalidFields.field(*loc, "collection_ids", message="Field required", kind="missing")
+        raise InvalidFields.field(*_LOC, "collection_ids", message="Field required", kind="missing")
     asked = {key: config.pop(key) for key in list(config) if key in _DEFINITION}
+    if asked.keys().isdisjoint(_GROUPINGS):
+        asked["vector_config"] = _vector_config(config)
+        config = {}
+    # beside a grouping no word is a parameter: those that a definition does not have are refused when it is read
+    return {**config, **asked, "collection_ids": list(collections), "description": description}
+
+
+def _vector_config(config: dict[str, Any]) -> JsonObject:
+    """Return what an algorithm and its parameters, all at the root, say of groups by vectors."""
     method = config.pop("algorithm", None) or config.pop("clustering_method", None)
-    if "vector_config" not in asked and "attribute_config" not in asked:
-        if not isinstance(method, str):
-            raise InvalidFields.field(*loc, "config", "algorithm", message="Field required", kind="missing")
-        vector = {key: config.pop(key) for key in list(config) if key in _VECTOR}
-        parameters = {**config, **(vector.pop("algorithm_params", None) or {})}
-        asked["vector_config"] = {
-            "clustering_method": _METHODS.get(method, method),
-            **vector,
-            "algorithm_params": parameters,
-        }
-    return {**asked, "collection_ids": list(collections), "description": description}
+    if not isinstance(method, str):
+        raise InvalidFields.field(*_LOC, "config", "algorithm", message="Field required", kind="missing")
+    vector = {key: config.pop(key) for key in list(config) if key in _VECTOR}
+    given = vector.pop("algorithm_params", None) or {}
+    if not isinstance(given, dict):
+        place = (*_LOC, "config", "algorithm_params")
+        raise InvalidFields.field(*place, message="Input should be an object", kind="dict_type", value=given)
+    return {"clustering_method": _METHODS.get(method, method), **vector, "algorithm_params": {**config, **given}}
 
 
 def action_of(action_type: str, config: JsonObject) -> tuple[str, dict[str, Any]]:

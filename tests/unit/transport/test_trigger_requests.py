@@ -62,6 +62,10 @@ def test_a_configuration_is_read_as_a_request_for_a_cluster_would_be() -> None:
         {"attribute_config": {"attributes": [[1]]}},
         {"cluster_type": ["vector"]},
         {"feature_uris": [1]},
+        {"algorithm_params": [1]},
+        {"algorithm_params": "n_clusters"},
+        {"vector_config": {"clustering_method": "kmeans"}, "n_clusters": 3},
+        {"attribute_config": {"attributes": ["a"]}, "algorithm_params": {"n_clusters": 3}},
     ],
     ids=str,
 )
