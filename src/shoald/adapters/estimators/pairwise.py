@@ -51,19 +51,29 @@ def _learned(name: str, rows: Any) -> dict[str, Any]:
 
 
 def library_similarities(vectors: Floats, parameters: SpectralParameters) -> Callable[[Integers], Doubles]:
-    """Return what computes (rows, n) similarities; a kernel takes of the parameters what it knows."""
+    """Return what computes (rows, n) similarities; a kernel takes of the parameters what it knows.
+
+    Raises `InvalidFields`, and so does what is returned, where they are not finite numbers.
+    """
     from sklearn.metrics.pairwise import pairwise_kernels
 
     rows = vectors.astype(np.float64)
     options = {"gamma": parameters.gamma, "degree": parameters.degree, "coef0": parameters.coef0}
 
     def block(ids: Integers) -> Doubles:
-        found = pairwise_kernels(rows[ids], rows, metric=parameters.affinity, filter_params=True, **options)
+        try:
+            with np.errstate(invalid="ignore", over="ignore"):  # seen below
+                found = pairwise_kernels(rows[ids], rows, metric=parameters.affinity, filter_params=True, **options)
+        except (TypeError, ValueError) as exc:
+            raise _incomparable(parameters, str(exc)) from exc
+        if not np.isfinite(found).all():
+            raise _incomparable(parameters, "a similarity is no finite number; use a smaller gamma, or a whole degree")
         return np.asarray(found, dtype=np.float64)
 
-    try:
-        block(np.arange(min(1, len(rows))))
-    except (TypeError, ValueError) as exc:
-        message = f"{parameters.affinity} cannot compare these vectors: {exc}"
-        raise InvalidFields.field("affinity", message=message, value=parameters.affinity) from exc
+    block(np.arange(min(1, len(rows))))
     return block
+
+
+def _incomparable(parameters: SpectralParameters, why: str) -> InvalidFields:
+    message = f"{parameters.affinity} cannot compare these vectors: {why}"
+    return InvalidFields.field("affinity", message=message, value=parameters.affinity)

@@ -89,6 +89,14 @@ def test_too_few_eigenvectors_to_tell_groups_apart_are_named() -> None:
     assert run("spectral", VECTORS, n_clusters=4).warnings == ()
 
 
+@pytest.mark.parametrize(
+    "given", [{"degree": 0.5, "coef0": -5.0}, {"degree": 1e30}, {"gamma": 1e300, "coef0": 2.0}], ids=str
+)
+def test_a_kernel_that_gives_no_numbers_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidFields, match="poly cannot compare these vectors"):
+        run("spectral", VECTORS, n_clusters=4, affinity="poly", **given)
+
+
 @pytest.mark.parametrize("affinity", ["rbf", "laplacian", "poly"])
 def test_numbers_of_a_kernel_may_be_given_either_way(affinity: str) -> None:
     vectors = texture(120, 8)
