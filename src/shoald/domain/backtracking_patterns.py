@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"""
     (?P<call> \(\? (?: R | [+-]?[0-9]+ | & | P> ) )
     | (?P<verbose> \(\? [A-WYZa-wyz0-9-]* x )
-    | (?P<passed> \(\? (?: \#[^)]* | [A-Za-z0-9-]+ ) \) )  # a comment, or flags: a count after it repeats what is before
+    | (?P<passed> \(\? (?: \#[^)]* | [A-Za-z0-9-]+ ) \) )  # a comment or flags: a count repeats what is before
     | (?P<open> \( )
     | (?P<close> \) )
     | \{ (?P<least> [0-9]* ) (?: , [0-9]* )? (?P<count> \} )

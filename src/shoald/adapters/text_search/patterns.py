@@ -75,7 +75,8 @@ class Pattern:
         self._ignores_case = not source.startswith(_CASE_MATTERS)
         self._source = source.removeprefix(_CASE_MATTERS)
         self._linear = self._read_linear()
-        if self._linear is None:
+        if self._linear is None or self._linear.words.has_boundaries:
+            # refused now, and not by the first text that needs it
             _ = self._backtracking
 
     def _read_linear(self) -> _Linear | None:

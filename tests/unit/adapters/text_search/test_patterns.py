@@ -59,7 +59,9 @@ def test_what_is_none_is_refused(pattern: str) -> None:
         search.pattern(pattern)
 
 
-@pytest.mark.parametrize("pattern", ["a{99999999}", "(?:a{1000}){1000}", "((?1))", "(?x)a(?=b)"])
+@pytest.mark.parametrize(
+    "pattern", ["a{99999999}", "(?:a{1000}){1000}", "((?1))", "(?x)a(?=b)", r"\b" + "a{1000}" * 11]
+)
 def test_what_would_take_all_memory_is_refused(pattern: str) -> None:
     with pytest.raises(UnusablePattern, match=r"repeats too much|calls a group|the flag x"):
         search.pattern(pattern)
