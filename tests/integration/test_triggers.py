@@ -540,10 +540,16 @@ def test_a_trigger_may_bring_its_own_cluster(world: ClusterWorld, scheduler: Sch
 
 def test_a_trigger_that_cannot_be_made_leaves_no_cluster_behind(world: ClusterWorld) -> None:
     world.store(groups_of(10, 10))
-    config = {"collection_ids": ["things"], "config": {"algorithm": "kmeans", "n_clusters": 2}}
+    config: dict[str, Any] = {"collection_ids": ["things"], "config": {"algorithm": "kmeans", "n_clusters": 2}}
     waits = {"event_type": "documents_added", "collection_id": "col_0000000000"}
     with pytest.raises(CollectionNotFound):
         make(world, "", "event", waits, definition=definition_of(config, None))
+    config["config"]["n_clusters"] = [2]
+    with pytest.raises(InvalidFields) as met:
+        make(world, "", "interval", HOURLY, definition=definition_of(config, None))
+    (problem,) = met.value.problems
+    assert problem.loc[:3] == ("body", "execution_config", "config")
+    assert problem.loc[-1] == "n_clusters"
     assert world.use_cases.clusters.list(world.caller, _query())[0].items == []
     assert events(world, "cluster.") == []
 

@@ -246,8 +246,7 @@ def _as_of_strategy(at: int) -> Iterator[None]:
     try:
         yield
     except InvalidFields as refused:
-        problems = [replace(one, loc=("body", "strategies", at, *one.loc[1:])) for one in refused.problems]
-        raise InvalidFields(problems) from refused
+        raise refused.within("body", "strategies", at) from refused
 
 
 def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:

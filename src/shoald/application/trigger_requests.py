@@ -30,7 +30,8 @@ _DEFINITION = frozenset(
 _GROUPINGS = frozenset({"vector_config", "attribute_config"})
 _VECTOR = frozenset({"feature_uri", "feature_uris", "algorithm_params", "clustering_method"})
 _METHODS = {"hierarchical": "agglomerative"}
-_LOC = ("body", "execution_config")
+CONFIG = ("body", "execution_config", "config")
+"""Where what defines a cluster stands."""
 _CHANGES = ("mode", "assignment_threshold", "filters", "source_execution_ids")
 
 
@@ -47,7 +48,9 @@ def definition_of(execution_config: JsonObject, description: str | None) -> dict
     config: dict[str, Any] = dict(execution_config.get("config") or {})
     collections = execution_config.get("collection_ids")
     if not collections:
-        raise InvalidFields.field(*_LOC, "collection_ids", message="Field required", kind="missing")
+        raise InvalidFields.field(
+            "body", "execution_config", "collection_ids", message="Field required", kind="missing"
+        )
     asked = {key: config.pop(key) for key in list(config) if key in _DEFINITION}
     if asked.keys().isdisjoint(_GROUPINGS):
         asked["vector_config"] = _vector_config(config)
@@ -60,12 +63,12 @@ def _vector_config(config: dict[str, Any]) -> JsonObject:
     """Return what an algorithm and its parameters, all at the root, say of groups by vectors."""
     method = config.pop("algorithm", None) or config.pop("clustering_method", None)
     if not isinstance(method, str):
-        raise InvalidFields.field(*_LOC, "config", "algorithm", message="Field required", kind="missing")
+        raise InvalidFields.field(*CONFIG, "algorithm", message="Field required", kind="missing")
     vector = {key: config.pop(key) for key in list(config) if key in _VECTOR}
     given = vector.pop("algorithm_params", None) or {}
     if not isinstance(given, dict):
-        place = (*_LOC, "config", "algorithm_params")
-        raise InvalidFields.field(*place, message="Input should be an object", kind="dict_type", value=given)
+        message = "Input should be an object"
+        raise InvalidFields.field(*CONFIG, "algorithm_params", message=message, kind="dict_type", value=given)
     return {"clustering_method": _METHODS.get(method, method), **vector, "algorithm_params": {**config, **given}}
 
 

@@ -16,6 +16,7 @@ from shoald.application.ports.repositories.triggers import TriggerFilter
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_events import trigger_event
 from shoald.application.trigger_measuring import drifting_vectors
+from shoald.application.trigger_requests import CONFIG
 from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
 from shoald.domain.identifiers import new_trigger_id, new_uuid
@@ -131,7 +132,10 @@ class Triggers:
         if not request.definition:
             message = "cluster_id or execution_config is required"
             raise InvalidFields.field("body", "cluster_id", message=message, kind="missing")
-        return self._clusters.add(uow, caller, request.definition)
+        try:
+            return self._clusters.add(uow, caller, request.definition)
+        except InvalidFields as refused:
+            raise refused.within(*CONFIG) from refused
 
     def get(self, caller: Caller, trigger_id: str) -> TriggerState:
         """Return a trigger; raises `TriggerNotFound`."""

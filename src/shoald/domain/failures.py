@@ -8,7 +8,7 @@ and body; a test walks all subclasses and finds each in that table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from shoald.domain.json_types import JsonObject
@@ -55,6 +55,14 @@ class InvalidFields(Failure):
     def field(cls, *loc: str | int, message: str, kind: str = "value_error", value: Any = None) -> InvalidFields:
         """Build the failure for one field: `InvalidFields.field("body", "k", message="must be at least 1")`."""
         return cls([FieldProblem(loc, kind, message, value)])
+
+    def within(self, *place: str | int) -> InvalidFields:
+        """Return the same said of a part of a body: each path begins at its place instead of the whole.
+
+        >>> print(InvalidFields.field("body", "k", message="must be at least 1").within("body", "strategies", 0))
+        body.strategies.0.k: must be at least 1
+        """
+        return InvalidFields([replace(one, loc=(*place, *one.loc[1:])) for one in self.problems])
 
 
 # What kind of failure it is decides its status; leaves below give it a documented code.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from google.protobuf import json_format
@@ -13,7 +12,7 @@ from shoal.clusters.v1 import (
     trigger_service_pb2,
 )
 
-from shoald.application.trigger_requests import action_of, definition_of
+from shoald.application.trigger_requests import CONFIG, action_of, definition_of
 from shoald.application.triggers import TriggerChanges, TriggerQuery, TriggerRequest, TriggerState
 from shoald.domain.failures import InvalidFields
 from shoald.domain.json_types import JsonObject
@@ -28,7 +27,6 @@ from shoald.transport.violations import problems_in
 _ORGANIZATION = "int_shoal"
 """Clients insist on the id of an organization; there is one in an installation."""
 _DEFAULT_LIMIT = 50
-_CONFIG = ("body", "execution_config", "config")
 
 
 def cluster_request_of(request: cluster_trigger_service_pb2.CreateClusterTriggerRequest) -> TriggerRequest:
@@ -56,10 +54,10 @@ def _definition(asked: dict[str, Any]) -> JsonObject:
     try:
         message = json_format.ParseDict(asked, cluster_service_pb2.CreateClusterRequest())
     except json_format.ParseError as error:
-        raise InvalidFields.field(*_CONFIG, message=f"defines no cluster: {error}", value=asked) from error
-    problems = [replace(one, loc=(*_CONFIG, *one.loc[1:])) for one in problems_in(message, None)]
+        raise InvalidFields.field(*CONFIG, message=f"defines no cluster: {error}", value=asked) from error
+    problems = problems_in(message, None)
     if problems:
-        raise InvalidFields(problems)
+        raise InvalidFields(problems).within(*CONFIG)
     return asked_of(message)
 
 
