@@ -32,7 +32,7 @@ def assign_by_cosine(
         nearest, largest = _largest(backend.send(rows) @ centres, backend)
         return nearest, largest * _inverse_lengths(rows)
 
-    parts = _parts(n, k, backend)
+    parts = _parts(n, max(k, vectors.shape[1]), backend)
     for done, (part, found) in enumerate(zip(parts, backend.each(nearest_of, parts), strict=True), start=1):
         nearest, cosines = found
         labels[part] = np.where(cosines >= threshold, nearest, -1)
@@ -43,7 +43,7 @@ def assign_by_cosine(
 
 
 def _parts(n: int, width: int, backend: ArrayBackend) -> list[slice]:
-    """Cut n rows into parts so small that so wide products of them are near still when the largest are looked for."""
+    """Cut n rows into parts that stay near while the largest products are looked for; rows or products are so wide."""
     size = max(FEWEST_ROWS, backend.near_entries // width)
     return [slice(at, min(at + size, n)) for at in range(0, n, size)]
 
@@ -92,7 +92,6 @@ def nearest_centres(
             products = backend.xp.where(barred, -backend.xp.inf, products)
         return _largest(products, backend)
 
-    # what is wider, products or rows, is copied once
     parts = _parts(n, max(k, vectors.shape[1]), backend)
     for part, (nearest, largest) in zip(parts, backend.each(nearest_of, parts), strict=True):
         ids[part], squares[part] = nearest, own[part] - largest

@@ -20,9 +20,8 @@ Result = TypeVar("Result")
 class _CountedParts(NumpyArrays):
     """Counts the parts that work is cut into."""
 
-    near_entries = 1000
-
-    def __init__(self) -> None:
+    def __init__(self, near_entries: int = 1000) -> None:
+        self.near_entries = near_entries
         self.parts: list[int] = []
 
     def each(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
@@ -44,3 +43,10 @@ def test_rows_meet_centroids_in_small_parts_that_no_number_of_threads_changes(th
     exact = np.square(vectors[:, None] - vectors[None, :20]).sum(axis=2)
     assert ids.tolist() == exact.argmin(axis=1).tolist()
     np.testing.assert_allclose(squares, exact.min(axis=1), atol=1e-4)
+
+
+def test_parts_of_wide_rows_are_as_small_as_those_of_wide_products() -> None:
+    vectors, backend = texture(500), _CountedParts(near_entries=64 * 100)
+    assign_by_cosine(vectors, vectors[:2], 0.1, backend=backend)
+    nearest_centres(vectors, vectors[:2], backend=backend)
+    assert backend.parts == [5, 5]
