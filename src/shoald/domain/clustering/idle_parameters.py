@@ -22,6 +22,10 @@ def _kernel_has(word: str) -> Callable[[Any], bool]:
     return lambda given: word in KERNEL_WORDS.get(given.affinity, ())
 
 
+def _is_said_once(word: str) -> Callable[[Any], bool]:
+    return lambda given: not (_kernel_has(word)(given) and word in (given.kernel_params or {}))
+
+
 def _rotates(given: Any) -> bool:
     """Say whether rotation gives the groups, which has no restarts."""
     return given.assign_labels == "discretize" and given.n_components in {None, given.n_clusters}
@@ -47,6 +51,7 @@ _BESIDE: Mapping[str, tuple[_Unless, ...]] = {
         _Unless("gamma", _kernel_has("gamma"), _KERNEL),
         _Unless("degree", _kernel_has("degree"), _KERNEL),
         _Unless("coef0", _kernel_has("coef0"), _KERNEL),
+        *(_Unless(word, _is_said_once(word), "kernel_params has one") for word in ("gamma", "degree", "coef0")),
         _Unless("kernel_params", lambda given: given.affinity in KERNEL_WORDS, "the affinity is no kernel"),
         _Unless("n_init", lambda given: not _rotates(given), "assign_labels is discretize"),
     ),

@@ -29,6 +29,7 @@ BESIDE: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "kernel_params",
     ),
     ("spectral", {"kernel_params": {"degree": 2.0}}, {"affinity": "poly"}, "kernel_params.degree"),
+    ("spectral", {"gamma": 2.0, "kernel_params": {"gamma": 3.0}}, {"kernel_params": {}}, "gamma"),
     ("spectral", {"n_init": 3, "assign_labels": "discretize"}, {"assign_labels": "kmeans"}, "n_init"),
     ("mean_shift", {"bandwidth_quantile": 0.3, "bandwidth": 1.0}, {"bandwidth": None}, "bandwidth_quantile"),
     ("mean_shift", {"bin_seeding": True, "seeds": [[1.0]]}, {"seeds": None}, "bin_seeding"),
