@@ -550,6 +550,9 @@ def test_a_trigger_that_cannot_be_made_leaves_no_cluster_behind(world: ClusterWo
     (problem,) = met.value.problems
     assert problem.loc[:3] == ("body", "execution_config", "config")
     assert problem.loc[-1] == "n_clusters"
+    with pytest.raises(InvalidFields) as met:
+        make(world, "", "interval", HOURLY, changes={"filters": {"kind": {"$x": 1}}})
+    assert met.value.problems[0].loc == ("body", "action_config", "filters", "kind")
     assert world.use_cases.clusters.list(world.caller, _query())[0].items == []
     assert events(world, "cluster.") == []
 

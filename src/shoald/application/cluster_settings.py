@@ -97,9 +97,10 @@ def idle_words(asked: Mapping[str, Any], *, by_attributes: bool) -> tuple[str, .
     """Name what a request says of vectors though groups are made by attributes, or the other way round."""
     if not by_attributes:
         return ("attribute_config does not apply: groups are made by vectors",) if asked.get("attribute_config") else ()
-    said = {name: asked[name] for name in _BESIDE_VECTORS if name in asked} | dict(asked.get("vector_config") or {})
-    named = [name for name, value in said.items() if value not in (None, [], {}) and value != _UNSAID.get(name)]
-    return tuple(f"{name} does not apply: groups are made by attributes" for name in sorted(set(named) - _READ))
+    # not one mapping: a vector_config says null of what it leaves out, and would hide what stands beside it
+    said = [*((name, asked.get(name)) for name in _BESIDE_VECTORS), *(asked.get("vector_config") or {}).items()]
+    named = {name for name, value in said if value not in (None, [], {}) and value != _UNSAID.get(name)}
+    return tuple(f"{name} does not apply: groups are made by attributes" for name in sorted(named - _READ))
 
 
 def overruled_words(asked: Mapping[str, Any]) -> tuple[str, ...]:

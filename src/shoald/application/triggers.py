@@ -11,7 +11,6 @@ from shoald.application.access import Caller
 from shoald.application.cluster_definitions import read_spec
 from shoald.application.clusters import Clusters, find_cluster, find_collections
 from shoald.application.jobs import Jobs
-from shoald.application.listing import condition_of
 from shoald.application.ports.repositories.triggers import TriggerFilter
 from shoald.application.ports.unit_of_work import OpenUnitOfWork, UnitOfWork
 from shoald.application.trigger_events import trigger_event
@@ -19,6 +18,7 @@ from shoald.application.trigger_measuring import drifting_vectors
 from shoald.application.trigger_requests import CONFIG
 from shoald.application.trigger_starts import Slot, TriggerStarts
 from shoald.domain.failures import Conflict, InvalidFields, TooManyTriggers, TriggerNotFound
+from shoald.domain.filters import parse_filter
 from shoald.domain.identifiers import new_trigger_id, new_uuid
 from shoald.domain.json_types import JsonObject
 from shoald.domain.platform_words import EventType, TriggerStatus
@@ -113,7 +113,7 @@ class Triggers:
         schedule = normalized_schedule(request.trigger_type, request.schedule_config)
         if request.status not in _FIRST_STATES:
             raise _bad_status(request.status)
-        condition_of(request.changes.get("filters"))
+        parse_filter(request.changes.get("filters"), "body", "action_config", "filters")
         with self._open_unit_of_work() as uow:
             cluster = self._cluster(uow, caller, request)
             _check(uow, cluster, request, schedule)

@@ -7,6 +7,7 @@ import pytest
 
 from shoald.application.cluster_definitions import check_name, normalized, read_spec, resolve_features
 from shoald.application.cluster_settings import idle_settings, idle_words, overruled_words
+from shoald.application.composite_choice import asked_count
 from shoald.application.run_changes import idle_changes
 from shoald.domain.clustering.parameters import HdbscanParameters, KmeansParameters
 from shoald.domain.failures import InvalidFields
@@ -187,6 +188,10 @@ def test_what_is_said_of_vectors_though_attributes_make_the_groups_is_named() ->
     vector = {"clustering_method": "attribute_based", "vis_n_components": 3, "normalize_features": True}
     found = idle_words({"vector_config": vector, "sample_size": 9, "hierarchical": False}, by_attributes=True)
     assert [one.split()[0] for one in found] == ["sample_size", "vis_n_components"]
+    unsaid: dict[str, Any] = {"clustering_method": "attribute_based", "sample_size": None, "preprocessing_steps": []}
+    beside = {"sample_size": 9, "preprocessing_steps": [{"method": "whiten"}], "algorithm_config": None}
+    found = idle_words({"vector_config": unsaid, **beside}, by_attributes=True)
+    assert [one.split()[0] for one in found] == ["preprocessing_steps", "sample_size"]
     assert idle_words({"vector_config": vector, "sample_size": 9}, by_attributes=False) == ()
     (other,) = idle_words({"attribute_config": {"attributes": ["kind"]}}, by_attributes=False)
     assert other.startswith("attribute_config does not apply")
@@ -238,6 +243,19 @@ def test_changes_without_effect_in_a_mode_are_named(mode: str, by_attributes: bo
     # what clients send in every call says nothing
     sent = {"assignment_threshold": 0.5, "defer_visualization": False}
     assert idle_changes(mode, sent, by_attributes=by_attributes) == ()
+
+
+@pytest.mark.parametrize("method", ["kmeans", "dbscan", "attribute_based"])
+def test_a_number_of_groups_of_groups_is_read_whatever_the_method(method: str) -> None:
+    asked: dict[str, Any] = {"collection_ids": ["a"], "vector_config": {"clustering_method": method}}
+    attributes = {"attribute_config": {"attributes": ["kind"]}} if method == "attribute_based" else {}
+    definition = normalized({**asked, **attributes})
+    assert asked_count(definition, {}) is None
+    assert asked_count(definition, {"algorithm_params": {"n_clusters": "3"}}) == 3
+    for wrong in ("three", [3], 0, -1, 2.5):
+        with pytest.raises(InvalidFields) as refused:
+            asked_count(definition, {"algorithm_params": {"n_components": wrong}})
+        assert [one.loc for one in refused.value.problems] == [("body", "algorithm_params", "n_components")]
 
 
 def test_what_asks_for_nothing_is_taken() -> None:
