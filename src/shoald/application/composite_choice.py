@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shoald.application.ports.unit_of_work import UnitOfWork
-from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, InvalidFields
+from shoald.domain.clustering.parameter_rules import Rule, read_value
+from shoald.domain.failures import ArtifactNotFound, ExecutionNotFound, FieldProblem, InvalidFields
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import NOISE_CENTROID, Cluster, ClusterRun
 from shoald.domain.vocabulary import ExecutionStatus
@@ -13,6 +15,24 @@ from shoald.domain.vocabulary import ExecutionStatus
 SOURCE_RUNS = "source_execution_ids"
 """The runs that a composite run groups the groups of, among what its call changed."""
 _LEAST = 2
+_COUNTS = ("n_clusters", "n_components")
+_COUNT = Rule(kind=int, least=1)
+
+
+def asked_count(definition: JsonObject, changes: JsonObject) -> int | None:
+    """Return how many groups were asked for in so many words; None where the runs themselves decide.
+
+    Raises `InvalidFields` for what is no number of groups: the method of the definition need not know the word.
+    """
+    vector: Mapping[str, Any] = definition["vector_config"] or {}
+    asked = {**(vector.get("algorithm_params") or {}), **(changes.get("algorithm_params") or {})}
+    name = next((one for one in _COUNTS if asked.get(one) is not None), None)
+    if name is None:
+        return None
+    found = read_value(_COUNT, asked[name], ("body", "algorithm_params", name))
+    if isinstance(found, FieldProblem):
+        raise InvalidFields([found])
+    return int(found)
 
 
 def source_runs(uow: UnitOfWork, cluster: Cluster, asked: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ come out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from shoald.application.cluster_inputs import ClusterInput
 from shoald.application.cluster_naming import SHOWN_TO_NAMING, ClusterNaming, FoundGroups
 from shoald.application.cluster_results import ClusterResult
 from shoald.application.cluster_work import Work
-from shoald.application.composite_choice import SOURCE_RUNS, require_one_space
+from shoald.application.composite_choice import SOURCE_RUNS, asked_count, require_one_space
 from shoald.application.composite_sources import Source, SourceMembers, joined_members, read_source
 from shoald.application.former_runs import FormerRun, FormerRuns
 from shoald.application.memory_promises import MemoryPromises
@@ -42,8 +42,6 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
 from shoald.domain.records.collection import Collection
 from shoald.domain.vocabulary import ExecutionMode, ExecutionStatus
-
-_NUMBERS = ("n_clusters", "n_components")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +86,7 @@ class CompositeRuns:
         given = _input(sources, members, known, groups)
         work = self.memory.promised(work, planned_attributes(len(given.ids)))
         work.stage("cluster", f"{len(groups)} groups of {len(sources)} runs")
-        labels = joined_groups(groups, count=asked_count(work))
+        labels = joined_groups(groups, count=asked_count(work.cluster.definition, work.run.overrides))
         k = int(labels.max(initial=-1)) + 1
         vectors = joined_centroids(groups, labels, k)
         of_document = np.where(members.numbers >= 0, np.append(labels, ROOT)[members.numbers], ROOT).astype(np.int32)
@@ -153,13 +151,6 @@ class CompositeRuns:
         if before is None or before.mode != ExecutionMode.COMPOSITE:
             return None
         return self.former_runs.over(before, given.ids, [one.collection_id for one in given.collections], given.places)
-
-
-def asked_count(work: Work) -> int | None:
-    """Return how many groups were asked for in so many words; None where the runs themselves decide."""
-    vector: Mapping[str, Any] = work.cluster.definition["vector_config"] or {"algorithm_params": {}}
-    asked = {**(vector["algorithm_params"] or {}), **(work.run.overrides.get("algorithm_params") or {})}
-    return next((int(asked[name]) for name in _NUMBERS if asked.get(name)), None)
 
 
 def _groups_of(sources: Sequence[Source]) -> SourceGroups:
@@ -247,7 +238,7 @@ def composite_metrics(tree: GroupTree, centres: Centroids) -> dict[str, Any]:
 def _effective(
     work: Work, sources: Sequence[Source], groups: SourceGroups, labels: Labels, tree: GroupTree
 ) -> dict[str, Any]:
-    dimensions, count = _dimensions(work), asked_count(work)
+    dimensions, count = _dimensions(work), asked_count(work.cluster.definition, work.run.overrides)
     words = [(one.run.run_id, word) for one in sources for word in one.words]
     mapping: dict[str, list[dict[str, Any]]] = {one: [] for one in tree.ids}
     for (run_id, word), label, size in zip(words, labels.tolist(), groups.sizes.tolist(), strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 from shoald.application.access import Caller
 from shoald.application.cluster_definitions import read_spec
 from shoald.application.clusters import find_cluster
-from shoald.application.composite_choice import SOURCE_RUNS, source_runs
+from shoald.application.composite_choice import SOURCE_RUNS, asked_count, source_runs
 from shoald.application.jobs import JobRequest, Jobs
 from shoald.application.listing import (
     DEFAULT_LIMIT,
@@ -90,6 +90,7 @@ class Executions:
             _require_assignable(uow, definition)
         request = _request(caller, definition, asked, mode, idempotency_key, warnings)
         if mode == COMPOSITE:
+            asked_count(definition.definition, asked)  # refused now
             asked = {**asked, SOURCE_RUNS: source_runs(uow, definition, asked.get(SOURCE_RUNS, ()))}
         return self._started(uow, request, definition, asked, mode)
 
