@@ -305,3 +305,7 @@ def test_runs_that_do_not_fit_are_refused_at_once(world: ClusterWorld) -> None:
     ):
         with pytest.raises(failure):
             world.start(cluster, {"mode": "composite", "source_execution_ids": sources})
+    # a definition by attributes knows no parameters
+    asked = {"mode": "composite", "source_execution_ids": [run.run_id] * 2, "algorithm_params": {"n_clusters": "many"}}
+    with pytest.raises(InvalidFields, match=r"algorithm_params\.n_clusters"):
+        world.start(other, asked)
