@@ -204,6 +204,7 @@ def test_a_file_that_was_swept_is_made_again(small: Small, monkeypatch: pytest.M
     again = history(world, run)
     assert again.job_id != before.job_id
     assert rows(world, again)
+    assert history(world, run).job_id == again.job_id, "what was made again is kept as well"
 
 
 def test_the_same_question_at_the_same_moment_has_one_answer(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

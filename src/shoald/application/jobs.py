@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -168,14 +169,20 @@ class Jobs:
             return self._found_or_made(open_unit_of_work, request, is_good)
 
     def _found_or_made(
-        self, open_unit_of_work: OpenUnitOfWork, request: JobRequest, is_good: Callable[[Job], bool]
+        self, open_unit_of_work: OpenUnitOfWork, first: JobRequest, is_good: Callable[[Job], bool]
     ) -> Job:
+        request = first
+        for again in itertools.count(1):
+            with open_unit_of_work() as uow:
+                before = self.accepted_before(uow, request)
+            if before is None:
+                break
+            if before.state not in {JobState.FAILED, JobState.CANCELED} and is_good(before):
+                return replace(before, estimated_seconds=request.estimated_seconds)
+            key = f"{first.idempotency_key}/{again}"  # so that what is done again is one job for all, too
+            request = replace(first, idempotency_key=key)
         with open_unit_of_work() as uow:
-            before = self.accepted_before(uow, request)
-        if before is not None and before.state not in {JobState.FAILED, JobState.CANCELED} and is_good(before):
-            return replace(before, estimated_seconds=request.estimated_seconds)
-        with open_unit_of_work() as uow:
-            job = self.accept(uow, request if before is None else replace(request, idempotency_key=None))
+            job = self.accept(uow, request)
             uow.commit()
         return job
 
