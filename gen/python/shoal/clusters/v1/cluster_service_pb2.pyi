@@ -674,9 +674,10 @@ class ExecuteClusterBody(_message.Message):
     ALGORITHM_PARAMS_FIELD_NUMBER: _builtins.int
     STABILITY_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
-    """`full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
-    are and gives documents that are new to the nearest centroid. `composite` groups the groups of other runs. A field
-    that does not apply to the mode is named in the warnings of the task and of the run.
+    """`full`, `assign` or `composite`; unset means `full`, or `composite` for a cluster that is made from others. `assign`
+    leaves the groups of the latest completed run as they are and gives documents that are new to the nearest centroid.
+    `composite` groups the groups of other runs. A field that does not apply to the mode is named in the warnings of the
+    task and of the run.
     """
     assignment_threshold: _builtins.float
     """Least cosine to a centroid, 0 to 1; unset means 0.5; below it a document is in no group. Applies to `assign` only."""

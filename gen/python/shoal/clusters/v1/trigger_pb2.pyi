@@ -173,7 +173,7 @@ class TriggerExecution(_message.Message):
 
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """The definition."""
+        """The definition of the cluster, by the rules of `POST /v1/clusters`; cannot stand beside the id of a cluster."""
 
     def __init__(
         self,

@@ -611,9 +611,10 @@ export declare const ExecuteClusterRequestSchema: GenMessage<ExecuteClusterReque
  */
 export declare type ExecuteClusterBody = Message<"shoal.clusters.v1.ExecuteClusterBody"> & {
   /**
-   * `full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
-   * are and gives documents that are new to the nearest centroid. `composite` groups the groups of other runs. A field
-   * that does not apply to the mode is named in the warnings of the task and of the run.
+   * `full`, `assign` or `composite`; unset means `full`, or `composite` for a cluster that is made from others. `assign`
+   * leaves the groups of the latest completed run as they are and gives documents that are new to the nearest centroid.
+   * `composite` groups the groups of other runs. A field that does not apply to the mode is named in the warnings of the
+   * task and of the run.
    *
    * @generated from field: optional string mode = 1;
    */

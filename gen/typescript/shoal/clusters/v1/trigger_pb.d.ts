@@ -187,7 +187,7 @@ export declare type TriggerExecution = Message<"shoal.clusters.v1.TriggerExecuti
   collectionIds: string[];
 
   /**
-   * The definition.
+   * The definition of the cluster, by the rules of `POST /v1/clusters`; cannot stand beside the id of a cluster.
    *
    * @generated from field: google.protobuf.Struct config = 2;
    */

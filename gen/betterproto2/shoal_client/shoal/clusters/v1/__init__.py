@@ -3909,9 +3909,10 @@ class ExecuteClusterBody(betterproto2.Message):
 
     mode: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    `full`, `assign` or `composite`; unset means `full`. `assign` leaves the groups of the latest completed run as they
-    are and gives documents that are new to the nearest centroid. `composite` groups the groups of other runs. A field
-    that does not apply to the mode is named in the warnings of the task and of the run.
+    `full`, `assign` or `composite`; unset means `full`, or `composite` for a cluster that is made from others. `assign`
+    leaves the groups of the latest completed run as they are and gives documents that are new to the nearest centroid.
+    `composite` groups the groups of other runs. A field that does not apply to the mode is named in the warnings of the
+    task and of the run.
     """
 
     assignment_threshold: "float | None" = betterproto2.field(2, betterproto2.TYPE_DOUBLE, optional=True)
@@ -10596,7 +10597,7 @@ class TriggerExecution(betterproto2.Message):
 
     config: "___google__protobuf__.Struct | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The definition.
+    The definition of the cluster, by the rules of `POST /v1/clusters`; cannot stand beside the id of a cluster.
     """
 
 
