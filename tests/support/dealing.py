@@ -15,6 +15,7 @@ _INSTALLATION = (
     "tests/contract/test_documented_answers.py",
     "tests/contract/test_downloads.py",
     "tests/contract/test_golden.py",
+    "tests/contract/test_odd_values.py",
     "tests/contract/test_refused_uploads.py",
     "tests/sdk/",
 )
