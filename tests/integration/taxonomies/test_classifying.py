@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from shoald.adapters.postgres.enrichments import PostgresEnrichments
-from shoald.application.access import act_as
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.collection_documents import Import
 from shoald.application.collections import NewCollection
@@ -31,42 +30,18 @@ from shoald.domain.json_types import JsonObject
 from shoald.domain.node_matching import NodeTree
 from shoald.domain.records.collection import Collection, DocumentBatch
 from shoald.domain.records.taxonomy import Taxonomy
-from support.cluster_world import ClusterWorld, cluster_world, groups_of
+from support.cluster_world import ClusterWorld, groups_of
 from support.killed_attempt import kill_attempt
-from support.servers import DatabaseMaker
 from support.taxonomy_world import (
     a_flat_config,
     a_run,
     attach,
-    in_a_namespace_of_its_own,
     payloads,
     promote,
     upsert,
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def installation(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
-    url = database_maker.make()
-    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
-        yield made
-    database_maker.drop(url)
-
-
-@pytest.fixture
-def world(installation: ClusterWorld) -> Iterator[ClusterWorld]:
-    yield in_a_namespace_of_its_own(installation)
-    act_as(None)  # who deletes a namespace works for its caller from then on
-
-
-@pytest.fixture(scope="module")
-def shared(installation: ClusterWorld) -> ClusterWorld:
-    """A world in which there is the taxonomy `topics` of a run over `things`; tests read it, or are refused."""
-    made = in_a_namespace_of_its_own(installation)
-    promote(made, a_run(made))
-    return made
 
 
 def classified(world: ClusterWorld, **asked: Any) -> dict[str, int]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from shoald.application.access import act_as
 from shoald.application.classifying import ClassificationRequest
 from shoald.application.former_runs import FormerRuns
 from shoald.application.listing import ListQuery
@@ -16,8 +15,7 @@ from shoald.application.taxonomies import NewTaxonomy, TaxonomyState
 from shoald.domain.failures import ClusterNotFound, InvalidFields, TaxonomyNotFound
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
-from support.cluster_world import ClusterWorld, cluster_world
-from support.servers import DatabaseMaker
+from support.cluster_world import ClusterWorld
 from support.taxonomy_world import (
     KMEANS,
     a_flat_config,
@@ -31,20 +29,6 @@ from support.taxonomy_world import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def installation(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
-    url = database_maker.make()
-    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
-        yield made
-    database_maker.drop(url)
-
-
-@pytest.fixture
-def world(installation: ClusterWorld) -> Iterator[ClusterWorld]:
-    yield in_a_namespace_of_its_own(installation)
-    act_as(None)  # who deletes a namespace works for its caller from then on
 
 
 @pytest.fixture(scope="module")

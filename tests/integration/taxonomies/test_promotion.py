@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,15 +26,13 @@ from shoald.domain.failures import (
 )
 from shoald.domain.json_types import JsonObject
 from shoald.domain.records.cluster import ClusterRun
-from support.cluster_world import ClusterWorld, cluster_world, groups_of
-from support.servers import DatabaseMaker
+from support.cluster_world import ClusterWorld, groups_of
 from support.taxonomy_world import (
     KMEANS,
     a_flat_config,
     a_run,
     attach,
     count_transactions,
-    in_a_namespace_of_its_own,
     nested,
     payloads,
     promote,
@@ -44,28 +41,6 @@ from support.taxonomy_world import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def installation(database_maker: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterWorld]:
-    url = database_maker.make()
-    with cluster_world(url, tmp_path_factory.mktemp("data")) as made:
-        yield made
-    database_maker.drop(url)
-
-
-@pytest.fixture
-def world(installation: ClusterWorld) -> Iterator[ClusterWorld]:
-    yield in_a_namespace_of_its_own(installation)
-    act_as(None)  # who deletes a namespace works for its caller from then on
-
-
-@pytest.fixture(scope="module")
-def shared(installation: ClusterWorld) -> ClusterWorld:
-    """A world in which there is the taxonomy `topics` of a run over `things`; tests read it, or are refused."""
-    made = in_a_namespace_of_its_own(installation)
-    promote(made, a_run(made))
-    return made
 
 
 def test_a_run_becomes_a_taxonomy_of_a_node_for_each_group(world: ClusterWorld) -> None:
