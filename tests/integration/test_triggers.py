@@ -585,3 +585,13 @@ def test_a_schedule_that_is_changed_begins_anew(world: ClusterWorld, cluster: st
     with pytest.raises(InvalidFields):
         triggers.update(world.caller, trigger, TriggerChanges(status="failed"))
     assert events(world) == ["trigger.created", "trigger.paused", "trigger.updated", "trigger.resumed"]
+
+
+def test_what_a_definition_says_twice_is_not_dropped() -> None:
+    config = {"algorithm": "kmeans", "collection_ids": ["things"], "description": "by topic"}
+    asked = {"collection_ids": ["things"], "config": config}
+    assert definition_of(asked, None)["description"] == "by topic"
+    assert definition_of(asked, "each hour")["description"] == "each hour"
+    with pytest.raises(InvalidFields, match="say otherwise") as caught:
+        definition_of({**asked, "collection_ids": ["others"]}, None)
+    assert caught.value.problems[0].loc[-2:] == ("config", "collection_ids")

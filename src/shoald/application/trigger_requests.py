@@ -38,7 +38,8 @@ _CHANGES = ("mode", "assignment_threshold", "filters", "source_execution_ids")
 def definition_of(execution_config: JsonObject, description: str | None) -> dict[str, Any]:
     """Return the cluster that an `execution_config` means.
 
-    Raises `InvalidFields` for one without collections, or without anything that says how groups are made.
+    Raises `InvalidFields` for one without collections or with others in its `config`, and for one without anything that
+    says how groups are made.
 
     >>> definition_of({"collection_ids": ["c"], "config": {"algorithm": "kmeans", "n_clusters": 5}}, None)[
     ...     "vector_config"
@@ -51,12 +52,17 @@ def definition_of(execution_config: JsonObject, description: str | None) -> dict
         raise InvalidFields.field(
             "body", "execution_config", "collection_ids", message="Field required", kind="missing"
         )
+    if config.pop("collection_ids", collections) != collections:
+        message = "say otherwise than execution_config.collection_ids"
+        raise InvalidFields.field(*CONFIG, "collection_ids", message=message)
+    its_own = config.pop("description", None)
+    said = its_own if description is None else description
     asked = {key: config.pop(key) for key in list(config) if key in _DEFINITION}
     if asked.keys().isdisjoint(_GROUPINGS):
         asked["vector_config"] = _vector_config(config)
         config = {}
     # beside a grouping no word is a parameter: those that a definition does not have are refused when it is read
-    return {**config, **asked, "collection_ids": list(collections), "description": description}
+    return {**config, **asked, "collection_ids": list(collections), "description": said}
 
 
 def _vector_config(config: dict[str, Any]) -> JsonObject:
